@@ -1,0 +1,145 @@
+"""The Heisenberg chain in random fields, weakly driven out of equilibrium on every bond."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+
+from tnness.basis import spin_half as s
+from tnness.errors import InputError
+from tnness.model import check_rates, check_sites, site_profile
+from tnness.observables import Observable, expectation
+from tnness.problems.lindbladian import Lindbladian
+from tnness.registry import register
+from tnness.terms import Operator, total
+from tnness.thermometry import BondThermometer
+
+
+@register("mbl-heisenberg")
+@dataclass(frozen=True, kw_only=True)
+class MBLHeisenberg:
+    """Heisenberg chain in random fields, weakly driven in the bulk: local temperatures across the MBL transition.
+
+    H = sum S_i . S_{i+1} + h sum (zeta^z_i S^z_i + zeta^x_i S^x_i), zeta in [-1, 1], and with the rate eps
+
+        L^{s,1}_i = S^s_i (1 - 2 s S^z_{i+1}) / (2 sqrt 2),  L^{s,2}_i = (1 - 2 s S^z_i) S^s_{i+1} / (2 sqrt 2),  s = +-,
+        L^z_i = S^z_i.
+
+    The exchange is the unit of energy, hbar = k_B = 1. Energy alone is conserved as eps -> 0, so that only the local
+    temperatures tell where the chain thermalises: they agree in the ergodic phase and differ in the localised one.
+    beta of a bond is +-inf where no finite temperature fits, and `beta_variation` is then NaN, as it is at infinite
+    temperature.
+
+    `drive` says how the jumps on a bond are read. The paper prints (1 - 2 S^z) for both signs ("literal"): this map is
+    unital, and its steady state is the identity, against what the paper finds. In "correlated" (default) a spin flips
+    so as to end opposite to its neighbour; "one-sided" has L^{+,1} and L^{-,2} as printed, alone.
+
+    Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020),
+    doi:10.1103/PhysRevLett.125.116601.
+    """
+
+    n: int = 20  # number of sites
+    h: float = 2.0  # strength of the random fields [J]
+    eps: float = 0.1  # rate of the dissipation [J]
+    drive: Literal["correlated", "literal", "one-sided"] = "correlated"  # how the jumps of a bond are read
+    field_weight: float = 1.0  # share of a bulk site's field that counts in a bond's temperature: 1 or 0.5
+    fields_z: tuple[float, ...] | None = None  # zeta^z of each site, drawn in [-1, 1] unless given
+    fields_x: tuple[float, ...] | None = None  # zeta^x of each site, drawn in [-1, 1] unless given
+
+    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
+
+    def __post_init__(self) -> None:
+        check_sites(self.n)
+        check_rates({"eps": self.eps})
+        if self.drive not in ("correlated", "literal", "one-sided"):
+            raise InputError(f"drive = {self.drive!r} is not one of correlated, literal, one-sided")
+        if self.field_weight not in (0.5, 1.0):
+            raise InputError(f"field_weight = {self.field_weight!r}: a shared field counts whole (1) or half (0.5)")
+        for name in ("fields_z", "fields_x"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, site_profile(name, getattr(self, name), self.n))
+
+    def draw(self, rng: np.random.Generator) -> Self:
+        """Return the model with its fields drawn, uniform in [-1, 1]: first fields_z, then fields_x.
+
+        Both are always drawn and a given one is then kept, so that one seed gives the same fields_x with or without
+        fields_z.
+        """
+        z, x = rng.uniform(-1, 1, self.n), rng.uniform(-1, 1, self.n)
+        return replace(
+            self,
+            fields_z=tuple(z) if self.fields_z is None else self.fields_z,
+            fields_x=tuple(x) if self.fields_x is None else self.fields_x,
+        )
+
+    def small(self) -> Self:
+        """Return the first four sites: two ends, two bulk sites and a bulk bond."""
+        n = min(self.n, 4)
+        z, x = (None if fields is None else fields[:n] for fields in (self.fields_z, self.fields_x))
+        return replace(self, n=n, fields_z=z, fields_x=x)
+
+    def problem(self) -> Lindbladian:
+        """Return the chain; the fields must have been drawn or given."""
+        chain = Lindbladian([s] * self.n)
+        chain.hamiltonian(self._energy())
+        for i in range(self.n - 1):
+            for jump in self._bond_jumps(i):
+                chain.jump(jump, rate=self.eps)
+        for i in range(self.n):
+            chain.jump(s.Sz(i), rate=self.eps)
+        return chain
+
+    def observables(self) -> dict[str, Observable]:
+        """Return spins, exchange and temperature of the bonds, and the energy."""
+        sites, bonds = range(self.n), range(self.n - 1)
+        thermometer = BondThermometer([self._bond_energy(i).matrix((i, i + 1), {i: 2, i + 1: 2}) for i in bonds])
+        return {
+            "sz": expectation([s.Sz(i) for i in sites], "site", description="<S^z_i>"),
+            "sx": expectation([s.Sx(i) for i in sites], "site", description="<S^x_i>"),
+            "ss": expectation([_exchange(i) for i in bonds], "bond", description="<S_i . S_{i+1}>"),
+            "beta": Observable(
+                thermometer.beta,
+                dims=("bond",),
+                unit="1/J",
+                description="inverse temperature of each bond",
+                sites=tuple(sites),
+            ),
+            "energy": expectation(self._energy(), unit="J", description="total energy <H>"),
+            "beta_variation": Observable(
+                thermometer.variation,
+                description="standard deviation of beta over the bonds (ddof 0), over its mean",
+                sites=tuple(sites),
+            ),
+        }
+
+    def _energy(self) -> Operator:
+        exchange = [_exchange(i) for i in range(self.n - 1)]
+        return total([*exchange, *(self._field(i) for i in range(self.n))])
+
+    def _bond_energy(self, i: int) -> Operator:
+        """h_{i,i+1} = S_i . S_{i+1} and the fields of its two sites, those of bulk sites times `field_weight`."""
+        left = 1.0 if i == 0 else self.field_weight
+        right = 1.0 if i + 1 == self.n - 1 else self.field_weight
+        return _exchange(i) + left * self._field(i) + right * self._field(i + 1)
+
+    def _field(self, i: int) -> Operator:
+        if self.fields_z is None or self.fields_x is None:
+            raise InputError("fields_z and fields_x are neither given nor drawn: draw(rng) sets them")
+        return self.h * (self.fields_z[i] * s.Sz(i) + self.fields_x[i] * s.Sx(i))
+
+    def _bond_jumps(self, i: int) -> list[Operator]:
+        j, scale = i + 1, 1 / (2 * math.sqrt(2))
+        if self.drive == "one-sided":
+            return [scale * s.Sp(i) * (1 - 2 * s.Sz(j)), scale * (1 - 2 * s.Sz(i)) * s.Sm(j)]
+        jumps = []
+        for flip, sign in ((s.Sp, 1), (s.Sm, -1 if self.drive == "correlated" else 1)):
+            jumps.append(scale * flip(i) * (1 - 2 * sign * s.Sz(j)))
+            jumps.append(scale * (1 - 2 * sign * s.Sz(i)) * flip(j))
+        return jumps
+
+
+def _exchange(i: int) -> Operator:
+    return s.Sx(i) * s.Sx(i + 1) + s.Sy(i) * s.Sy(i + 1) + s.Sz(i) * s.Sz(i + 1)

@@ -1,0 +1,64 @@
+"""The XXZ chain driven at its ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from tnness.basis import spin_half as s
+from tnness.errors import InputError
+from tnness.model import check_rates, check_sites
+from tnness.observables import Observable, expectation, two_point
+from tnness.problems.lindbladian import Lindbladian
+from tnness.registry import register
+
+
+@register("xxz-driven")
+@dataclass(frozen=True, kw_only=True)
+class DrivenXXZ:
+    """XXZ chain driven at its two ends: ballistic, superdiffusive or insulating as delta passes 1.
+
+    H = sum (X_i X_{i+1} + Y_i Y_{i+1} + delta Z_i Z_{i+1}). Left end: sigma^+ at the rate gamma (1 + mu)/2, sigma^- at
+    gamma (1 - mu)/2; right end: the same with -mu. mu = 1 is maximal driving, sigma^+ alone on the left and sigma^-
+    alone on the right, where the steady state is a known matrix product. The exchange is the unit of energy, hbar = 1.
+
+    T. Prosen, Phys. Rev. Lett. 107, 137201 (2011), doi:10.1103/PhysRevLett.107.137201.
+    """
+
+    n: int = 20  # number of sites
+    delta: float = 1.0  # anisotropy
+    gamma: float = 1.0  # rate of the driving at both ends [J]
+    mu: float = 1.0  # bias of the driving, from -1 to 1: 1 is maximal, and drives Z to the right
+
+    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
+
+    def __post_init__(self) -> None:
+        check_sites(self.n)
+        check_rates({"gamma": self.gamma})
+        if not -1 <= self.mu <= 1:
+            raise InputError(f"mu = {self.mu:g}: the bias lies between -1 and 1")
+
+    def small(self) -> Self:
+        """Return a chain of four sites: two ends and a bulk bond."""
+        return replace(self, n=min(self.n, 4))
+
+    def problem(self) -> Lindbladian:
+        """Return the chain."""
+        chain, last = Lindbladian([s] * self.n), self.n - 1
+        for i in range(last):
+            chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1) + self.delta * s.Z(i) * s.Z(i + 1))
+        strong, weak = self.gamma * (1 + self.mu) / 2, self.gamma * (1 - self.mu) / 2
+        chain.jump(s.Sp(0), rate=strong)
+        chain.jump(s.Sm(0), rate=weak)
+        chain.jump(s.Sp(last), rate=weak)
+        chain.jump(s.Sm(last), rate=strong)
+        return chain
+
+    def observables(self) -> dict[str, Observable]:
+        """Return the magnetisation of the sites, its current through the bonds, and its correlations."""
+        currents = [2 * (s.X(i) * s.Y(i + 1) - s.Y(i) * s.X(i + 1)) for i in range(self.n - 1)]
+        return {
+            "z": expectation([s.Z(i) for i in range(self.n)], "site", description="<Z_i>"),
+            "current": expectation(currents, "bond", unit="J", description="current of Z to the right"),
+            "zz": two_point(s.Z, s.Z, description="<Z_i Z_j>, not connected: 1 on the diagonal"),
+        }

@@ -1,0 +1,92 @@
+"""tnness: tensor networks for non-equilibrium steady states.
+
+A model states its physics once, as local operators on a chain; engines solve it; every answer is a `Record` with a
+certificate. See the README for a tour and `tnness --help` for the command line.
+"""
+
+from tnness.basis import LocalSpace, bit, boson, classical, levels, quantum_space, spin, spin_half, spin_one, spinless
+from tnness.certificate import Certificate
+from tnness.engines.exact import Exact
+from tnness.engines.tebd import TEBD
+from tnness.engines.thermal import thermal_state
+from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError
+#from tnness.network.adapters import density_from_pure, from_quimb, from_tenpy, to_quimb, to_tenpy
+from tnness.network.chain_state import ChainState
+from tnness.network.initial import identity_state, product_state
+from tnness.network.truncation import Truncation, register_truncation
+from tnness.observables import (
+    Observable,
+    StateView,
+    expectation,
+    operator_entanglement,
+    purity,
+    renyi2_entropy,
+    renyi2_mutual_information,
+    two_point,
+)
+from tnness.problems.generator import ChainGenerator
+from tnness.problems.lindbladian import Lindbladian
+from tnness.record import Record
+from tnness.registry import find, models, register
+from tnness.solve import Interrupted, evolve, steady_state
+from tnness.study.check import check
+from tnness.study.converge import converge
+from tnness.terms import LocalOperator, Operator, total
+from tnness.thermometry import local_temperature
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "TEBD",
+    "Certificate",
+    "ChainGenerator",
+    "ChainState",
+    "Exact",
+    "InputError",
+    "Interrupted",
+    "Lindbladian",
+    "LocalOperator",
+    "LocalSpace",
+    "ModelError",
+    "NumericalError",
+    "Observable",
+    "Operator",
+    "Record",
+    "RecordError",
+    "StateView",
+    "TnnessError",
+    "Truncation",
+    "bit",
+    "boson",
+    "check",
+    "classical",
+    "converge",
+    "density_from_pure",
+    "evolve",
+    "expectation",
+    "find",
+    "from_quimb",
+    "from_tenpy",
+    "identity_state",
+    "levels",
+    "local_temperature",
+    "models",
+    "operator_entanglement",
+    "product_state",
+    "purity",
+    "quantum_space",
+    "register",
+    "register_truncation",
+    "renyi2_entropy",
+    "renyi2_mutual_information",
+    "spin",
+    "spin_half",
+    "spin_one",
+    "spinless",
+    "steady_state",
+    "thermal_state",
+    "to_quimb",
+    "to_tenpy",
+    "total",
+    "two_point",
+]

@@ -1,0 +1,1 @@
+"""Engines: each solves one kind of problem and knows no model."""

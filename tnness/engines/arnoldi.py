@@ -1,0 +1,79 @@
+"""The leading eigenvector of a large real map with a known conserved functional, and what comes next.
+
+A single Krylov space holds one vector of a degenerate eigenvalue, so that a second steady state is found by chance at
+best. Here the leading vector is taken out and a second, independent start is made on the vectors with <left|v> = 0: the
+same eigenvalue appears again exactly where it is degenerate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.sparse.linalg as sparse_linalg
+
+from tnness.errors import NumericalError
+from tnness.network.chain_state import Array
+from tnness.problems.generator import Real
+
+Map = Callable[[Real], Real]
+
+
+@dataclass(frozen=True)
+class Leading:
+    """The leading eigenvalue and its vector, and the next eigenvalue (equal to the first where that is degenerate)."""
+
+    value: complex
+    vector: Array
+    next_value: complex
+
+
+def leading(
+    apply: Map, left: Real, seed: int, which: Literal["LM", "LR"], tolerance: float, ncv: int = 20
+) -> Leading:
+    """Return the leading eigenpair of a map by Arnoldi, and the eigenvalue after it by deflation.
+
+    Parameters
+    ----------
+    apply: v -> T v, (D,) real.
+    left: the left eigenvector of T that belongs to its leading eigenvalue: <left|T = value <left|.
+    seed: of the two starting vectors.
+    which: what leads: "LM" the largest modulus, "LR" the largest real part.
+    tolerance: relative accuracy of the eigenvalues; 0 for the machine's.
+    ncv: size of the Krylov space.
+
+    Raises
+    ------
+    NumericalError: no convergence.
+    """
+    first_start, next_start = np.random.default_rng(seed).standard_normal((2, len(left)))
+    value, vector = _first(apply, first_start, which, tolerance, ncv)
+    real = _real(vector)
+    real = real / (left @ real)
+
+    def deflated(v: Real) -> Real:
+        image = apply(v)
+        return image - (left @ image) * real
+
+    next_value, _ = _first(deflated, next_start - (left @ next_start) * real, which, tolerance, ncv)
+    return Leading(value, real, next_value)
+
+
+def _first(apply: Map, start: Real, which: Literal["LM", "LR"], tolerance: float, ncv: int) -> tuple[complex, Array]:
+    size = len(start)
+    operator = sparse_linalg.LinearOperator((size, size), matvec=lambda v: apply(v.ravel()), dtype=float)
+    try:
+        values, vectors = sparse_linalg.eigs(
+            operator, k=1, which=which, v0=start, tol=tolerance, ncv=min(ncv, size), maxiter=200
+        )
+    except sparse_linalg.ArpackNoConvergence as error:
+        raise NumericalError(f"the iterative steady state did not converge to {tolerance:.0e}: {error}") from error
+    return complex(values[0]), vectors[:, 0]
+
+
+def _real(vector: Array) -> Real:
+    """Turn an eigenvector's arbitrary phase to 1."""
+    largest = vector[abs(vector).argmax()]
+    return (vector * (abs(largest) / largest)).real

@@ -1,0 +1,273 @@
+"""Exact steady states and time evolution of small chains: the oracle of every other engine.
+
+Up to `DIRECT` dimensions the null vector comes from a dense LU factorisation (shift-invert Arnoldi). Up to `LARGEST` a
+Lindbladian is solved through its chain of quantum jumps (`tnness.engines.jump_chain`), and anything else by Arnoldi on
+exp(G tau), whose largest eigenvalue is 1, with G applied bond by bond and never formed. Each then looks for a second
+steady state with the first one taken out (`tnness.engines.arnoldi`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import scipy.linalg as linalg
+import scipy.sparse.linalg as sparse_linalg
+
+from tnness.basis import LocalSpace
+from tnness.engines.arnoldi import leading
+from tnness.engines.jump_chain import JumpChain, Unsuitable
+from tnness.engines.protocol import Report, Snapshot, check_initial
+from tnness.errors import InputError, NumericalError
+from tnness.network.chain_state import Array, ChainState
+from tnness.observables import ProductView
+from tnness.problems.generator import ChainGenerator, Real
+
+DIRECT = 10_000
+SPARSE = 70_000
+LARGEST = 1_100_000
+DEGENERACY = 1e-9
+"""A second eigenvalue closer to 0 than this, relative to |G|, means that the steady state is not unique."""
+
+
+class DenseView(ProductView):
+    """A view of a full vector of coefficients."""
+
+    def __init__(
+        self, vector: Real, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]
+    ) -> None:
+        super().__init__(spaces, functionals)
+        self.tensor = vector.reshape([space.dim for space in spaces])
+        self._norm = float(self._reduce({}).item())
+        if self._norm == 0:
+            raise NumericalError("the trace of the state is 0: nothing can be read from it")
+
+    def _reduce(self, covectors: Mapping[int, Array], keep: Sequence[int] = ()) -> Array:
+        result = self.tensor
+        for site in reversed(range(len(self.spaces))):
+            if site not in keep:
+                result = np.tensordot(result, covectors.get(site, self.functionals["trace"][site]), (site, 0))
+        return result
+
+    def window(self, start: int, stop: int) -> Array:
+        """Coefficients of sites start..stop-1, the others traced out, with trace 1."""
+        return self._reduce({}, range(start, stop)) / self._norm
+
+    def contract(self, covectors: Mapping[int, Array]) -> complex:
+        """Contract covectors on the given sites and the trace elsewhere, over the trace."""
+        return complex(self._reduce(covectors).item() / self._norm)
+
+    def functional(self, name: str) -> float:
+        """Return a named product functional, relative to the trace."""
+        return float(self._reduce(dict(enumerate(self.functionals[name]))).item() / self._norm)
+
+    def log_purity(self) -> float:
+        """Return ln Tr rho^2."""
+        return math.log(float(np.vdot(self.tensor, self.tensor)) / self._norm**2)
+
+    def renyi2(self, start: int, stop: int) -> float:
+        """Return the Renyi-2 entropy of sites start..stop-1."""
+        part = self.window(start, stop)
+        return -math.log(float(np.vdot(part, part)))
+
+    def schmidt_values(self, bond: int) -> Array:
+        """Return the operator-space Schmidt values across a bond."""
+        rows = math.prod(self.tensor.shape[: bond + 1])
+        values = linalg.svdvals(self.tensor.reshape(rows, -1))
+        return values / np.linalg.norm(values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exact:
+    """Settings of the engine.
+
+    Parameters
+    ----------
+    tolerance: of the iterative steady state (relative residual of the Arnoldi eigenvector, default 1e-10).
+    """
+
+    tolerance: float = 1e-10
+
+    name = "exact"
+
+    def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> ExactRun:
+        """Return a run that starts from `initial` at time 0; refuse a chain that is too long."""
+        if generator.dimension > LARGEST:
+            raise InputError(
+                f"engine 'exact' takes up to {LARGEST:,} dimensions, this chain has "
+                f"10^{math.log10(generator.dimension):.1f}: use 'tebd'"
+            )
+        check_initial(generator, initial)
+        return ExactRun(self, generator, initial.dense().astype(float), seed)
+
+    def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> ExactRun:
+        """Return the run that was saved."""
+        numbers = dict(snapshot.numbers)
+        clocks = {name: float(numbers[name]) for name in ("time", "gap", "trace_drift")}
+        return ExactRun(self, generator, snapshot.arrays["vector"], int(numbers["seed"]), **clocks)
+
+
+@dataclass
+class ExactRun:
+    """A run of the engine: a dense vector and a clock."""
+
+    settings: Exact
+    generator: ChainGenerator
+    vector: Real
+    seed: int = 0
+    time: float = 0.0
+    gap: float = math.nan
+    stage: int = 0
+    discarded: float = 0.0
+    fallbacks: int = 0
+    trace_drift: float = 0.0
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """A direct solution has one stage."""
+        return ("exact",)
+
+    def next_stage(self) -> None:
+        """Do nothing: there is one stage."""
+
+    def step(self, until: float | None = None) -> Report:
+        """Solve for the steady state, or evolve to `until` in one go."""
+        if until is None:
+            steady = steady_vector(self.generator, self.settings.tolerance, self.seed)
+            vector, time, drift = steady.vector, math.inf, self.trace_drift
+            self.gap = steady.gap
+        else:
+            if until < self.time:
+                raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
+            vector = _propagate(self.generator, _operator(self.generator), until - self.time, self.vector)
+            change = trace_of(self.generator, vector) / trace_of(self.generator, self.vector)
+            time, drift = until, self.trace_drift + (math.log(change) if change > 0 else math.nan)
+        if not (np.isfinite(vector).all() and math.isfinite(drift)):
+            raise NumericalError("a number that is not finite (NaN or infinity) appeared in the state")
+        self.vector, self.time, self.trace_drift = vector, time, drift
+        return Report(time=self.time, finished=until is None)
+
+    def view(self) -> DenseView:
+        """Return a view of the present state."""
+        return DenseView(self.vector, self.generator.spaces, self.generator.functionals)
+
+    def chain_state(self) -> ChainState:
+        """Return the present state as an exact matrix-product state."""
+        return ChainState.from_dense(self.vector, self.generator.dims)
+
+    def save(self) -> Snapshot:
+        """Return everything needed to go on."""
+        names = ("seed", "time", "gap", "trace_drift")
+        return Snapshot({"vector": self.vector}, {name: getattr(self, name) for name in names})
+
+
+NOT_UNIQUE = (
+    "the steady state is not unique: the generator has more than one eigenvalue at 0; a conserved quantity or a "
+    "disconnected part of the chain keeps its initial value"
+)
+
+
+@dataclass(frozen=True)
+class Steady:
+    """A steady state as a dense vector with trace 1, and the gap.
+
+    The gap is -Re of the eigenvalue of G nearest to 0 (direct), or of the slowest (iterative); NaN from the jump chain.
+    """
+
+    vector: Real
+    gap: float
+
+
+def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int = 0) -> Steady:
+    """Return the null vector of G, normalised to trace 1.
+
+    Raises
+    ------
+    NumericalError: the steady state is not unique (a second eigenvalue at 0), or Arnoldi did not converge.
+    """
+    if generator.scale == 0:
+        raise NumericalError(NOT_UNIQUE)
+    if generator.dimension <= DIRECT:
+        steady = _direct(generator, seed)
+    else:
+        steady = _by_jumps(generator, seed, tolerance) or _iterative(generator, seed, tolerance)
+    return Steady(steady.vector / trace_of(generator, steady.vector), steady.gap)
+
+
+def trace_of(generator: ChainGenerator, vector: Real) -> float:
+    """Return <trace|v>."""
+    result = vector.reshape(generator.dims)
+    for covector in reversed(generator.functionals["trace"]):
+        result = result @ covector
+    return float(result)
+
+
+def _direct(generator: ChainGenerator, seed: int) -> Steady:
+    shift = 1e-4 * generator.scale / generator.n  # real and positive: G has no eigenvalue there
+    matrix = generator.matrix().toarray()
+    matrix.flat[:: len(matrix) + 1] -= shift
+    factors = linalg.lu_factor(matrix, overwrite_a=True, check_finite=False)
+
+    def inverse(vector: Real) -> Real:
+        return linalg.lu_solve(factors, vector, check_finite=False)
+
+    found = leading(inverse, _trace_covector(generator), seed, "LM", tolerance=0)
+    return _unique(generator, found.vector, shift + 1 / found.next_value)
+
+
+def _by_jumps(generator: ChainGenerator, seed: int, tolerance: float) -> Steady | None:
+    """The steady state from the chain of quantum jumps, or None where there is none or it cannot be used."""
+    if not JumpChain.applies(generator):
+        return None
+    try:
+        chain = JumpChain(generator)
+    except Unsuitable:
+        return None
+    found = chain.steady(seed, tolerance)
+    if abs(found.next_value - 1) < DEGENERACY:
+        raise NumericalError(NOT_UNIQUE)
+    return Steady(found.vector, math.nan)
+
+
+def _iterative(generator: ChainGenerator, seed: int, tolerance: float) -> Steady:
+    operator = _operator(generator)
+    tau = 100.0 / generator.scale
+    found = leading(
+        lambda vector: _propagate(generator, operator, tau, vector),
+        _trace_covector(generator),
+        seed,
+        "LM",
+        tolerance,
+        ncv=24,
+    )
+    return _unique(generator, found.vector, np.log(found.next_value) / tau)
+
+
+def _unique(generator: ChainGenerator, vector: Real, next_value: complex) -> Steady:
+    gap = -float(np.real(next_value))
+    if gap < DEGENERACY * generator.scale:
+        raise NumericalError(NOT_UNIQUE)
+    return Steady(vector, gap)
+
+
+def _trace_covector(generator: ChainGenerator) -> Real:
+    return reduce(np.kron, generator.functionals["trace"])
+
+
+def _operator(generator: ChainGenerator) -> sparse_linalg.LinearOperator | Any:
+    """G as a sparse matrix while it is small, and bond by bond beyond."""
+    if generator.dimension <= SPARSE:
+        return generator.matrix()
+    return sparse_linalg.LinearOperator(
+        (generator.dimension,) * 2, matvec=generator.apply, rmatvec=generator.transposed().apply, dtype=float
+    )
+
+
+def _propagate(generator: ChainGenerator, operator: Any, time: float, vector: Real) -> Real:
+    """Return exp(G time) v."""
+    trace = time * sum(np.trace(bond) / len(bond) for bond in generator.merged_bonds) * generator.dimension
+    return sparse_linalg.expm_multiply(time * operator, vector, traceA=trace)

@@ -1,0 +1,87 @@
+r"""The steady state of a Lindbladian as the fixed point of its quantum-jump chain.
+
+G = K + J with K rho = A rho + rho A^+, A = -iH - 1/2 sum L^+L (no jump), and J the jumps. -K^{-1}J maps the state just
+before one jump to that before the next; its eigenvalue 1 belongs to the steady state. K is diagonal in the eigenbasis of
+A, a d^n x d^n matrix, so an application costs O(d^{3n}) instead of a d^{2n} factorisation, and the gap of the jump chain
+stays open as the jump rates go to zero together. Every jump may flip a parity (a driven end adds or removes one particle),
+so that -1 may be an eigenvalue too: the steady state is the one with the largest real part.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.linalg as linalg
+
+from tnness.engines.arnoldi import Leading, leading
+from tnness.errors import NumericalError
+from tnness.problems.generator import ChainGenerator, Real
+from tnness.terms import Matrix
+
+WORST_CONDITION = 1e9
+"""Largest condition number of A's eigenvectors that is trusted; beyond it A is nearly defective."""
+
+
+class Unsuitable(NumericalError):
+    """The jump chain of this Lindbladian cannot be used: A is nearly defective, or has a state that no jump leaves."""
+
+
+class JumpChain:
+    """-K^{-1}J of a Lindbladian, applied to coefficient vectors."""
+
+    def __init__(self, generator: ChainGenerator) -> None:
+        if generator.origin is None:
+            raise Unsuitable("the generator was not made from a Lindbladian")
+        self.generator = generator
+        self._levels = [space.levels for space in generator.spaces]
+        effective = generator.origin.effective_generator().toarray()
+        values, self._vectors = linalg.eig(effective)
+        try:
+            self._inverse = np.linalg.inv(self._vectors)
+        except np.linalg.LinAlgError as error:
+            raise Unsuitable("the effective Hamiltonian is defective") from error
+        self._rates = values[:, None] + values[None, :].conj()  # eigenvalues of K
+        if not np.linalg.norm(self._vectors, 2) * np.linalg.norm(self._inverse, 2) < WORST_CONDITION:
+            raise Unsuitable("the effective Hamiltonian is nearly defective")
+        if np.abs(self._rates).min() < 1e-13 * np.abs(self._rates).max():
+            raise Unsuitable("the chain has a dark state, which no jump leaves")
+        self._flux = self._coefficients(-effective - effective.conj().T)
+
+    @staticmethod
+    def applies(generator: ChainGenerator) -> bool:
+        """True for Lindbladians on quantum spaces."""
+        return generator.origin is not None and all(space.quantum for space in generator.spaces)
+
+    def steady(self, seed: int, tolerance: float) -> Leading:
+        """Return the steady state, eigenvalue 1, and the next largest eigenvalue of the jump chain.
+
+        Each step conserves the flux of jumps sum_k Tr(L_k^+ L_k rho) = -Tr(K rho): the left eigenvector of the steady state.
+        """
+        return leading(self.apply, self._flux, seed, "LR", tolerance, ncv=12)
+
+    def apply(self, vector: Real) -> Real:
+        """Return -K^{-1} J v = v - K^{-1} G v."""
+        return vector - self._solve(self.generator.apply(vector))
+
+    def _solve(self, vector: Real) -> Real:
+        rho = self._inverse @ self._matrix(vector) @ self._inverse.conj().T
+        return self._coefficients(self._vectors @ (rho / self._rates) @ self._vectors.conj().T)
+
+    def _matrix(self, vector: Real) -> Matrix:
+        """Coefficients -> density matrix (prod d, prod d)."""
+        n = len(self._levels)
+        tensor = vector.reshape(self.generator.dims)
+        for space in self.generator.spaces:  # the first axis becomes the last two
+            tensor = np.tensordot(tensor, space.elements, (0, 0))
+        order = [2 * i for i in range(n)] + [2 * i + 1 for i in range(n)]
+        return tensor.transpose(order).reshape((math.prod(self._levels),) * 2)
+
+    def _coefficients(self, matrix: Matrix) -> Real:
+        """Density matrix -> coefficients Tr(E_a rho)."""
+        n = len(self._levels)
+        tensor = matrix.reshape(*self._levels, *self._levels)
+        tensor = tensor.transpose([axis for i in range(n) for axis in (i, n + i)])
+        for space in self.generator.spaces:
+            tensor = np.tensordot(tensor, space.elements, ((0, 1), (2, 1)))
+        return tensor.real.reshape(-1)

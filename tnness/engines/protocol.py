@@ -1,0 +1,101 @@
+"""What the driver asks of every engine, and what an engine tells the driver.
+
+An engine is a frozen dataclass of settings; `init` turns a problem and an initial state into a run, which owns the state
+and the clock. A run is saved as a `Snapshot` (arrays and numbers, nothing else) and restored from one exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from tnness.errors import InputError
+from tnness.network.chain_state import ChainState
+from tnness.observables import ProductView
+from tnness.problems.generator import ChainGenerator
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one call of `step` did.
+
+    time: the run's clock after it. discarded: relative weight dropped in it, summed over all splits. fallbacks: how
+    often a factorisation had to fall back. chi: largest bond dimension (0 for engines without bonds). finished: True
+    where a direct solver has its answer.
+    """
+
+    time: float
+    discarded: float = 0.0
+    fallbacks: int = 0
+    chi: int = 0
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The whole state of a run, fit for a file: named arrays and named numbers."""
+
+    arrays: dict[str, NDArray[Any]]
+    numbers: dict[str, float | int] = field(default_factory=dict)
+
+
+class Run(Protocol):
+    """A run of an engine."""
+
+    time: float
+    discarded: float
+    fallbacks: int
+    trace_drift: float
+    stage: int
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """One label per stage of a steady state's schedule, e.g. `chi=32 dt=0.4`."""
+        ...
+
+    def next_stage(self) -> None:
+        """Enter the next stage of the schedule."""
+        ...
+
+    def step(self, until: float | None = None) -> Report:
+        """Advance by a little: towards the steady state, or towards the time `until` and not beyond it."""
+        ...
+
+    def view(self) -> ProductView:
+        """Return a view of the present state."""
+        ...
+
+    def chain_state(self) -> ChainState:
+        """Return the present state as a matrix-product state."""
+        ...
+
+    def save(self) -> Snapshot:
+        """Return everything needed to go on as if never interrupted."""
+        ...
+
+
+class Engine(Protocol):
+    """A frozen dataclass of settings that can start and restore runs."""
+
+    @property
+    def name(self) -> str:
+        """The name the engine is chosen by."""
+        ...
+
+    def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> Run:
+        """Return a run that starts from `initial` at time 0."""
+        ...
+
+    def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> Run:
+        """Return the run that was saved."""
+        ...
+
+
+def check_initial(generator: ChainGenerator, initial: ChainState) -> None:
+    """Refuse an initial state that does not live on the problem's chain."""
+    if initial.dims != generator.dims:
+        raise InputError(f"the initial state has local dimensions {initial.dims}, the problem {generator.dims}")
+    if initial.dtype.kind == "c":
+        raise InputError("the initial state is complex: a pure state becomes a density matrix by `density_from_pure`")

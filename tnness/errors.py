@@ -1,0 +1,43 @@
+"""What can go wrong, said in the user's words.
+
+Every error that the package raises on purpose derives from `TnnessError`; its text is one line that says
+what was given, what is needed and, where it helps, where. The command line prints that line and nothing else.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TnnessError(Exception):
+    """Base class of every error the package raises on purpose."""
+
+
+class InputError(TnnessError, ValueError):
+    """A value, name or file given by the user cannot be used."""
+
+
+class ModelError(InputError):
+    """A model states physics that is not a valid problem (non-neighbours, negative rate, ...)."""
+
+
+class RecordError(TnnessError):
+    """A record file is missing, foreign, damaged or does not fit what is asked of it."""
+
+
+class NumericalError(TnnessError):
+    """A computation broke down (NaN, or a factorisation that failed even after its fallback)."""
+
+
+def suggestion(given: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)` for the closest known name, or the list of what is known.
+
+    >>> suggestion("gama", ["gamma", "mu"])
+    " (did you mean 'gamma'?)"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(given, names, n=1)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known: {', '.join(names)})" if names else ""

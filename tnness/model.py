@@ -1,0 +1,256 @@
+"""What a model is: a frozen dataclass of parameters that states a problem and its observables.
+
+A model is any dataclass with `problem()` and `observables()`; the rest is optional:
+
+- `draw(rng) -> Self`: the same model with every random number explicit (disorder is drawn once and kept);
+- `small() -> Self`: the smallest instance that still shows the physics, for `tnness check`;
+- `engines: ClassVar[tuple[str, ...]]`: the engines that serve it, the default first.
+
+The text behind `#` on a parameter's line is its description, `[...]` at its end the unit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import io
+import json
+import math
+import tokenize
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tnness.errors import InputError, ModelError, suggestion
+from tnness.observables import Observable
+from tnness.problems.generator import ChainGenerator
+from tnness.problems.lindbladian import Lindbladian
+
+Problem = Lindbladian | ChainGenerator
+
+
+@runtime_checkable
+class Model(Protocol):
+    """The two methods every model has."""
+
+    def problem(self) -> Problem:
+        """Return the problem the parameters state."""
+        ...
+
+    def observables(self) -> dict[str, Observable]:
+        """Return the observables by name: the variables of the record."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a model, for listings and for reading `-p name=value`."""
+
+    name: str
+    annotation: Any
+    default: Any
+    description: str
+    unit: str
+
+    @property
+    def required(self) -> bool:
+        """True where there is no default."""
+        return self.default is dataclasses.MISSING
+
+    @property
+    def type_name(self) -> str:
+        """The type in words a user would use."""
+        return _type_name(self.annotation)
+
+
+def parameters(model: type | Model) -> dict[str, Parameter]:
+    """Return the parameters of a model by name, in their order."""
+    cls = model if isinstance(model, type) else type(model)
+    if not dataclasses.is_dataclass(cls):
+        raise ModelError(f"{cls.__name__} is not a dataclass: a model is a frozen dataclass of its parameters")
+    annotations = typing.get_type_hints(cls)
+    comments = _field_comments(cls)
+    found = {}
+    for entry in dataclasses.fields(cls):
+        default = entry.default
+        if entry.default_factory is not dataclasses.MISSING:
+            default = entry.default_factory()
+        text, unit = _split_unit(comments.get(entry.name, ""))
+        found[entry.name] = Parameter(entry.name, annotations[entry.name], default, text, unit)
+    return found
+
+
+def build(cls: type, values: Mapping[str, Any], name: str = "") -> Any:
+    """Return an instance of the model, its values checked against the declared types.
+
+    Raises
+    ------
+    InputError: an unknown parameter (with the closest known one), a wrong type, a number that is not finite, a
+        required parameter that is missing; or whatever the model's own checks say.
+    """
+    name = name or cls.__name__
+    known = parameters(cls)
+    for key in values:
+        if key not in known:
+            raise InputError(f"model {name!r} has no parameter {key!r}{suggestion(key, known)}")
+    missing = [key for key, parameter in known.items() if parameter.required and key not in values]
+    if missing:
+        raise InputError(f"model {name!r} needs a value for {', '.join(missing)}")
+    return cls(**{key: _coerce(f"{name}: {key}", value, known[key].annotation) for key, value in values.items()})
+
+
+def values_of(model: Any) -> dict[str, Any]:
+    """Return the parameters' values of an instance as JSON-ready numbers, strings and lists."""
+    return json.loads(json.dumps({f.name: getattr(model, f.name) for f in dataclasses.fields(model)}, default=_plain))
+
+
+def draw(model: Any, seed: int) -> Any:
+    """Return the model with its disorder drawn from `default_rng(seed)`, or the model itself if it has none."""
+    return model.draw(np.random.default_rng(seed)) if hasattr(model, "draw") else model
+
+
+def generator_of(model: Any, name: str = "") -> ChainGenerator:
+    """Return the model's problem as a `ChainGenerator`; errors name the model."""
+    try:
+        problem = model.problem()
+    except InputError as error:
+        raise ModelError(f"model {name or type(model).__name__!r}: {error}") from error
+    if not isinstance(problem, (Lindbladian, ChainGenerator)):
+        raise ModelError(f"model {name!r}: problem() returned a {type(problem).__name__}, not a Lindbladian or ChainGenerator")
+    try:
+        return problem.generator() if isinstance(problem, Lindbladian) else problem
+    except InputError as error:
+        raise ModelError(f"model {name or type(model).__name__!r}: {error}") from error
+
+
+def check_sites(n: int) -> None:
+    """Refuse a chain of fewer than two sites."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2:
+        raise InputError(f"n = {n!r}: a chain has a whole number of sites, at least 2")
+
+
+def check_rates(rates: Mapping[str, float]) -> None:
+    """Refuse rates that are negative or not finite, by the names of their parameters."""
+    for name, rate in rates.items():
+        if not (math.isfinite(rate) and rate >= 0):
+            raise InputError(f"{name} = {rate:g}: a rate is a finite number >= 0")
+
+
+def site_profile(name: str, values: ArrayLike, n: int) -> tuple[float, ...]:
+    """Return one finite number per site as a tuple, the form in which a frozen model keeps it.
+
+    Raises
+    ------
+    InputError: another number of values than sites, or a value that is not finite.
+    """
+    profile = np.asarray(values, dtype=float)
+    if profile.shape != (n,):
+        raise InputError(f"{name} takes one number per site, n = {n}, but has shape {profile.shape}")
+    if not np.isfinite(profile).all():
+        raise InputError(f"{name}[{np.flatnonzero(~np.isfinite(profile))[0]}] is not a finite number")
+    return tuple(profile.tolist())
+
+
+def summary(cls: type) -> str:
+    """Return the first line of the model's docstring."""
+    text = inspect.getdoc(cls) or ""
+    return text.strip().splitlines()[0] if text.strip() else ""
+
+
+def description(cls: type) -> str:
+    """Return the model's docstring."""
+    return (inspect.getdoc(cls) or "(no description)").strip()
+
+
+def _coerce(place: str, value: Any, annotation: Any) -> Any:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        failures = []
+        for option in (a for a in arguments if a is not type(None)):
+            try:
+                return _coerce(place, value, option)
+            except InputError as error:
+                failures.append(error)
+        raise failures[0] if len(failures) == 1 else InputError(f"{place} = {_shown(value)} is not {_type_name(annotation)}")
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise InputError(f"{place} = {_shown(value)} is not one of {', '.join(map(str, arguments))}{suggestion(str(value), map(str, arguments)) if isinstance(value, str) else ''}")
+    if origin in (tuple, list) and isinstance(value, (list, tuple, np.ndarray)):
+        element = arguments[0] if arguments else Any
+        return tuple(_coerce(f"{place}[{i}]", v, element) for i, v in enumerate(value))
+    if annotation is bool and isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if annotation is int and isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    if annotation is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if annotation is float and isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise InputError(f"{place} = {value}: a finite number is needed")
+        return float(value)
+    if annotation is str and isinstance(value, str):
+        return value
+    raise InputError(f"{place} = {_shown(value)} is not {_type_name(annotation)}")
+
+
+def _type_name(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_type_name(a) for a in arguments)
+    if origin is Literal:
+        return " | ".join(map(str, arguments))
+    if origin in (tuple, list):
+        inner = {int: "integers", float: "numbers", str: "strings"}.get(arguments[0] if arguments else Any, "values")
+        return f"a list of {inner}"
+    names = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "none"}
+    return names.get(annotation, str(annotation))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a parameter of type {type(value).__name__} cannot be written to a record")
+
+
+def _field_comments(cls: type) -> dict[str, str]:
+    """Return the comments behind the fields' definitions, from the source of the class and of its bases."""
+    comments: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        try:
+            source = inspect.getsource(base)
+        except (OSError, TypeError):
+            continue
+        names: dict[int, str] = {}
+        try:
+            for token in tokenize.generate_tokens(io.StringIO(source).readline):
+                if token.type == tokenize.NAME and token.line.lstrip().startswith(f"{token.string}:"):
+                    names.setdefault(token.start[0], token.string)
+                elif token.type == tokenize.COMMENT and token.start[0] in names:
+                    comments[names[token.start[0]]] = token.string.lstrip("# ").strip()
+        except (tokenize.TokenError, IndentationError):
+            continue
+    return comments
+
+
+def _split_unit(comment: str) -> tuple[str, str]:
+    if comment.endswith("]") and "[" in comment:
+        text, unit = comment[:-1].rsplit("[", 1)
+        return text.strip(), unit.strip()
+    return comment, ""

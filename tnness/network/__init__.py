@@ -1,0 +1,1 @@
+"""Matrix-product states and the ways to split and truncate them."""

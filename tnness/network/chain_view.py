@@ -1,0 +1,140 @@
+"""Reading a `ChainState`: expectations, marginals, functionals, purities and entanglement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from tnness.basis import LocalSpace
+from tnness.errors import NumericalError
+from tnness.network.chain_state import Array, ChainState, float_of, product_overlap
+from tnness.observables import ProductView
+from tnness.terms import LocalOperator
+
+
+class ChainView(ProductView):
+    """A view of a matrix-product state; environments are built once and shared by everything measured from it.
+
+    Parameters
+    ----------
+    state: the state; it must not change while the view is in use.
+    spaces: local space of each site.
+    functionals: the problem's product functionals, `trace` among them.
+    """
+
+    def __init__(
+        self, state: ChainState, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]
+    ) -> None:
+        super().__init__(spaces, functionals)
+        self.state = state
+        self.tensors = [t.astype(float_of(t.dtype), copy=False) for t in state.tensors]
+        trace = functionals["trace"]
+        self._traced = [np.tensordot(v, t, (0, 1)) for v, t in zip(trace, self.tensors, strict=True)]
+
+    @cached_property
+    def _left(self) -> list[Array]:
+        """_left[i]: sites < i traced out, up to a factor: (bond,)."""
+        environments = [np.ones(1)]
+        for matrix in self._traced[:-1]:
+            environments.append(_unit(environments[-1] @ matrix))
+        return environments
+
+    @cached_property
+    def _right(self) -> list[Array]:
+        """_right[i]: sites > i traced out, up to a factor: (bond,)."""
+        environments = [np.ones(1)]
+        for matrix in reversed(self._traced[1:]):
+            environments.append(_unit(matrix @ environments[-1]))
+        return environments[::-1]
+
+    def window(self, start: int, stop: int) -> Array:
+        """Coefficients of sites start..stop-1, the others traced out, with trace 1: (D, ..., D)."""
+        block = self._left[start][None, :]
+        for tensor in self.tensors[start:stop]:
+            block = np.tensordot(block, tensor, 1)
+        block = block.reshape(*(t.shape[1] for t in self.tensors[start:stop]), -1) @ self._right[stop - 1]
+        norm = block
+        for vector in reversed(self.functionals["trace"][start:stop]):
+            norm = norm @ vector
+        if norm == 0:
+            raise NumericalError("the trace of the state is 0: nothing can be read from it")
+        return block / norm
+
+    def contract(self, covectors: Mapping[int, Array]) -> complex:
+        """Contract covectors on the given sites and the trace elsewhere, over the trace."""
+        if not covectors:
+            return 1.0
+        start, stop = min(covectors), max(covectors) + 1
+        value = norm = self._left[start]
+        for i in range(start, stop):
+            traced = self._traced[i]
+            norm = norm @ traced
+            value = value @ (np.tensordot(covectors[i], self.tensors[i], (0, 1)) if i in covectors else traced)
+            size = np.abs(norm).max()
+            value, norm = value / size, norm / size
+        right = self._right[stop - 1]
+        return complex((value @ right) / (norm @ right))
+
+    def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
+        """Return <A_i B_j> for all pairs with one sweep per site: (n, n)."""
+        if first.odd or second.odd:
+            return super().correlations(first, second)
+        n = len(self.tensors)
+        a, b = ([self._inserted(i, op.matrix) for i in range(n)] for op in (first, second))
+        values = np.empty((n, n))
+        for i in range(n):
+            values[i, i] = self.contract({i: self._covector(i, first.matrix @ second.matrix)}).real
+            ahead = [self._left[i] @ a[i], self._left[i] @ b[i], self._left[i] @ self._traced[i]]
+            for j in range(i + 1, n):
+                right = self._right[j]
+                norm = (ahead[2] @ self._traced[j]) @ right
+                values[i, j] = (((ahead[0] @ b[j]) @ right) / norm).real
+                values[j, i] = (((ahead[1] @ a[j]) @ right) / norm).real
+                ahead = [vector @ self._traced[j] for vector in ahead]
+                size = np.abs(ahead[2]).max()
+                ahead = [vector / size for vector in ahead]
+        return values
+
+    def functional(self, name: str) -> float:
+        """Return a named product functional, relative to the trace."""
+        mantissa, logarithm = product_overlap(self.state, self.functionals[name])
+        trace, log_trace = product_overlap(self.state, self.functionals["trace"])
+        return float((mantissa / trace).real * math.exp(logarithm - log_trace))
+
+    def log_purity(self) -> float:
+        """Return ln Tr rho^2."""
+        trace, logarithm = product_overlap(self.state, self.functionals["trace"])
+        return self.state.log_norm_squared() - 2 * (math.log(abs(trace)) + logarithm)
+
+    def renyi2(self, start: int, stop: int) -> float:
+        """Return -ln Tr rho_X^2 of sites start..stop-1 (nats)."""
+        left, right = self._left[start], self._right[stop - 1]
+        environment, logarithm = np.outer(left, left), 0.0
+        norm, log_norm = left, 0.0
+        for i in range(start, stop):
+            tensor = self.tensors[i]
+            environment = np.tensordot(np.tensordot(environment, tensor, (0, 0)), tensor, ((0, 1), (0, 1)))
+            environment, size = environment / np.abs(environment).max(), np.abs(environment).max()
+            logarithm += math.log(size)
+            norm = norm @ self._traced[i]
+            norm, size = norm / np.abs(norm).max(), np.abs(norm).max()
+            log_norm += math.log(size)
+        square = right @ environment @ right
+        return float(2 * (math.log(abs(norm @ right)) + log_norm) - math.log(square) - logarithm)
+
+    def schmidt_values(self, bond: int) -> Array:
+        """Return the operator-space Schmidt values across a bond."""
+        return self.state.singular_values(bond)
+
+    def _inserted(self, site: int, matrix: Array) -> Array:
+        return np.tensordot(self._covector(site, matrix), self.tensors[site], (0, 1))
+
+
+def _unit(vector: Array) -> Array:
+    size = np.abs(vector).max()
+    if size == 0 or not np.isfinite(size):
+        raise NumericalError("the trace of the state is 0 or not finite: nothing can be read from it")
+    return vector / size

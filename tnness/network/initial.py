@@ -1,0 +1,63 @@
+"""Initial states that are products over sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tnness.basis import LocalSpace
+from tnness.errors import InputError
+from tnness.network.chain_state import ChainState
+
+TOLERANCE = 1e-8
+"""How far a given density matrix may be from Hermitian, positive and of trace 1."""
+
+
+def identity_state(spaces: Sequence[LocalSpace]) -> ChainState:
+    """Return the maximally mixed state 1/prod(d), or equal probabilities; trace 1.
+
+    >>> from tnness.basis import spin_half
+    >>> identity_state([spin_half] * 3).bond_dimensions
+    (1, 1)
+    """
+    return ChainState.product([space.vector(np.eye(space.levels) / space.levels) for space in spaces])
+
+
+def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -> ChainState:
+    """Return rho_0 x rho_1 x ...
+
+    Parameters
+    ----------
+    spaces: the local space of each of the n sites.
+    matrices: for each site a density matrix (d, d), or probabilities of its levels (d,).
+
+    Raises
+    ------
+    InputError: a wrong number or shape, or a matrix that is no density matrix (of trace 1), or coherences in a classical
+        space.
+    """
+    if len(matrices) != len(spaces):
+        raise InputError(f"a product state of {len(spaces)} sites takes as many matrices, got {len(matrices)}")
+    return ChainState.product(
+        [space.vector(_density(site, space, given)) for site, (space, given) in enumerate(zip(spaces, matrices, strict=True))]
+    )
+
+
+def _density(site: int, space: LocalSpace, given: ArrayLike) -> NDArray[np.complex128]:
+    matrix = np.asarray(given, dtype=complex)
+    if matrix.shape == (space.levels,):
+        matrix = np.diag(matrix)
+    name, d = f"the state of site {site}", space.levels
+    if matrix.shape != (d, d):
+        raise InputError(f"{name} must have shape ({d}, {d}) or ({d},), but has shape {np.shape(given)}")
+    if not np.abs(matrix - matrix.conj().T).max() < TOLERANCE:
+        raise InputError(f"{name} is not Hermitian")
+    if not abs(np.trace(matrix) - 1) < TOLERANCE:
+        raise InputError(f"{name} has trace {np.trace(matrix).real:.6g}, not 1")
+    if np.linalg.eigvalsh(matrix)[0] < -TOLERANCE:
+        raise InputError(f"{name} has the negative eigenvalue {np.linalg.eigvalsh(matrix)[0]:.3g}")
+    if not space.quantum and np.abs(matrix - np.diag(np.diag(matrix))).max() > TOLERANCE:
+        raise InputError(f"{name} has coherences, but its space {space.name} is classical")
+    return matrix

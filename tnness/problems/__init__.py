@@ -1,0 +1,1 @@
+"""The problems that models state and engines solve."""

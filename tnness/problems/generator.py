@@ -1,0 +1,201 @@
+"""`ChainGenerator`: a sum of one- and two-site real matrices on a chain, with a conserved trace.
+
+dP/dt = G P,  G = sum_i G_i + sum_b G_{b,b+1},  <trace|G = 0.
+
+It is what every Lindbladian, master equation and averaged replica becomes; engines know nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import ArrayLike, NDArray
+
+from tnness.basis import LocalSpace, Vector
+from tnness.errors import ModelError
+
+if TYPE_CHECKING:
+    from tnness.problems.lindbladian import Lindbladian
+
+Real = NDArray[np.float64]
+
+TRACE_TOLERANCE = 1e-10
+"""Largest |<trace|G| of a local matrix, relative to its own norm, that counts as round-off."""
+
+
+class ChainGenerator:
+    """A sum of real matrices on sites and on neighbouring pairs of a chain.
+
+    Parameters
+    ----------
+    spaces: the local space of each of the n >= 2 sites.
+    site_terms: n matrices (D_i, D_i), output first.
+    bond_terms: n - 1 matrices (D_i D_{i+1}, D_i D_{i+1}), left site major.
+    functionals: named product functionals besides `trace`, each n covectors (D_i,).
+    origin: the `Lindbladian` it was made from, where there is one: its symbolic terms serve special solvers.
+
+    Raises
+    ------
+    ModelError: a wrong number or shape of matrices, a number that is not finite, or a term that changes the trace.
+    """
+
+    def __init__(
+        self,
+        spaces: Sequence[LocalSpace],
+        site_terms: Sequence[ArrayLike],
+        bond_terms: Sequence[ArrayLike],
+        functionals: Mapping[str, Sequence[ArrayLike]] | None = None,
+        origin: Lindbladian | None = None,
+    ) -> None:
+        self.origin = origin
+        self.spaces = tuple(spaces)
+        if len(self.spaces) < 2:
+            raise ModelError(f"a chain needs at least 2 sites, got {len(self.spaces)}")
+        dims = self.dims
+        pairs = [a * b for a, b in zip(dims, dims[1:], strict=False)]
+        self.site_terms = _checked("site", site_terms, dims)
+        self.bond_terms = _checked("bond", bond_terms, pairs)
+        self.functionals: dict[str, tuple[Vector, ...]] = {"trace": tuple(s.trace for s in self.spaces)}
+        for name, vectors in (functionals or {}).items():
+            self.functionals[name] = tuple(np.asarray(v, float) for v in vectors)
+        self._check_trace()
+
+    @property
+    def n(self) -> int:
+        """Number of sites."""
+        return len(self.spaces)
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Dimension D_i of each site's vector space."""
+        return tuple(space.dim for space in self.spaces)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the whole vector space, prod D_i (a Python integer: it may be huge)."""
+        result = 1
+        for dim in self.dims:
+            result *= dim
+        return result
+
+    @cached_property
+    def merged_bonds(self) -> tuple[Real, ...]:
+        """The same generator as two-site matrices only: one-site terms are shared by their two bonds.
+
+        Bulk sites give half to either side, the ends all to their only bond.
+        """
+        merged = []
+        for i, bond in enumerate(self.bond_terms):
+            left = self.site_terms[i] * (1.0 if i == 0 else 0.5)
+            right = self.site_terms[i + 1] * (1.0 if i + 1 == self.n - 1 else 0.5)
+            merged.append(bond + np.kron(left, np.eye(self.dims[i + 1])) + np.kron(np.eye(self.dims[i]), right))
+        return tuple(merged)
+
+    @cached_property
+    def scale(self) -> float:
+        """An upper estimate of |G|: the sum of the two-site matrices' spectral norms (1 / time)."""
+        return float(sum(np.linalg.norm(bond, 2) for bond in self.merged_bonds))
+
+    def transposed(self) -> TransposedGenerator:
+        """Return G^T, which can be applied but does not conserve the trace."""
+        return TransposedGenerator(self)
+
+    def apply(self, vector: Real) -> Real:
+        """Return G v for dense v, shape (prod D,) or (prod D, columns), without forming G."""
+        return _apply_bonds(self.merged_bonds, self.dims, vector)
+
+    def matrix(self) -> sparse.csr_array:
+        """Return G as a sparse matrix (prod D, prod D); first site major."""
+        total = sparse.csr_array((self.dimension, self.dimension))
+        before = 1
+        for i, bond in enumerate(self.merged_bonds):
+            after = self.dimension // (before * bond.shape[0])
+            left, right = sparse.eye_array(before), sparse.eye_array(after)
+            total = total + sparse.kron(sparse.kron(left, sparse.csr_array(bond)), right, format="csr")
+            before *= self.dims[i]
+        return sparse.csr_array(total)
+
+    def mpo_tensors(self) -> list[Real]:
+        """Return G as a matrix-product operator: n tensors (left, right, out, in), end bonds of size 1.
+
+        Each bond matrix is split exactly by its operator Schmidt decomposition; bond i carries its rank plus two
+        (nothing begun yet, everything done).
+        """
+        factors = [_operator_schmidt(b, *self.dims[i : i + 2]) for i, b in enumerate(self.bond_terms)]
+        tensors = []
+        for i, dim in enumerate(self.dims):
+            left_rank = len(factors[i - 1][1]) if i else 0
+            right_rank = len(factors[i][0]) if i < self.n - 1 else 0
+            tensor = np.zeros((left_rank + 2, right_rank + 2, dim, dim))
+            tensor[0, 0] = tensor[-1, -1] = np.eye(dim)
+            tensor[0, -1] = self.site_terms[i]
+            if right_rank:
+                tensor[0, 1:-1] = factors[i][0]
+            if left_rank:
+                tensor[1:-1, -1] = factors[i - 1][1]
+            tensors.append(tensor)
+        tensors[0], tensors[-1] = tensors[0][:1], tensors[-1][:, -1:]
+        return tensors
+
+    def _check_trace(self) -> None:
+        traces = self.functionals["trace"]
+        for i, matrix in enumerate(self.site_terms):
+            _check_conserved(f"site {i}", traces[i], matrix)
+        for i, matrix in enumerate(self.bond_terms):
+            _check_conserved(f"bond {i}", np.kron(traces[i], traces[i + 1]), matrix)
+
+
+class TransposedGenerator:
+    """The transpose of a `ChainGenerator`."""
+
+    def __init__(self, generator: ChainGenerator) -> None:
+        self._bonds = tuple(np.ascontiguousarray(bond.T) for bond in generator.merged_bonds)
+        self._dims = generator.dims
+
+    def apply(self, vector: Real) -> Real:
+        """Return G^T v for dense v, shape (prod D,) or (prod D, columns)."""
+        return _apply_bonds(self._bonds, self._dims, vector)
+
+
+def _apply_bonds(bonds: Sequence[Real], dims: Sequence[int], vector: Real) -> Real:
+    result = np.zeros_like(vector)
+    before = 1
+    for bond, dim in zip(bonds, dims, strict=False):
+        result += np.matmul(bond, vector.reshape(before, len(bond), -1)).reshape(vector.shape)
+        before *= dim
+    return result
+
+
+def _checked(kind: str, matrices: Sequence[ArrayLike], sizes: Sequence[int]) -> tuple[Real, ...]:
+    if len(matrices) != len(sizes):
+        raise ModelError(f"a chain of this length takes {len(sizes)} {kind} terms, got {len(matrices)}")
+    result = []
+    for i, (given, size) in enumerate(zip(matrices, sizes, strict=True)):
+        matrix = np.asarray(given)
+        if matrix.shape != (size, size):
+            raise ModelError(f"the term of {kind} {i} must have shape ({size}, {size}), but has shape {matrix.shape}")
+        if np.iscomplexobj(matrix) or not np.isfinite(matrix).all():
+            raise ModelError(f"the term of {kind} {i} must be real and finite")
+        result.append(np.ascontiguousarray(matrix, dtype=float))
+    return tuple(result)
+
+
+def _check_conserved(place: str, trace: Vector, matrix: Real) -> None:
+    leak = np.abs(trace @ matrix).max(initial=0.0)
+    if leak > TRACE_TOLERANCE * max(1.0, np.linalg.norm(matrix)) * np.linalg.norm(trace):
+        raise ModelError(f"the generator does not conserve the trace: on {place}, |<trace|G| = {leak:.2e}, not 0")
+
+
+def _operator_schmidt(matrix: Real, left: int, right: int) -> tuple[list[Real], list[Real]]:
+    """Split M = sum_k A_k x B_k exactly; A_k (left, left), B_k (right, right)."""
+    folded = matrix.reshape(left, right, left, right).transpose(0, 2, 1, 3).reshape(left**2, right**2)
+    u, s, vt = np.linalg.svd(folded)
+    rank = int((s > 1e-14 * max(s[0], 1e-300)).sum())
+    roots = np.sqrt(s[:rank])
+    a = [(roots[k] * u[:, k]).reshape(left, left) for k in range(rank)]
+    b = [(roots[k] * vt[k]).reshape(right, right) for k in range(rank)]
+    return a, b

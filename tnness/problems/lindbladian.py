@@ -1,0 +1,224 @@
+"""`Lindbladian`: Hamiltonian and jumps on one site or two neighbours, kept symbolic, turned into a `ChainGenerator`.
+
+drho/dt = -i[H, rho] + sum_k rate_k ( L_k rho L_k^+ - 1/2 {L_k^+ L_k, rho} )
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+
+from tnness.basis import LocalSpace, product_elements
+from tnness.errors import ModelError
+from tnness.problems.generator import ChainGenerator, Real
+from tnness.terms import Matrix, Operator
+
+HERMITICITY_TOLERANCE = 1e-12
+"""Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """One jump operator L with its rate: rate * D[L]."""
+
+    operator: Operator
+    rate: float
+
+
+class Lindbladian:
+    """A Lindblad equation on a chain, stated by adding terms.
+
+    Parameters
+    ----------
+    spaces: the local space of each site (n >= 2). With `classical` spaces it is the master equation of the
+        populations, and every term must map populations to populations.
+
+    Examples
+    --------
+    >>> from tnness.basis import spin_half as s
+    >>> chain = Lindbladian([s] * 3)
+    >>> for i in range(2):
+    ...     chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
+    >>> chain.jump(s.Sp(0), rate=0.5)
+    >>> chain.jump(s.Sm(2), rate=0.5)
+    >>> chain.generator().dims
+    (4, 4, 4)
+    """
+
+    def __init__(self, spaces: Sequence[LocalSpace]) -> None:
+        self.spaces = tuple(spaces)
+        if len(self.spaces) < 2:
+            raise ModelError(f"a chain needs at least 2 sites, got n = {len(self.spaces)}")
+        self.hamiltonian_terms: list[Operator] = []
+        self.jumps: list[Jump] = []
+
+    @property
+    def n(self) -> int:
+        """Number of sites."""
+        return len(self.spaces)
+
+    def hamiltonian(self, operator: Operator) -> None:
+        """Add a term (or a sum of terms) to H; each term acts on one site or two neighbours.
+
+        Hermiticity is asked of the whole of H, so a term and its conjugate may be added one after the other.
+        """
+        for term in operator:
+            if not np.isfinite(term.coefficient):
+                raise ModelError(f"the Hamiltonian term {term} has a coefficient that is not finite")
+            if term.odd:
+                raise ModelError(f"the Hamiltonian term {term} is odd in fermions, which no Hamiltonian can be")
+            self._window(Operator((term,)), f"the Hamiltonian term {term}")
+        self.hamiltonian_terms.append(operator)
+
+    def jump(self, operator: Operator, rate: float = 1.0) -> None:
+        """Add rate * D[L] for a jump L on one site or two neighbours.
+
+        A fermionic (odd) jump is local only at the first or the last site, on states of definite parity; in the
+        bulk it is refused.
+        """
+        name = f"jump {len(self.jumps)} ({operator})"
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or not math.isfinite(rate):
+            raise ModelError(f"{name} has rate {rate!r}; a rate is a finite number >= 0")
+        if rate < 0:
+            raise ModelError(f"{name} has the negative rate {rate:g}; rates are >= 0")
+        if not all(np.isfinite(term.coefficient) for term in operator):
+            raise ModelError(f"{name} has a coefficient that is not finite")
+        self._window(operator, name)
+        if operator.odd and not all(term.odd for term in operator):
+            raise ModelError(f"{name} mixes even and odd fermionic terms")
+        if operator.odd and operator.sites not in ((0,), (self.n - 1,)):
+            raise ModelError(f"{name} is a fermionic jump on sites {operator.sites}: it is local only at a chain's ends (0 or {self.n - 1})")
+        self.jumps.append(Jump(operator, float(rate)))
+
+    def bond_hamiltonian(self, bond: int, site_weight: float = 1.0) -> Matrix:
+        """Return h on sites (bond, bond + 1): its two-site terms, plus `site_weight` times its sites' own: (d d', d d')."""
+        window = (bond, bond + 1)
+        total = np.zeros((self._levels(window),) * 2, dtype=complex)
+        for term in (t for operator in self.hamiltonian_terms for t in operator):
+            if set(term.sites) == set(window):
+                total += Operator((term,)).matrix(window, self.levels)
+            elif set(term.sites) < set(window):
+                total += site_weight * Operator((term,)).matrix(window, self.levels)
+        return total
+
+    def bond_hamiltonian_shared(self, bond: int) -> Matrix:
+        """Return h on (bond, bond + 1) with one-site terms shared between bonds, so that H is the sum of these."""
+        result = self.bond_hamiltonian(bond, site_weight=0.0)
+        for site in (bond, bond + 1):
+            weight = 1.0 if self.n == 2 or site in (0, self.n - 1) else 0.5
+            for term in (t for operator in self.hamiltonian_terms for t in operator if t.sites == (site,)):
+                result = result + weight * Operator((term,)).matrix((bond, bond + 1), self.levels)
+        return result
+
+    def local_map(self, window: Sequence[int], action: Callable[[Matrix], Matrix]) -> Real:
+        """Return a Hermiticity-preserving map of the window's matrices as M_ab = Tr(E_a S(E_b)); broadcasts over (..., d, d)."""
+        return _superoperator(self._elements(window), action)
+
+    def cooling_maps(self) -> list[Real]:
+        """Return rho -> -(h_b rho + rho h_b)/2 for each bond b, H = sum h_b: (D D', D D') each.
+
+        Their sum generates exp(-beta H/2) rho exp(-beta H/2).
+        """
+        self._local_hamiltonians()
+        maps = []
+        for bond in range(self.n - 1):
+            h = self.bond_hamiltonian_shared(bond)
+            maps.append(_superoperator(self._elements((bond, bond + 1)), lambda e, h=h: -0.5 * (h @ e + e @ h)))
+        return maps
+
+    def dissipator(self) -> ChainGenerator:
+        """Return the jumps alone, without the Hamiltonian."""
+        alone = Lindbladian(self.spaces)
+        alone.jumps = list(self.jumps)
+        return alone.generator()
+
+    @property
+    def levels(self) -> dict[int, int]:
+        """Hilbert dimension of each site."""
+        return {i: space.levels for i, space in enumerate(self.spaces)}
+
+    def effective_generator(self) -> sparse.csr_array:
+        """Return A = -iH - 1/2 sum_k rate_k L_k^+ L_k as a sparse matrix (prod d, prod d): small chains only."""
+        size = math.prod(self.levels.values())
+        total = sparse.csr_array((size, size), dtype=complex)
+        for window, matrix in self._local_hamiltonians().items():
+            total = total - 1j * self._embedded(window, matrix)
+        for number, jump in enumerate(self.jumps):
+            window = self._window(jump.operator, f"jump {number}")
+            matrix = jump.operator.matrix(window, self.levels)
+            total = total - 0.5 * jump.rate * self._embedded(window, matrix.conj().T @ matrix)
+        return sparse.csr_array(total)
+
+    def _embedded(self, window: Sequence[int], matrix: Matrix) -> sparse.csr_array:
+        before = math.prod(self.spaces[i].levels for i in range(window[0]))
+        after = math.prod(self.spaces[i].levels for i in range(window[-1] + 1, self.n))
+        inner = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(after))
+        return sparse.csr_array(sparse.kron(sparse.eye_array(before), inner))
+
+    def generator(self) -> ChainGenerator:
+        """Return the equation as real matrices in the operator basis (see `tnness.basis`)."""
+        sites = [np.zeros((space.dim,) * 2) for space in self.spaces]
+        bonds = [np.zeros((a.dim * b.dim,) * 2) for a, b in zip(self.spaces, self.spaces[1:], strict=False)]
+        targets = {(i,): matrix for i, matrix in enumerate(sites)}
+        targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
+        for window, matrix in self._local_hamiltonians().items():
+            targets[window] += _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h))
+        for number, jump in enumerate(self.jumps):
+            window = self._window(jump.operator, f"jump {number}")
+            matrix = math.sqrt(jump.rate) * jump.operator.matrix(window, self.levels)
+            targets[window] += _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e))
+        return ChainGenerator(self.spaces, sites, bonds, origin=self)
+
+    def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
+        local: dict[tuple[int, ...], Matrix] = {}
+        for term in (t for operator in self.hamiltonian_terms for t in operator):
+            window = self._window(Operator((term,)), "a Hamiltonian term")
+            matrix = Operator((term,)).matrix(window, self.levels)
+            local[window] = local[window] + matrix if window in local else matrix
+        for window, matrix in local.items():
+            asymmetry = np.abs(matrix - matrix.conj().T).max()
+            if asymmetry > HERMITICITY_TOLERANCE * max(1.0, np.abs(matrix).max()):
+                raise ModelError(f"the Hamiltonian is not Hermitian on sites {window}: |h - h^+| = {asymmetry:.2e}")
+        return local
+
+    def _window(self, operator: Operator, name: str) -> tuple[int, ...]:
+        sites = operator.sites
+        if sites and sites[-1] >= self.n:
+            raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
+        if len(sites) > 2 or (len(sites) == 2 and sites[1] != sites[0] + 1):
+            raise ModelError(f"{name} acts on sites {_listed(sites)}; a chain takes one site or two neighbours")
+        for term in operator:
+            for site, factor in term.factors:
+                if factor.matrix.shape[0] != self.spaces[site].levels:
+                    raise ModelError(f"{name}: operator {factor.name} has {factor.matrix.shape[0]} levels, site {site} has {self.spaces[site].levels}")
+        return sites or (0,)
+
+    def _levels(self, window: Sequence[int]) -> int:
+        return math.prod(self.spaces[i].levels for i in window)
+
+    def _elements(self, window: Sequence[int]) -> Matrix:
+        return product_elements(tuple(self.spaces[i] for i in window))
+
+
+def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:
+    square = jump.conj().T @ jump
+    return jump @ rho @ jump.conj().T - 0.5 * (square @ rho + rho @ square)
+
+
+def _superoperator(elements: Matrix, action: Callable[[Matrix], Matrix]) -> Real:
+    """Return M_ab = Tr(E_a S(E_b)); refuse an S that leaves the span of the elements."""
+    images = action(elements)  # (D, d, d)
+    size = len(elements)
+    matrix = (elements.reshape(size, -1).conj() @ images.reshape(size, -1).T).real
+    lost = np.linalg.norm(images) ** 2 - np.linalg.norm(matrix) ** 2
+    if lost > 1e-12 * max(1.0, np.linalg.norm(images) ** 2):
+        raise ModelError("a term of a classical chain creates coherences; use a quantum space for it")
+    return matrix
+
+
+def _listed(sites: Sequence[int]) -> str:
+    return ", ".join(map(str, sites[:-1])) + f" and {sites[-1]}"

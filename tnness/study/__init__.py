@@ -1,0 +1,1 @@
+"""Sweeps, convergence and statistics."""

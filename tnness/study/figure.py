@@ -1,0 +1,152 @@
+"""Figures of records: one panel per observable, labelled with the model, its parameters and the outcome."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from tnness.errors import InputError, RecordError, suggestion
+from tnness.record import PREFIX, Record, require_folder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHOWN_PARAMETERS = 8
+PANEL = (4.2, 3.1)
+LINES = 6
+"""Most curves in one panel: of a time evolution, the times shown."""
+
+
+def plot(path: str | Path, out: str | Path | None = None, names: Sequence[str] = ()) -> Path:
+    """Draw a record (steady state, time evolution or convergence) and return the figure's path.
+
+    Parameters
+    ----------
+    path: the record. out: the figure; default: the record's name with .png. names: observables; default: all.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    dataset = Record.open(path).dataset
+    known = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k != "outcome"]
+    known = [k for k in known if not k.endswith(("_extrapolated", "_error"))]
+    for name in names:
+        if name not in known:
+            raise InputError(f"{path} holds no observable {name!r}{suggestion(name, known)}")
+    chosen = list(names) or known
+    if not chosen:
+        raise RecordError(f"{path} holds no observables to draw")
+    target = Path(out) if out is not None else Path(path).with_suffix(".png")
+    require_folder(target)
+    columns = min(3, len(chosen))
+    rows = math.ceil(len(chosen) / columns)
+    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.7), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, name in zip(panels, chosen, strict=False):
+        _draw(axes, dataset, name)
+    for axes in panels[len(chosen) :]:
+        axes.set_axis_off()
+    figure.suptitle(caption(dataset), fontsize=9)
+    try:
+        figure.savefig(target, dpi=130)
+    except (OSError, ValueError) as error:
+        raise InputError(f"the figure {target} could not be written: {error}") from error
+    return target
+
+
+def caption(dataset: xr.Dataset) -> str:
+    """Return the model, its short parameters, the engine's settings, the seed and the outcome."""
+    attributes = dataset.attrs
+    parameters = json.loads(attributes.get("parameters", "{}"))
+    short = [f"{k} = {v}" for k, v in parameters.items() if not isinstance(v, (list, dict)) and v is not None]
+    settings = json.loads(attributes.get("settings", "{}")).get("engine_settings", {})
+    engine = attributes.get("engine", "")
+    if "chi" in settings and "chi" not in dataset.dims:
+        engine += f", chi = {settings['chi']}"
+    first = f"{attributes.get('model', '')}: {', '.join(short[:SHOWN_PARAMETERS])}"
+    return f"{first}\n{engine}, seed {attributes.get('seed')}, {attributes.get('outcome', '')}"
+
+
+def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
+    data = dataset[name]
+    units = data.attrs.get("units", "1")
+    axes.set_title(str(data.attrs.get("long_name", name)), fontsize=9)
+    label = name if units == "1" else f"{name} [{units}]"
+    if "chi" in data.dims:
+        _draw_convergence(axes, dataset, name, label)
+    elif "time" in data.dims:
+        _draw_evolution(axes, data, label)
+    elif data.ndim == 0:
+        error = data.attrs.get("error")
+        text = f"{float(data):.8g}" + (f"\n± {error:.1e}" if error is not None else "")
+        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=14, transform=axes.transAxes)
+        axes.set_xlabel(label)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    elif data.ndim == 1:
+        error = data.attrs.get("error")
+        axes.errorbar(_axis(data, 0), data.values, yerr=error, fmt="o-", ms=3.5, lw=1, capsize=2)
+        axes.set_xlabel(str(data.dims[0]))
+        axes.set_ylabel(label)
+    else:
+        _draw_map(axes, data, label)
+
+
+def _draw_evolution(axes: Axes, data: xr.DataArray, label: str) -> None:
+    axes.set_xlabel("time")
+    if data.ndim == 1:
+        axes.plot(data["time"].values, data.values, "o-", ms=2.5, lw=1)
+        axes.set_ylabel(label)
+    elif data.ndim == 2:
+        shown = axes.pcolormesh(data["time"].values, _axis(data, 1), data.values.T, shading="nearest", cmap="viridis")
+        axes.set_ylabel(str(data.dims[1]))
+        assert axes.figure is not None
+        axes.figure.colorbar(shown, ax=axes, label=label)
+    else:
+        _draw_map(axes, data[-1], label)
+        axes.set_title(f"{data.attrs.get('long_name', data.name)}, last time", fontsize=9)
+
+
+def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) -> None:
+    data = dataset[name]
+    inverse = 1 / dataset["chi"].values
+    finest = data[-1]
+    if data.ndim == 2:
+        for i, dt in enumerate(dataset["dt"].values):
+            axes.plot(inverse, data.values[i], "o-", ms=4, lw=1, label=f"dt = {dt:.3g}")
+        value, error = float(dataset[f"{name}_extrapolated"]), float(dataset[f"{name}_error"])
+        axes.errorbar([0.0], [value], yerr=[error], fmt="s", ms=5, capsize=3, color="black", label="extrapolated")
+        axes.set_xlabel("1 / chi")
+        axes.set_ylabel(label)
+        axes.legend(fontsize=7)
+    elif data.ndim == 3:
+        for j, chi in enumerate(dataset["chi"].values):
+            axes.plot(_axis(finest, 1), finest.values[j], "o-", ms=3, lw=1, label=f"chi = {chi}")
+        axes.set_xlabel(str(data.dims[2]))
+        axes.set_ylabel(label)
+        axes.legend(fontsize=7)
+    else:
+        _draw_map(axes, finest[-1], label)
+
+
+def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:
+    values = data.values if data.ndim == 2 else data.values.reshape(len(data.values), -1)
+    largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    shown = axes.imshow(values, origin="lower", cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+    axes.set_xlabel(str(data.dims[-1]))
+    axes.set_ylabel(str(data.dims[0]))
+    assert axes.figure is not None
+    axes.figure.colorbar(shown, ax=axes, label=label)
+
+
+def _axis(data: xr.DataArray, axis: int) -> Any:
+    dim = data.dims[axis]
+    return data.coords[dim].values if dim in data.coords else np.arange(data.sizes[dim])
