@@ -8,13 +8,9 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from tnness.basis import spin_half as s
-from tnness.errors import InputError
+from tnness import InputError, Lindbladian, Observable, Operator, expectation, register, total
+from tnness import spin_half as s
 from tnness.model import check_rates, check_sites, site_profile
-from tnness.observables import Observable, expectation
-from tnness.problems.lindbladian import Lindbladian
-from tnness.registry import register
-from tnness.terms import Operator, total
 from tnness.thermometry import BondThermometer
 
 
@@ -25,7 +21,8 @@ class MBLHeisenberg:
 
     H = sum S_i . S_{i+1} + h sum (zeta^z_i S^z_i + zeta^x_i S^x_i), zeta in [-1, 1], and with the rate eps
 
-        L^{s,1}_i = S^s_i (1 - 2 s S^z_{i+1}) / (2 sqrt 2),  L^{s,2}_i = (1 - 2 s S^z_i) S^s_{i+1} / (2 sqrt 2),  s = +-,
+        L^{s,1}_i = S^s_i (1 - 2 s S^z_{i+1}) / (2 sqrt 2),  s = +1 and -1,
+        L^{s,2}_i = (1 - 2 s S^z_i) S^s_{i+1} / (2 sqrt 2),
         L^z_i = S^z_i.
 
     The exchange is the unit of energy, hbar = k_B = 1. Energy alone is conserved as eps -> 0, so that only the local

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
-from tnness.basis import LocalSpace, bit, spin_half
-from tnness.errors import InputError
+from tnness import InputError, Lindbladian, LocalSpace, Observable, bit, expectation, register, spin_half, two_point
 from tnness.model import check_rates, check_sites
-from tnness.observables import Observable, expectation, two_point
-from tnness.problems.lindbladian import Lindbladian
-from tnness.registry import register
 
 
 @register("ssep")

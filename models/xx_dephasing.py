@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from tnness.basis import spin_half as s
-from tnness.errors import InputError
+from tnness import InputError, Lindbladian, Observable, expectation, register
+from tnness import spin_half as s
 from tnness.model import check_rates, check_sites, site_profile
-from tnness.observables import Observable, expectation
-from tnness.problems.lindbladian import Lindbladian
-from tnness.registry import register
 
 
 @register("xx-dephasing")

@@ -10,7 +10,7 @@ from tnness.engines.exact import Exact
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
 from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError
-#from tnness.network.adapters import density_from_pure, from_quimb, from_tenpy, to_quimb, to_tenpy
+from tnness.network.adapters import density_from_pure, from_quimb, from_tenpy, to_quimb, to_tenpy
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation

@@ -25,7 +25,7 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.errors import InputError, ModelError, suggestion
+from tnness.errors import InputError, UnknownOperator, suggestion
 from tnness.terms import LocalOperator, Matrix
 
 Vector = NDArray[np.float64]
@@ -67,6 +67,11 @@ class LocalSpace:
         """The elements, transposed and flat: (D, d d)."""
         return np.ascontiguousarray(self.elements.transpose(0, 2, 1)).reshape(self.dim, -1)
 
+    @cached_property
+    def parity(self) -> Matrix | None:
+        """Fermion parity (-1)^n of the site, or None where the space has no fermionic operators: (d, d)."""
+        return next((operator.parity for operator in self.operators.values() if operator.odd), None)
+
     def covector(self, operator: ArrayLike) -> NDArray[np.complex128]:
         """Return Tr(O E_a): (D,). Complex; real for Hermitian O."""
         return self._reading @ np.asarray(operator).ravel()
@@ -79,9 +84,9 @@ class LocalSpace:
         operators = self.__dict__.get("operators", {})
         if name in operators:
             return operators[name]
-        if name.startswith("__"):
+        if name.startswith("_"):  # asked for by Python, numpy or a notebook
             raise AttributeError(name)
-        raise ModelError(f"{self.__dict__.get('name')} has no operator {name!r}{suggestion(name, operators)}")
+        raise UnknownOperator(f"{self.__dict__.get('name')} has no operator {name!r}{suggestion(name, operators)}")
 
     def __repr__(self) -> str:
         return f"LocalSpace({self.name!r}, levels={self.levels}, dim={self.dim})"
@@ -144,8 +149,17 @@ def quantum_space(name: str, operators: Mapping[str, ArrayLike], odd: Mapping[st
     shapes = {m.shape for m in (*matrices.values(), *odd_matrices.values())}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2 or len(set(next(iter(shapes)))) != 1:
         raise InputError(f"operators of space {name!r} must be square matrices of one size, got shapes {sorted(shapes)}")
+    if next(iter(shapes))[0] < 2:
+        raise InputError(f"space {name!r} has one state; at least 2 are needed")
+    for key in (*matrices, *odd_matrices):
+        if hasattr(LocalSpace, key) or key in LocalSpace.__dataclass_fields__:
+            raise InputError(f"an operator of space {name!r} cannot be called {key!r}: every space has an attribute of that name")
     if odd and "P" not in matrices:
         raise InputError(f"space {name!r} has fermionic operators {sorted(odd)} and needs their parity as operator 'P'")
+    for key, matrix in odd_matrices.items():
+        parity = matrices["P"]
+        if not (np.allclose(parity @ parity, np.eye(len(parity))) and np.allclose(parity @ matrix, -matrix @ parity)):
+            raise InputError(f"space {name!r}: P must square to 1 and anticommute with the fermionic operator {key!r}")
     return _space(name, hermitian_elements(next(iter(shapes))[0]), matrices, odd_matrices)
 
 

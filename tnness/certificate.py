@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tnness.engines.exact import ExactRun
 from tnness.engines.protocol import Run
 from tnness.engines.tebd import TEBDRun
 from tnness.errors import NumericalError
@@ -155,6 +156,8 @@ def _verdict(run: TEBDRun, relative: dict[str, float], checks: dict[str, float],
 def _trotter_error(run: TEBDRun, history: History, prior: Prior | None) -> dict[str, float]:
     """Richardson: |O(dt) - O(dt')| / ((dt/dt')^order - 1) is the error at dt'; the rest of it that at dt."""
     order, stages = run.settings.order, run.stages
+    if run.refined:
+        return _scaled(_change(history.last_of(len(stages) - 2), history.last_of(len(stages) - 1)), 1 / (2.0**order - 1))
     if len(stages) > 1 and stages[0].chi == stages[1].chi and stages[0].dt > stages[1].dt:
         ratio = (stages[0].dt / stages[1].dt) ** order
         return _scaled(_change(history.last_of(0), history.last_of(1)), ratio / (ratio - 1))
@@ -168,17 +171,28 @@ def _trotter_error(run: TEBDRun, history: History, prior: Prior | None) -> dict[
     return {}
 
 
+def trotter_is_open(run: Run, history: History, tolerance: float, prior: Prior | None) -> bool:
+    """True where the Trotter error is unknown, or too large as estimated at a small bond dimension."""
+    if not isinstance(run, TEBDRun):
+        return False
+    errors, last = _trotter_error(run, history, prior), history.last_of(run.stage)
+    if not errors or last is None:
+        return True
+    return any(errors[k] > SAFETY * tolerance * max(float(np.nanmax(np.abs(last[k]), initial=0.0)), FLOOR) for k in errors)
+
+
 def _truncation_error(run: TEBDRun, history: History, prior: Prior | None) -> dict[str, float]:
     """|O(chi) - O(previous chi)|; where nothing beyond round-off was dropped, truncation is exact."""
     stages, last = run.stages, history.last_of(len(run.stages) - 1)
     if last is not None and run.discarded <= 1e3 * run.settings.cutoff * run.generator.n:
         return dict.fromkeys(last, 0.0)
-    before = [i for i, stage in enumerate(stages) if stage.chi < stages[-1].chi and stage.dt == stages[-1].dt]
+    chi, dt = stages[-1].chi, stages[-1].dt * 2**run.refined
+    before = [i for i, stage in enumerate(stages) if stage.chi < chi and stage.dt == dt]
     if before:
         return _change(history.last_of(before[-1]), last)
-    if prior is not None and prior.chi < stages[-1].chi:
+    if prior is not None and prior.chi < chi:
         return _change(prior.values, last)
-    return prior.estimates.get("truncation", {}) if prior is not None and prior.chi == stages[-1].chi else {}
+    return prior.estimates.get("truncation", {}) if prior is not None and prior.chi == chi else {}
 
 
 def _scaled(values: dict[str, float], factor: float) -> dict[str, float]:
@@ -193,8 +207,12 @@ def _change(first: Values | None, second: Values | None) -> dict[str, float]:
 
 def _checks(run: Run, generator: ChainGenerator) -> dict[str, float]:
     view = run.view()
+    if isinstance(run, ExactRun):
+        rate = float(np.linalg.norm(generator.apply(run.vector)) / np.linalg.norm(run.vector))
+    else:
+        rate = residual(generator, run.chain_state())
     return {
-        "residual": residual(generator, run.chain_state()),
+        "residual": rate,
         "local_balance": local_balance(generator, view),
         "energy_balance": energy_balance(generator, view),
         "positivity": positivity(view),

@@ -22,6 +22,10 @@ class ModelError(InputError):
     """A model states physics that is not a valid problem (non-neighbours, negative rate, ...)."""
 
 
+class UnknownOperator(ModelError, AttributeError):
+    """A local space has no operator of this name; an AttributeError too, so that `hasattr` answers no."""
+
+
 class RecordError(TnnessError):
     """A record file is missing, foreign, damaged or does not fit what is asked of it."""
 

@@ -121,7 +121,10 @@ def generator_of(model: Any, name: str = "") -> ChainGenerator:
     except InputError as error:
         raise ModelError(f"model {name or type(model).__name__!r}: {error}") from error
     if not isinstance(problem, (Lindbladian, ChainGenerator)):
-        raise ModelError(f"model {name!r}: problem() returned a {type(problem).__name__}, not a Lindbladian or ChainGenerator")
+        raise ModelError(
+            f"model {name or type(model).__name__!r}: problem() returned a {type(problem).__name__}, "
+            "not a Lindbladian or ChainGenerator"
+        )
     try:
         return problem.generator() if isinstance(problem, Lindbladian) else problem
     except InputError as error:
@@ -148,7 +151,10 @@ def site_profile(name: str, values: ArrayLike, n: int) -> tuple[float, ...]:
     ------
     InputError: another number of values than sites, or a value that is not finite.
     """
-    profile = np.asarray(values, dtype=float)
+    try:
+        profile = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} takes one number per site, got {_shown(values)}") from None
     if profile.shape != (n,):
         raise InputError(f"{name} takes one number per site, n = {n}, but has shape {profile.shape}")
     if not np.isfinite(profile).all():

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -193,10 +194,9 @@ class ProductView(ABC):
         """Return <O>, real part."""
         if operator.sites and operator.sites[-1] >= len(self.spaces):
             raise ModelError(f"an observable reads site {operator.sites[-1]}; the chain has sites 0 to {len(self.spaces) - 1}")
-        value: complex = 0.0
-        for term in operator:
-            covectors = {site: self._covector(site, matrix) for site, matrix in term.matrices().items()}
-            value += term.coefficient * self._read(covectors)
+        near, far = _compiled(operator, self.spaces)
+        value: complex = sum(complex(np.vdot(covector, self.pair(bond))) for bond, covector in near)
+        value += sum(coefficient * self.contract(covectors) for coefficient, covectors in far)
         return float(value.real)
 
     def pair(self, bond: int) -> Array:
@@ -205,18 +205,10 @@ class ProductView(ABC):
             self._pairs[bond] = self.window(bond, bond + 2)
         return self._pairs[bond]
 
-    def _read(self, covectors: Mapping[int, Array]) -> complex:
-        sites = sorted(covectors)
-        if not sites or sites[-1] - sites[0] > 1:
-            return self.contract(covectors)
-        bond = min(sites[0], len(self.spaces) - 2)
-        left, right = (covectors.get(site, self.functionals["trace"][site]) for site in (bond, bond + 1))
-        return complex(left @ self.pair(bond) @ right)
-
     def marginal(self, sites: Sequence[int]) -> Array:
         """Return the reduced density matrix, or the probabilities, of consecutive sites."""
-        start, stop = sites[0], sites[-1] + 1
-        if tuple(sites) != tuple(range(start, stop)) or start < 0 or stop > len(self.spaces):
+        start, stop = (sites[0], sites[-1] + 1) if len(sites) else (0, 0)
+        if not len(sites) or tuple(sites) != tuple(range(start, stop)) or start < 0 or stop > len(self.spaces):
             raise InputError(f"a marginal takes consecutive sites of 0 to {len(self.spaces) - 1}, got {tuple(sites)}")
         coefficients = self.pair(start) if stop - start == 2 else self.window(start, stop)
         spaces = self.spaces[start:stop]
@@ -234,7 +226,36 @@ class ProductView(ABC):
         return values
 
     def _covector(self, site: int, matrix: Array) -> Array:
-        if matrix.shape[0] != self.spaces[site].levels:
-            raise ModelError(f"an observable uses a {matrix.shape[0]}-level operator on site {site}, which has {self.spaces[site].levels} levels")
-        vector = self.spaces[site].covector(matrix)
-        return vector.real if not vector.imag.any() else vector
+        return _covector(self.spaces, site, matrix)
+
+
+Near = tuple[tuple[int, Array], ...]
+Far = tuple[tuple[complex, dict[int, Array]], ...]
+
+
+@lru_cache(maxsize=4096)
+def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near, Far]:
+    """Split an operator into one covector per bond (conjugated, for `vdot`) and products that reach further.
+
+    Compiled once: an observable is measured thousands of times.
+    """
+    parities = {site: space.parity for site, space in enumerate(spaces)}
+    near: dict[int, Array] = {}
+    far = []
+    for term in operator:
+        covectors = {site: _covector(spaces, site, matrix) for site, matrix in term.matrices(parities).items()}
+        sites = sorted(covectors) or [0]
+        if sites[-1] - sites[0] > 1:
+            far.append((term.coefficient, covectors))
+            continue
+        bond = min(sites[0], len(spaces) - 2)
+        left, right = (covectors.get(site, spaces[site].trace) for site in (bond, bond + 1))
+        near[bond] = near.get(bond, 0.0) + np.conj(term.coefficient * np.outer(left, right))
+    return tuple(near.items()), tuple(far)
+
+
+def _covector(spaces: Sequence[LocalSpace], site: int, matrix: Array) -> Array:
+    if matrix.shape[0] != spaces[site].levels:
+        raise ModelError(f"an observable uses a {matrix.shape[0]}-level operator on site {site}, which has {spaces[site].levels} levels")
+    vector = spaces[site].covector(matrix)
+    return vector.real if not vector.imag.any() else vector

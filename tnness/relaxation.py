@@ -52,6 +52,7 @@ class History:
     times: list[float] = field(default_factory=list)
     stages: list[int] = field(default_factory=list)
     values: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+    _rates: dict[int, float] = field(default_factory=dict, init=False, repr=False)  # of stages that are over
 
     def add(self, time: float, stage: int, values: Values) -> None:
         """Append one measurement."""
@@ -71,7 +72,19 @@ class History:
         return times[-1] - times[0] if times else 0.0
 
     def tail(self, stage: int) -> Tail | None:
-        """Extrapolate the present stage; None while there are too few measurements."""
+        """Extrapolate a stage; None while there are too few measurements.
+
+        A later stage starts where the one before it ended: what is too slow to be seen in its short time is taken to
+        decay at the slowest rate seen in any earlier stage.
+        """
+        for earlier in range(stage):
+            if earlier not in self._rates:
+                tail = self._tail(earlier, math.nan)
+                self._rates[earlier] = tail.rate if tail is not None else math.nan
+        known = [rate for earlier, rate in self._rates.items() if earlier < stage and rate > 0]
+        return self._tail(stage, min(known, default=math.nan))
+
+    def _tail(self, stage: int, known_rate: float) -> Tail | None:
         indices = [i for i, s in enumerate(self.stages) if s == stage]
         if len(indices) < FEWEST:
             return None
@@ -79,11 +92,12 @@ class History:
         width = max(1, lag // 4)  # short averages quieten the noise of truncation
         tau = self.times[indices[-1]] - self.times[indices[-1 - lag]]
         remaining, scales, rates = {}, {}, []
+        ends = [len(indices) - k * lag for k in (2, 1, 0)]
         for name, series in self.values.items():
-            stack = np.array([series[i] for i in indices])
-            late, middle, early = (stack[end - width : end].mean(0) for end in (len(stack), *(len(stack) - k * lag for k in (1, 2))))
-            scales[name] = max(float(np.nanmax(np.abs(stack), initial=0.0)), FLOOR)
-            remaining[name], ratio = _remainder(middle - early, late - middle, 0.01 * FLOOR + 1e-12 * scales[name])
+            early, middle, late = (np.mean([series[i] for i in indices[end - width : end]], axis=0) for end in ends)
+            scales[name] = max(*(float(np.nanmax(np.abs(x), initial=0.0)) for x in (early, middle, late)), FLOOR)
+            unresolved = 0.01 * FLOOR + 1e-12 * scales[name]
+            remaining[name], ratio = _remainder(middle - early, late - middle, unresolved, math.exp(-known_rate * tau))
             if remaining[name] > 1e-6 * scales[name] and 0 < ratio < 1:
                 rates.append(-math.log(ratio) / tau)
         return Tail(remaining, scales, min(rates, default=math.nan))
@@ -100,14 +114,16 @@ class History:
         return cls([float(t) for t in arrays["times"]], [int(s) for s in arrays["stages"]], values)
 
 
-def _remainder(first: NDArray[np.float64], second: NDArray[np.float64], unresolved: float) -> tuple[float, float]:
-    """Return what remains after two successive changes, and their ratio r."""
+def _remainder(
+    first: NDArray[np.float64], second: NDArray[np.float64], unresolved: float, known_ratio: float
+) -> tuple[float, float]:
+    """Return what remains after two successive changes, and their ratio r; NaN for no known ratio."""
     size = float(np.nanmax(np.abs(second), initial=0.0))
     if size <= unresolved:
         return size, 0.0
     square = float(np.nansum(first * first))
     ratio = float(np.nansum(first * second)) / square if square > 0 else math.inf
     if ratio > SLOWEST:
-        return math.inf, ratio
+        return (size * known_ratio / (1 - known_ratio) if known_ratio < 1 else math.inf), ratio
     used = max(abs(ratio), QUICKEST)
     return size * used / (1 - used) if used < 1 else math.inf, ratio

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from tnness import model as modelling
 from tnness.basis import LocalSpace
-from tnness.certificate import Prior, certify_evolution, certify_steady
+from tnness.certificate import Prior, certify_evolution, certify_steady, trotter_is_open
 from tnness.engines.exact import Exact
 from tnness.engines.protocol import Engine, Run, Snapshot
 from tnness.engines.tebd import TEBD, TEBDRun
@@ -274,6 +274,8 @@ class Driver:
         last = run.stage >= len(run.stage_names) - 1
         if not relaxed and run.time < self._time_limit(run, last):
             return True
+        if last and relaxed and trotter_is_open(run, history, self.job.tolerance, self._prior()) and run.refine():
+            last = False
         if not last:
             run.next_stage()
         return not last

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Number
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,27 +73,34 @@ class Term:
         factors = tuple((site, op.dagger()) for site, op in reversed(self.factors))
         return Term(np.conj(self.coefficient).item(), factors)
 
-    def matrices(self) -> dict[int, Matrix]:
+    def matrices(self, parities: Mapping[int, Matrix | None] | None = None) -> dict[int, Matrix]:
         """Return one matrix per site, Jordan-Wigner strings made explicit between the outermost sites.
 
         The string left of the first site is left out: it cancels in an even product; for an odd one it is
         the caller's to refuse (see `Lindbladian.jump`).
+
+        Parameters
+        ----------
+        parities: (-1)^n of every site, None where a site holds no fermions; without it all sites are taken to be like
+            those of the odd operators.
         """
         result: dict[int, Matrix] = {}
         sites = self.sites
-        parities = {site: op.parity for site, op in self.factors if op.parity is not None}
         for site, op in self.factors:
             if op.odd:
                 for other in range(sites[0], site):
-                    string = parities.get(other, op.parity)
-                    assert string is not None
-                    result[other] = result[other] @ string if other in result else string
+                    string = op.parity if parities is None else parities[other]
+                    if string is not None:
+                        result[other] = result[other] @ string if other in result else string
             result[site] = result[site] @ op.matrix if site in result else op.matrix
         return result
 
     def __str__(self) -> str:
         product = " ".join(f"{op.name}({site})" for site, op in self.factors) or "1"
-        return product if self.coefficient == 1 else f"({self.coefficient:.6g}) {product}"
+        if self.coefficient == 1:
+            return product
+        number = complex(self.coefficient)
+        return f"{number.real:.6g} {product}" if number.imag == 0 else f"({number:.6g}) {product}"
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,8 @@ class Operator:
     """
 
     terms: tuple[Term, ...]
+
+    __array_ufunc__ = None  # numpy's numbers leave `2.0 * operator` to the operator
 
     @property
     def sites(self) -> tuple[int, ...]:
@@ -124,16 +132,16 @@ class Operator:
         return Operator(tuple(term.dagger() for term in self.terms))
 
     def __add__(self, other: Operator | complex) -> Operator:
-        return Operator(self.terms + _as_operator(other).terms)
+        return Operator(self.terms + as_operator(other).terms)
 
     def __radd__(self, other: Operator | complex) -> Operator:
-        return self if isinstance(other, Number) and other == 0 else _as_operator(other) + self
+        return self if not isinstance(other, Operator) and other == 0 else as_operator(other) + self
 
     def __sub__(self, other: Operator | complex) -> Operator:
-        return self + (-1) * _as_operator(other)
+        return self + (-1) * as_operator(other)
 
     def __rsub__(self, other: Operator | complex) -> Operator:
-        return _as_operator(other) - self
+        return as_operator(other) - self
 
     def __neg__(self) -> Operator:
         return (-1) * self
@@ -143,12 +151,12 @@ class Operator:
             tuple(
                 Term(a.coefficient * b.coefficient, a.factors + b.factors)
                 for a in self.terms
-                for b in _as_operator(other).terms
+                for b in as_operator(other).terms
             )
         )
 
     def __rmul__(self, other: complex) -> Operator:
-        return _as_operator(other) * self
+        return as_operator(other) * self
 
     def __truediv__(self, other: complex) -> Operator:
         return self * (1 / other)
@@ -159,18 +167,23 @@ class Operator:
     def __str__(self) -> str:
         return " + ".join(str(term) for term in self.terms) or "0"
 
-    def matrix(self, sites: Sequence[int], levels: Mapping[int, int]) -> Matrix:
+    def matrix(
+        self, sites: Sequence[int], levels: Mapping[int, int], parities: Mapping[int, Matrix | None] | None = None
+    ) -> Matrix:
         """Return the dense matrix on the given sites, first site major: (prod d, prod d).
 
         Parameters
         ----------
         sites: the window, in increasing order; must hold every site of the operator.
         levels: the Hilbert dimension d of each site.
+        parities: see `Term.matrices`.
         """
+        if not set(self.sites) <= set(sites):
+            raise ModelError(f"the operator {self} acts on sites {self.sites}, beyond the window {tuple(sites)}")
         dimension = math.prod(levels[site] for site in sites)
         total = np.zeros((dimension, dimension), dtype=complex)
         for term in self.terms:
-            matrices = term.matrices()
+            matrices = term.matrices(parities)
             product = np.array([[term.coefficient]], dtype=complex)
             for site in sites:
                 product = np.kron(product, matrices.get(site, np.eye(levels[site])))
@@ -178,11 +191,12 @@ class Operator:
         return total
 
 
-def _as_operator(value: Operator | complex) -> Operator:
+def as_operator(value: Operator | complex) -> Operator:
+    """Return an operator as it is, and a number as that multiple of the identity."""
     if isinstance(value, Operator):
         return value
-    if isinstance(value, Number):
-        return Operator((Term(complex(value), ()),))  # type: ignore[arg-type]
+    if isinstance(value, (int, float, complex, np.number)):
+        return Operator((Term(complex(value), ()),))
     raise ModelError(f"an operator can be combined with operators and numbers, not with {type(value).__name__}")
 
 

@@ -1,7 +1,7 @@
 """Local temperatures: the thermal state of a Hamiltonian that is closest to a given state.
 
-beta minimises F(beta) = Tr[(rho - rho_th)^2] with rho_th = exp(-beta h)/Z, over both signs of beta. Only the populations
-p_k of rho in the eigenbasis of h matter, and
+beta minimises F(beta) = Tr[(rho - rho_th)^2] with rho_th = exp(-beta h)/Z, over both signs of beta. Only the
+populations p_k of rho in the eigenbasis of h matter, and
 
     dF/dbeta = 2 sum_k (p_k - w_k) (e_k - <e>_w) w_k,   w_k = exp(-beta e_k)/Z.
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measured import exact_values, exact_view, measure, tebd_values
 from numpy.testing import assert_allclose
 
 import systems
+from measured import exact_values, exact_view, measure, tebd_values
 from tnness.errors import InputError, ModelError
 from tnness.model import build, generator_of
 from tnness.registry import find

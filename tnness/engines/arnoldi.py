@@ -20,6 +20,9 @@ from tnness.problems.generator import Real
 
 Map = Callable[[Real], Real]
 
+NEXT_TOLERANCE = 1e-10
+"""Deflation leaves the round-off of the leading value, often 1e3 times larger, on the next: machine accuracy is not there."""
+
 
 @dataclass(frozen=True)
 class Leading:
@@ -57,7 +60,8 @@ def leading(
         image = apply(v)
         return image - (left @ image) * real
 
-    next_value, _ = _first(deflated, next_start - (left @ next_start) * real, which, tolerance, ncv)
+    next_start -= (left @ next_start) * real
+    next_value, _ = _first(deflated, next_start, which, max(tolerance, NEXT_TOLERANCE), ncv)
     return Leading(value, real, next_value)
 
 

@@ -106,9 +106,10 @@ class Exact:
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> ExactRun:
         """Return the run that was saved."""
-        numbers = dict(snapshot.numbers)
-        clocks = {name: float(numbers[name]) for name in ("time", "gap", "trace_drift")}
-        return ExactRun(self, generator, snapshot.arrays["vector"], int(numbers["seed"]), **clocks)
+        numbers = snapshot.numbers
+        run = ExactRun(self, generator, snapshot.arrays["vector"], int(numbers["seed"]))
+        run.time, run.gap, run.trace_drift = (float(numbers[name]) for name in ("time", "gap", "trace_drift"))
+        return run
 
 
 @dataclass
@@ -133,6 +134,10 @@ class ExactRun:
 
     def next_stage(self) -> None:
         """Do nothing: there is one stage."""
+
+    def refine(self) -> bool:
+        """Return False: there is nothing to refine."""
+        return False
 
     def step(self, until: float | None = None) -> Report:
         """Solve for the steady state, or evolve to `until` in one go."""
@@ -255,7 +260,7 @@ def _unique(generator: ChainGenerator, vector: Real, next_value: complex) -> Ste
 
 
 def _trace_covector(generator: ChainGenerator) -> Real:
-    return reduce(np.kron, generator.functionals["trace"])
+    return reduce(lambda left, right: np.outer(left, right).ravel(), generator.functionals["trace"])
 
 
 def _operator(generator: ChainGenerator) -> sparse_linalg.LinearOperator | Any:

@@ -59,6 +59,10 @@ class Run(Protocol):
         """Enter the next stage of the schedule."""
         ...
 
+    def refine(self) -> bool:
+        """Append a stage that measures the error of the time step directly; False where there is none to append."""
+        ...
+
     def step(self, until: float | None = None) -> Report:
         """Advance by a little: towards the steady state, or towards the time `until` and not beyond it."""
         ...

@@ -45,7 +45,7 @@ class TEBD:
     method, cutoff, power: see `Truncation`.
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
     dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5).
-    block: Trotter steps between two measurements (default 4).
+    block: Trotter steps between two measurements (default 1).
     """
 
     chi: int = 64
@@ -56,7 +56,7 @@ class TEBD:
     power: int = 0
     schedule: tuple[int, ...] | None = None
     dtype: str = "float64"
-    block: int = 4
+    block: int = 1
 
     name = "tebd"
 
@@ -133,13 +133,27 @@ class TEBDRun:
     fallbacks: int = 0
     log_trace: float = math.nan
     trace_drift: float = 0.0
+    refined: int = 0
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.gates = Gates(self.generator.merged_bonds, self.state.dtype)
-        self.stages = self.settings.stages(self.generator)
+        self._schedule = self.settings.stages(self.generator)
         if math.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The schedule, and one more stage at half the time step for each refinement."""
+        final = self._schedule[-1]
+        return (*self._schedule, *(replace(final, dt=final.dt / 2 ** (k + 1)) for k in range(self.refined)))
+
+    def refine(self) -> bool:
+        """Append a stage at half the time step, which measures the Trotter error at the full bond dimension; once."""
+        if self.refined:
+            return False
+        self.refined = 1
+        return True
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -193,7 +207,7 @@ class TEBDRun:
     def save(self) -> Snapshot:
         """Return everything needed to go on as if never interrupted."""
         arrays = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self.state.tensors)}
-        names = ("seed", "steps", "stage", "fallbacks", "time", "discarded", "log_trace", "trace_drift")
+        names = ("seed", "steps", "stage", "fallbacks", "refined", "time", "discarded", "log_trace", "trace_drift")
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
         return Snapshot(arrays, numbers | {"centre": self.state.centre, "log_norm": self.state.log_norm})

@@ -1,18 +1,17 @@
-"""Handing states and generators to quimb and TeNPy, and taking states in."""
+"""Handing states and generators to quimb and TeNPy, and taking states in.
+
+Both packages take a second to import, and are imported where they are first used.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import opt_einsum
-import quimb.tensor as quimb_tensor
-from tenpy.linalg import np_conserved
-from tenpy.networks.mps import MPS
-from tenpy.networks.site import Site
 
 from tnness.basis import LocalSpace
 from tnness.errors import InputError
@@ -20,14 +19,19 @@ from tnness.network.chain_state import Array, ChainState
 from tnness.network.truncation import Truncation, kept_rank, safe_svd
 from tnness.problems.generator import ChainGenerator
 
+if TYPE_CHECKING:
+    from quimb.tensor import MatrixProductOperator, MatrixProductState
+    from tenpy.networks.mps import MPS
+    from tenpy.networks.site import Site
+
 ORDERING = ("Sz", "N")
 """Diagonal operators by whose values the levels of a TeNPy site are matched with those of a `LocalSpace`."""
 
 
 @overload
-def to_quimb(source: ChainState) -> quimb_tensor.MatrixProductState: ...
+def to_quimb(source: ChainState) -> MatrixProductState: ...
 @overload
-def to_quimb(source: ChainGenerator) -> quimb_tensor.MatrixProductOperator: ...
+def to_quimb(source: ChainGenerator) -> MatrixProductOperator: ...
 def to_quimb(source: ChainState | ChainGenerator) -> Any:
     """Return a state as a quimb `MatrixProductState`, or a generator as a `MatrixProductOperator`.
 
@@ -38,13 +42,15 @@ def to_quimb(source: ChainState | ChainGenerator) -> Any:
     >>> to_quimb(ChainState.product([[0.5, 0.5]] * 3)).L
     3
     """
+    from quimb.tensor import MatrixProductOperator, MatrixProductState
+
     if isinstance(source, ChainState):
         factor = source.dtype.type(math.exp(source.log_norm / source.n))
-        return quimb_tensor.MatrixProductState(_without_ends([factor * t for t in source.tensors], 2), shape="lpr")
-    return quimb_tensor.MatrixProductOperator(_without_ends(source.mpo_tensors(), 1), shape="lrud")
+        return MatrixProductState(_without_ends([factor * t for t in source.tensors], 2), shape="lpr")
+    return MatrixProductOperator(_without_ends(source.mpo_tensors(), 1), shape="lrud")
 
 
-def from_quimb(mps: quimb_tensor.MatrixProductState, spaces: Sequence[LocalSpace] | None = None) -> ChainState:
+def from_quimb(mps: MatrixProductState, spaces: Sequence[LocalSpace] | None = None) -> ChainState:
     """Return a quimb `MatrixProductState` as a `ChainState`, canonical at site 0.
 
     Parameters
@@ -74,12 +80,15 @@ def to_tenpy(state: ChainState) -> MPS:
     >>> to_tenpy(ChainState.product([[0.5, 0.5]] * 3)).L
     3
     """
+    from tenpy.linalg.np_conserved import LegCharge
+    from tenpy.networks.mps import MPS
+    from tenpy.networks.site import Site
+
     ready = state.copy()
     ready.canonicalise(0)
-    sites = [Site(np_conserved.LegCharge.from_trivial(dim)) for dim in ready.dims]
-    flat = [tensor.transpose(1, 0, 2) for tensor in ready.tensors]  # (p, vL, vR)
-    psi = MPS.from_Bflat(sites, flat, form=None, unit_cell_width=ready.n)
-    psi.canonical_form(renormalize=True)
+    sites = [Site(LegCharge.from_trivial(dim)) for dim in ready.dims]
+    flat = [tensor.transpose(1, 0, 2) for tensor in ready.tensors]  # (p, vL, vR), in right-canonical form
+    psi = MPS.from_Bflat(sites, flat, unit_cell_width=ready.n)  # finds the Schmidt values itself
     psi.norm = math.exp(ready.log_norm)
     return psi
 
@@ -159,9 +168,9 @@ def _doubling(carry: tuple[int, ...], tensor: tuple[int, ...], elements: tuple[i
 def _real_bond(matrices: Array) -> Array:
     """Coefficients of Hermitian matrices (..., r, r) in a real orthonormal basis: (..., r^2)."""
     rows, columns = np.triu_indices(matrices.shape[-1], 1)
-    diagonal = np.diagonal(matrices, axis1=-2, axis2=-1).real
+    diagonal = np.diagonal(matrices, axis1=-2, axis2=-1)
     upper = math.sqrt(2) * matrices[..., rows, columns]
-    return np.concatenate([diagonal, upper.real, upper.imag], axis=-1)
+    return np.concatenate([np.real(diagonal), np.real(upper), np.imag(upper)], axis=-1)
 
 
 def _hermitian_bond(coefficients: Array) -> Array:
@@ -198,9 +207,9 @@ def _fitted(tensors: list[Array], spaces: Sequence[LocalSpace]) -> list[Array]:
         return tensors
     if dims != tuple(space.dim for space in spaces):
         raise InputError(f"the state has local dimensions {dims}, the spaces have {tuple(space.dim for space in spaces)}")
-    if any(np.iscomplexobj(tensor) and np.abs(tensor.imag).max() > 1e-12 * np.abs(tensor).max() for tensor in tensors):
+    if any(np.abs(np.imag(tensor)).max() > 1e-12 * np.abs(tensor).max() for tensor in tensors):
         raise InputError("the coefficients of a density matrix are real, and the tensors given are not")
-    return [tensor.real for tensor in tensors]
+    return [np.real(tensor) for tensor in tensors]
 
 
 def _level_order(site: Site, space: LocalSpace) -> Array:

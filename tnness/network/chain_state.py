@@ -58,6 +58,8 @@ class ChainState:
         """Return the state of a dense vector (prod dims,) by successive SVDs; exact unless truncated."""
         truncation = truncation or Truncation(chi=10**9, cutoff=1e-30, method="svd")
         rest, tensors = np.asarray(vector).reshape(1, -1), []
+        if rest.size != math.prod(dims):
+            raise InputError(f"a vector of {rest.size} numbers does not fit local dimensions {tuple(dims)}")
         for dim in dims[:-1]:
             left = rest.shape[0]
             u, s, vt, _ = safe_svd(rest.reshape(left * dim, -1))

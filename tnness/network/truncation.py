@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -100,8 +101,8 @@ def householder(columns: Array) -> Orthonormal:
     return Orthonormal(basis, factor)
 
 
-SERIES, SALVAGEABLE = 1e-4, 1e-2
-"""Largest element of E = Q^+Q - 1 for which the series is good to double precision, and another pass to reach that."""
+SALVAGEABLE = 1e-2
+"""Largest element of E = Q^+Q - 1 after one Cholesky pass that is put right without Householder."""
 
 
 def cholesky(columns: Array) -> Orthonormal:
@@ -114,11 +115,12 @@ def cholesky(columns: Array) -> Orthonormal:
     if columns.shape[1] > columns.shape[0]:
         return householder(columns)
     lengths = np.sqrt(np.einsum("ij,ij->j", columns, columns.conj()).real)
+    series = 0.15 * float(np.finfo(columns.dtype).eps) ** 0.2  # its error, |E|^5 / 4, is then below eps
     found = _cholesky_pass(columns / lengths) if lengths.all() else None
-    if found is not None and found[3] > SERIES:  # a near-singular Gram matrix: one more pass
+    if found is not None and found[3] > series:
         again = _cholesky_pass(found[0]) if found[3] < SALVAGEABLE else None
         found = None if again is None else (again[0], again[1] @ found[1], *again[2:])
-    if found is None or not found[3] <= SERIES:
+    if found is None or not found[3] <= series:
         return replace(householder(columns), fallbacks=1)
     first, triangle, excess, error = found
     root = _inverse_root(excess, error)
@@ -129,7 +131,9 @@ def cholesky(columns: Array) -> Orthonormal:
 def _cholesky_pass(columns: Array) -> tuple[Array, Array, Array, float] | None:
     """Return Q = columns R^-1, R, E = Q^+Q - 1 and its largest element, with R^+ R the Gram matrix; None if that fails."""
     gram = columns.conj().T @ columns
-    potrf, trtri = linalg.get_lapack_funcs(["potrf", "trtri"], (gram,))
+    potrf: Callable[..., Any]
+    trtri: Callable[..., Any]
+    potrf, trtri = _cholesky_drivers(gram.dtype.char)
     triangle, failed = potrf(gram, lower=False, clean=True)
     if failed:
         return None
@@ -142,8 +146,15 @@ def _cholesky_pass(columns: Array) -> tuple[Array, Array, Array, float] | None:
     return first, triangle, excess, float(np.abs(excess).max())
 
 
+@cache
+def _cholesky_drivers(dtype: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """LAPACK's potrf and trtri for a dtype; looking them up takes as long as a small factorisation."""
+    potrf, trtri = linalg.get_lapack_funcs(("potrf", "trtri"), dtype=dtype)  # pyright: ignore[reportGeneralTypeIssues]
+    return potrf, trtri
+
+
 def _inverse_root(excess: Array, error: float) -> Array:
-    """Return (1 + E)^(-1/2) by its series: five terms leave |E|^5/4, below double precision for |E| < 1e-3."""
+    """Return (1 + E)^(-1/2) by its series up to E^4; terms too small to matter are left out."""
     root = -0.5 * excess
     if error > 1e-9:
         square = excess @ excess

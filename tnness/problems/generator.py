@@ -62,6 +62,9 @@ class ChainGenerator:
         self.functionals: dict[str, tuple[Vector, ...]] = {"trace": tuple(s.trace for s in self.spaces)}
         for name, vectors in (functionals or {}).items():
             self.functionals[name] = tuple(np.asarray(v, float) for v in vectors)
+            shapes = [v.shape for v in self.functionals[name]]
+            if shapes != [(dim,) for dim in dims]:
+                raise ModelError(f"the functional {name!r} must have one covector of shape (D,) per site, D = {dims}, got {shapes}")
         self._check_trace()
 
     @property
@@ -146,7 +149,7 @@ class ChainGenerator:
         for i, matrix in enumerate(self.site_terms):
             _check_conserved(f"site {i}", traces[i], matrix)
         for i, matrix in enumerate(self.bond_terms):
-            _check_conserved(f"bond {i}", np.kron(traces[i], traces[i + 1]), matrix)
+            _check_conserved(f"bond {i}", np.outer(traces[i], traces[i + 1]).ravel(), matrix)
 
 
 class TransposedGenerator:

@@ -6,6 +6,7 @@ drho/dt = -i[H, rho] + sum_k rate_k ( L_k rho L_k^+ - 1/2 {L_k^+ L_k, rho} )
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import scipy.sparse as sparse
 from tnness.basis import LocalSpace, product_elements
 from tnness.errors import ModelError
 from tnness.problems.generator import ChainGenerator, Real
-from tnness.terms import Matrix, Operator
+from tnness.terms import Matrix, Operator, as_operator
 
 HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
@@ -66,6 +67,7 @@ class Lindbladian:
 
         Hermiticity is asked of the whole of H, so a term and its conjugate may be added one after the other.
         """
+        operator = _placed(operator, "the Hamiltonian")
         for term in operator:
             if not np.isfinite(term.coefficient):
                 raise ModelError(f"the Hamiltonian term {term} has a coefficient that is not finite")
@@ -80,8 +82,9 @@ class Lindbladian:
         A fermionic (odd) jump is local only at the first or the last site, on states of definite parity; in the
         bulk it is refused.
         """
+        operator = _placed(operator, f"jump {len(self.jumps)}")
         name = f"jump {len(self.jumps)} ({operator})"
-        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or not math.isfinite(rate):
+        if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not math.isfinite(rate):
             raise ModelError(f"{name} has rate {rate!r}; a rate is a finite number >= 0")
         if rate < 0:
             raise ModelError(f"{name} has the negative rate {rate:g}; rates are >= 0")
@@ -100,9 +103,9 @@ class Lindbladian:
         total = np.zeros((self._levels(window),) * 2, dtype=complex)
         for term in (t for operator in self.hamiltonian_terms for t in operator):
             if set(term.sites) == set(window):
-                total += Operator((term,)).matrix(window, self.levels)
+                total += Operator((term,)).matrix(window, self.levels, self.parities)
             elif set(term.sites) < set(window):
-                total += site_weight * Operator((term,)).matrix(window, self.levels)
+                total += site_weight * Operator((term,)).matrix(window, self.levels, self.parities)
         return total
 
     def bond_hamiltonian_shared(self, bond: int) -> Matrix:
@@ -111,7 +114,7 @@ class Lindbladian:
         for site in (bond, bond + 1):
             weight = 1.0 if self.n == 2 or site in (0, self.n - 1) else 0.5
             for term in (t for operator in self.hamiltonian_terms for t in operator if t.sites == (site,)):
-                result = result + weight * Operator((term,)).matrix((bond, bond + 1), self.levels)
+                result = result + weight * Operator((term,)).matrix((bond, bond + 1), self.levels, self.parities)
         return result
 
     def local_map(self, window: Sequence[int], action: Callable[[Matrix], Matrix]) -> Real:
@@ -127,7 +130,7 @@ class Lindbladian:
         maps = []
         for bond in range(self.n - 1):
             h = self.bond_hamiltonian_shared(bond)
-            maps.append(_superoperator(self._elements((bond, bond + 1)), lambda e, h=h: -0.5 * (h @ e + e @ h)))
+            maps.append(self.local_map((bond, bond + 1), lambda e, h=h: -0.5 * (h @ e + e @ h)))
         return maps
 
     def dissipator(self) -> ChainGenerator:
@@ -141,6 +144,11 @@ class Lindbladian:
         """Hilbert dimension of each site."""
         return {i: space.levels for i, space in enumerate(self.spaces)}
 
+    @property
+    def parities(self) -> dict[int, Matrix | None]:
+        """Fermion parity (-1)^n of each site, None where it has no fermions."""
+        return {i: space.parity for i, space in enumerate(self.spaces)}
+
     def effective_generator(self) -> sparse.csr_array:
         """Return A = -iH - 1/2 sum_k rate_k L_k^+ L_k as a sparse matrix (prod d, prod d): small chains only."""
         size = math.prod(self.levels.values())
@@ -149,7 +157,7 @@ class Lindbladian:
             total = total - 1j * self._embedded(window, matrix)
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
-            matrix = jump.operator.matrix(window, self.levels)
+            matrix = jump.operator.matrix(window, self.levels, self.parities)
             total = total - 0.5 * jump.rate * self._embedded(window, matrix.conj().T @ matrix)
         return sparse.csr_array(total)
 
@@ -163,21 +171,23 @@ class Lindbladian:
         """Return the equation as real matrices in the operator basis (see `tnness.basis`)."""
         sites = [np.zeros((space.dim,) * 2) for space in self.spaces]
         bonds = [np.zeros((a.dim * b.dim,) * 2) for a, b in zip(self.spaces, self.spaces[1:], strict=False)]
-        targets = {(i,): matrix for i, matrix in enumerate(sites)}
+        targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
         targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
         for window, matrix in self._local_hamiltonians().items():
-            targets[window] += _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h))
+            name = f"the Hamiltonian on sites {window}"
+            targets[window] += _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
-            matrix = math.sqrt(jump.rate) * jump.operator.matrix(window, self.levels)
-            targets[window] += _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e))
+            matrix = math.sqrt(jump.rate) * jump.operator.matrix(window, self.levels, self.parities)
+            name = f"jump {number} ({jump.operator})"
+            targets[window] += _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
         return ChainGenerator(self.spaces, sites, bonds, origin=self)
 
     def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
         local: dict[tuple[int, ...], Matrix] = {}
         for term in (t for operator in self.hamiltonian_terms for t in operator):
             window = self._window(Operator((term,)), "a Hamiltonian term")
-            matrix = Operator((term,)).matrix(window, self.levels)
+            matrix = Operator((term,)).matrix(window, self.levels, self.parities)
             local[window] = local[window] + matrix if window in local else matrix
         for window, matrix in local.items():
             asymmetry = np.abs(matrix - matrix.conj().T).max()
@@ -209,14 +219,20 @@ def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:
     return jump @ rho @ jump.conj().T - 0.5 * (square @ rho + rho @ square)
 
 
-def _superoperator(elements: Matrix, action: Callable[[Matrix], Matrix]) -> Real:
+def _placed(operator: Operator, name: str) -> Operator:
+    if not isinstance(operator, (Operator, int, float, complex)):
+        raise ModelError(f"{name} takes operators on numbered sites, such as X(0) * X(1); got a {type(operator).__name__}")
+    return as_operator(operator)
+
+
+def _superoperator(elements: Matrix, action: Callable[[Matrix], Matrix], name: str = "a map") -> Real:
     """Return M_ab = Tr(E_a S(E_b)); refuse an S that leaves the span of the elements."""
     images = action(elements)  # (D, d, d)
     size = len(elements)
     matrix = (elements.reshape(size, -1).conj() @ images.reshape(size, -1).T).real
     lost = np.linalg.norm(images) ** 2 - np.linalg.norm(matrix) ** 2
     if lost > 1e-12 * max(1.0, np.linalg.norm(images) ** 2):
-        raise ModelError("a term of a classical chain creates coherences; use a quantum space for it")
+        raise ModelError(f"{name} creates coherences in a classical space; use a quantum space for it")
     return matrix
 
 
