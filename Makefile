@@ -20,8 +20,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # The demo: the MBL chain with weak bulk dissipation, converged in bond dimension.
 DEMO        := runs/demo
 DEMO_SYSTEM := mbl-heisenberg -p n=12 -p h=2 -p eps=0.1 --seed 7
-DEMO_CHIS   := 16,32,48
-DEMO_CHI    := 48
+DEMO_CHIS   := 16,32,64
+DEMO_CHI    := 64
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test slow paper check format bench clean distclean

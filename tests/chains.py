@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace, bit, boson, classical, levels, spin_half, spin_one, spinless
+from tnness.network.chain_state import ChainState
 from tnness.problems.lindbladian import Lindbladian
 from tnness.terms import LocalOperator, Operator, Term
 
@@ -102,3 +103,13 @@ def _pair(spaces: list[LocalSpace], site: int, rng: np.random.Generator) -> Oper
         hop = amplitude * spinless.Cd(site) * spinless.C(site + 1)
         return hop + rng.standard_normal() * spinless.C(site) * spinless.C(site + 1)
     return _local(spaces, site, rng) * _local(spaces, site + 1, rng)
+
+
+def random_state(dims: list[int], chi: int, rng: np.random.Generator, dtype: type = np.float64) -> ChainState:
+    """A matrix-product state in no particular gauge, with a norm far from 1."""
+    bonds = [1, *(chi,) * (len(dims) - 1), 1]
+    shapes = [(bonds[i], dim, bonds[i + 1]) for i, dim in enumerate(dims)]
+    tensors = [rng.standard_normal(shape) for shape in shapes]
+    if np.dtype(dtype).kind == "c":
+        tensors = [t + 1j * rng.standard_normal(t.shape) for t in tensors]
+    return ChainState([t.astype(dtype) for t in tensors], centre=None, log_norm=rng.standard_normal())

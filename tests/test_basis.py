@@ -11,6 +11,7 @@ from tnness.basis import (
     bit,
     boson,
     classical,
+    density_matrix,
     hermitian_elements,
     levels,
     product_elements,
@@ -114,6 +115,14 @@ def test_product_elements_are_kronecker_products():
     pair = product_elements((spin_half, spin_one))
     assert pair.shape == (36, 6, 6)
     assert_allclose(pair[9 * 2 + 4], np.kron(spin_half.elements[2], spin_one.elements[4]))
+
+
+@given(seeds)
+def test_density_matrices_of_several_sites(seed):
+    spaces, rng = (spin_half, spin_one), np.random.default_rng(seed)
+    vector = rng.standard_normal(36)
+    expected = np.tensordot(vector, product_elements(spaces), 1)
+    assert_allclose(density_matrix(vector, spaces), expected, atol=1e-14)
 
 
 # ---------------------------------------------------------------- spaces of one's own, and what is refused

@@ -28,7 +28,7 @@ from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 from tnness.record import Record
 from tnness.registry import find, models, register
-from tnness.solve import Interrupted, evolve, steady_state
+from tnness.solve import Changes, Interrupted, evolve, extend, steady_state
 from tnness.study.check import check
 from tnness.study.converge import converge
 from tnness.terms import LocalOperator, Operator, total
@@ -41,6 +41,7 @@ __all__ = [
     "Certificate",
     "ChainGenerator",
     "ChainState",
+    "Changes",
     "Exact",
     "InputError",
     "Interrupted",
@@ -64,6 +65,7 @@ __all__ = [
     "density_from_pure",
     "evolve",
     "expectation",
+    "extend",
     "find",
     "from_quimb",
     "from_tenpy",

@@ -18,7 +18,8 @@ r"""Local spaces: named operators, and the orthonormal real basis in which chain
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -121,6 +122,15 @@ def product_elements(spaces: tuple[LocalSpace, ...]) -> Matrix:
     return elements
 
 
+def density_matrix(coefficients: ArrayLike, spaces: Sequence[LocalSpace]) -> Matrix:
+    """Return sum_ab.. r_ab.. E_a x E_b x ... for the coefficients of consecutive sites: (prod d, prod d)."""
+    tensor = np.asarray(coefficients).reshape([space.dim for space in spaces])
+    for space in spaces:  # the first axis becomes the last two
+        tensor = np.tensordot(tensor, space.elements, (0, 0))
+    rows, columns = range(0, 2 * len(spaces), 2), range(1, 2 * len(spaces), 2)
+    return tensor.transpose(*rows, *columns).reshape((math.prod(space.levels for space in spaces),) * 2)
+
+
 def _space(name: str, elements: Matrix, operators: Mapping[str, Matrix], odd: Mapping[str, Matrix]) -> LocalSpace:
     d = elements.shape[1]
     named = {"I": LocalOperator("I", np.eye(d, dtype=complex))}
@@ -130,7 +140,9 @@ def _space(name: str, elements: Matrix, operators: Mapping[str, Matrix], odd: Ma
     return LocalSpace(name, elements, named)
 
 
-def quantum_space(name: str, operators: Mapping[str, ArrayLike], odd: Mapping[str, ArrayLike] | None = None) -> LocalSpace:
+def quantum_space(
+    name: str, operators: Mapping[str, ArrayLike], odd: Mapping[str, ArrayLike] | None = None
+) -> LocalSpace:
     """Return a quantum space with operators of your own.
 
     Parameters
@@ -148,12 +160,16 @@ def quantum_space(name: str, operators: Mapping[str, ArrayLike], odd: Mapping[st
     odd_matrices = {key: np.asarray(value, complex) for key, value in odd.items()}
     shapes = {m.shape for m in (*matrices.values(), *odd_matrices.values())}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2 or len(set(next(iter(shapes)))) != 1:
-        raise InputError(f"operators of space {name!r} must be square matrices of one size, got shapes {sorted(shapes)}")
+        raise InputError(
+            f"operators of space {name!r} must be square matrices of one size, got shapes {sorted(shapes)}"
+        )
     if next(iter(shapes))[0] < 2:
         raise InputError(f"space {name!r} has one state; at least 2 are needed")
     for key in (*matrices, *odd_matrices):
         if hasattr(LocalSpace, key) or key in LocalSpace.__dataclass_fields__:
-            raise InputError(f"an operator of space {name!r} cannot be called {key!r}: every space has an attribute of that name")
+            raise InputError(
+                f"an operator of space {name!r} cannot be called {key!r}: every space has an attribute of that name"
+            )
     if odd and "P" not in matrices:
         raise InputError(f"space {name!r} has fermionic operators {sorted(odd)} and needs their parity as operator 'P'")
     for key, matrix in odd_matrices.items():

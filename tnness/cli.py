@@ -6,13 +6,13 @@ bad input, 130 after an interrupt. Errors are one line on stderr.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: one BLAS thread is fastest, and reproducible
 
@@ -21,16 +21,29 @@ import typer
 
 from tnness import model as modelling
 from tnness import registry
+from tnness.checkpoint import CHECKPOINT_EVERY
+from tnness.driver import Interrupted
 from tnness.engines.tebd import TEBD
-from tnness.errors import InputError, NumericalError, RecordError, TnnessError
-from tnness.record import Record, part_path
-from tnness.solve import CHECKPOINT_EVERY, TOLERANCE, Interrupted, engine_for, evolve, steady_state
+from tnness.errors import InputError, NumericalError, TnnessError
+from tnness.job import TOLERANCE, engine_for, observables_of
+from tnness.record import PREFIX, Record
+from tnness.solve import Changes, evolve, extend, steady_state
+
+# Typer carries a click of its own, and exports this much of it.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help="Non-equilibrium steady states of chains, certified."
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Non-equilibrium steady states of chains, certified.",
 )
 
-Parameters = Annotated[list[str] | None, typer.Option("-p", "--param", metavar="NAME=VALUE", help="A model parameter; a number, string or JSON list.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--param", metavar="NAME=VALUE", help="A model parameter; a number, string or JSON list."),
+]
 Chi = Annotated[int | None, typer.Option(help="Bond dimension.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the disorder (default 0).")]
 Out = Annotated[Path | None, typer.Option(help="The record to write.")]
@@ -40,10 +53,15 @@ Order = Annotated[int | None, typer.Option(help="Trotter order, 2 or 4.")]
 Method = Annotated[str | None, typer.Option(help="Truncation method: svd, qr, cholesky-qr, randomized.")]
 Cutoff = Annotated[float | None, typer.Option(help="Discarded weight that is always acceptable.")]
 Power = Annotated[int | None, typer.Option(help="Power iterations of each split.")]
-Schedule = Annotated[str | None, typer.Option(metavar="CHI,CHI,...", help="Bond dimensions to pass through before --chi.")]
+Schedule = Annotated[
+    str | None, typer.Option(metavar="CHI,CHI,...", help="Bond dimensions to pass through before --chi.")
+]
 Dtype = Annotated[str | None, typer.Option(help="float64 or float32.")]
 Block = Annotated[int | None, typer.Option(help="Trotter steps between measurements.")]
-Tolerance = Annotated[float | None, typer.Option("--tol", help=f"Relative change of the observables that may remain (default {TOLERANCE:g}).")]
+Tolerance = Annotated[
+    float | None,
+    typer.Option("--tol", help=f"Relative change of the observables that may remain (default {TOLERANCE:g})."),
+]
 MaxTime = Annotated[float | None, typer.Option(help="Evolution time after which a steady state is given up.")]
 Every = Annotated[float, typer.Option("--checkpoint-every", help="Seconds between checkpoints.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")]
@@ -64,19 +82,24 @@ def models_command(names: Annotated[bool, typer.Option("--names", help="Only the
 def show(model: str) -> None:
     """Show a model's parameters, units, defaults, observables, problem and reference."""
     cls = registry.find(model)
-    typer.echo(f"{model}\n")
-    typer.echo(modelling.description(cls))
-    rows = [(p.name, p.type_name, "required" if p.required else json.dumps(p.default), p.unit, p.description) for p in modelling.parameters(cls).values()]
+    typer.echo(f"{model}\n\n{modelling.description(cls)}")
+    known = modelling.parameters(cls)
+    default = {name: "required" if p.required else json.dumps(p.default) for name, p in known.items()}
+    rows = [(name, p.type_name, default[name], p.unit, p.description) for name, p in known.items()]
     _table("Parameters", ("name", "type", "default", "unit", "meaning"), rows)
-    typer.echo(f"\nEngines: {', '.join(getattr(cls, 'engines', ('tebd', 'exact')))} (the first is the default)")
-    try:
-        instance = modelling.draw(cls(), 0)
-        generator = modelling.generator_of(instance, model)
-        observables = instance.observables()
-    except TypeError:
-        return  # required parameters: nothing to instantiate
-    typer.echo(f"Problem (at the defaults): {generator.n} sites of local dimension {sorted(set(generator.dims))}")
-    _table("Observables", ("name", "dimensions", "unit", "meaning"), [(k, ", ".join(o.dims) or "-", o.unit, o.description) for k, o in observables.items()])
+    engines = ", ".join(getattr(cls, "engines", ("tebd", "exact")))
+    typer.echo(f"\nEngines: {engines} (the first is the default)")
+    if not any(p.required for p in known.values()):
+        _show_defaults(modelling.draw(modelling.build(cls, {}, model), 0), model)
+
+
+def _show_defaults(instance: Any, model: str) -> None:
+    generator = modelling.generator_of(instance, model)
+    dims = ", ".join(map(str, sorted(set(generator.dims))))
+    typer.echo(f"Problem (at the defaults): {generator.n} sites of local dimension {dims}")
+    observables = observables_of(instance, model)
+    rows = [(name, ", ".join(o.dims) or "-", o.unit, o.description) for name, o in observables.items()]
+    _table("Observables", ("name", "dimensions", "unit", "meaning"), rows)
 
 
 @app.command("check")
@@ -85,20 +108,20 @@ def check_command(model: str, param: Parameters = None, seed: Seed = None) -> No
     from tnness.study.check import FAILED, check
 
     cls = registry.find(model)
-    values = _parameters(param)
-    findings = check(modelling.build(cls, values, model) if values else cls, model, seed or 0)
+    findings = check(modelling.build(cls, _parameters(param), model), model, seed or 0)
     width = max(len(f.subject) for f in findings)
     for finding in findings:
         typer.echo(f"{finding.verdict:<6}  {finding.subject:<{width}}  {finding.detail}")
     failed = [f for f in findings if f.verdict == FAILED]
     if failed:
-        typer.echo(f"tnness: {model}: {failed[0].subject}: {failed[0].detail}", err=True)
-        raise typer.Exit(1)
+        _fail(f"{model}: {failed[0].subject}: {failed[0].detail}", 1)
 
 
 @app.command()
 def run(
-    model: Annotated[str, typer.Argument(metavar="MODEL|OLD.nc", help="A model, file.py:Class, or a record to extend.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL|OLD.nc", help="A model, file.py:Class, or a record to extend.")
+    ],
     param: Parameters = None,
     engine: Annotated[str | None, typer.Option(help="Engine; default: the model's first.")] = None,
     chi: Chi = None,
@@ -112,7 +135,9 @@ def run(
     block: Block = None,
     seed: Seed = None,
     initial: Annotated[str | None, typer.Option(help="identity, thermal:BETA, product:0101..., or a record.")] = None,
-    time: Annotated[str | None, typer.Option(metavar="START:STOP:COUNT|T,T,...", help="Time evolution instead of the steady state.")] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="START:STOP:COUNT|T,T,...", help="Time evolution, not the steady state.")
+    ] = None,
     tol: Tolerance = None,
     max_time: MaxTime = None,
     out: Out = None,
@@ -121,31 +146,32 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
-    settings: dict[str, Any] = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff}
-    settings |= {"power": power, "schedule": _integers("--schedule", schedule), "dtype": dtype, "block": block}
-    loop: dict[str, Any] = {"checkpoint_every": checkpoint_every, "progress": not quiet and sys.stderr.isatty()}
+    settings = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power}
+    settings |= {"schedule": _integers("--schedule", schedule), "dtype": dtype, "block": block}
+    wanted = Changes({k: v for k, v in settings.items() if v is not None}, _times(time), tol, max_time)
+    writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
     if model.endswith((".nc", ".nc.part")):
-        given = {"--param": param, "--seed": seed, "--initial": initial, "--engine": engine}
-        record, target = _extend(Path(model), {k: v for k, v in given.items() if v is not None}, settings, time, tol, max_time, out, overwrite, loop)
+        _refuse(model, {"--param": param, "--seed": seed, "--initial": initial, "--engine": engine})
+        record = extend(model, wanted, **writing)
+        out = out or Path(model.removesuffix(".part"))
+    elif out is None:
+        raise InputError("run needs --out FILE.nc, the record to write")
     else:
-        if out is None:
-            raise InputError("run needs --out FILE.nc, the record to write")
-        target = out
-        cls = registry.find(model)
-        instance = modelling.build(cls, _parameters(param), model)
-        start: Any = initial or "identity"
-        if start.endswith(".nc"):
-            start = Record.open(start).state
-        chosen = engine_for(instance, engine, **settings)
-        common = loop | {"engine": chosen, "seed": seed or 0, "initial": start, "out": out, "overwrite": overwrite, "name": model}
-        if time is None:
-            record = steady_state(instance, tolerance=tol or TOLERANCE, max_time=max_time, **common)
-        else:
-            _refuse_steady_options(tol, max_time)
-            record = evolve(instance, times(time), **common)
+        instance = modelling.build(registry.find(model), _parameters(param), model)
+        physics = {"engine": engine_for(instance, engine, **wanted.engine), "seed": seed or 0, "name": model}
+        record = _begin(instance, wanted, physics | {"initial": _initial(initial)} | writing)
     if not quiet:
-        typer.echo(report(record))
-        typer.echo(f"record: {target}")
+        typer.echo(f"{report(record)}\nrecord: {out}")
+
+
+def _begin(instance: Any, wanted: Changes, common: Mapping[str, Any]) -> Record:
+    """Run a time evolution where times are wanted, the steady state otherwise."""
+    if wanted.times is None:
+        tolerance = TOLERANCE if wanted.tolerance is None else wanted.tolerance
+        return steady_state(instance, tolerance=tolerance, max_time=wanted.max_time, **common)
+    if wanted.tolerance is not None or wanted.max_time is not None:
+        raise InputError("--tol and --max-time belong to a steady state, not to --time")
+    return evolve(instance, wanted.times, **common)
 
 
 @app.command("converge")
@@ -184,25 +210,26 @@ def converge_command(
         _numbers("--dt", dt) or (None,),
         engine=engine,
         seed=seed or 0,
-        tolerance=tol or TOLERANCE,
+        tolerance=TOLERANCE if tol is None else tol,
         max_time=max_time,
         out=out,
         overwrite=overwrite,
         checkpoint_every=checkpoint_every,
-        progress=not quiet and sys.stderr.isatty(),
+        progress=not quiet,
         name=model,
     )
     figure = plot(out)
     if not quiet:
-        typer.echo(table(dataset))
-    typer.echo(f"record: {out}\nfigure: {figure}")
+        typer.echo(f"{table(dataset)}\nrecord: {out}\nfigure: {figure}")
 
 
 @app.command("plot")
 def plot_command(
     record: Path,
     out: Annotated[Path | None, typer.Option(help="The figure; default: the record's name with .png.")] = None,
-    observable: Annotated[list[str] | None, typer.Option("--observable", "-o", help="Only this one (repeatable).")] = None,
+    observable: Annotated[
+        list[str] | None, typer.Option("--observable", "-o", help="Only this one (repeatable).")
+    ] = None,
 ) -> None:
     """Draw a record: a steady state, a time evolution or a convergence."""
     from tnness.study.figure import plot
@@ -212,24 +239,23 @@ def plot_command(
 
 def main() -> None:
     """Run the command line; turn every error of the package into one line and an exit status."""
-    usage_error = typer.BadParameter.__mro__[1]
     try:
         status = app(standalone_mode=False)
-    except usage_error as error:
-        _fail(error.format_message(), 2)  # type: ignore[attr-defined]
-    except typer.Abort:
-        _fail("aborted", 130)
+    except UsageError as error:
+        _usage(error)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
     except Interrupted as error:
         _fail(str(error), 130)
     except NumericalError as error:
         _fail(str(error), 1)
     except TnnessError as error:
         _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader of our output, e.g. `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _fail(str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -244,102 +270,63 @@ def times(text: str) -> list[float]:
     parts = text.split(":")
     try:
         start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
-        if len(parts) != 3 or count < 1 or (count > 1 and not stop > start) or not all(map(math.isfinite, (start, stop))):
+        if (
+            len(parts) != 3
+            or count < 1
+            or (count > 1 and not stop > start)
+            or not all(map(math.isfinite, (start, stop)))
+        ):
             raise ValueError
     except (ValueError, IndexError):
-        raise InputError(f"--time {text}: start:stop:count with stop > start and count >= 1, or a comma list, is needed") from None
+        needed = "start:stop:count with stop > start and count >= 1, or a comma list, is needed"
+        raise InputError(f"--time {text}: {needed}") from None
     return [float(t) for t in np.linspace(start, stop, count)]
+
+
+MEANING = {
+    "discarded_weight": "relative weight dropped, last stage",
+    "trace_drift": "change of ln(trace), last stage",
+    "relaxation": "relative change still to come",
+    "relaxation_rate": "rate of the relaxation [1/time]",
+    "trotter": "relative error of the time step",
+    "truncation": "relative error of the bond dimension",
+    "residual": "|G P| / |P| [1/time]",
+    "local_balance": "worst d<O>/dt of a one-site operator [1/time]",
+    "energy_balance": "d<H>/dt over the dissipative flows",
+    "positivity": "lowest eigenvalue or probability of two sites",
+    "fallbacks": "LAPACK fallbacks",
+}
 
 
 def report(record: Record) -> str:
     """Return the scalars with their errors and the certificate as a short table."""
-    certificate = record.certificate
     lines = []
     for name, data in record.dataset.data_vars.items():
-        if data.ndim == 0 and not str(name).startswith("certificate_"):
+        if data.ndim == 0 and not str(name).startswith(PREFIX):
             error = data.attrs.get("error")
             lines.append(f"  {name!s:<22} {float(data):.10g}" + (f" +- {error:.1e}" if error is not None else ""))
     lines.append("certificate")
-    meaning = {
-        "discarded_weight": "relative weight dropped, last stage",
-        "trace_drift": "change of ln(trace), last stage",
-        "relaxation": "relative change still to come",
-        "relaxation_rate": "slowest fitted rate [1/time]",
-        "trotter": "relative error of the time step",
-        "truncation": "relative error of the bond dimension",
-        "residual": "|G P| / |P| [1/time]",
-        "local_balance": "worst d<O>/dt of a one-site operator [1/time]",
-        "energy_balance": "d<H>/dt over the dissipative flows",
-        "positivity": "lowest eigenvalue or probability of two sites",
-        "fallbacks": "LAPACK fallbacks",
-    }
-    for key, value in certificate.figures().items():
+    for key, value in record.certificate.figures().items():
         if not math.isnan(value):
-            lines.append(f"  {key:<22} {value:<12.3g} {meaning.get(key, '')}")
-    lines.append(f"outcome: {certificate.outcome}")
+            lines.append(f"  {key:<22} {value:<12.3g} {MEANING.get(key, '')}")
+    lines.append(f"outcome: {record.outcome}")
     return "\n".join(lines)
 
 
-def _extend(
-    old: Path,
-    refused: dict[str, Any],
-    settings: dict[str, Any],
-    time: str | None,
-    tol: float | None,
-    max_time: float | None,
-    out: Path | None,
-    overwrite: bool,
-    loop: dict[str, Any],
-) -> tuple[Record, Path]:
-    """Extend a finished record, or continue an unfinished one."""
-    if refused:
-        raise InputError(f"{', '.join(refused)} cannot be changed when a record is extended; {old} fixes them")
-    finished = Path(str(old).removesuffix(".part"))
-    unfinished = part_path(finished)
-    changes = {k: v for k, v in settings.items() if v is not None}
-    if not finished.exists() and unfinished.exists() and not changes and time is None:
-        return _continue(finished, unfinished, tol, max_time, loop)
-    record = Record.open(finished if finished.exists() or not unfinished.exists() else unfinished)
-    known = record.settings
-    instance = _model_of(record)
-    stored = {k: tuple(v) if isinstance(v, list) else v for k, v in known["engine_settings"].items()}
-    if "schedule" in stored and "schedule" not in changes:
-        stored["schedule"] = None
-    engine = engine_for(instance, known["engine"], **(stored | changes))
-    target = out or finished
-    common = loop | {"engine": engine, "seed": known["seed"], "initial": record, "out": target, "name": known["model"]}
-    common["overwrite"] = overwrite or out is None
-    if known["kind"] == "evolution" or time is not None:
-        _refuse_steady_options(tol, max_time)
-        if time is None:
-            raise InputError(f"{old} is a time evolution: --time says how far to extend it")
-        return evolve(instance, times(time), **common), target
-    return steady_state(instance, tolerance=tol or known["tolerance"], max_time=max_time, **common), target
+def _times(text: str | None) -> list[float] | None:
+    return None if text is None else times(text)
 
 
-def _continue(finished: Path, unfinished: Path, tol: float | None, max_time: float | None, loop: dict[str, Any]) -> tuple[Record, Path]:
-    part = Record.open(unfinished)
-    known = part.settings
-    if not isinstance(known["initial"], str):
-        raise InputError(f"{unfinished} extends another record: run the command that began it again")
-    instance = _model_of(part)
-    stored = {k: tuple(v) if isinstance(v, list) else v for k, v in known["engine_settings"].items()}
-    common = loop | {"engine": engine_for(instance, known["engine"], **stored), "seed": known["seed"], "initial": known["initial"]}
-    common |= {"out": finished, "name": known["model"]}
-    if known["kind"] == "evolution":
-        return evolve(instance, known["times"], **common), finished
-    tolerance, limit = tol or known["tolerance"], max_time or known["max_time"]
-    return steady_state(instance, tolerance=tolerance, max_time=limit, **common), finished
+def _initial(text: str | None) -> Any:
+    if text is not None and text.endswith((".nc", ".nc.part")):
+        return Record.open(text).state
+    return text or "identity"
 
 
-def _model_of(record: Record) -> Any:
-    settings = record.settings
-    return modelling.build(registry.find(settings["model"]), settings["parameters"], settings["model"])
-
-
-def _refuse_steady_options(tol: float | None, max_time: float | None) -> None:
-    if tol is not None or max_time is not None:
-        raise InputError("--tol and --max-time belong to a steady state, not to --time")
+def _refuse(record: str, given: Mapping[str, Any]) -> None:
+    fixed = [option for option, value in given.items() if value is not None]
+    if fixed:
+        raise InputError(f"{', '.join(fixed)} cannot be changed when a record is extended; {record} fixes them")
 
 
 def _parameters(pairs: list[str] | None) -> dict[str, Any]:
@@ -378,14 +365,23 @@ def _integers(option: str, text: str | None) -> tuple[int, ...] | None:
         raise InputError(f"{option} {text}: a comma list of integers is needed") from None
 
 
-def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     typer.echo(f"\n{title}")
     for row in [header, *rows]:
         typer.echo("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _fail(message: str, status: int) -> None:
+def _usage(error: Any) -> NoReturn:
+    """A wrong use of the command line; without any command, its help."""
+    text = error.format_message()
+    if text.startswith("Usage:"):
+        typer.echo(text, err=True)
+        sys.exit(2)
+    _fail(text, 2)
+
+
+def _fail(message: str, status: int) -> NoReturn:
     typer.echo(f"tnness: {' '.join(message.split())}", err=True)
     sys.exit(status)
 

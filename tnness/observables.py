@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.basis import LocalSpace, product_elements
+from tnness.basis import LocalSpace, density_matrix
 from tnness.errors import InputError, ModelError
 from tnness.terms import LocalOperator, Operator
 
@@ -85,7 +85,9 @@ class Observable:
         """Measure; the number of axes must be the number of dimensions."""
         value = np.asarray(self.measure(view), dtype=float)
         if value.ndim != len(self.dims):
-            raise ModelError(f"an observable with dimensions {self.dims} was measured as an array of shape {value.shape}")
+            raise ModelError(
+                f"an observable with dimensions {self.dims} was measured as an array of shape {value.shape}"
+            )
         return value
 
 
@@ -193,7 +195,9 @@ class ProductView(ABC):
     def expect(self, operator: Operator) -> float:
         """Return <O>, real part."""
         if operator.sites and operator.sites[-1] >= len(self.spaces):
-            raise ModelError(f"an observable reads site {operator.sites[-1]}; the chain has sites 0 to {len(self.spaces) - 1}")
+            raise ModelError(
+                f"an observable reads site {operator.sites[-1]}; the chain has sites 0 to {len(self.spaces) - 1}"
+            )
         near, far = _compiled(operator, self.spaces)
         value: complex = sum(complex(np.vdot(covector, self.pair(bond))) for bond, covector in near)
         value += sum(coefficient * self.contract(covectors) for coefficient, covectors in far)
@@ -214,7 +218,7 @@ class ProductView(ABC):
         spaces = self.spaces[start:stop]
         if not all(space.quantum for space in spaces):
             return coefficients.reshape(-1)
-        return np.tensordot(coefficients.reshape(-1), product_elements(spaces), 1)
+        return density_matrix(coefficients, spaces)
 
     def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
         """Return <A_i B_j> for all pairs, one contraction each; representations may do better."""
@@ -256,6 +260,8 @@ def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near,
 
 def _covector(spaces: Sequence[LocalSpace], site: int, matrix: Array) -> Array:
     if matrix.shape[0] != spaces[site].levels:
-        raise ModelError(f"an observable uses a {matrix.shape[0]}-level operator on site {site}, which has {spaces[site].levels} levels")
+        raise ModelError(
+            f"an observable uses a {len(matrix)}-level operator on site {site}, which has {spaces[site].levels} levels"
+        )
     vector = spaces[site].covector(matrix)
     return vector.real if not vector.imag.any() else vector

@@ -14,12 +14,13 @@ import json
 import math
 import os
 import platform
-import tempfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -29,11 +30,14 @@ from tnness.engines.protocol import Snapshot
 from tnness.errors import RecordError
 from tnness.network.chain_state import ChainState
 from tnness.observables import Observable
-from tnness.relaxation import History
+from tnness.relaxation import History, Values
 
 FORMAT = "tnness-record-1"
 ENGINE = "h5netcdf"
 PREFIX = "certificate_"
+UNFINISHED = "unfinished"
+RESERVED = ("time", "dt", "chi", "outcome")
+"""Names of coordinates and variables that no observable can have."""
 
 
 @dataclass
@@ -56,7 +60,8 @@ class Record:
         return self.dataset[name]
 
     def __repr__(self) -> str:
-        return f"Record({self.dataset.attrs.get('model')}, outcome={self.outcome!r}, {sorted(map(str, self.dataset.data_vars))})"
+        names = sorted(str(name) for name in self.dataset.data_vars)
+        return f"Record({self.dataset.attrs.get('model')}, outcome={self.outcome!r}, {names})"
 
     @property
     def outcome(self) -> str:
@@ -64,15 +69,27 @@ class Record:
         return str(self.dataset.attrs.get("outcome", ""))
 
     @property
+    def unfinished(self) -> bool:
+        """True for a checkpoint: it holds a state and a history, but no answer yet."""
+        return self.outcome == UNFINISHED
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Everything that determines the numbers: model, parameters, seed, engine, kind of run."""
         return json.loads(self.dataset.attrs["settings"])
 
     @property
+    def time(self) -> float:
+        """Evolution time of the state; infinite for an exact steady state."""
+        return float(self.dataset.attrs["evolution_time"])
+
+    @property
     def certificate(self) -> Certificate:
         """The certificate, rebuilt from the file."""
-        figures = {str(k)[len(PREFIX) :]: float(v) for k, v in self.dataset.data_vars.items() if str(k).startswith(PREFIX)}
-        figures["fallbacks"] = int(figures.get("fallbacks", 0))
+        found = {str(k): v for k, v in self.dataset.data_vars.items() if str(k).startswith(PREFIX)}
+        figures: dict[str, Any] = {k[len(PREFIX) :]: v.item() for k, v in found.items() if v.ndim == 0}
+        if "fallbacks" in figures:
+            figures["fallbacks"] = int(figures["fallbacks"])
         estimates = json.loads(self.dataset.attrs.get("error_estimates", "{}"))
         return Certificate(outcome=self.outcome, estimates=estimates, **figures)
 
@@ -89,30 +106,34 @@ class Record:
         return ChainState(tensors, int(numbers["centre"]), float(numbers["log_norm"]))
 
     def save(self, path: str | Path) -> None:
-        """Write the file whole: beside its place first, then renamed."""
-        path = Path(path)
-        require_folder(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        """Write the file whole: beside its place first, then renamed. A file that it replaces keeps its permissions."""
+        require_folder(Path(path))
+        target = Path(os.path.realpath(path))  # what a link points to is replaced, not the link
+        beside = temporary(target)
         try:
-            self.dataset.to_netcdf(name, mode="w", engine=ENGINE)
-            if self.snapshot is not None:
-                _snapshot_dataset(self.snapshot).to_netcdf(name, mode="a", engine=ENGINE, group="state")
-            if self.history.times:
-                _history_dataset(self.history).to_netcdf(name, mode="a", engine=ENGINE, group="history")
-            with open(name, "rb") as written:
-                os.fsync(written.fileno())
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except OSError as error:
-            raise RecordError(f"{path} could not be written: {error.strerror or error}") from error
+            os.close(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666))  # the umask applies
+            self._write(beside)
+            if target.exists():
+                shutil.copymode(target, beside)
+            os.replace(beside, target)
+        except (OSError, RuntimeError) as error:
+            raise RecordError(f"{path} could not be written: {_first_line(error)}") from error
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+            beside.unlink(missing_ok=True)
+
+    def _write(self, path: Path) -> None:
+        self.dataset.to_netcdf(path, mode="w", engine=ENGINE)
+        with h5py.File(path, "a") as file:
+            if self.snapshot is not None:
+                _write_group(file, "state", self.snapshot.arrays, self.snapshot.numbers)
+            if self.history.times:
+                _write_group(file, "history", self.history.save())
+        with open(path, "rb") as written:
+            os.fsync(written.fileno())
 
     @classmethod
     def open(cls, path: str | Path) -> Record:
-        """Read a record whole into memory.
+        """Read a record, or the checkpoint of an unfinished run, whole into memory.
 
         Raises
         ------
@@ -122,24 +143,26 @@ class Record:
         if not path.is_file():
             raise RecordError(f"there is no record {path}")
         try:
-            dataset = xr.load_dataset(path, engine=ENGINE)
-            groups = _groups(path)
-            state = xr.load_dataset(path, engine=ENGINE, group="state") if "state" in groups else None
-            history = xr.load_dataset(path, engine=ENGINE, group="history") if "history" in groups else None
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise RecordError(f"{path} cannot be read as a record: {str(error).splitlines()[0]}") from error
-        if dataset.attrs.get("format") != FORMAT:
-            raise RecordError(f"{path} is not a record of tnness (its format is {dataset.attrs.get('format')!r})")
-        return cls(
-            dataset,
-            _snapshot_from(state) if state is not None else None,
-            History.restore({str(k): v.values for k, v in history.data_vars.items()}) if history is not None else History(),
-        )
+            # As written: no unit turns numbers into dates.
+            dataset = xr.load_dataset(path, engine=ENGINE, decode_times=False, decode_timedelta=False)
+            found = dataset.attrs.get("format")
+            if found != FORMAT:
+                raise RecordError(f"{path} is not a record of tnness (its format is {found!r}, not {FORMAT!r})")
+            with h5py.File(path, "r") as file:
+                snapshot = Snapshot(*_read_group(file["state"])) if "state" in file else None
+                history = History.restore(_read_group(file["history"])[0]) if "history" in file else History()
+            record = cls(dataset, snapshot, history)
+            _ = record.settings["model"], record.time
+        except RecordError:
+            raise
+        except Exception as error:  # whatever a damaged or foreign file provokes in the libraries below
+            raise RecordError(f"{path} cannot be read as a record: {_first_line(error)}") from error
+        return record
 
 
 def require_folder(path: Path) -> None:
     """Refuse a path whose folder does not exist or cannot be written."""
-    folder = path.parent if str(path.parent) else Path()
+    folder = path.parent
     if not folder.is_dir():
         raise RecordError(f"the output folder {folder} does not exist")
     if path.is_dir():
@@ -153,30 +176,51 @@ def part_path(path: str | Path) -> Path:
     return Path(f"{path}.part")
 
 
-def steady_dataset(
-    values: Mapping[str, NDArray[np.float64]], observables: Mapping[str, Observable], certificate: Certificate
-) -> xr.Dataset:
+def temporary(path: Path) -> Path:
+    """Return the name under which this process writes a file before it takes its place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def steady_dataset(values: Values, observables: Mapping[str, Observable], certificate: Certificate) -> xr.Dataset:
     """Return a steady state's observables with their errors, and the certificate's figures."""
-    variables = {}
-    for name, observable in observables.items():
-        attributes: dict[str, Any] = {"units": observable.unit, "long_name": observable.description or name}
-        if name in certificate.errors and math.isfinite(certificate.errors[name]):
-            attributes["error"] = certificate.errors[name]
-        variables[name] = xr.Variable(observable.dims, values[name], attributes)
-    return _with_certificate(xr.Dataset(variables), certificate)
+    dataset = xr.Dataset(_variables(values, observables))
+    for name, error in certificate.errors.items():
+        if name in dataset and math.isfinite(error):
+            dataset[name].attrs["error"] = error
+    return _with_certificate(dataset, certificate)
 
 
 def evolution_dataset(history: History, observables: Mapping[str, Observable], certificate: Certificate) -> xr.Dataset:
     """Return a time evolution's observables, `time` first."""
-    variables = {
+    return _with_certificate(_evolution(history, observables), certificate)
+
+
+def unfinished_dataset(history: History, observables: Mapping[str, Observable], evolution: bool) -> xr.Dataset:
+    """Return what is known so far: of a time evolution the times passed, of a steady state the last measurement."""
+    if evolution:
+        dataset = _evolution(history, observables)
+    else:
+        dataset = xr.Dataset(_variables({k: series[-1] for k, series in history.values.items()}, observables))
+    return _with_coordinates(dataset).assign_attrs(outcome=UNFINISHED)
+
+
+def _evolution(history: History, observables: Mapping[str, Observable]) -> xr.Dataset:
+    values = {name: np.array(series) for name, series in history.values.items()}
+    return xr.Dataset(_variables(values, observables, ("time",)), coords={"time": np.array(history.times)})
+
+
+def _variables(
+    values: Values, observables: Mapping[str, Observable], leading: tuple[str, ...] = ()
+) -> dict[str, xr.Variable]:
+    return {
         name: xr.Variable(
-            ("time", *observable.dims),
-            np.array(history.values[name]),
+            (*leading, *observable.dims),
+            values[name],
             {"units": observable.unit, "long_name": observable.description or name},
         )
         for name, observable in observables.items()
+        if name in values
     }
-    return _with_certificate(xr.Dataset(variables, coords={"time": np.array(history.times)}), certificate)
 
 
 def versions() -> dict[str, str]:
@@ -190,44 +234,33 @@ def versions() -> dict[str, str]:
 
 
 def _with_certificate(dataset: xr.Dataset, certificate: Certificate) -> xr.Dataset:
-    for dim, size in dataset.sizes.items():
-        if dim in ("site", "site_2", "bond"):
-            dataset = dataset.assign_coords({dim: np.arange(size)})
-        elif dim == "cut":
-            dataset = dataset.assign_coords({dim: np.arange(1, size + 1)})
-    dataset = dataset.assign({f"{PREFIX}{k}": xr.Variable((), v) for k, v in certificate.figures().items()})
-    dataset.attrs["outcome"] = certificate.outcome
-    dataset.attrs["error_estimates"] = json.dumps(certificate.estimates)
-    return dataset
+    figures = {f"{PREFIX}{name}": xr.Variable((), value) for name, value in certificate.figures().items()}
+    estimates = json.dumps(certificate.estimates)
+    return (
+        _with_coordinates(dataset).assign(figures).assign_attrs(outcome=certificate.outcome, error_estimates=estimates)
+    )
 
 
-def _snapshot_dataset(snapshot: Snapshot) -> xr.Dataset:
-    variables = {}
-    for name, array in snapshot.arrays.items():
-        variables[name] = xr.Variable([f"{name}_axis_{k}" for k in range(array.ndim)], array)
-    return xr.Dataset(variables, attrs=dict(snapshot.numbers))
+def _with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
+    """Count sites and bonds from 0, and cuts by the sites left of them."""
+    first = {"site": 0, "site_2": 0, "bond": 0, "cut": 1}
+    return dataset.assign_coords({d: np.arange(n) + first[str(d)] for d, n in dataset.sizes.items() if d in first})
 
 
-def _snapshot_from(dataset: xr.Dataset) -> Snapshot:
-    arrays = {str(name): np.ascontiguousarray(variable.values) for name, variable in dataset.data_vars.items()}
-    return Snapshot(arrays, {str(k): v.item() if isinstance(v, np.generic) else v for k, v in dataset.attrs.items()})
+def _write_group(
+    file: h5py.File, name: str, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, float] | None = None
+) -> None:
+    """Write named arrays and numbers as they are, in their order."""
+    group = file.create_group(name, track_order=True)
+    for key, array in arrays.items():
+        group.create_dataset(key, data=array)
+    group.attrs.update(numbers or {})
 
 
-def _history_dataset(history: History) -> xr.Dataset:
-    variables = {}
-    for name, array in history.save().items():
-        variables[name] = xr.Variable(["entry", *(f"{name}_axis_{k}" for k in range(1, array.ndim))], array)
-    return xr.Dataset(variables)
+def _read_group(group: Any) -> tuple[dict[str, NDArray[Any]], dict[str, float | int]]:
+    arrays = {key: np.asarray(dataset[()]) for key, dataset in group.items()}
+    return arrays, {key: value.item() for key, value in group.attrs.items()}
 
 
-def _groups(path: Path) -> set[str]:
-    import h5netcdf  # kept local: only the list of groups needs it
-
-    with h5netcdf.File(path, "r") as file:
-        return set(file.groups)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _first_line(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,8 +1,11 @@
 """Has a run relaxed? Judged by every monitored observable, by extrapolating its exponential tail.
 
-With three equally spaced times, d1 = x(t - tau) - x(t - 2 tau) and d2 = x(t) - x(t - tau), a tail x_inf + c e^{-rate t}
-has d2 = r d1, r = e^{-rate tau}, and what remains is d2 r/(1 - r) (vector Aitken). tau grows with the time spent, a third
-of the stage, so that slow modes are not mistaken for the end.
+With three equally spaced times, d1 = x(t - tau) - x(t - 2 tau) and d2 = x(t) - x(t - tau), a tail
+x_inf + c e^{-rate t} has d2 = r d1, r = e^{-rate tau}, and what remains is d2 r/(1 - r) (vector Aitken). tau grows with
+the time spent, a third of the stage, so that slow modes are not mistaken for the end.
+
+This estimate decides when to stop. It can be lucky: an oscillation passes through zero, the fast part of a short stage
+hides the slow one. What a record claims is therefore a bound, from the band in which an observable moved.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Values = dict[str, NDArray[np.float64]]
 
@@ -25,6 +28,10 @@ QUICKEST = 0.1
 """Smallest ratio used for the remainder, so that noise cannot promise more than the last change."""
 FLOOR = 1e-6
 """Absolute size below which an observable's changes are not resolved."""
+BLOCKS = 8
+"""Averages per third of a stage from which a bound is taken."""
+CAUTION = 2.0
+"""Factor on every bound: the band of a few averages misses part of an oscillation."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class History:
     times: list[float] = field(default_factory=list)
     stages: list[int] = field(default_factory=list)
     values: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
-    _rates: dict[int, float] = field(default_factory=dict, init=False, repr=False)  # of stages that are over
+    _rates: dict[int, float] = field(default_factory=dict, init=False, repr=False)  # fitted, of stages that are over
 
     def add(self, time: float, stage: int, values: Values) -> None:
         """Append one measurement."""
@@ -61,15 +68,25 @@ class History:
         for name, value in values.items():
             self.values.setdefault(name, []).append(np.asarray(value, float))
 
+    def copy(self) -> History:
+        """Return a history that can grow on its own."""
+        return History(
+            list(self.times), list(self.stages), {name: list(series) for name, series in self.values.items()}
+        )
+
+    def of(self, stage: int) -> list[int]:
+        """Return the indices of a stage's measurements."""
+        return [i for i, s in enumerate(self.stages) if s == stage]
+
     def last_of(self, stage: int) -> Values | None:
         """Return the last values measured in a stage, or None if it was not visited."""
-        indices = [i for i, s in enumerate(self.stages) if s == stage]
+        indices = self.of(stage)
         return {name: series[indices[-1]] for name, series in self.values.items()} if indices else None
 
     def time_in(self, stage: int) -> float:
         """Return the time covered by the measurements of a stage."""
-        times = [t for t, s in zip(self.times, self.stages, strict=True) if s == stage]
-        return times[-1] - times[0] if times else 0.0
+        indices = self.of(stage)
+        return self.times[indices[-1]] - self.times[indices[0]] if indices else 0.0
 
     def tail(self, stage: int) -> Tail | None:
         """Extrapolate a stage; None while there are too few measurements.
@@ -84,8 +101,47 @@ class History:
         known = [rate for earlier, rate in self._rates.items() if earlier < stage and rate > 0]
         return self._tail(stage, min(known, default=math.nan))
 
+    def rate(self) -> float:
+        """Return the rate (1 / time) of the whole relaxation: over the first stage, the longest; NaN where unknown.
+
+        It is the smaller of the fitted rate and of the mean rate ln(first / remaining) / time: a fit to the noise of
+        truncation can be anything, the mean cannot.
+        """
+        tail, stage = self._tail(0, math.nan), self.of(0)
+        if tail is None or not 0 < tail.relative < math.inf:
+            return math.nan
+        moved = (
+            size(change(series[stage[-1]], series[stage[0]])) / tail.scales[k] for k, series in self.values.items()
+        )
+        reduction = max(moved) / tail.relative
+        mean = math.log(reduction) / self.time_in(0) if reduction > 1 else math.nan
+        return min((rate for rate in (mean, tail.rate) if rate > 0), default=math.nan)
+
+    def bounds(self, stage: int, known_rate: float = math.nan) -> dict[str, float] | None:
+        """Return for each observable a bound on what remains, absolute; None while there are too few measurements.
+
+        Parameters
+        ----------
+        known_rate: a rate at which slow parts decay, where this stage is too short to show them; default: `rate()` of
+            the first stage, for any later one.
+        """
+        indices, tail = self.of(stage), self.tail(stage)
+        if tail is None:
+            return None
+        rate = known_rate if known_rate > 0 else self.rate() if stage > 0 else math.nan
+        blocks = min(BLOCKS, (len(indices) - 1) // 3)
+        kept = indices[-2 * blocks * ((len(indices) - 1) // (3 * blocks)) :]
+        step = (self.times[kept[-1]] - self.times[kept[0]]) / (len(kept) - 1)
+        known = math.exp(-rate * step * len(kept) / 2)
+        found = {}
+        for name, series in self.values.items():
+            samples = np.array([series[i] for i in kept]).reshape(2 * blocks, -1, series[kept[0]].size)
+            bound = max(_bound(samples, known), tail.relative * tail.scales[name])
+            found[name] = max(CAUTION * bound, tail.remaining[name])
+        return found
+
     def _tail(self, stage: int, known_rate: float) -> Tail | None:
-        indices = [i for i, s in enumerate(self.stages) if s == stage]
+        indices = self.of(stage)
         if len(indices) < FEWEST:
             return None
         lag = (len(indices) - 1) // 3
@@ -94,11 +150,12 @@ class History:
         remaining, scales, rates = {}, {}, []
         ends = [len(indices) - k * lag for k in (2, 1, 0)]
         for name, series in self.values.items():
-            early, middle, late = (np.mean([series[i] for i in indices[end - width : end]], axis=0) for end in ends)
-            scales[name] = max(*(float(np.nanmax(np.abs(x), initial=0.0)) for x in (early, middle, late)), FLOOR)
+            early, middle, late = (_mean([series[i] for i in indices[end - width : end]]) for end in ends)
+            scales[name] = max(scale(early), scale(middle), scale(late), FLOOR)
             unresolved = 0.01 * FLOOR + 1e-12 * scales[name]
-            remaining[name], ratio = _remainder(middle - early, late - middle, unresolved, math.exp(-known_rate * tau))
-            if remaining[name] > 1e-6 * scales[name] and 0 < ratio < 1:
+            first, second = change(early, middle), change(middle, late)
+            remaining[name], ratio = _remainder(first, second, unresolved, math.exp(-known_rate * tau))
+            if remaining[name] > 1e-6 * scales[name] and 0 < ratio <= SLOWEST:
                 rates.append(-math.log(ratio) / tau)
         return Tail(remaining, scales, min(rates, default=math.nan))
 
@@ -114,16 +171,61 @@ class History:
         return cls([float(t) for t in arrays["times"]], [int(s) for s in arrays["stages"]], values)
 
 
+def change(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return second - first; 0 where both are the same infinity or NaN, infinite where only one is finite."""
+    with np.errstate(invalid="ignore"):
+        difference = np.asarray(second, float) - first
+    alike = (first == second) | (np.isnan(first) & np.isnan(second))
+    return np.where(np.isfinite(difference), difference, np.where(alike, 0.0, math.inf))
+
+
+def size(values: NDArray[np.float64]) -> float:
+    """Return the largest magnitude; 0 of nothing."""
+    return float(np.max(np.abs(values), initial=0.0))
+
+
+def scale(values: NDArray[np.float64]) -> float:
+    """Return the largest finite magnitude: an observable that is infinite somewhere is judged by the rest of it."""
+    return size(np.where(np.isfinite(values), values, 0.0))
+
+
+def _mean(samples: ArrayLike) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return np.mean(samples, axis=0)
+
+
 def _remainder(
     first: NDArray[np.float64], second: NDArray[np.float64], unresolved: float, known_ratio: float
 ) -> tuple[float, float]:
     """Return what remains after two successive changes, and their ratio r; NaN for no known ratio."""
-    size = float(np.nanmax(np.abs(second), initial=0.0))
-    if size <= unresolved:
-        return size, 0.0
-    square = float(np.nansum(first * first))
-    ratio = float(np.nansum(first * second)) / square if square > 0 else math.inf
+    last = size(second)
+    if last <= unresolved:
+        return last, 0.0
+    if not (math.isfinite(last) and np.isfinite(first).all()):
+        return math.inf, math.inf
+    square = float(np.sum(first * first))
+    ratio = float(np.sum(first * second)) / square if square > 0 else math.inf
     if ratio > SLOWEST:
-        return (size * known_ratio / (1 - known_ratio) if known_ratio < 1 else math.inf), ratio
-    used = max(abs(ratio), QUICKEST)
-    return size * used / (1 - used) if used < 1 else math.inf, ratio
+        return last * _series(known_ratio), ratio  # NaN is no number below 1: infinite
+    return last * _series(max(abs(ratio), QUICKEST)), ratio
+
+
+def _bound(samples: NDArray[np.float64], known_ratio: float) -> float:
+    """Return a bound on what remains from the bands of two successive thirds of a stage, (2 B, width, entries).
+
+    What decays with time has bands in the ratio r of its decay, r/(1 - r) of the last of which remains; the known ratio
+    stands for what is too slow to be seen. What fluctuates within an average is added.
+    """
+    means = np.array([_mean(block) for block in samples])  # (2 B, entries)
+    half = len(means) // 2
+    before, band = size(change(means[half - 1], means[:half])), size(change(means[-1], means[half:]))
+    share = 1 - 1 / half  # of a third of the stage lies between its first and last averages
+    ratio = max(QUICKEST, min(band / before if 0 < before < math.inf else math.inf, SLOWEST)) ** share
+    known = known_ratio**share
+    factor = max(_series(ratio), 0.0 if math.isnan(known) else _series(known))
+    return band * factor + math.sqrt(2 * scale(_mean(np.square(change(means[-1], samples[-1])))))
+
+
+def _series(ratio: float) -> float:
+    """Return r + r^2 + ..."""
+    return ratio / (1 - ratio) if ratio < 1 else math.inf

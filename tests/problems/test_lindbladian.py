@@ -1,4 +1,4 @@
-"""`Lindbladian`: against the dense Lindblad equation, free fermions against their correlation matrix, what is refused."""
+"""`Lindbladian`: the dense Lindblad equation, free fermions and their correlation matrix, what is refused."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from chains import (
     seeds,
 )
 from tnness.basis import LocalSpace, bit, classical, spin_half, spin_one, spinless
+from tnness.engines.exact import DenseView
 from tnness.errors import ModelError
 from tnness.problems.lindbladian import Lindbladian
 from tnness.terms import LocalOperator
@@ -123,8 +124,6 @@ def free_fermions(n: int, seed: int) -> tuple[Lindbladian, np.ndarray, np.ndarra
 @pytest.mark.parametrize("seed", range(3))
 def test_free_fermions_follow_their_correlation_matrix(seed):
     """dC/dt = i [h^T, C] - {G + L, C}/2 + G with C_jk = <c+_j c_k>, loss rates L and gain rates G."""
-    from tnness.engines.exact import DenseView
-
     n, time = 4, 0.7
     chain, h, loss, gain = free_fermions(n, seed)
     drift = 1j * h.T - np.diag(loss + gain) / 2
@@ -219,7 +218,10 @@ def jump(operator, rate=1.0, spaces=(s, s, s)):
 
 REFUSED = [
     (lambda: Lindbladian([s]), "a chain needs at least 2 sites, got n = 1"),
-    (lambda: hamiltonian(s.X(0) * s.X(2)), r"term X\(0\) X\(2\) acts on sites 0 and 2; a chain takes one site or two neig"),
+    (
+        lambda: hamiltonian(s.X(0) * s.X(2)),
+        r"term X\(0\) X\(2\) acts on sites 0 and 2; a chain takes one site or two neig",
+    ),
     (lambda: hamiltonian(s.X(0) * s.X(1) * s.X(2)), "acts on sites 0, 1 and 2"),
     (lambda: hamiltonian(s.X(3)), "acts on site 3; the chain has sites 0 to 2"),
     (lambda: hamiltonian(1j * s.X(1)), r"not Hermitian on sites \(1,\): \|h - h\^\+\| = 2.00e\+00"),
@@ -236,10 +238,19 @@ REFUSED = [
     (lambda: jump(s.Sm(0), True), "has rate True"),
     (lambda: jump(s.Sm), "jump 0 takes operators on numbered sites"),
     (lambda: jump(float("inf") * s.Sm(0)), "has a coefficient that is not finite"),
-    (lambda: jump(f.C(1), 1.0, [f] * 3), r"fermionic jump on sites \(1,\): it is local only at a chain's ends \(0 or 2\)"),
+    (
+        lambda: jump(f.C(1), 1.0, [f] * 3),
+        r"fermionic jump on sites \(1,\): it is local only at a chain's ends \(0 or 2\)",
+    ),
     (lambda: jump(f.C(0) + f.N(0), 1.0, [f] * 3), "mixes even and odd fermionic terms"),
-    (lambda: jump(bit.Sp(0) + bit.N(0), 1.0, [bit] * 2), r"jump 0 \(Sp\(0\) \+ N\(0\)\) creates coherences in a classical"),
-    (lambda: hamiltonian(bit.Sp(0) + bit.Sm(0), [bit] * 2), r"Hamiltonian on sites \(0,\) creates coherences in a classi"),
+    (
+        lambda: jump(bit.Sp(0) + bit.N(0), 1.0, [bit] * 2),
+        r"jump 0 \(Sp\(0\) \+ N\(0\)\) creates coherences in a classical",
+    ),
+    (
+        lambda: hamiltonian(bit.Sp(0) + bit.Sm(0), [bit] * 2),
+        r"Hamiltonian on sites \(0,\) creates coherences in a classi",
+    ),
 ]
 
 

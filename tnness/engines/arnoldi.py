@@ -21,7 +21,7 @@ from tnness.problems.generator import Real
 Map = Callable[[Real], Real]
 
 NEXT_TOLERANCE = 1e-10
-"""Deflation leaves the round-off of the leading value, often 1e3 times larger, on the next: machine accuracy is not there."""
+"""Deflation leaves the round-off of the leading value, often 1e3 times larger, on the next: it has fewer digits."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,7 @@ class Leading:
     next_value: complex
 
 
-def leading(
-    apply: Map, left: Real, seed: int, which: Literal["LM", "LR"], tolerance: float, ncv: int = 20
-) -> Leading:
+def leading(apply: Map, left: Real, seed: int, which: Literal["LM", "LR"], tolerance: float, ncv: int = 20) -> Leading:
     """Return the leading eigenpair of a map by Arnoldi, and the eigenvalue after it by deflation.
 
     Parameters

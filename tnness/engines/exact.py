@@ -37,9 +37,7 @@ DEGENERACY = 1e-9
 class DenseView(ProductView):
     """A view of a full vector of coefficients."""
 
-    def __init__(
-        self, vector: Real, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]
-    ) -> None:
+    def __init__(self, vector: Real, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]) -> None:
         super().__init__(spaces, functionals)
         self.tensor = vector.reshape([space.dim for space in spaces])
         self._norm = float(self._reduce({}).item())
@@ -194,8 +192,8 @@ def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int
     ------
     NumericalError: the steady state is not unique (a second eigenvalue at 0), or Arnoldi did not converge.
     """
-    if generator.scale == 0:
-        raise NumericalError(NOT_UNIQUE)
+    if all(np.abs(bond + bond.T).max() <= 1e-14 * generator.scale for bond in generator.merged_bonds):
+        raise NumericalError(NOT_UNIQUE)  # nothing dissipates: every function of H is stationary
     if generator.dimension <= DIRECT:
         steady = _direct(generator, seed)
     else:

@@ -1,19 +1,18 @@
 r"""The steady state of a Lindbladian as the fixed point of its quantum-jump chain.
 
-G = K + J with K rho = A rho + rho A^+, A = -iH - 1/2 sum L^+L (no jump), and J the jumps. -K^{-1}J maps the state just
-before one jump to that before the next; its eigenvalue 1 belongs to the steady state. K is diagonal in the eigenbasis of
-A, a d^n x d^n matrix, so an application costs O(d^{3n}) instead of a d^{2n} factorisation, and the gap of the jump chain
-stays open as the jump rates go to zero together. Every jump may flip a parity (a driven end adds or removes one particle),
-so that -1 may be an eigenvalue too: the steady state is the one with the largest real part.
+G = K + J with K rho = A rho + rho A^+, A = -iH - 1/2 sum L^+L (no jump), and J the jumps. -K^{-1}J maps the state
+just before one jump to that before the next; its eigenvalue 1 belongs to the steady state. K is diagonal in the
+eigenbasis of A, a d^n x d^n matrix, so an application costs O(d^{3n}) instead of a d^{2n} factorisation, and the gap of
+the jump chain stays open as the jump rates go to zero together. Every jump may flip a parity (a driven end adds or
+removes one particle), so that -1 may be an eigenvalue too: the steady state is the one with the largest real part.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import scipy.linalg as linalg
 
+from tnness.basis import density_matrix
 from tnness.engines.arnoldi import Leading, leading
 from tnness.errors import NumericalError
 from tnness.problems.generator import ChainGenerator, Real
@@ -56,7 +55,7 @@ class JumpChain:
     def steady(self, seed: int, tolerance: float) -> Leading:
         """Return the steady state, eigenvalue 1, and the next largest eigenvalue of the jump chain.
 
-        Each step conserves the flux of jumps sum_k Tr(L_k^+ L_k rho) = -Tr(K rho): the left eigenvector of the steady state.
+        Each step conserves the flux of jumps sum_k Tr(L_k^+ L_k rho) = -Tr(K rho), the left eigenvector to deflate by.
         """
         return leading(self.apply, self._flux, seed, "LR", tolerance, ncv=12)
 
@@ -65,17 +64,8 @@ class JumpChain:
         return vector - self._solve(self.generator.apply(vector))
 
     def _solve(self, vector: Real) -> Real:
-        rho = self._inverse @ self._matrix(vector) @ self._inverse.conj().T
+        rho = self._inverse @ density_matrix(vector, self.generator.spaces) @ self._inverse.conj().T
         return self._coefficients(self._vectors @ (rho / self._rates) @ self._vectors.conj().T)
-
-    def _matrix(self, vector: Real) -> Matrix:
-        """Coefficients -> density matrix (prod d, prod d)."""
-        n = len(self._levels)
-        tensor = vector.reshape(self.generator.dims)
-        for space in self.generator.spaces:  # the first axis becomes the last two
-            tensor = np.tensordot(tensor, space.elements, (0, 0))
-        order = [2 * i for i in range(n)] + [2 * i + 1 for i in range(n)]
-        return tensor.transpose(order).reshape((math.prod(self._levels),) * 2)
 
     def _coefficients(self, matrix: Matrix) -> Real:
         """Density matrix -> coefficients Tr(E_a rho)."""

@@ -1,7 +1,7 @@
 """What the driver asks of every engine, and what an engine tells the driver.
 
-An engine is a frozen dataclass of settings; `init` turns a problem and an initial state into a run, which owns the state
-and the clock. A run is saved as a `Snapshot` (arrays and numbers, nothing else) and restored from one exactly.
+An engine is a frozen dataclass of settings; `init` turns a problem and an initial state into a run, which owns the
+state and the clock. A run is saved as a `Snapshot` (arrays and numbers, nothing else) and restored from one exactly.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Thermal states exp(-beta H)/Z of a chain, as matrix-product density matrices.
 
-exp(-beta H/2) 1 exp(-beta H/2) is imaginary-time evolution of the identity, d rho/d beta = -(H rho + rho H)/2: two-site maps
-that are real in a Hermitian basis, applied by the same Trotter layers and sweeps as time evolution.
+exp(-beta H/2) 1 exp(-beta H/2) is imaginary-time evolution of the identity, d rho/d beta = -(H rho + rho H)/2: two-site
+maps that are real in a Hermitian basis, applied by the same Trotter layers and sweeps as time evolution.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ def from_quimb(mps: MatrixProductState, spaces: Sequence[LocalSpace] | None = No
     Parameters
     ----------
     mps: a state with open ends.
-    spaces: given, the state is taken to hold coefficients in these spaces (a density matrix): dimensions are compared and
-        the tensors made real.
+    spaces: given, dimensions are compared with its levels d (the amplitudes of a pure state) or its D coefficients (a
+        density matrix; the tensors are then made real).
 
     Raises
     ------
@@ -69,7 +69,9 @@ def from_quimb(mps: MatrixProductState, spaces: Sequence[LocalSpace] | None = No
     ordered.permute_arrays("lpr")
     arrays = [np.asarray(array) for array in ordered.arrays]
     last = len(arrays) - 1
-    tensors = [a.reshape(1 if i == 0 else a.shape[0], -1, 1 if i == last else a.shape[-1]) for i, a in enumerate(arrays)]
+    tensors = [
+        a.reshape(1 if i == 0 else a.shape[0], -1, 1 if i == last else a.shape[-1]) for i, a in enumerate(arrays)
+    ]
     return _canonical(tensors, float(mps.exponent) * math.log(10), spaces)
 
 
@@ -161,7 +163,7 @@ def density_from_pure(
 
 @cache
 def _doubling(carry: tuple[int, ...], tensor: tuple[int, ...], elements: tuple[int, ...]) -> Any:
-    """Tr(E_a A X A^+) as a compiled contraction: carry (k, l, l'), A (l, i, r), its conjugate (l', j, r'), E (a, j, i)."""
+    """Tr(E_a A X A^+), compiled, for X (k, l, l'), A (l, i, r), its conjugate (l', j, r') and E (a, j, i)."""
     return opt_einsum.contract_expression("klm,lir,mjs,aji->kars", carry, tensor, tensor, elements)
 
 
@@ -206,7 +208,9 @@ def _fitted(tensors: list[Array], spaces: Sequence[LocalSpace]) -> list[Array]:
     if dims == tuple(space.levels for space in spaces):
         return tensors
     if dims != tuple(space.dim for space in spaces):
-        raise InputError(f"the state has local dimensions {dims}, the spaces have {tuple(space.dim for space in spaces)}")
+        raise InputError(
+            f"the state has local dimensions {dims}, the spaces have {tuple(space.dim for space in spaces)}"
+        )
     if any(np.abs(np.imag(tensor)).max() > 1e-12 * np.abs(tensor).max() for tensor in tensors):
         raise InputError("the coefficients of a density matrix are real, and the tensors given are not")
     return [np.real(tensor) for tensor in tensors]

@@ -42,7 +42,9 @@ class ChainState:
         edges = [1, *(t.shape[2] for t in self.tensors)]
         for i, tensor in enumerate(self.tensors):
             if tensor.shape[0] != edges[i]:
-                raise InputError(f"tensor {i} has left bond {tensor.shape[0]}, its neighbour's right bond is {edges[i]}")
+                raise InputError(
+                    f"tensor {i} has left bond {tensor.shape[0]}, its neighbour's right bond is {edges[i]}"
+                )
         if not self.tensors or edges[-1] != 1:
             raise InputError("a chain state needs at least one tensor and outer bonds of size 1")
 
@@ -95,14 +97,16 @@ class ChainState:
         return ChainState(tensors, self.centre, self.log_norm)
 
     def canonicalise(self, centre: int = 0) -> None:
-        """Make the state canonical with the given centre, from any gauge, and move its norm into `log_norm`."""
-        self.centre = self.n - 1 if self.centre is None else self.centre
-        if self.centre == self.n - 1:
+        """Make the state canonical with the given centre, and move its norm into `log_norm`.
+
+        A state without a centre may be in any gauge; one that names its centre is taken at its word.
+        """
+        if self.centre is None:
             for i in range(self.n - 1):
+                self._rescale(i)
                 self._push_right(i)
-        for i in range(self.centre, 0, -1):
-            self._push_left(i)
-        self.centre = 0
+            self.centre = self.n - 1
+        self.normalise()
         self.move_centre(centre)
         self.normalise()
 
@@ -120,10 +124,7 @@ class ChainState:
     def normalise(self) -> None:
         """Move the norm of the centre tensor into `log_norm`."""
         assert self.centre is not None
-        norm = float(np.linalg.norm(self.tensors[self.centre]))
-        if norm > 0:
-            self.tensors[self.centre] = self.tensors[self.centre] / self.tensors[self.centre].dtype.type(norm)
-            self.log_norm += math.log(norm)
+        self._rescale(self.centre)
 
     def log_norm_squared(self) -> float:
         """Return ln <P|P> (ln of the purity, for a density matrix in a Hermitian basis)."""
@@ -165,6 +166,12 @@ class ChainState:
     def memory(self) -> int:
         """Bytes held by the tensors."""
         return sum(t.nbytes for t in self.tensors)
+
+    def _rescale(self, i: int) -> None:
+        norm = float(np.linalg.norm(self.tensors[i]))
+        if norm > 0:
+            self.tensors[i] = self.tensors[i] / self.dtype.type(norm)
+            self.log_norm += math.log(norm)
 
     def _push_right(self, i: int) -> None:
         left, dim, right = self.tensors[i].shape

@@ -35,13 +35,16 @@ def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -
 
     Raises
     ------
-    InputError: a wrong number or shape, or a matrix that is no density matrix (of trace 1), or coherences in a classical
+    InputError: a wrong number or shape, a matrix that is no density matrix (of trace 1), or coherences in a classical
         space.
     """
     if len(matrices) != len(spaces):
         raise InputError(f"a product state of {len(spaces)} sites takes as many matrices, got {len(matrices)}")
     return ChainState.product(
-        [space.vector(_density(site, space, given)) for site, (space, given) in enumerate(zip(spaces, matrices, strict=True))]
+        [
+            space.vector(_density(site, space, given))
+            for site, (space, given) in enumerate(zip(spaces, matrices, strict=True))
+        ]
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,7 +57,7 @@ class ChainGenerator:
         if len(self.spaces) < 2:
             raise ModelError(f"a chain needs at least 2 sites, got {len(self.spaces)}")
         dims = self.dims
-        pairs = [a * b for a, b in zip(dims, dims[1:], strict=False)]
+        pairs = [a * b for a, b in pairwise(dims)]
         self.site_terms = _checked("site", site_terms, dims)
         self.bond_terms = _checked("bond", bond_terms, pairs)
         self.functionals: dict[str, tuple[Vector, ...]] = {"trace": tuple(s.trace for s in self.spaces)}
@@ -64,7 +65,9 @@ class ChainGenerator:
             self.functionals[name] = tuple(np.asarray(v, float) for v in vectors)
             shapes = [v.shape for v in self.functionals[name]]
             if shapes != [(dim,) for dim in dims]:
-                raise ModelError(f"the functional {name!r} must have one covector of shape (D,) per site, D = {dims}, got {shapes}")
+                raise ModelError(
+                    f"the functional {name!r} must have one covector of shape (D,) per site, D = {dims}, got {shapes}"
+                )
         self._check_trace()
 
     @property

@@ -54,6 +54,10 @@ class Lindbladian:
         self.spaces = tuple(spaces)
         if len(self.spaces) < 2:
             raise ModelError(f"a chain needs at least 2 sites, got n = {len(self.spaces)}")
+        self.levels = {i: space.levels for i, space in enumerate(self.spaces)}
+        """Hilbert dimension of each site."""
+        self.parities = {i: space.parity for i, space in enumerate(self.spaces)}
+        """Fermion parity (-1)^n of each site, None where it has no fermions."""
         self.hamiltonian_terms: list[Operator] = []
         self.jumps: list[Jump] = []
 
@@ -94,11 +98,14 @@ class Lindbladian:
         if operator.odd and not all(term.odd for term in operator):
             raise ModelError(f"{name} mixes even and odd fermionic terms")
         if operator.odd and operator.sites not in ((0,), (self.n - 1,)):
-            raise ModelError(f"{name} is a fermionic jump on sites {operator.sites}: it is local only at a chain's ends (0 or {self.n - 1})")
+            raise ModelError(
+                f"{name} is a fermionic jump on sites {operator.sites}: "
+                f"it is local only at a chain's ends (0 or {self.n - 1})"
+            )
         self.jumps.append(Jump(operator, float(rate)))
 
     def bond_hamiltonian(self, bond: int, site_weight: float = 1.0) -> Matrix:
-        """Return h on sites (bond, bond + 1): its two-site terms, plus `site_weight` times its sites' own: (d d', d d')."""
+        """Return h on sites (bond, bond + 1), two-site terms plus `site_weight` times its sites' own: (d d', d d')."""
         window = (bond, bond + 1)
         total = np.zeros((self._levels(window),) * 2, dtype=complex)
         for term in (t for operator in self.hamiltonian_terms for t in operator):
@@ -118,7 +125,10 @@ class Lindbladian:
         return result
 
     def local_map(self, window: Sequence[int], action: Callable[[Matrix], Matrix]) -> Real:
-        """Return a Hermiticity-preserving map of the window's matrices as M_ab = Tr(E_a S(E_b)); broadcasts over (..., d, d)."""
+        """Return a Hermiticity-preserving map S of the window's matrices as M_ab = Tr(E_a S(E_b)).
+
+        `action` takes and returns matrices stacked along the first axis: (D, d, d).
+        """
         return _superoperator(self._elements(window), action)
 
     def cooling_maps(self) -> list[Real]:
@@ -138,16 +148,6 @@ class Lindbladian:
         alone = Lindbladian(self.spaces)
         alone.jumps = list(self.jumps)
         return alone.generator()
-
-    @property
-    def levels(self) -> dict[int, int]:
-        """Hilbert dimension of each site."""
-        return {i: space.levels for i, space in enumerate(self.spaces)}
-
-    @property
-    def parities(self) -> dict[int, Matrix | None]:
-        """Fermion parity (-1)^n of each site, None where it has no fermions."""
-        return {i: space.parity for i, space in enumerate(self.spaces)}
 
     def effective_generator(self) -> sparse.csr_array:
         """Return A = -iH - 1/2 sum_k rate_k L_k^+ L_k as a sparse matrix (prod d, prod d): small chains only."""
@@ -204,7 +204,10 @@ class Lindbladian:
         for term in operator:
             for site, factor in term.factors:
                 if factor.matrix.shape[0] != self.spaces[site].levels:
-                    raise ModelError(f"{name}: operator {factor.name} has {factor.matrix.shape[0]} levels, site {site} has {self.spaces[site].levels}")
+                    raise ModelError(
+                        f"{name}: operator {factor.name} has {len(factor.matrix)} levels, "
+                        f"site {site} has {self.spaces[site].levels}"
+                    )
         return sites or (0,)
 
     def _levels(self, window: Sequence[int]) -> int:
@@ -221,7 +224,9 @@ def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:
 
 def _placed(operator: Operator, name: str) -> Operator:
     if not isinstance(operator, (Operator, int, float, complex)):
-        raise ModelError(f"{name} takes operators on numbered sites, such as X(0) * X(1); got a {type(operator).__name__}")
+        raise ModelError(
+            f"{name} takes operators on numbered sites, such as X(0) * X(1); got a {type(operator).__name__}"
+        )
     return as_operator(operator)
 
 

@@ -6,6 +6,7 @@ and shapes), uniqueness and positivity of the steady state, TEBD against the exa
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,15 +15,17 @@ from typing import Any
 import numpy as np
 
 from tnness import model as modelling
-from tnness.certificate import positivity, residual
+from tnness.balance import positivity, residual
 from tnness.engines.exact import DIRECT, DenseView, Exact, steady_vector
 from tnness.engines.tebd import TEBD
-from tnness.errors import InputError, NumericalError, TnnessError
+from tnness.errors import ModelError, NumericalError, TnnessError
+from tnness.job import name_of, observables_of, own_code
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state
-from tnness.observables import ProductView
+from tnness.observables import Observable, ProductView
 from tnness.problems.generator import ChainGenerator
-from tnness.solve import observables_of
+from tnness.record import unfinished_dataset
+from tnness.relaxation import History, change, size
 
 PASSED, NOTED, FAILED = "ok", "note", "FAILED"
 EXPAND = 10**6  # a bond dimension that never truncates
@@ -50,21 +53,32 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     >>> all(finding.verdict != "FAILED" for finding in check(find("ssep")))
     True
     """
-    findings: list[Finding] = []
     try:
-        instance = smallest(model() if isinstance(model, type) else model, seed)
-        generator = modelling.generator_of(instance, name)
-    except (TnnessError, TypeError, ValueError) as error:
+        with own_code(name or getattr(model, "__name__", type(model).__name__)):
+            instance = smallest(model() if isinstance(model, type) else model, seed)
+            generator = modelling.generator_of(instance, name or name_of(instance))
+    except TnnessError as error:
         return [Finding("problem", FAILED, str(error))]
-    except Exception as error:  # the model's own code
-        return [Finding("problem", FAILED, f"the model's own code raised {type(error).__name__}: {error}")]
-    shown = ", ".join(f"{k} = {v}" for k, v in modelling.values_of(instance).items() if not isinstance(v, list))
-    findings.append(Finding("problem", PASSED, f"n = {generator.n}, local dimensions {sorted(set(generator.dims))} ({shown})"))
-    findings.append(_trace(generator))
+    findings = [_problem(instance, generator), _trace(generator)]
     if generator.dimension > DIRECT:
-        findings.append(Finding("size", FAILED, f"{generator.dimension} dimensions: give the model a small() of at most {DIRECT}"))
-        return findings
-    return findings + _physics(instance, generator, name)
+        told = f"{generator.dimension} dimensions: give the model a small() of at most {DIRECT}"
+        return [*findings, Finding("size", FAILED, told)]
+    try:
+        observables = observables_of(instance, name)
+        findings.append(_observables(observables, generator, name or name_of(instance)))
+    except TnnessError as error:
+        return [*findings, Finding("observables", FAILED, str(error))]
+    return findings + _physics(generator, Measure(observables))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measures all observables of a model."""
+
+    observables: dict[str, Observable]
+
+    def __call__(self, view: ProductView) -> dict[str, Any]:
+        return {key: observable(view) for key, observable in self.observables.items()}
 
 
 def smallest(model: Any, seed: int = 0) -> Any:
@@ -72,11 +86,15 @@ def smallest(model: Any, seed: int = 0) -> Any:
     if hasattr(model, "small"):
         model = model.small()
     elif getattr(model, "n", 0) > 4:
-        try:
+        with contextlib.suppress(TnnessError):  # explicit lists fix the length
             model = dataclasses.replace(model, n=4)
-        except TnnessError:
-            pass  # explicit lists fix the length
     return modelling.draw(model, seed)
+
+
+def _problem(instance: Any, generator: ChainGenerator) -> Finding:
+    shown = ", ".join(f"{k} = {v}" for k, v in modelling.values_of(instance).items() if not isinstance(v, list))
+    dims = ", ".join(map(str, sorted(set(generator.dims))))
+    return Finding("problem", PASSED, f"n = {generator.n}, local dimension {dims} ({shown})")
 
 
 def _trace(generator: ChainGenerator) -> Finding:
@@ -86,55 +104,70 @@ def _trace(generator: ChainGenerator) -> Finding:
         for i, bond in enumerate(generator.merged_bonds)
         if bond.any()
     ]
-    return Finding("trace", PASSED, f"conserved by every term to {max(leaks, default=0.0):.0e}; Hermiticity is exact by construction")
+    told = f"conserved by every term to {max(leaks, default=0.0):.0e}; Hermiticity is exact by construction"
+    return Finding("trace", PASSED, told)
 
 
-def _physics(model: Any, generator: ChainGenerator, name: str) -> list[Finding]:
-    findings: list[Finding] = []
+def _observables(observables: dict[str, Observable], generator: ChainGenerator, name: str) -> Finding:
+    """Every observable can be measured, reads sites that exist, and fits into one record with the others."""
     start = identity_state(generator.spaces)
+    view = DenseView(start.dense(), generator.spaces, generator.functionals)
+    for key, observable in observables.items():
+        if observable.sites and observable.sites[-1] >= generator.n:
+            last = generator.n - 1
+            raise ModelError(f"observable {key!r} reads site {observable.sites[-1]}; the chain has sites 0 to {last}")
+    with own_code(name):
+        history = History()
+        history.add(0.0, 0, Measure(observables)(view))
+        unfinished_dataset(history, observables, evolution=False)
+    measured = {key: series[0].shape for key, series in history.values.items()}
+    return Finding("observables", PASSED, ", ".join(f"{k} {shape or ''}".strip() for k, shape in measured.items()))
+
+
+def _physics(generator: ChainGenerator, measure: Measure) -> list[Finding]:
+    findings = _steady_state(generator, measure)
+    findings.append(_guarded("dynamics", lambda: _dynamics(generator, measure)))
+    return findings + [
+        _guarded("Trotter order", lambda order=order: _trotter_order(generator, order)) for order in (2, 4)
+    ]
+
+
+def _guarded(subject: str, look: Callable[[], Finding]) -> Finding:
     try:
-        observables = observables_of(model, name)
-        view = DenseView(start.dense(), generator.spaces, generator.functionals)
-        measured = {key: observable(view) for key, observable in observables.items()}
-        outside = {k: o.sites for k, o in observables.items() if o.sites and o.sites[-1] >= generator.n}
-        if outside:
-            key, sites = next(iter(outside.items()))
-            raise InputError(f"observable {key!r} reads site {sites[-1]}; the chain has sites 0 to {generator.n - 1}")
-    except Exception as error:
-        return [Finding("observables", FAILED, str(error))]
-    findings.append(Finding("observables", PASSED, ", ".join(f"{k} {v.shape or ''}".strip() for k, v in measured.items())))
+        return look()
+    except TnnessError as error:
+        return Finding(subject, FAILED, str(error))
 
-    def measure(view: ProductView) -> dict[str, Any]:
-        return {key: observable(view) for key, observable in observables.items()}
 
+def _steady_state(generator: ChainGenerator, measure: Measure) -> list[Finding]:
     try:
         steady = steady_vector(generator)
-        exact = DenseView(steady.vector, generator.spaces, generator.functionals)
-        lowest = positivity(exact)
-        findings.append(Finding("steady state", PASSED, f"unique, gap {steady.gap:.3g}"))
-        fine = lowest > -1e-9
-        findings.append(Finding("positivity", PASSED if fine else FAILED, f"lowest marginal eigenvalue or probability {lowest:.2e}"))
-        findings.append(_tebd_keeps(generator, steady.vector, measure, measure(exact)))
     except NumericalError as error:
-        findings.append(Finding("steady state", NOTED, str(error)))
-    findings.append(_dynamics(generator, measure))
-    findings += [_trotter_order(generator, order) for order in (2, 4)]
-    return findings
+        return [Finding("steady state", NOTED, str(error))]
+    exact = DenseView(steady.vector, generator.spaces, generator.functionals)
+    lowest = positivity(exact)
+    told = f"lowest marginal eigenvalue or probability {lowest:.2e}"
+    return [
+        Finding("steady state", PASSED, f"unique, gap {steady.gap:.3g}"),
+        Finding("positivity", PASSED if lowest > -1e-9 else FAILED, told),
+        _guarded("exact against TEBD", lambda: _tebd_keeps(generator, steady.vector, measure)),
+    ]
 
 
-def _tebd_keeps(generator: ChainGenerator, vector: Any, measure: Callable[..., dict[str, Any]], exact: dict[str, Any]) -> Finding:
+def _tebd_keeps(generator: ChainGenerator, vector: Any, measure: Measure) -> Finding:
     """TEBD, started at the exact steady state, must stay there within its Trotter error."""
     settings = TEBD(chi=EXPAND, order=4)
-    state = ChainState.from_dense(vector, generator.dims)
-    run = settings.init(generator, state)
+    exact = measure(DenseView(vector, generator.spaces, generator.functionals))
+    run = settings.init(generator, ChainState.from_dense(vector, generator.dims))
     for _ in range(5):
         run.step()
     worst = _worst(measure(run.view()), exact)
-    told = f"largest change of an observable {worst:.1e}, residual {residual(generator, run.state):.1e} at dt = {settings.time_step(generator):.3g}"
+    rate, dt = residual(generator, run.state), settings.time_step(generator)
+    told = f"largest change of an observable {worst:.1e}, residual {rate:.1e} at dt = {dt:.3g}"
     return Finding("exact against TEBD", PASSED if worst < 1e-2 else FAILED, told)
 
 
-def _dynamics(generator: ChainGenerator, measure: Callable[..., dict[str, Any]]) -> Finding:
+def _dynamics(generator: ChainGenerator, measure: Measure) -> Finding:
     """A short evolution of a generic product state, exactly and by TEBD with small steps."""
     start = _tilted(generator)
     settings = TEBD(chi=EXPAND, order=4)
@@ -164,7 +197,9 @@ def _trotter_order(generator: ChainGenerator, order: int) -> Finding:
     if errors[0] < 1e-11:
         return Finding(f"Trotter order {order}", PASSED, "no error: the layers commute here")
     slope = float(np.log2(errors[0] / errors[1]))
-    return Finding(f"Trotter order {order}", PASSED if slope > order - 0.5 else FAILED, f"error falls as dt^{slope:.2f}")
+    return Finding(
+        f"Trotter order {order}", PASSED if slope > order - 0.5 else FAILED, f"error falls as dt^{slope:.2f}"
+    )
 
 
 def _tilted(generator: ChainGenerator) -> ChainState:
@@ -179,5 +214,5 @@ def _tilted(generator: ChainGenerator) -> ChainState:
 
 
 def _worst(first: dict[str, Any], second: dict[str, Any]) -> float:
-    changes = [np.nanmax(np.abs(first[k] - second[k]) / max(1.0, np.nanmax(np.abs(second[k]))), initial=0.0) for k in second]
-    return float(max(changes, default=0.0))
+    """The largest difference of an observable, relative where the observable exceeds 1."""
+    return max((size(change(first[k], second[k]) / np.maximum(1.0, np.abs(second[k]))) for k in second), default=0.0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tnness import model as modelling
+from tnness.checkpoint import CHECKPOINT_EVERY, Output
+from tnness.driver import Driver
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, RecordError
-from tnness.record import FORMAT, Record, require_folder
-from tnness.solve import CHECKPOINT_EVERY, TOLERANCE, engine_for, steady_state
+from tnness.job import STEADY, TOLERANCE, Job, differences, name_of
+from tnness.record import FORMAT, PREFIX, Record, part_path
 
 
 def converge(
@@ -53,84 +55,117 @@ def converge(
     settings = engine or TEBD()
     if not isinstance(settings, TEBD):
         raise InputError("converge takes the engine 'tebd': it is its bond dimension and time step that are varied")
-    points: Path | None = None
     if out is not None:
-        if Path(out).exists() and not overwrite:
-            raise RecordError(f"{out} exists already; give --overwrite to replace it, or another --out")
-        require_folder(Path(out))
-        points = Path(f"{out}.points")
-        points.mkdir(exist_ok=True)
-    rows = []
-    for step in steps:
-        row: list[Record] = []
-        for bond in chis:
-            target = points / f"dt={step}_chi={bond}.nc" if points is not None else None
-            own = replace(settings, chi=bond, dt=step, schedule=settings.schedule if not row else ())
-            row.append(
-                _point(
-                    model,
-                    target,
-                    engine=own,
-                    seed=seed,
-                    initial=row[-1] if row else "identity",
-                    tolerance=tolerance,
-                    max_time=max_time,
-                    checkpoint_every=checkpoint_every,
-                    progress=progress,
-                    name=name,
-                )
-            )
-        rows.append(row)
-    dataset = _assemble(rows, chis, steps, model)
-    if out is not None and points is not None:
+        Output(Path(out), overwrite, checkpoint_every)  # refuses what cannot be written
+    job = Job(model, name or name_of(model), settings, seed, "identity", STEADY, tolerance, max_time)
+    job = replace(job, refine=len(steps) == 1)  # several time steps show the Trotter error themselves
+    points = Points(job, None if out is None else Path(f"{out}.points"), checkpoint_every, progress)
+    rows = [points.row(chis, step) for step in steps]
+    dataset = _assemble(rows, chis, job)
+    if out is not None:
         Record(dataset).save(out)
-        for file in points.iterdir():
-            file.unlink()
-        points.rmdir()
+        points.remove()
     return dataset
+
+
+@dataclass
+class Points:
+    """The points of a convergence, kept in a folder until the whole is finished.
+
+    job: what they have in common. folder: or None. every: seconds between checkpoints. shown: whether progress is.
+    """
+
+    job: Job
+    folder: Path | None
+    every: float = CHECKPOINT_EVERY
+    shown: bool = False
+
+    def __post_init__(self) -> None:
+        self.files: list[Path] = []
+        if self.folder is not None:
+            self.folder.mkdir(exist_ok=True)
+
+    def row(self, chis: Sequence[int], dt: float | None) -> list[Record]:
+        """Return the steady states at one time step, each started from the one before."""
+        records: list[Record] = []
+        for chi in chis:
+            engine = self.job.engine
+            assert isinstance(engine, TEBD)
+            engine = replace(engine, chi=chi, dt=dt, schedule=() if records else engine.schedule)
+            job = replace(self.job, engine=engine, initial=records[-1] if records else "identity")
+            records.append(self._point(job, f"chi={chi}.nc" if dt is None else f"dt={dt}_chi={chi}.nc"))
+        return records
+
+    def remove(self) -> None:
+        """Remove the points; what else lies in the folder stays."""
+        for file in self.files:
+            file.unlink(missing_ok=True)
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    def _point(self, job: Job, file: str) -> Record:
+        """Run one point, or take it from an earlier, interrupted call."""
+        target = None if self.folder is None else self.folder / file
+        if target is not None:
+            self.files += [target, part_path(target)]
+        if target is None or not target.exists():
+            return Driver(job, Output(target, every=self.every), self.shown).run()
+        record = Record.open(target)
+        found = differences(record.settings, job.settings)
+        if found:
+            raise RecordError(
+                f"{self.folder} holds an unfinished convergence with other settings ({'; '.join(found)}): "
+                "remove it, or give another --out"
+            )
+        return record
 
 
 def _checked(chi: Sequence[int], dt: Sequence[float | None]) -> tuple[list[int], list[float | None]]:
     chis, steps = list(chi), list(dt)
     if len(chis) < 2 or sorted(set(chis)) != chis:
         raise InputError(f"chi = {chis}: at least two increasing bond dimensions are needed")
-    if not steps or (None in steps and len(steps) > 1):
-        raise InputError(f"dt = {steps}: give the time steps as numbers")
+    if not steps or (None in steps and len(steps) > 1) or len(set(steps)) < len(steps):
+        raise InputError(f"dt = {steps}: give different time steps, as numbers")
     return chis, sorted(steps, key=lambda s: -(s or 0.0))
 
 
-def _point(model: Any, target: Path | None, **settings: Any) -> Record:
-    """Run one point, or take it from an earlier, interrupted call with the same settings."""
-    if target is not None and target.exists():
-        record = Record.open(target)
-        asked = json.loads(json.dumps(settings["engine"].__dict__))
-        if record.settings["engine_settings"] == asked and record.settings["tolerance"] == settings["tolerance"]:
-            return record
-    return steady_state(model, out=target, overwrite=True, **settings)
-
-
-def _assemble(rows: list[list[Record]], chis: list[int], steps: list[float | None], model: Any) -> xr.Dataset:
-    first = rows[0][0]
-    generator = modelling.generator_of(modelling.draw(model, first.settings["seed"]))
-    times = [s if s is not None else engine_for(model, "tebd", chi=chis[-1]).time_step(generator) for s in steps]  # type: ignore[attr-defined]
-    variables: dict[str, Any] = {}
-    for key in (str(k) for k in first.dataset.data_vars):
+def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset:
+    first, best = rows[0][0].dataset, rows[-1][-1].dataset
+    variables: dict[str, xr.Variable] = {}
+    for key in map(str, first.data_vars):
         stack = np.array([[record.dataset[key].values for record in row] for row in rows])
-        dims = ("dt", "chi", *first.dataset[key].dims)
-        variables[key] = xr.Variable(dims, stack, dict(first.dataset[key].attrs, error=""))
-        variables[key].attrs.pop("error")
-        if not key.startswith("certificate_"):
-            remaining = float(max(record.certificate.estimates["relaxation"].get(key, 0.0) for record in rows[-1]))
+        attributes = {k: v for k, v in first[key].attrs.items() if k != "error"}
+        variables[key] = xr.Variable(("dt", "chi", *first[key].dims), stack, attributes)
+        if not key.startswith(PREFIX):
             value, error = extrapolate(stack[-1], chis)
-            error = error + remaining + (np.abs(stack[-1, -1] - stack[-2, -1]) if len(steps) > 1 else 0.0)
-            about = {"units": first.dataset[key].attrs.get("units", "1"), "long_name": f"{key}, chi -> infinity"}
-            variables[f"{key}_extrapolated"] = xr.Variable(first.dataset[key].dims, value, about)
-            variables[f"{key}_error"] = xr.Variable(first.dataset[key].dims, error, about | {"long_name": f"error of {key}"})
+            about = {"units": attributes.get("units", "1"), "long_name": f"{key}, chi -> infinity"}
+            variables[f"{key}_extrapolated"] = xr.Variable(first[key].dims, value, about)
+            about |= {"long_name": f"error of {key}"}
+            variables[f"{key}_error"] = xr.Variable(first[key].dims, error + _other_errors(rows, key), about)
     outcomes = [[record.outcome for record in row] for row in rows]
     variables["outcome"] = xr.Variable(("dt", "chi"), np.array(outcomes, dtype=str))
-    dataset = xr.Dataset(variables, coords={"dt": times, "chi": chis} | {k: v for k, v in first.dataset.coords.items()})
-    dataset.attrs = dict(rows[-1][-1].dataset.attrs, kind="convergence", outcome=outcomes[-1][-1], format=FORMAT)
-    return dataset
+    coordinates = {"dt": [_time_step(row[0], job) for row in rows], "chi": chis, **first.coords}
+    return xr.Dataset(variables, coordinates, dict(best.attrs, kind="convergence", format=FORMAT))
+
+
+def _other_errors(rows: list[list[Record]], key: str) -> NDArray[np.float64] | float:
+    """What is left of the relaxation, and the spread over dt, or the Trotter error estimated at the only dt."""
+    best, certificate = rows[-1][-1].dataset[key].values, rows[-1][-1].certificate
+    size = float(np.max(np.abs(best[np.isfinite(best)]), initial=0.0))
+    left = certificate.estimates["relaxation"].get(key, certificate.relaxation * size)
+    if len(rows) > 1:
+        return left + np.abs(best - rows[-2][-1].dataset[key].values)
+    trotter = certificate.estimates["trotter"].get(key, certificate.trotter * size)
+    return left + (0.0 if math.isnan(trotter) else trotter)
+
+
+def _time_step(record: Record, job: Job) -> float:
+    dt = record.settings["engine_settings"]["dt"]
+    if dt is not None:
+        return float(dt)
+    assert isinstance(job.engine, TEBD)
+    return job.engine.time_step(modelling.generator_of(job.model, job.name))
 
 
 def extrapolate(values: NDArray[np.float64], chis: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -157,7 +192,8 @@ def table(dataset: xr.Dataset) -> str:
     for i, dt in enumerate(dataset["dt"].values):
         for j, chi in enumerate(dataset["chi"].values):
             cells = [f"{_scalar(dataset[k].values[i, j]):20.10g}" for k in names]
-            lines.append("  ".join([f"{dt:10.4g}", f"{chi:5d}", *cells, str(dataset["outcome"].values[i, j])]))
+            outcome = str(dataset["outcome"].values[i, j]).partition(":")[0]
+            lines.append("  ".join([f"{dt:10.4g}", f"{chi:5d}", *cells, outcome]))
     cells = [f"{_with_error(dataset, k):>20}" for k in names]
     lines.append("  ".join([" " * 10, "  inf", *cells]))
     return "\n".join(lines)

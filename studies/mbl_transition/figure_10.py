@@ -1,0 +1,67 @@
+"""Fig. 10: the dynamical exponent against the size of the chain."""
+
+from pathlib import Path
+
+import numpy as np
+import typer
+import xarray as xr
+from analysis import group, power_law_of
+from drawing import STORE, PresetOption, StoreOption, WorkersOption, engine_of, preset_named, save, title
+from ensemble import collect, run
+from matplotlib.figure import Figure
+from presets import Preset
+
+from tnness.study.statistics import Estimate
+
+
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+    """Local temperatures at every (n, h, eps, realisation)."""
+    points = [point for ensemble in preset.sizes for point in ensemble.points()]
+    run(points, store, workers)
+    dataset = collect(points, store)
+    dataset.attrs |= {"preset": preset.name, "fit_eps": preset.fit_eps}
+    return dataset
+
+
+def exponents(dataset: xr.Dataset, h: float) -> dict[int, Estimate]:
+    """gamma = 1/2z at every size, with jackknife errors."""
+    fits = {int(n): power_law_of(group(dataset, n=n, h=h), dataset.attrs["fit_eps"]) for n in dataset["n"].values}
+    return {n: gamma for n, (_, gamma) in fits.items()}
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """gamma = 1/2z against 1/N: unlike z it stays finite where the data are flat; z is on the right axis."""
+    figure = Figure(figsize=(6.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for number, h in enumerate(dataset["h"].values):
+        found = exponents(dataset, h)
+        inverse = np.array([1 / n for n in found]) * (1 + 0.01 * number)  # side by side
+        values, errors = zip(*((gamma.value, gamma.error) for gamma in found.values()), strict=True)
+        axes.errorbar(inverse, values, errors, fmt="o-", ms=4, lw=1, capsize=2, color=f"C{number}", label=f"h = {h:g}")
+    axes.axhline(0.25, color="grey", lw=0.8, ls=":", label="diffusion, z = 2")
+    axes.axhline(0, color="black", lw=0.6)
+    axes.set(xlabel="1/N", ylabel=r"exponent $\gamma = 1/2z$ of $\delta\beta/\bar\beta \sim \epsilon^\gamma$")
+    axes.set_xlim(left=0)
+    axes.legend(fontsize=8)
+    title(figure, f"{describe(dataset)}, $\\epsilon \\leq$ {dataset.attrs['fit_eps']:g}\n", dataset)
+    return figure
+
+
+def describe(dataset: xr.Dataset) -> str:
+    """Every size with its engine and its number of realisations."""
+    parts = []
+    for n in dataset["n"].values:
+        here = group(dataset, n=n)
+        chi = dataset["chi"].values[np.isfinite(dataset["mean"].sel(n=n)).any(["h", "eps", "realisation"])][0]
+        parts.append(f"{n} ({engine_of(chi)}, {here.sizes['realisation']})")
+    return f"N (realisations) = {', '.join(parts)}"
+
+
+def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw the figure."""
+    dataset = data(preset_named(preset), store, workers)
+    save(draw(dataset), dataset, "figure_10")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,77 @@
+"""Fig. 8: how the averaged variation changes with the bond dimension."""
+
+from pathlib import Path
+
+import numpy as np
+import typer
+import xarray as xr
+from analysis import group
+from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
+from ensemble import collect, run
+from matplotlib.figure import Figure
+from presets import Preset
+
+from tnness.study.converge import extrapolate
+from tnness.study.statistics import Estimate, jackknife, ratio_of_averages
+
+
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+    """Local temperatures of the same realisations at every (eps, chi)."""
+    points = list(preset.truncation.points())
+    run(points, store, workers)
+    dataset = collect(points, store)
+    dataset.attrs |= {"preset": preset.name, "baseline": preset.baseline, "tolerance": preset.truncation.tolerance}
+    return dataset
+
+
+def changes(dataset: xr.Dataset, eps: float) -> Estimate:
+    """O(chi)/O(baseline) - 1 for every chi, O the averaged variation, with jackknife errors."""
+    here = group(dataset, eps=eps).transpose("realisation", "chi")
+    baseline = here["chi"].values.tolist().index(dataset.attrs["baseline"])
+
+    def relative(variance: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        averaged = ratio_of_averages(variance, mean)
+        return averaged / averaged[baseline] - 1
+
+    return jackknife(relative, here["variance"].values, here["mean"].values)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The relative change against 1/chi, extrapolated linearly through the last two bond dimensions."""
+    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    chis = dataset["chi"].values
+    for number, eps in enumerate(dataset["eps"].values):
+        change = changes(dataset, eps)
+        limit, _ = extrapolate(change.value, chis.tolist())
+        colour = f"C{number}"
+        axes.errorbar(
+            1 / chis,
+            100 * change.value,
+            100 * change.error,
+            fmt="o",
+            ms=4,
+            capsize=2,
+            color=colour,
+            label=rf"$\epsilon$ = {eps:g}",
+        )
+        axes.plot([0, 1 / chis[-2]], 100 * np.array([limit, change.value[-2]]), "--", lw=1, color=colour)
+    axes.axhline(0, color="grey", lw=0.8, ls=":")
+    axes.set_xlim(left=0)
+    axes.set_xticks(1 / chis, [f"1/{chi}" for chi in chis])
+    base = dataset.attrs["baseline"]
+    axes.set(xlabel=r"1/$\chi$", ylabel=rf"O($\chi$)/O({base}) - 1  [%],   O = $\delta\beta/\bar\beta$")
+    axes.legend(fontsize=8)
+    what = f"N = {dataset['n'].item()}, h = {dataset['h'].item():g}, TEBD, {dataset.sizes['realisation']} realisations"
+    title(figure, f"{what}, relaxed to {dataset.attrs['tolerance']:g}\n", dataset)
+    return figure
+
+
+def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw the figure."""
+    dataset = data(preset_named(preset), store, workers)
+    save(draw(dataset), dataset, "figure_8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

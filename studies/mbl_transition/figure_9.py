@@ -1,0 +1,82 @@
+"""Fig. 9: relaxation of the variation to its steady value, at a rate that scales with eps whatever the size."""
+
+from pathlib import Path
+
+import numpy as np
+import typer
+import xarray as xr
+from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save
+from ensemble import run
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from presets import Preset
+from scipy.optimize import curve_fit
+
+from tnness import Record
+
+FIT_FROM = 4.0
+"""Smallest eps t in the fit of the rate: faster modes, and changes of sign, are over by then."""
+
+
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+    """beta_variation against eps t, one realisation of each size, the same at every eps."""
+    relaxation = preset.relaxation
+    jobs = list(relaxation.trajectories())
+    run(jobs, store, workers)
+    dataset = xr.Dataset(coords={"n": list(relaxation.n), "eps": list(relaxation.eps)})
+    scaled = [t * jobs[0].eps for t in jobs[0].times]
+    series = [Record.open(store / job.file)["beta_variation"].values for job in jobs]
+    shape = (len(relaxation.n), len(relaxation.eps), len(scaled))
+    dataset["variation"] = (("n", "eps", "eps_time"), np.reshape(series, shape))
+    dataset = dataset.assign_coords(eps_time=scaled)
+    dataset.attrs = {"preset": preset.name, "h": relaxation.h, "chi": relaxation.chi}
+    return dataset
+
+
+def rate(eps_time: np.ndarray, values: np.ndarray) -> float:
+    """The rate r, in units of eps, of the fit a + b exp(-r eps t) to the tail; NaN where there is none."""
+    late = eps_time >= FIT_FROM
+    t, x = eps_time[late] - FIT_FROM, values[late]
+    try:
+        (_, _, found), _ = curve_fit(lambda t, a, b, r: a + b * np.exp(-r * t), t, x, p0=(x[-1], x[0] - x[-1], 1.0))
+    except RuntimeError:  # no convergence
+        return float("nan")
+    return float(found)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """One panel a size."""
+    sizes = dataset["n"].values
+    figure = Figure(figsize=(4.6 * len(sizes), 4.0), layout="constrained")
+    panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
+    for axes, n, letter in zip(panels, sizes, "abcdef", strict=False):
+        draw_size(axes, dataset.sel(n=n))
+        axes.set_title(f"({letter}) N = {n}")
+    panels[0].set_ylabel(r"$|O(t) - O(t_f)|$,   $O = \delta\beta/\bar\beta$")
+    attributes = dataset.attrs
+    what = rf"h = {attributes['h']:g}, TEBD, $\chi$ = {attributes['chi']}, one realisation of each size"
+    figure.suptitle(f"{attributes['preset']} preset: {what}, from infinite temperature", fontsize=8)
+    return figure
+
+
+def draw_size(axes: Axes, dataset: xr.Dataset) -> None:
+    """|O(t) - O(t_f)| for every eps."""
+    t = dataset["eps_time"].values
+    for number, eps in enumerate(dataset["eps"].values):
+        values = dataset["variation"].sel(eps=eps).values
+        label = rf"$\epsilon$ = {eps:g}, rate {rate(t, values):.2f} $\epsilon$"
+        colour = colormaps["viridis"](0.9 * number / max(1, dataset.sizes["eps"] - 1))
+        axes.semilogy(t[:-1], np.abs(values[:-1] - values[-1]), lw=1.2, color=colour, label=label)
+    axes.set_xlabel(r"$\epsilon t$")
+    axes.legend(fontsize=7, loc="upper right")
+
+
+def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw the figure."""
+    dataset = data(preset_named(preset), store, workers)
+    save(draw(dataset), dataset, "figure_9")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,57 @@
+"""Small runs for the tests: models that solve in a blink, and how two records are compared."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tnness import TEBD, Lindbladian, Observable, Record, expectation, operator_entanglement
+from tnness import spin_half as s
+
+QUICK = TEBD(chi=8, order=2, dt=0.2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pumped:
+    """A chain of three spins, pumped at one end and drained at the other: not registered."""
+
+    n: int = 3  # sites
+    gamma: float = 1.0  # rate [1/time]
+
+    def problem(self) -> Lindbladian:
+        chain = Lindbladian([s] * self.n)
+        for i in range(self.n - 1):
+            chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1) + 0.3 * s.Z(i) * s.Z(i + 1))
+        chain.jump(s.Sp(0), rate=self.gamma)
+        chain.jump(s.Sm(self.n - 1), rate=self.gamma)
+        chain.jump(s.Z(1), rate=0.5)
+        return chain
+
+    def observables(self) -> dict[str, Observable]:
+        return {
+            "z": expectation([s.Z(i) for i in range(self.n)], "site", unit="1", description="<Z_i>"),
+            "energy": expectation(s.X(0) * s.X(1), unit="J"),
+            "entanglement": operator_entanglement(monitored=False),
+        }
+
+
+def observables(record: Record) -> dict[str, np.ndarray]:
+    """Its observables, without the certificate."""
+    return {str(k): v.values for k, v in record.dataset.data_vars.items() if not str(k).startswith("certificate_")}
+
+
+def assert_same_numbers(first: Record, second: Record) -> None:
+    """Every variable, the state and the history, bit for bit."""
+    assert set(first.dataset.variables) == set(second.dataset.variables)
+    for name, variable in first.dataset.variables.items():
+        assert variable.values.tobytes() == second.dataset[name].values.tobytes(), name
+    assert first.dataset.attrs["error_estimates"] == second.dataset.attrs["error_estimates"]
+    assert first.outcome == second.outcome
+    assert first.snapshot.arrays.keys() == second.snapshot.arrays.keys()
+    for name, array in first.snapshot.arrays.items():
+        assert array.dtype == second.snapshot.arrays[name].dtype, name
+        assert array.tobytes() == second.snapshot.arrays[name].tobytes(), name
+    assert first.snapshot.numbers == second.snapshot.numbers
+    old, new = first.history.save(), second.history.save()
+    assert old.keys() == new.keys()
+    for name in old:
+        assert old[name].tobytes() == new[name].tobytes(), name

@@ -1,0 +1,256 @@
+"""The driver: one loop for every engine, with stopping, progress, checkpoints and the certificate.
+
+Everything that a run needs to go on stands in its checkpoint; when a checkpoint falls never changes a number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from tnness import model as modelling
+from tnness.certificate import PRIOR_STAGE, certify_evolution, certify_steady, is_relaxed, trotter_is_open
+from tnness.checkpoint import Output
+from tnness.engines.protocol import Engine, Run
+from tnness.engines.tebd import TEBD
+from tnness.errors import ModelError, NumericalError, RecordError, TnnessError
+from tnness.job import (
+    EVOLUTION,
+    Job,
+    Origin,
+    differences,
+    initial_state,
+    label,
+    observables_of,
+    own_code,
+    prior_of,
+)
+from tnness.progress import Progress, Stop
+from tnness.record import FORMAT, Record, evolution_dataset, steady_dataset, unfinished_dataset, versions
+from tnness.relaxation import History, Values
+
+MAX_STEPS = 20_000
+"""Default cap of a steady-state run, in time steps."""
+
+
+class Interrupted(TnnessError):
+    """The run was stopped by a signal; what was computed is saved."""
+
+
+@dataclass
+class Work:
+    """All that changes while a run goes on, and all that a checkpoint holds. wall: seconds spent so far."""
+
+    run: Run
+    history: History
+    origin: Origin
+    wall: float = 0.0
+
+
+class Driver:
+    """Runs a job: the loop, and everything around it that is not physics.
+
+    Parameters
+    ----------
+    job: what to run. output: where the record goes. shown: whether progress is written to stderr.
+    """
+
+    def __init__(self, job: Job, output: Output, shown: bool = False) -> None:
+        self.job, self.output, self.shown = job, output, shown
+        with own_code(job.name):
+            self.generator = modelling.generator_of(job.model, job.name)
+        self.observables = observables_of(job.model, job.name)
+
+    def run(self) -> Record:
+        """Run to the end, write the record, and return it."""
+        with threadpool_limits(_threads()), Stop() as stop:
+            work = self._resume() or self._start()
+            started = time.monotonic() - work.wall
+            with self._progress(work) as progress:
+                try:
+                    while self._advance(work, progress):
+                        work.wall = time.monotonic() - started
+                        if stop.requested:
+                            raise Interrupted(f"interrupted at time {work.run.time:g}{self._kept(work)}")
+                        if self.output.due:
+                            self.output.checkpoint(self._record(work))
+                    work.wall = time.monotonic() - started
+                    record = self._finished(work)
+                except (NumericalError, ModelError) as error:
+                    raise type(error)(f"{error}{self._kept(work, failed=True)}") from error
+            self.output.publish(record)
+        return record
+
+    # ------------------------------------------------------------------ the loop
+
+    def _advance(self, work: Work, progress: Progress) -> bool:
+        """Advance by one block; return False at the end."""
+        if self.job.kind == EVOLUTION:
+            return self._evolve(work, progress)
+        return self._relax(work, progress)
+
+    def _relax(self, work: Work, progress: Progress) -> bool:
+        run, history, prior, tolerance = work.run, work.history, work.origin.prior, self.job.tolerance
+        report = run.step()
+        history.add(run.time, run.stage, self._measure(run, monitored=True))
+        if report.finished:
+            return False
+        tail = history.tail(run.stage)
+        progress.relaxing(run, report.chi, tail, tolerance)
+        last = run.stage == len(run.stage_names) - 1
+        relaxed = is_relaxed(run, history, tolerance, prior)
+        if not relaxed and run.time < self._time_limit(work, last):
+            return True
+        progress.stage_over(run, tail)
+        if last and not (relaxed and self._refine(work)):
+            return False
+        run.next_stage()
+        return True
+
+    def _refine(self, work: Work) -> bool:
+        open_ = self.job.refine and trotter_is_open(work.run, work.history, self.job.tolerance, work.origin.prior)
+        return open_ and work.run.refine()
+
+    def _time_limit(self, work: Work, last: bool) -> float:
+        """Coarse stages may take half of the time still left before them."""
+        limit = self.job.max_time
+        if limit is None:
+            limit = MAX_STEPS * self.job.engine.time_step(self.generator) if isinstance(self.job.engine, TEBD) else 0.0
+        return work.origin.time + limit * (1.0 if last else 1 - 0.5 ** (work.run.stage + 1))
+
+    def _evolve(self, work: Work, progress: Progress) -> bool:
+        """Advance towards the next time, and measure when it is reached."""
+        run, history = work.run, work.history
+        done = len(history.times) - work.origin.times
+        until = self.job.times[done]
+        if run.time < until:
+            report = run.step(until=until)
+            progress.evolving(run, report.chi)
+        if run.time >= until:
+            history.add(run.time, run.stage, self._measure(run))
+            progress.measured(run)
+            done += 1
+        return done < len(self.job.times)
+
+    def _measure(self, run: Run, monitored: bool = False) -> dict[str, NDArray[np.float64]]:
+        view = run.view()
+        chosen = {k: o for k, o in self.observables.items() if o.monitored or not monitored}
+        with own_code(self.job.name):
+            return {name: observable(view) for name, observable in chosen.items()}
+
+    # ------------------------------------------------------------------ the beginning
+
+    def _start(self) -> Work:
+        record = self.job.initial
+        extends = self.job.extends(record)
+        origin, history = Origin(), History()
+        if extends and isinstance(record, Record):
+            origin = self._origin(record)
+            if self.job.kind == EVOLUTION:
+                history = record.history.copy()
+            elif origin.prior is not None:
+                history.add(origin.time, PRIOR_STAGE, self._monitored(record))
+        run = self._engine(origin).init(self.generator, initial_state(record, self.generator), self.job.seed)
+        run.time = origin.time
+        self._rehearse(run)
+        return Work(run, history, origin)
+
+    def _origin(self, record: Record) -> Origin:
+        time = record.time if np.isfinite(record.time) else 0.0
+        if self.job.kind == EVOLUTION:
+            return Origin(time, times=len(record.history.times))
+        prior = prior_of(record, self.generator) if isinstance(self.job.engine, TEBD) else None
+        complete = self._monitored(record).keys() == {k for k, o in self.observables.items() if o.monitored}
+        return Origin(time, prior=prior if complete else None)
+
+    def _monitored(self, record: Record) -> Values:
+        names = [name for name, observable in self.observables.items() if observable.monitored]
+        return {name: record.dataset[name].values for name in names if name in record.dataset}
+
+    def _engine(self, origin: Origin) -> Engine:
+        """The record that is extended is the coarse stage."""
+        engine = self.job.engine
+        if isinstance(engine, TEBD) and engine.schedule is None and origin.prior is not None:
+            return replace(engine, schedule=())
+        return engine
+
+    def _rehearse(self, run: Run) -> None:
+        """Measure everything once and fit it into a record, so that a mistake is not found after hours."""
+        history = History()
+        history.add(0.0, 0, self._measure(run))
+        try:
+            unfinished_dataset(history, self.observables, self.job.kind == EVOLUTION)
+        except ValueError as error:
+            raise ModelError(f"model {self.job.name!r}: its observables do not fit one record: {error}") from error
+
+    def _resume(self) -> Work | None:
+        """Return the unfinished run of this file, if there is one; refuse one with other settings."""
+        part = self.output.unfinished()
+        if part is None or label(part) == label(self.job.initial):
+            return None  # nothing there, or what is there is what this run extends
+        found = differences(part.settings, self.job.settings)
+        if found or part.snapshot is None:
+            raise RecordError(
+                f"{self.output.part} is an unfinished run with other settings ({'; '.join(found)}): "
+                f"finish it (tnness run {self.output.part}), remove it, or give another --out"
+            )
+        origin = Origin.load(part.dataset.attrs["origin"])
+        run = self._engine(origin).restore(self.generator, part.snapshot)
+        return Work(run, part.history, origin, float(part.dataset.attrs["wall_seconds"]))
+
+    # ------------------------------------------------------------------ the end
+
+    def _finished(self, work: Work) -> Record:
+        run, history = work.run, work.history
+        if self.job.kind == EVOLUTION:
+            return self._record(work, evolution_dataset(history, self.observables, certify_evolution(run)))
+        about = self.job.tolerance, work.origin.prior, self.job.refine
+        certificate = certify_steady(run, self.generator, history, *about)
+        return self._record(work, steady_dataset(self._measure(run), self.observables, certificate))
+
+    def _kept(self, work: Work, failed: bool = False) -> str:
+        """Save what there is, and say as the end of a message where it is and how to go on."""
+        if self.output.path is None:
+            return ""
+        self.output.checkpoint(self._record(work))
+        if failed:
+            told = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
+            return f"; the last good state is in {self.output.part}: {told}"
+        return f"; saved in {self.output.part}: run the same command again to continue"
+
+    def _record(self, work: Work, dataset: xr.Dataset | None = None) -> Record:
+        """Return the record of the present state, unfinished without a dataset."""
+        if dataset is None:
+            dataset = unfinished_dataset(work.history, self.observables, self.job.kind == EVOLUTION)
+        dataset.attrs |= {
+            "format": FORMAT,
+            "model": self.job.name,
+            "engine": self.job.engine.name,
+            "seed": self.job.seed,
+            "settings": json.dumps(self.job.settings),
+            "parameters": json.dumps(modelling.values_of(self.job.model)),
+            "versions": json.dumps(versions()),
+            "local_dimensions": json.dumps(self.generator.dims),
+            "evolution_time": work.run.time,
+            "wall_seconds": work.wall,
+            "origin": work.origin.dump(),
+        }
+        return Record(dataset, work.run.save(), work.history)
+
+    def _progress(self, work: Work) -> Progress:
+        total = len(self.job.times)
+        done = len(work.history.times) - work.origin.times if total else 0
+        return Progress(self.job.name, self.shown, total, done)
+
+
+def _threads() -> int:
+    """BLAS threads: one unless asked otherwise, so that sums keep their order."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() else 1

@@ -1,0 +1,261 @@
+"""A job: everything that determines the numbers of a run, and where the run begins.
+
+Two jobs with equal settings give equal numbers, so that an unfinished run is continued only by its own job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tnness import model as modelling
+from tnness.basis import LocalSpace
+from tnness.certificate import Prior
+from tnness.engines.exact import Exact
+from tnness.engines.protocol import Engine
+from tnness.engines.tebd import TEBD
+from tnness.engines.thermal import thermal_state
+from tnness.errors import InputError, ModelError, TnnessError, suggestion
+from tnness.network.chain_state import ChainState
+from tnness.network.initial import identity_state, product_state
+from tnness.observables import Observable
+from tnness.problems.generator import ChainGenerator
+from tnness.record import PREFIX, RESERVED, Record
+
+ENGINES: dict[str, type] = {"tebd": TEBD, "exact": Exact}
+TOLERANCE = 1e-3
+"""Default relative change of the observables that may be left at the end of a stage."""
+STEADY, EVOLUTION = "steady_state", "evolution"
+
+
+def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
+    """Return an engine by name (default: the model's first), with the settings that are not None.
+
+    Raises
+    ------
+    InputError: an engine that does not exist or does not serve the model, or a setting it does not have.
+    """
+    offered = tuple(getattr(type(model), "engines", ("tebd", "exact")))
+    chosen = name or offered[0]
+    if chosen not in ENGINES:
+        raise InputError(f"there is no engine {chosen!r}{suggestion(chosen, ENGINES)}")
+    if chosen not in offered:
+        served = ", ".join(offered)
+        raise InputError(f"engine {chosen!r} does not serve model {name_of(model)!r}; it is served by {served}")
+    known = sorted(entry.name for entry in dataclasses.fields(ENGINES[chosen]))
+    given = {key: value for key, value in settings.items() if value is not None}
+    for key in given:
+        if key not in known:
+            raise InputError(f"engine {chosen!r} has no setting {key!r} (it has {', '.join(known)})")
+    return ENGINES[chosen](**given)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that determines the numbers of a run.
+
+    initial: what the run starts from; a label (as in `settings`) where only an unfinished run still holds it.
+    refine: whether a steady state whose Trotter error is open is run on at half the time step.
+    """
+
+    model: Any  # disorder drawn
+    name: str
+    engine: Engine
+    seed: int
+    initial: ChainState | Record | str | dict[str, str]
+    kind: str
+    tolerance: float = TOLERANCE
+    max_time: float | None = None
+    times: list[float] = field(default_factory=list)
+    refine: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+            raise InputError(f"seed = {self.seed!r}: an integer >= 0 is needed")
+        if not isinstance(self.model, modelling.Model):
+            raise InputError(f"{self.model!r} is not a model: it needs problem() and observables()")
+        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
+            raise InputError(f"tolerance = {self.tolerance!r}: a number > 0 is needed")
+        if self.max_time is not None and not self.max_time > 0:
+            raise InputError(f"max_time = {self.max_time!r}: a time > 0 is needed")
+        if self.kind == EVOLUTION:
+            _check_times(self.times)
+        object.__setattr__(self, "seed", int(self.seed))
+        with own_code(self.name):
+            object.__setattr__(self, "model", modelling.draw(self.model, self.seed))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as JSON-ready values: two runs with equal settings give equal numbers."""
+        return {
+            "model": self.name,
+            "parameters": modelling.values_of(self.model),
+            "seed": self.seed,
+            "engine": self.engine.name,
+            "engine_settings": plain_settings(self.engine),
+            "initial": label(self.initial),
+            "kind": self.kind,
+            "tolerance": self.tolerance,
+            "max_time": self.max_time,
+            "times": self.times,
+            "refine": self.refine,
+        }
+
+    def extends(self, record: Any) -> bool:
+        """True where a record holds the same system in the same kind of run: its numbers are taken over."""
+        if not isinstance(record, Record):
+            return False
+        own, other = self.settings, record.settings
+        return all(own[key] == other[key] for key in ("model", "parameters", "kind"))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run takes over from the record that it extends.
+
+    time: on its clock. times: of an evolution, how many it holds already. prior: of a steady state, what is known.
+    """
+
+    time: float = 0.0
+    times: int = 0
+    prior: Prior | None = None
+
+    def dump(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> Origin:
+        """Return what was dumped."""
+        values = json.loads(text)
+        prior = values.pop("prior")
+        return cls(**values, prior=None if prior is None else Prior(**prior))
+
+
+def prior_of(record: Record, generator: ChainGenerator) -> Prior | None:
+    """Return what is known from a finished steady state of `tebd`; None of any other record."""
+    settings = record.settings
+    if record.unfinished or settings["kind"] != STEADY or settings["engine"] != TEBD.name:
+        return None
+    engine = TEBD(**as_tuples(settings["engine_settings"]))
+    refined = int(record.snapshot.numbers["refined"]) if record.snapshot is not None else 0
+    dt = engine.time_step(generator) / 2**refined
+    return Prior(engine.chi, dt, record.certificate.relaxation_rate, record.certificate.estimates)
+
+
+def initial_state(initial: Any, generator: ChainGenerator) -> ChainState:
+    """Return the state that `initial` names: identity, thermal:BETA, product:0101..., a state or a record."""
+    if isinstance(initial, ChainState):
+        return initial
+    if isinstance(initial, Record):
+        return initial.state
+    if initial == "identity":
+        return identity_state(generator.spaces)
+    kind, _, value = str(initial).partition(":")
+    if kind == "product":
+        return product_state(generator.spaces, _basis_states(value, generator.spaces))
+    if kind == "thermal":
+        with contextlib.suppress(ValueError):
+            if generator.origin is not None and math.isfinite(float(value)):
+                return thermal_state(generator.origin, float(value))
+        raise InputError(f"initial = {initial!r}: thermal:BETA takes a number, and a model with a Hamiltonian")
+    raise InputError(f"initial = {initial!r}: identity, thermal:BETA or product:0101... is needed")
+
+
+def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
+    """Return the model's observables, checked to be a dictionary of `Observable`s with names fit for a record."""
+    name = name or name_of(model)
+    with own_code(name):
+        found = model.observables()
+    if not isinstance(found, dict) or not all(isinstance(o, Observable) for o in found.values()):
+        raise ModelError(f"model {name!r}: observables() must return a dictionary of Observables")
+    for key in found:
+        if not isinstance(key, str) or not key or "/" in key or key in RESERVED or key.startswith(PREFIX):
+            raise ModelError(
+                f"model {name!r}: no observable can be called {key!r} (a record uses or cannot hold the name)"
+            )
+    return found
+
+
+@contextlib.contextmanager
+def own_code(name: str) -> Iterator[None]:
+    """Say plainly when it is the model's own code that failed, and where."""
+    try:
+        yield
+    except TnnessError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+        raise ModelError(f"model {name!r}: its own code raised {told}") from error
+
+
+def name_of(model: Any) -> str:
+    """Return the name under which a model is registered, or that of its class."""
+    return str(getattr(type(model), "registered_name", type(model).__name__))
+
+
+def label(initial: Any) -> str | dict[str, str]:
+    """Return a short, exact name of an initial state: equal states give equal names."""
+    if isinstance(initial, Record) and initial.snapshot is not None:
+        return {"record": _digest(initial.snapshot.arrays, initial.snapshot.numbers)}
+    if isinstance(initial, ChainState):
+        return {"state": _digest({f"{i:04d}": tensor for i, tensor in enumerate(initial.tensors)}, {})}
+    return initial if isinstance(initial, dict) else str(initial)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return in words where two settings differ."""
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append(f"{prefix}{key} = {_short(a)} there, {_short(b)} here")
+    return found
+
+
+def plain_settings(engine: Engine) -> dict[str, Any]:
+    """Return an engine's settings as they come back from JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(engine)))  # type: ignore[call-overload]
+
+
+def as_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings from JSON with tuples for lists, as engines keep them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+
+
+def _check_times(times: list[float]) -> None:
+    if not times or not all(math.isfinite(t) and t >= 0 for t in times) or sorted(set(times)) != times:
+        raise InputError(f"times must be increasing numbers >= 0, got {times[:6]}{'...' if len(times) > 6 else ''}")
+
+
+def _basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[Any]:
+    fit = len(digits) == len(spaces) and digits.isascii() and digits.isdigit()
+    if not fit or not all(int(d) < s.levels for d, s in zip(digits, spaces, strict=True)):
+        raise InputError(
+            f"product:{digits} needs one digit per site ({len(spaces)}), each below the site's number of levels"
+        )
+    return [np.diag(np.eye(s.levels)[int(d)]) for d, s in zip(digits, spaces, strict=True)]
+
+
+def _digest(arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(numbers), sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 30 else f"{text[:27]}..."
