@@ -152,12 +152,20 @@ def certify_evolution(run: Run) -> Certificate:
 
 
 def is_relaxed(run: Run, history: History, tolerance: float, prior: Prior | None) -> bool:
-    """True where the present stage may end: all that is still to come is small, and in the last stage surely so."""
+    """True where the present stage may end: all that is still to come is small, and in the last stage surely so.
+
+    A coarse stage also ends where truncation keeps it from settling further: when it came within SAFETY times the
+    tolerance in the first half of its time, and is within it still.
+    """
     tail = history.tail(run.stage)
-    if tail is None or not tail.relative <= tolerance:
+    if tail is None:
         return False
     if run.stage < len(run.stage_names) - 1:
-        return True
+        half = history.halfway(run.stage)
+        lingers = half is not None and max(half.relative, tail.relative) <= SAFETY * tolerance
+        return tail.relative <= tolerance or lingers
+    if not tail.relative <= tolerance:
+        return False
     bounds = _relaxation_error(run, history, prior)
     return _worst(bounds, history.last_of(run.stage) or {}) <= SAFETY * tolerance
 

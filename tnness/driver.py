@@ -119,11 +119,12 @@ class Driver:
         return open_ and work.run.refine()
 
     def _time_limit(self, work: Work, last: bool) -> float:
-        """Coarse stages may take half of the time still left before them."""
+        """Coarse stages share the first half of the time; the last one may take all that is left."""
         limit = self.job.max_time
         if limit is None:
             limit = MAX_STEPS * self.job.engine.time_step(self.generator) if isinstance(self.job.engine, TEBD) else 0.0
-        return work.origin.time + limit * (1.0 if last else 1 - 0.5 ** (work.run.stage + 1))
+        share = 1.0 if last else 0.5 * (work.run.stage + 1) / len(work.run.stage_names)
+        return work.origin.time + share * limit
 
     def _evolve(self, work: Work, progress: Progress) -> bool:
         """Advance towards the next time, and measure when it is reached."""

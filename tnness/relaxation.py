@@ -140,8 +140,13 @@ class History:
             found[name] = max(CAUTION * bound, tail.remaining[name])
         return found
 
-    def _tail(self, stage: int, known_rate: float) -> Tail | None:
+    def halfway(self, stage: int) -> Tail | None:
+        """Extrapolate a stage from the first half of its measurements: what was known then."""
+        return self._tail(stage, math.nan, share=0.5)
+
+    def _tail(self, stage: int, known_rate: float, share: float = 1.0) -> Tail | None:
         indices = self.of(stage)
+        indices = indices[: math.ceil(share * len(indices))]
         if len(indices) < FEWEST:
             return None
         lag = (len(indices) - 1) // 3

@@ -15,13 +15,17 @@ STORE = Path("runs") / "mbl_transition"
 PresetOption = Annotated[str, typer.Option("--preset", help=f"one of {', '.join(PRESETS)}")]
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each")]
 StoreOption = Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")]
+DriveOption = Annotated[str, typer.Option("--drive", help="how the jumps are read: correlated, literal or one-sided")]
+WeightOption = Annotated[
+    float, typer.Option("--field-weight", help="share of a bulk field in a bond's energy: 1 or 0.5")
+]
 
 
-def preset_named(name: str) -> Preset:
-    """A preset, or a clear refusal."""
+def preset_named(name: str, drive: str, field_weight: float) -> Preset:
+    """A preset with the choices made, or a clear refusal."""
     if name not in PRESETS:
         raise typer.BadParameter(f"there is no preset {name!r}: it is one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    return PRESETS[name].choosing(drive, field_weight)
 
 
 def engine_of(chi: int) -> str:
@@ -35,12 +39,20 @@ def title(figure: Figure, what: str, dataset: xr.Dataset) -> None:
     figure.suptitle(f"{dataset.attrs['preset']} preset: {what}; {choice}; {tally(dataset)}", fontsize=8)
 
 
-def save(figure: Figure, dataset: xr.Dataset, name: str, folder: Path = FIGURES) -> Path:
+def choice_suffix(dataset: xr.Dataset) -> str:
+    """What a file name says of the choices that differ from the default ones."""
+    drive, weight = dataset.attrs["drive"], dataset.attrs["field_weight"]
+    return ("" if drive == "correlated" else f"_{drive}") + ("" if weight == 1 else f"_field-weight={weight:g}")
+
+
+def save(figure: Figure, dataset: xr.Dataset, name: str, folder: Path = FIGURES, with_data: bool = True) -> Path:
     """Write the figure and the data behind it; return the figure's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{name}_{dataset.attrs['preset']}"
+    stem = folder / f"{name}_{dataset.attrs['preset']}{choice_suffix(dataset)}"
     packed = {variable: {"zlib": True, "complevel": 9} for variable in dataset.data_vars}
-    dataset.to_netcdf(stem.with_suffix(".nc"), engine="h5netcdf", encoding=packed)
-    figure.savefig(stem.with_suffix(".png"), dpi=110)
-    print(stem.with_suffix(".png"))
-    return stem.with_suffix(".png")
+    if with_data:
+        dataset.to_netcdf(f"{stem}.nc", engine="h5netcdf", encoding=packed)
+    target = Path(f"{stem}.png")
+    figure.savefig(target, dpi=110)
+    print(target)
+    return target

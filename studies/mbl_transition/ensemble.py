@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tnness import TEBD, Interrupted, Record, TnnessError, evolve, find, steady_state
+from tnness.model import Model
 from tnness.record import FORMAT
 
 ROOT_SEED = 2020
@@ -65,9 +66,7 @@ class Point:
 
     def solve(self) -> Record:
         """The local temperatures and the energy of the steady state, without its tensors."""
-        model = find("mbl-heisenberg")(
-            n=self.n, h=self.h, eps=self.eps, drive=self.drive, field_weight=self.field_weight
-        )
+        model = model_of(self)
         engine = "exact" if self.chi == 0 else TEBD(chi=self.chi)
         seed = disorder_seed(self.n, self.h, self.realisation)
         return Record(steady_state(model, engine=engine, seed=seed, tolerance=self.tolerance).dataset[KEPT])
@@ -83,20 +82,27 @@ class Trajectory:
     chi: int
     times: tuple[float, ...]
     realisation: int = 0
+    drive: str = "correlated"
+    field_weight: float = 1.0
 
     @property
     def file(self) -> str:
         """The trajectory's settings as a file name."""
         end, count = self.eps * self.times[-1], len(self.times)
         run = f"n={self.n}_h={self.h:g}_eps={self.eps:g}_chi={self.chi}_r={self.realisation:03d}"
-        return f"relaxation/{run}_to={end:g}_{count}.nc"
+        return f"{self.drive}_field-weight={self.field_weight:g}/relaxation_{run}_to={end:g}_{count}.nc"
 
     def solve(self) -> Record:
         """The local temperatures and the energy against time, without the final tensors."""
-        model = find("mbl-heisenberg")(n=self.n, h=self.h, eps=self.eps)
+        model = model_of(self)
         seed = disorder_seed(self.n, self.h, self.realisation)
         engine = TEBD(chi=self.chi) if self.chi else "exact"
         return Record(evolve(model, self.times, engine=engine, seed=seed).dataset[KEPT])
+
+
+def model_of(job: Point | Trajectory) -> Model:
+    """The chain of a job; its disorder is drawn from the seed of the run."""
+    return find("mbl-heisenberg")(n=job.n, h=job.h, eps=job.eps, drive=job.drive, field_weight=job.field_weight)
 
 
 def run(jobs: Iterable[Job], store: Path, workers: int = 2) -> None:

@@ -6,7 +6,18 @@ import numpy as np
 import typer
 import xarray as xr
 from analysis import group, power_law_of
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, engine_of, preset_named, save, title
+from drawing import (
+    STORE,
+    DriveOption,
+    PresetOption,
+    StoreOption,
+    WeightOption,
+    WorkersOption,
+    engine_of,
+    preset_named,
+    save,
+    title,
+)
 from ensemble import collect, run
 from matplotlib.figure import Figure
 from presets import Preset
@@ -57,9 +68,15 @@ def describe(dataset: xr.Dataset) -> str:
     return f"N (realisations) = {', '.join(parts)}"
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
+def main(
+    preset: PresetOption = "quick",
+    workers: WorkersOption = 2,
+    store: StoreOption = STORE,
+    drive: DriveOption = "correlated",
+    field_weight: WeightOption = 1.0,
+) -> None:
     """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset), store, workers)
+    dataset = data(preset_named(preset, drive, field_weight), store, workers)
     save(draw(dataset), dataset, "figure_10")
 
 

@@ -7,15 +7,25 @@ import numpy as np
 import typer
 import xarray as xr
 from analysis import DynamicalExponent, group, power_law_of
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
+from drawing import (
+    STORE,
+    DriveOption,
+    PresetOption,
+    StoreOption,
+    WeightOption,
+    WorkersOption,
+    preset_named,
+    save,
+    title,
+)
 from figure_2 import data as transition_data
 from figure_2 import describe, fractions
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 from presets import Preset
 
-from tnness.errors import InputError
-from tnness.study.statistics import PowerLaw, power_law
+from tnness.study.statistics import Estimate, PowerLaw, power_law
 
 PAPER_CRITICAL = (8.75, 0.5)
 LARGEST_Z = 30.0
@@ -26,10 +36,10 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     return transition_data(preset, store, workers)
 
 
-def exponents(dataset: xr.Dataset) -> dict[float, DynamicalExponent]:
-    """z at every h, from gamma and its jackknife error."""
-    fits = {float(h): power_law_of(group(dataset, h=h), dataset.attrs["fit_eps"])[1] for h in dataset["h"].values}
-    return {h: DynamicalExponent.of(gamma) for h, gamma in fits.items()}
+def exponents(dataset: xr.Dataset) -> dict[float, Estimate]:
+    """gamma = 1/2z at every h, with its jackknife error."""
+    strengths = [float(h) for h in dataset["h"].values]
+    return {h: power_law_of(group(dataset, h=h), dataset.attrs["fit_eps"])[1] for h in strengths}
 
 
 def critical(dataset: xr.Dataset) -> tuple[float, float, str]:
@@ -40,21 +50,27 @@ def critical(dataset: xr.Dataset) -> tuple[float, float, str]:
     return *PAPER_CRITICAL, "the paper"
 
 
-def divergence(z: dict[float, DynamicalExponent], largest_h: float, critical_h: float) -> PowerLaw:
-    """The fit z = a (h_c - h)^-nu to the finite z up to an h."""
-    used = {h: value for h, value in z.items() if h <= largest_h and h < critical_h and math.isfinite(value.error)}
-    if len(used) < 2:
-        raise InputError("fewer than two finite z: no power law")
-    return power_law([critical_h - h for h in used], [v.value for v in used.values()], [v.error for v in used.values()])
+def vanishing(gamma: dict[float, Estimate], largest_h: float, critical_h: float) -> PowerLaw:
+    """The fit gamma = a (h_c - h)^nu up to an h: z = 1/2gamma diverges with nu, and gamma has a symmetric error."""
+    used = {h: estimate for h, estimate in gamma.items() if h <= largest_h and h < critical_h}
+    values, errors = zip(*((estimate.value, estimate.error) for estimate in used.values()), strict=True)
+    return power_law([critical_h - h for h in used], values, errors)
+
+
+def nu(dataset: xr.Dataset, gamma: dict[float, Estimate]) -> tuple[PowerLaw, float]:
+    """The fit at h_c, and the error of nu: of the fit, and of h_c."""
+    hc, error, _ = critical(dataset)
+    fits = [vanishing(gamma, dataset.attrs["fit_h"], hc + sign * error) for sign in (0, 1, -1)]
+    return fits[0], math.hypot(fits[0].error, (fits[1].exponent - fits[2].exponent) / 2)
 
 
 def draw(dataset: xr.Dataset) -> Figure:
     """z against h, and against h_c - h."""
     figure = Figure(figsize=(8.4, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
-    z = exponents(dataset)
-    draw_exponents(left, z)
-    draw_divergence(right, z, dataset)
+    gamma = exponents(dataset)
+    draw_exponents(left, {h: DynamicalExponent.of(estimate) for h, estimate in gamma.items()})
+    draw_divergence(right, gamma, dataset)
     title(figure, describe(dataset), dataset)
     return figure
 
@@ -71,35 +87,42 @@ def draw_exponents(axes: Axes, z: dict[float, DynamicalExponent]) -> None:
     axes.axhline(2, color="grey", lw=0.8, ls=":", label="diffusion, z = 2")
     axes.plot([], [], "^", ms=5, mfc="white", color="black", label=f"the error bar goes beyond {LARGEST_Z:g}")
     axes.set(xlabel="disorder h [J]", ylabel="dynamical exponent z", title="(a)", ylim=(0, LARGEST_Z))
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0, 0.92))
+    axes.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.1))
 
 
-def draw_divergence(axes: Axes, z: dict[float, DynamicalExponent], dataset: xr.Dataset) -> None:
-    """(b) z against h_c - h with the fit."""
+def draw_divergence(axes: Axes, gamma: dict[float, Estimate], dataset: xr.Dataset) -> None:
+    """(b) z against h_c - h with the fit; gamma that may be 0 has an open upper error bar."""
     hc, error, source = critical(dataset)
-    shown = {h: v for h, v in z.items() if h < hc and math.isfinite(v.error)}
-    for h, v in shown.items():
-        used = h <= dataset.attrs["fit_h"]
-        bars = [[v.value - v.low], [v.high - v.value]]
-        axes.errorbar(hc - h, v.value, bars, fmt="o", ms=4, capsize=2, color="black", mfc="black" if used else "white")
-    try:
-        law = divergence(z, dataset.attrs["fit_h"], hc)
-        others = [divergence(z, dataset.attrs["fit_h"], hc + s * error).exponent for s in (1, -1)]
-    except InputError as missing:
-        axes.text(0.05, 0.05, str(missing), transform=axes.transAxes, fontsize=8)
-    else:
-        x = np.linspace(hc - dataset.attrs["fit_h"], hc - dataset["h"].values.min(), 50)
-        spread = math.hypot(law.error, (others[0] - others[1]) / 2)
-        axes.plot(x, law(x), "--", color="tab:red", label=rf"$\nu$ = {-law.exponent:.1f} $\pm$ {spread:.1f}")
-        axes.legend(fontsize=8)
-    axes.set(xscale="log", yscale="log", xlabel=r"$h_c - h$ [J]", ylabel="z")
-    axes.set_title(rf"(b) $h_c$ = {hc:.1f} $\pm$ {error:.1f} ({source}), filled: fitted", fontsize=9)
+    largest = dataset.attrs["fit_h"]
+    for h, estimate in gamma.items():
+        z = DynamicalExponent.of(estimate)
+        if h < hc and math.isfinite(z.value):
+            style = {"color": "black", "mfc": "black" if h <= largest else "white"}
+            axes.plot([hc - h] * 2, [z.low, min(z.high, 10 * LARGEST_Z)], lw=1, color="black")
+            axes.plot(hc - h, z.value, "o", ms=4, **style)
+    law, spread = nu(dataset, gamma)
+    x = np.linspace(hc - largest, hc - min(gamma), 50)
+    axes.plot(x, 1 / (2 * law(x)), "--", color="tab:red", label=rf"$\nu$ = {law.exponent:.1f} $\pm$ {spread:.1f}")
+    axes.legend(fontsize=8)
+    axes.set(
+        xscale="log", yscale="log", xlabel=r"$h_c - h$ [J]", ylabel="dynamical exponent z", ylim=(1, 2 * LARGEST_Z)
+    )
+    axes.xaxis.set_major_locator(FixedLocator(range(1, 13)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_title(rf"(b) $h_c$ = {hc:.1f} $\pm$ {error:.1f} ({source}); filled: fitted", fontsize=9)
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset), store, workers)
-    save(draw(dataset), dataset, "figure_3")
+def main(
+    preset: PresetOption = "quick",
+    workers: WorkersOption = 2,
+    store: StoreOption = STORE,
+    drive: DriveOption = "correlated",
+    field_weight: WeightOption = 1.0,
+) -> None:
+    """Compute what is missing and draw the figure; the data are those of Fig. 2."""
+    dataset = data(preset_named(preset, drive, field_weight), store, workers)
+    save(draw(dataset), dataset, "figure_3", with_data=False)
 
 
 if __name__ == "__main__":

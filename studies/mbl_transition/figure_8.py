@@ -6,7 +6,17 @@ import numpy as np
 import typer
 import xarray as xr
 from analysis import group
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
+from drawing import (
+    STORE,
+    DriveOption,
+    PresetOption,
+    StoreOption,
+    WeightOption,
+    WorkersOption,
+    preset_named,
+    save,
+    title,
+)
 from ensemble import collect, run
 from matplotlib.figure import Figure
 from presets import Preset
@@ -67,9 +77,15 @@ def draw(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
+def main(
+    preset: PresetOption = "quick",
+    workers: WorkersOption = 2,
+    store: StoreOption = STORE,
+    drive: DriveOption = "correlated",
+    field_weight: WeightOption = 1.0,
+) -> None:
     """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset), store, workers)
+    dataset = data(preset_named(preset, drive, field_weight), store, workers)
     save(draw(dataset), dataset, "figure_8")
 
 

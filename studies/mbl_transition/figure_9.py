@@ -1,17 +1,18 @@
 """Fig. 9: relaxation of the variation to its steady value, at a rate that scales with eps whatever the size."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save
+from drawing import STORE, DriveOption, PresetOption, StoreOption, WeightOption, WorkersOption, preset_named, save
 from ensemble import run
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from presets import Preset
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 
 from tnness import Record
 
@@ -31,17 +32,27 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     dataset["variation"] = (("n", "eps", "eps_time"), np.reshape(series, shape))
     dataset = dataset.assign_coords(eps_time=scaled)
     dataset.attrs = {"preset": preset.name, "h": relaxation.h, "chi": relaxation.chi}
+    dataset.attrs |= {"drive": relaxation.drive, "field_weight": relaxation.field_weight}
     return dataset
+
+
+def exponential(t: np.ndarray, limit: float, amplitude: float, rate: float) -> np.ndarray:
+    """The tail of a relaxation."""
+    return limit + amplitude * np.exp(-rate * t)
 
 
 def rate(eps_time: np.ndarray, values: np.ndarray) -> float:
     """The rate r, in units of eps, of the fit a + b exp(-r eps t) to the tail; NaN where there is none."""
     late = eps_time >= FIT_FROM
     t, x = eps_time[late] - FIT_FROM, values[late]
-    try:
-        (_, _, found), _ = curve_fit(lambda t, a, b, r: a + b * np.exp(-r * t), t, x, p0=(x[-1], x[0] - x[-1], 1.0))
-    except RuntimeError:  # no convergence
+    if len(t) < 6:
         return float("nan")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", OptimizeWarning)
+        try:
+            (_, _, found), _ = curve_fit(exponential, t, x, p0=(x[-1], x[0] - x[-1], 1.0))
+        except (RuntimeError, OptimizeWarning):  # no convergence, or no tail to fit
+            return float("nan")
     return float(found)
 
 
@@ -72,9 +83,15 @@ def draw_size(axes: Axes, dataset: xr.Dataset) -> None:
     axes.legend(fontsize=7, loc="upper right")
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
+def main(
+    preset: PresetOption = "quick",
+    workers: WorkersOption = 2,
+    store: StoreOption = STORE,
+    drive: DriveOption = "correlated",
+    field_weight: WeightOption = 1.0,
+) -> None:
     """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset), store, workers)
+    dataset = data(preset_named(preset, drive, field_weight), store, workers)
     save(draw(dataset), dataset, "figure_9")
 
 

@@ -1,7 +1,7 @@
 """What is computed for each figure: `quick` for two cores and a few minutes, `paper` with the paper's numbers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from ensemble import Point, Trajectory
@@ -49,12 +49,17 @@ class Relaxation:
     chi: int
     end: float = 10.0  # last eps t
     count: int = 80  # times
+    drive: str = "correlated"
+    field_weight: float = 1.0
 
     def trajectories(self) -> Iterator[Trajectory]:
         """Every evolution once."""
         scaled = [self.end * (k + 1) / self.count for k in range(self.count)]
         for n, eps in product(self.n, self.eps):
-            yield Trajectory(n=n, h=self.h, eps=eps, chi=self.chi, times=tuple(t / eps for t in scaled))
+            times = tuple(t / eps for t in scaled)
+            yield Trajectory(
+                n=n, h=self.h, eps=eps, chi=self.chi, times=times, drive=self.drive, field_weight=self.field_weight
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +74,17 @@ class Preset:
     baseline: int  # bond dimension that Fig. 8 compares with
     relaxation: Relaxation  # Fig. 9
     sizes: tuple[Ensemble, ...]  # Fig. 10
+
+    def choosing(self, drive: str, field_weight: float) -> "Preset":
+        """The same with another reading of the jumps, or of a bond's energy (see the README)."""
+        choice = {"drive": drive, "field_weight": field_weight}
+        return replace(
+            self,
+            transition=tuple(replace(ensemble, **choice) for ensemble in self.transition),
+            truncation=replace(self.truncation, **choice),
+            sizes=tuple(replace(ensemble, **choice) for ensemble in self.sizes),
+            relaxation=replace(self.relaxation, **choice),
+        )
 
 
 PAPER_EPS = (0.01, 0.02, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)

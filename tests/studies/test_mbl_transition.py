@@ -41,7 +41,7 @@ def tiny(study):
         fit_h=2.0,
         truncation=presets.Ensemble(**few | {"n": (9,), "h": (1.0,), "eps": (0.4,), "chi": (4, 8), "tolerance": 0.05}),
         baseline=4,
-        relaxation=replace(quick.relaxation, n=(4, 5), h=1.0, eps=(0.4, 0.8), chi=8, end=4.0, count=12),
+        relaxation=replace(quick.relaxation, n=(4, 5), h=1.0, eps=(0.4, 0.8), chi=8, end=8.0, count=24),
         sizes=(presets.Ensemble(**few | {"n": (3, 4), "h": (2.0,)}),),
     )
 

@@ -93,6 +93,13 @@ def test_power_law_with_known_errors():
     assert_allclose(law(0.5), 2 * 0.5**0.3)
 
 
+def test_a_point_below_zero_counts_with_its_error():
+    """A power law that has all but vanished: the noise of its last point may have either sign."""
+    x = np.array([4.0, 3.0, 2.0, 1.0])
+    law = power_law(x, [2 * 64.0, 2 * 27.0, 2 * 8.0, -0.5], [0.1, 0.1, 0.1, 5.0])
+    assert_allclose(law.exponent, 3.0, atol=2 * law.error)
+
+
 def test_two_points_give_a_power_law_without_an_error():
     law = power_law([1.0, 2.0], [3.0, 12.0])
     assert_allclose([law.amplitude, law.exponent], [3.0, 2.0])

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import curve_fit, isotonic_regression
-from scipy.stats import DegenerateDataWarning
+from scipy.stats import DegenerateDataWarning, linregress
 from scipy.stats import bootstrap as resample
 
 from tnness.errors import InputError
@@ -113,26 +113,37 @@ def bootstrap(
 
 
 def power_law(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) -> PowerLaw:
-    """Fit y = a x^b by weighted least squares of ln y against ln x.
+    """Fit y = a x^b by least squares.
+
+    Without errors it is the straight line of ln y against ln x. With errors y itself is fitted, weighed by them, so
+    that a point whose error bar reaches below 0 counts as what it is.
 
     Parameters
     ----------
-    x, y: positive, at least two points. error: standard errors of y, which weigh the points; default: equal in ln y.
+    x: positive, at least two points. y: positive where no errors are given. error: standard errors of y.
 
     >>> round(power_law([1.0, 4.0, 9.0], [2.0, 4.0, 6.0]).exponent, 12)
     0.5
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
-    if len(x) < 2 or not (np.all(x > 0) and np.all(y > 0)):
+    if len(x) < 2 or not np.all(x > 0) or not (np.all(y > 0) if error is None else np.any(y > 0)):
         raise InputError("a power law is fitted to two or more points with x > 0 and y > 0")
-    if len(x) == 2:
-        slope = math.log(y[1] / y[0]) / math.log(x[1] / x[0])
-        return PowerLaw(float(y[0] / x[0] ** slope), slope)
-    sigma = None if error is None else np.asarray(error, float) / y
-    (intercept, slope), covariance = curve_fit(
-        lambda t, a, b: a + b * t, np.log(x), np.log(y), p0=(0.0, 1.0), sigma=sigma, absolute_sigma=error is not None
+    middle = math.exp(np.log(x).mean())  # decorrelates the amplitude and the exponent
+    start = _line(np.log(x[y > 0] / middle), np.log(y[y > 0]))
+    if error is None or len(x) == 2:
+        return PowerLaw(start[0] * middle ** -start[1], start[1])
+    (amplitude, exponent), covariance = curve_fit(
+        lambda t, a, b: a * t**b, x / middle, y, p0=start, sigma=np.asarray(error, float), absolute_sigma=True
     )
-    return PowerLaw(math.exp(intercept), float(slope), math.sqrt(covariance[1, 1]))
+    return PowerLaw(float(amplitude * middle**-exponent), float(exponent), math.sqrt(covariance[1, 1]))
+
+
+def _line(log_x: Real, log_y: Real) -> tuple[float, float]:
+    """Amplitude and exponent of the straight line in logarithms; exponent 0 through a single point."""
+    if len(log_x) < 2:
+        return math.exp(log_y[0]), 0.0
+    fit = linregress(log_x, log_y)
+    return math.exp(fit.intercept), float(fit.slope)
 
 
 def falling_crossing(x: ArrayLike, y: ArrayLike, level: float = 0.5, weights: ArrayLike | None = None) -> float:
