@@ -108,9 +108,7 @@ class QuimbPeer:
         self._psi = qtn.MatrixProductState(arrays, shape="lpr")
         self._psi.canonicalize_(0)
         self._centre = 0
-        self._layers = [
-            {b: g.reshape(16, 16).astype(self._dtype) for b, g in layer.items()} for layer in layers
-        ]
+        self._layers = [{b: g.reshape(16, 16).astype(self._dtype) for b, g in layer.items()} for layer in layers]
 
     def step(self) -> None:
         for layer in self._layers:

@@ -51,7 +51,8 @@ def main(
         theirs = tenpy_seconds(chi, steps, 20, 0.1)
     value = float(record["beta_variation"])
     claimed = record.certificate.errors["beta_variation"]
-    typer.echo(f"tnness: {ours:.1f} s, beta_variation = {value:.6f} +- {claimed:.1e} (true error {value - exact:+.1e}), {record.outcome}")
+    told = f"beta_variation = {value:.6f} +- {claimed:.1e} (true error {value - exact:+.1e}), {record.outcome}"
+    typer.echo(f"tnness: {ours:.1f} s, {told}")
     typer.echo(f"TeNPy complex SVD, extrapolated to eps t = {EPS_TIME:g}: {theirs:.0f} s; ratio {theirs / ours:.0f}x")
 
 

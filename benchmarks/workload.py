@@ -85,9 +85,7 @@ def superoperator(hamiltonian: np.ndarray, jumps: list[tuple[float, np.ndarray]]
     matrix = -1j * (np.kron(hamiltonian, one) - np.kron(one, hamiltonian.T))
     for rate, jump in jumps:
         loss = jump.conj().T @ jump
-        matrix = matrix + rate * (
-            np.kron(jump, jump.conj()) - 0.5 * np.kron(loss, one) - 0.5 * np.kron(one, loss.T)
-        )
+        matrix = matrix + rate * (np.kron(jump, jump.conj()) - 0.5 * np.kron(loss, one) - 0.5 * np.kron(one, loss.T))
     basis = np.array([np.kron(p, q).ravel() for p in _PAULI for q in _PAULI]).T  # (16, ab)
     return (basis.conj().T @ matrix @ basis).real
 

@@ -128,9 +128,7 @@ def zz_correlation(rho: Array) -> NDArray[np.float64]:
 def xxz_hamiltonian(n: int, coupling: float = 1.0, delta: float = 0.0, fields: ArrayLike = 0.0) -> Array:
     """H = J sum (XX + YY + Delta ZZ) + sum h_i Z_i."""
     bonds = [(X, X, 1.0), (Y, Y, 1.0), (Z, Z, delta)]
-    exchange = sum(
-        coupling * weight * bond_operator(a, b, i, n) for i in range(n - 1) for a, b, weight in bonds
-    )
+    exchange = sum(coupling * weight * bond_operator(a, b, i, n) for i in range(n - 1) for a, b, weight in bonds)
     fields = np.broadcast_to(fields, n)
     return exchange + sum(fields[i] * site_operator(Z, i, n) for i in range(n))
 
@@ -159,9 +157,7 @@ def xxz_dense(n: int, delta: float, gamma: float, mu: float = 1.0) -> tuple[Arra
 # ---------------------------------------------------------------- XX chain with dephasing, any length
 
 
-def xx_dephasing_exact(
-    n: int, coupling: float, gamma: float, mu: float, dephasing: float
-) -> dict[str, Array]:
+def xx_dephasing_exact(n: int, coupling: float, gamma: float, mu: float, dephasing: float) -> dict[str, Array]:
     """Steady state without fields (Znidaric 2010): z (n,), current (n-1,).
 
     j = 2 mu / (2/Gamma + Gamma/(8 J^2) + (n-1) gamma/(4 J^2)),   <Z_first> = mu - j/Gamma,
@@ -396,9 +392,7 @@ def mbl_hamiltonian(n: int, h: float, fields_z: Profile, fields_x: Profile) -> A
     """H = sum S_i . S_{i+1} + h sum (zeta^z_i S^z_i + zeta^x_i S^x_i)."""
     exchange = sum(bond_operator(s, s, i, n) for i in range(n - 1) for s in (SX, SY, SZ))
     fields = zip(fields_z, fields_x, strict=True)
-    return (
-        exchange + sum(site_operator(h * (z * SZ + x * SX), i, n) for i, (z, x) in enumerate(fields))
-    ).real
+    return (exchange + sum(site_operator(h * (z * SZ + x * SX), i, n) for i, (z, x) in enumerate(fields))).real
 
 
 def mbl_drive(drive: str) -> list[tuple[Array, Array]]:
@@ -567,9 +561,7 @@ def mbl_heating(n: int, h: float, fields_z: Profile, fields_x: Profile, drive: s
     return heating
 
 
-def mean_temperature_limit(
-    n: int, h: float, fields_z: Profile, fields_x: Profile, drive: str = "correlated"
-) -> float:
+def mean_temperature_limit(n: int, h: float, fields_z: Profile, fields_x: Profile, drive: str = "correlated") -> float:
     """beta as eps -> 0 if the chain thermalises: Tr[H D(rho_0)] = 0, rho_0 = exp(-beta H)/Z (Lenarcic (19)).
 
     Exact only for n -> infinity in the thermal phase; `weak_drive_steady_state` is exact at any n. Raises

@@ -28,9 +28,7 @@ def test_liouvillian_acts_as_the_lindblad_equation():
     hamiltonian = hamiltonian + hamiltonian.conj().T
     decay = jump.conj().T @ jump
     expected = (
-        -1j * (hamiltonian @ rho - rho @ hamiltonian)
-        + jump @ rho @ jump.conj().T
-        - (decay @ rho + rho @ decay) / 2
+        -1j * (hamiltonian @ rho - rho @ hamiltonian) + jump @ rho @ jump.conj().T - (decay @ rho + rho @ decay) / 2
     )
     liouvillian = exact.dense_liouvillian(hamiltonian, [jump])
     assert_allclose((liouvillian @ rho.ravel()).reshape(4, 4), expected, atol=ROUND)

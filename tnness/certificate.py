@@ -115,7 +115,7 @@ def certify_steady(
     if not isinstance(run, TEBDRun):
         none: dict[str, Any] = dict.fromkeys(KINDS, 0.0)
         estimates = {kind: dict.fromkeys(history.values, 0.0) for kind in KINDS}
-        return Certificate(outcome="exact", estimates=estimates, **none, **checks(run, generator))
+        return Certificate(outcome="exact", estimates=estimates, **(none | checks(run, generator)))
     tail, last = history.tail(run.stage), history.last_of(run.stage) or {}
     estimates = {
         "relaxation": _relaxation_error(run, history, prior),

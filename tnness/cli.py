@@ -73,7 +73,7 @@ def models_command(names: Annotated[bool, typer.Option("--names", help="Only the
     found = registry.models()
     width = max((len(name) for name in found), default=0)
     for name, cls in found.items():
-        typer.echo(name if names else f"{name:<{width}}  {modelling.summary(cls)}")
+        _say(name if names else f"{name:<{width}}  {modelling.summary(cls)}")
     for package, reason in registry.broken_packages().items():
         typer.echo(f"tnness: models of {package} could not be loaded: {reason}", err=True)
 
@@ -82,13 +82,13 @@ def models_command(names: Annotated[bool, typer.Option("--names", help="Only the
 def show(model: str) -> None:
     """Show a model's parameters, units, defaults, observables, problem and reference."""
     cls = registry.find(model)
-    typer.echo(f"{model}\n\n{modelling.description(cls)}")
+    _say(f"{model}\n\n{modelling.description(cls)}")
     known = modelling.parameters(cls)
     default = {name: "required" if p.required else json.dumps(p.default) for name, p in known.items()}
     rows = [(name, p.type_name, default[name], p.unit, p.description) for name, p in known.items()]
     _table("Parameters", ("name", "type", "default", "unit", "meaning"), rows)
     engines = ", ".join(getattr(cls, "engines", ("tebd", "exact")))
-    typer.echo(f"\nEngines: {engines} (the first is the default)")
+    _say(f"\nEngines: {engines} (the first is the default)")
     if not any(p.required for p in known.values()):
         _show_defaults(modelling.draw(modelling.build(cls, {}, model), 0), model)
 
@@ -96,7 +96,7 @@ def show(model: str) -> None:
 def _show_defaults(instance: Any, model: str) -> None:
     generator = modelling.generator_of(instance, model)
     dims = ", ".join(map(str, sorted(set(generator.dims))))
-    typer.echo(f"Problem (at the defaults): {generator.n} sites of local dimension {dims}")
+    _say(f"Problem (at the defaults): {generator.n} sites of local dimension {dims}")
     observables = observables_of(instance, model)
     rows = [(name, ", ".join(o.dims) or "-", o.unit, o.description) for name, o in observables.items()]
     _table("Observables", ("name", "dimensions", "unit", "meaning"), rows)
@@ -108,10 +108,12 @@ def check_command(model: str, param: Parameters = None, seed: Seed = None) -> No
     from tnness.study.check import FAILED, check
 
     cls = registry.find(model)
+    if seed is not None and seed < 0:
+        raise InputError(f"seed = {seed}: an integer >= 0 is needed")
     findings = check(modelling.build(cls, _parameters(param), model), model, seed or 0)
     width = max(len(f.subject) for f in findings)
     for finding in findings:
-        typer.echo(f"{finding.verdict:<6}  {finding.subject:<{width}}  {finding.detail}")
+        _say(f"{finding.verdict:<6}  {finding.subject:<{width}}  {finding.detail}")
     failed = [f for f in findings if f.verdict == FAILED]
     if failed:
         _fail(f"{model}: {failed[0].subject}: {failed[0].detail}", 1)
@@ -158,10 +160,11 @@ def run(
         raise InputError("run needs --out FILE.nc, the record to write")
     else:
         instance = modelling.build(registry.find(model), _parameters(param), model)
-        physics = {"engine": engine_for(instance, engine, **wanted.engine), "seed": seed or 0, "name": model}
+        physics = {"engine": engine_for(instance, engine, **wanted.engine), "seed": seed or 0}
+        physics |= {"name": registry.full_name(model)}
         record = _begin(instance, wanted, physics | {"initial": _initial(initial)} | writing)
     if not quiet:
-        typer.echo(f"{report(record)}\nrecord: {out}")
+        _say(f"{report(record)}\nrecord: {out}")
 
 
 def _begin(instance: Any, wanted: Changes, common: Mapping[str, Any]) -> Record:
@@ -196,10 +199,11 @@ def converge_command(
 ) -> None:
     """Converge a steady state in bond dimension and time step: table, extrapolation, error bar, figure."""
     from tnness.study.converge import converge, table
-    from tnness.study.figure import plot
+    from tnness.study.figure import plot, refuse_record
 
     if out is None:
         raise InputError("converge needs --out FILE.nc, the record to write")
+    refuse_record(out.with_suffix(".png"), out)
     instance = modelling.build(registry.find(model), _parameters(param), model)
     settings = {"order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype, "block": block}
     engine = engine_for(instance, "tebd", **settings)
@@ -216,11 +220,11 @@ def converge_command(
         overwrite=overwrite,
         checkpoint_every=checkpoint_every,
         progress=not quiet,
-        name=model,
+        name=registry.full_name(model),
     )
     figure = plot(out)
     if not quiet:
-        typer.echo(f"{table(dataset)}\nrecord: {out}\nfigure: {figure}")
+        _say(f"{table(dataset)}\nrecord: {out}\nfigure: {figure}")
 
 
 @app.command("plot")
@@ -234,7 +238,7 @@ def plot_command(
     """Draw a record: a steady state, a time evolution or a convergence."""
     from tnness.study.figure import plot
 
-    typer.echo(f"figure: {plot(record, out, observable or ())}")
+    _say(f"figure: {plot(record, out, observable or ())}")
 
 
 def main() -> None:
@@ -251,9 +255,6 @@ def main() -> None:
         _fail(str(error), 1)
     except TnnessError as error:
         _fail(str(error), 2)
-    except BrokenPipeError:  # the reader of our output, e.g. `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         _fail(str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
@@ -367,9 +368,9 @@ def _integers(option: str, text: str | None) -> tuple[int, ...] | None:
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    typer.echo(f"\n{title}")
+    _say(f"\n{title}")
     for row in [header, *rows]:
-        typer.echo("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        _say("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _usage(error: Any) -> NoReturn:
@@ -379,6 +380,15 @@ def _usage(error: Any) -> NoReturn:
         typer.echo(text, err=True)
         sys.exit(2)
     _fail(text, 2)
+
+
+def _say(text: str) -> None:
+    """Write a line to stdout; a reader that has gone (`| head`) is no failure of the work."""
+    try:
+        typer.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -186,11 +186,14 @@ def _coerce(place: str, value: Any, annotation: Any) -> Any:
                 return _coerce(place, value, option)
             except InputError as error:
                 failures.append(error)
-        raise failures[0] if len(failures) == 1 else InputError(f"{place} = {_shown(value)} is not {_type_name(annotation)}")
+        if len(failures) == 1:
+            raise failures[0]
+        raise InputError(f"{place} = {_shown(value)} is not {_type_name(annotation)}")
     if origin is Literal:
         if value in arguments:
             return value
-        raise InputError(f"{place} = {_shown(value)} is not one of {', '.join(map(str, arguments))}{suggestion(str(value), map(str, arguments)) if isinstance(value, str) else ''}")
+        names = [str(argument) for argument in arguments]
+        raise InputError(f"{place} = {_shown(value)} is not one of {', '.join(names)}{suggestion(str(value), names)}")
     if origin in (tuple, list) and isinstance(value, (list, tuple, np.ndarray)):
         element = arguments[0] if arguments else Any
         return tuple(_coerce(f"{place}[{i}]", v, element) for i, v in enumerate(value))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +36,7 @@ def register(name: str) -> Callable[[Class], Class]:
     ... @dataclass(frozen=True, kw_only=True)
     ... class Nothing:
     ...     n: int = 2  # sites
+    ...
     ...     def problem(self): ...
     ...     def observables(self): ...
     """
@@ -84,16 +86,23 @@ def find(name: str) -> type:
     return known[name]
 
 
+def full_name(name: str) -> str:
+    """Return the name under which a model is found from any folder: a file's path made absolute."""
+    path, separator, class_name = name.rpartition(":")
+    return f"{Path(path).resolve()}:{class_name}" if separator and path.endswith(".py") else name
+
+
 def _from_file(name: str) -> type:
     path, _, class_name = name.rpartition(":")
     file = Path(path).resolve()
     if not file.is_file():
         raise InputError(f"there is no file {path!r} to take model {class_name!r} from")
-    module_name = f"_tnness_file_{file.stem}_{abs(hash(str(file))):x}"
+    module_name = f"_tnness_file_{file.stem}_{zlib.crc32(str(file).encode()):x}"
     module = sys.modules.get(module_name)
     if module is None:
         spec = importlib.util.spec_from_file_location(module_name, file)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:

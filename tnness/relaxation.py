@@ -196,7 +196,7 @@ def scale(values: NDArray[np.float64]) -> float:
 
 def _mean(samples: ArrayLike) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
-        return np.mean(samples, axis=0)
+        return np.mean(np.asarray(samples, float), axis=0)
 
 
 def _remainder(

@@ -36,7 +36,8 @@ def engine_of(chi: int) -> str:
 def title(figure: Figure, what: str, dataset: xr.Dataset) -> None:
     """Say in the figure what was computed, how, and how many points there are."""
     choice = f"drive {dataset.attrs['drive']!r}, field_weight {dataset.attrs['field_weight']:g}"
-    figure.suptitle(f"{dataset.attrs['preset']} preset: {what}; {choice}; {tally(dataset)}", fontsize=8)
+    counts = f"; {tally(dataset)}" if "status" in dataset else ""
+    figure.suptitle(f"{dataset.attrs['preset']} preset: {what}\n{choice}{counts}", fontsize=8)
 
 
 def choice_suffix(dataset: xr.Dataset) -> str:

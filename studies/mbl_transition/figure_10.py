@@ -41,7 +41,7 @@ def exponents(dataset: xr.Dataset, h: float) -> dict[int, Estimate]:
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """gamma = 1/2z against 1/N: unlike z it stays finite where the data are flat; z is on the right axis."""
+    """gamma = 1/2z against 1/N: unlike z it stays finite where the data are flat."""
     figure = Figure(figsize=(6.0, 4.2), layout="constrained")
     axes = figure.subplots()
     for number, h in enumerate(dataset["h"].values):
@@ -49,12 +49,13 @@ def draw(dataset: xr.Dataset) -> Figure:
         inverse = np.array([1 / n for n in found]) * (1 + 0.01 * number)  # side by side
         values, errors = zip(*((gamma.value, gamma.error) for gamma in found.values()), strict=True)
         axes.errorbar(inverse, values, errors, fmt="o-", ms=4, lw=1, capsize=2, color=f"C{number}", label=f"h = {h:g}")
-    axes.axhline(0.25, color="grey", lw=0.8, ls=":", label="diffusion, z = 2")
-    axes.axhline(0, color="black", lw=0.6)
+    for z, gamma in ((2, 0.25), (4, 0.125), (8, 0.0625), (np.inf, 0.0)):
+        axes.axhline(gamma, color="grey", lw=0.8, ls=":")
+        axes.text(0.002, gamma, f"z = {z}" if np.isfinite(z) else r"z = $\infty$", fontsize=7, va="bottom")
     axes.set(xlabel="1/N", ylabel=r"exponent $\gamma = 1/2z$ of $\delta\beta/\bar\beta \sim \epsilon^\gamma$")
     axes.set_xlim(left=0)
-    axes.legend(fontsize=8)
-    title(figure, f"{describe(dataset)}, $\\epsilon \\leq$ {dataset.attrs['fit_eps']:g}\n", dataset)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(0.15, 0.75))
+    title(figure, f"{describe(dataset)}, $\\epsilon \\leq$ {dataset.attrs['fit_eps']:g}", dataset)
     return figure
 
 

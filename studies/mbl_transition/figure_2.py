@@ -65,7 +65,9 @@ def describe(dataset: xr.Dataset) -> str:
     """Sizes, engines and realisations in words."""
     sizes = ", ".join(str(n) for n in dataset["n"].values)
     engines = ", ".join(engine_of(chi) for chi in dataset["chi"].values)
-    return f"N = {sizes} ({engines}), up to {dataset.sizes['realisation']} realisations"
+    counts = [group(dataset, h=h).sizes["realisation"] for h in dataset["h"].values]
+    realisations = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    return f"N = {sizes} ({engines}), {realisations} realisations"
 
 
 def draw_variation(axes: Axes, dataset: xr.Dataset) -> None:

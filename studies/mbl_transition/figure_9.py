@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 import typer
 import xarray as xr
-from drawing import STORE, DriveOption, PresetOption, StoreOption, WeightOption, WorkersOption, preset_named, save
+from drawing import (
+    STORE,
+    DriveOption,
+    PresetOption,
+    StoreOption,
+    WeightOption,
+    WorkersOption,
+    preset_named,
+    save,
+    title,
+)
 from ensemble import run
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -67,7 +77,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     panels[0].set_ylabel(r"$|O(t) - O(t_f)|$,   $O = \delta\beta/\bar\beta$")
     attributes = dataset.attrs
     what = rf"h = {attributes['h']:g}, TEBD, $\chi$ = {attributes['chi']}, one realisation of each size"
-    figure.suptitle(f"{attributes['preset']} preset: {what}, from infinite temperature", fontsize=8)
+    title(figure, f"{what}, from infinite temperature", dataset)
     return figure
 
 

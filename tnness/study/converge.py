@@ -17,7 +17,7 @@ from tnness import model as modelling
 from tnness.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.driver import Driver
 from tnness.engines.tebd import TEBD
-from tnness.errors import InputError, RecordError
+from tnness.errors import InputError, RecordError, TnnessError
 from tnness.job import STEADY, TOLERANCE, Job, differences, name_of
 from tnness.record import FORMAT, PREFIX, Record, part_path
 
@@ -60,7 +60,11 @@ def converge(
     job = Job(model, name or name_of(model), settings, seed, "identity", STEADY, tolerance, max_time)
     job = replace(job, refine=len(steps) == 1)  # several time steps show the Trotter error themselves
     points = Points(job, None if out is None else Path(f"{out}.points"), checkpoint_every, progress)
-    rows = [points.row(chis, step) for step in steps]
+    try:
+        rows = [points.row(chis, step) for step in steps]
+    except TnnessError:
+        points.remove_folder()
+        raise
     dataset = _assemble(rows, chis, job)
     if out is not None:
         Record(dataset).save(out)
@@ -100,6 +104,10 @@ class Points:
         """Remove the points; what else lies in the folder stays."""
         for file in self.files:
             file.unlink(missing_ok=True)
+        self.remove_folder()
+
+    def remove_folder(self) -> None:
+        """Remove the folder if nothing is in it."""
         if self.folder is not None:
             with contextlib.suppress(OSError):
                 self.folder.rmdir()

@@ -45,6 +45,7 @@ def plot(path: str | Path, out: str | Path | None = None, names: Sequence[str] =
     if not chosen:
         raise RecordError(f"{path} holds no observables to draw")
     target = Path(out) if out is not None else Path(path).with_suffix(".png")
+    refuse_record(target, Path(path))
     require_folder(target)
     columns = min(3, len(chosen))
     rows = math.ceil(len(chosen) / columns)
@@ -60,6 +61,14 @@ def plot(path: str | Path, out: str | Path | None = None, names: Sequence[str] =
     except (OSError, ValueError) as error:
         raise InputError(f"the figure {target} could not be written: {error}") from error
     return target
+
+
+def refuse_record(target: Path, record: Path) -> None:
+    """Refuse a figure that would be written over its record."""
+    if target.resolve() == record.resolve():
+        raise InputError(
+            f"the figure would be written over the record {record}: give the record or the figure another name"
+        )
 
 
 def caption(dataset: xr.Dataset) -> str:
