@@ -16,7 +16,7 @@ from tnness import TEBD, find, steady_state
 
 EPS_TIME = 10.0  # as the paper runs it
 DT = 0.1
-REFERENCE = 0.258577  # beta_variation at chi = 140, dt = 0.2, relaxed to 1e-5: `--reference` computes it again
+REFERENCE = 0.25866  # beta_variation at chi = 140, +- 2.7e-4 by its certificate: `--reference` computes it again
 
 
 def tenpy_seconds(chi: int, steps: int, n: int, eps: float) -> float:
@@ -42,7 +42,7 @@ def main(
     with threadpool_limits(1):
         exact = REFERENCE
         if reference:
-            record = steady_state(model, engine=TEBD(chi=140, dt=0.2, schedule=(40, 80)), tolerance=1e-5, seed=7)
+            record = steady_state(model, engine=TEBD(chi=140, dt=0.3, schedule=(35, 70)), tolerance=3e-4, seed=7)
             exact = float(record["beta_variation"])
             typer.echo(f"reference beta_variation = {exact:.6f}")
         start = time.perf_counter()

@@ -1,8 +1,11 @@
 """The driver: steady states and evolutions of every model against exact answers, extensions, schedules, settings."""
 
+import functools
 import math
 import os
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,7 +38,7 @@ from tnness.network.chain_view import ChainView
 from tnness.record import part_path
 
 XX = find("xx-dephasing")(n=3, dephasing=0.5, fields=(0.3, -0.2, 0.7))
-LOW, HIGH = TEBD(chi=2), TEBD(chi=4)  # chi = 4 holds every state of three spins
+LOW, HIGH = TEBD(chi=3), TEBD(chi=4)  # chi = 4 holds every state of three spins
 RATES = {"inject_left": 0.9, "remove_left": 0.4, "inject_right": 0.3, "remove_right": 1.1}
 
 
@@ -111,11 +114,11 @@ def test_the_issues_mbl_case(weight):
 
 
 def test_a_schedule_is_gone_through():
-    record = steady_state(XX, engine=TEBD(chi=4, schedule=(2, 3)))
-    run = TEBD(chi=4, schedule=(2, 3)).stages(generator_of(XX))
-    assert [stage.chi for stage in run] == [2, 2, 3, 4]
+    record = steady_state(XX, engine=TEBD(chi=4, schedule=(3,)))
+    run = TEBD(chi=4, schedule=(3,)).stages(generator_of(XX))
+    assert [stage.chi for stage in run] == [3, 3, 4]
     assert run[1].dt == run[0].dt / 2
-    assert sorted(set(record.history.stages))[:4] == [0, 1, 2, 3]
+    assert sorted(set(record.history.stages))[:3] == [0, 1, 2]
     assert all(np.diff(record.history.stages) >= 0)
     assert max(record.state.bond_dimensions) == 4
     assert np.all(np.diff(record.history.times) > 0)
@@ -138,7 +141,7 @@ def test_a_tighter_tolerance_is_a_smaller_error():
     engine = TEBD(chi=4, dt=0.2, schedule=())
     loose, tight = (steady_state(XX, engine=engine, tolerance=t) for t in (1e-2, 1e-4))
     errors = [max(np.abs(record[k] - exact[k]).max() for k in exact) for record in (loose, tight)]
-    assert errors[1] < 1e-5 < errors[0]
+    assert errors[1] < 5e-5 < errors[0]
 
 
 def test_disorder_follows_the_seed_and_is_kept():
@@ -363,13 +366,29 @@ def halt_after(steps, monkeypatch, error=Halt):
     monkeypatch.setattr("tnness.engines.tebd.TEBDRun.step", counted)
 
 
-@pytest.fixture
-def halted(tmp_path, monkeypatch):
-    """A run of Pumped that stopped after seven steps, each of them saved."""
-    with monkeypatch.context() as patch:
-        halt_after(7, patch)
+def halted_part(steps, start):
+    """The checkpoint of a run that stopped after some steps."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        halt_after(steps, patch)
         with pytest.raises(Halt):
-            steady_state(Pumped(), engine=QUICK, out=tmp_path / "r.nc", checkpoint_every=0)
+            start(Path(folder) / "r.nc")
+        return (Path(folder) / "r.nc.part").read_bytes()
+
+
+@functools.cache
+def pumped_part():
+    return halted_part(4, lambda out: steady_state(Pumped(), engine=QUICK, out=out, checkpoint_every=0))
+
+
+@functools.cache
+def xx_part():
+    return halted_part(3, lambda out: steady_state(XX, engine=LOW, out=out, checkpoint_every=0))
+
+
+@pytest.fixture
+def halted(tmp_path):
+    """A run of Pumped that stopped after four steps."""
+    part_path(tmp_path / "r.nc").write_bytes(pumped_part())
     return tmp_path / "r.nc"
 
 
@@ -378,7 +397,7 @@ def test_an_unfinished_run_is_a_record_too(halted):
     assert not halted.exists()
     assert part.unfinished
     assert part.outcome == "unfinished"
-    assert len(part.history.times) == 7
+    assert len(part.history.times) == 4
     assert part["z"].dims == ("site",)
     assert part["z"].attrs["units"] == "1"
     assert part.certificate.outcome == "unfinished"
@@ -395,7 +414,7 @@ def test_it_is_continued_bit_for_bit(halted):
 
 
 def test_checkpoints_never_change_a_number(tmp_path):
-    often = steady_state(Pumped(), engine=QUICK, out=tmp_path / "r.nc", checkpoint_every=0.02)
+    often = steady_state(Pumped(), engine=QUICK, out=tmp_path / "r.nc", checkpoint_every=0.2)
     assert_same_numbers(often, steady_state(Pumped(), engine=QUICK))
 
 
@@ -425,12 +444,9 @@ def test_a_damaged_checkpoint_is_refused(halted):
 
 
 @pytest.fixture
-def killed_xx(tmp_path, monkeypatch):
-    """A registered model, stopped after ten steps of its first stage."""
-    with monkeypatch.context() as patch:
-        halt_after(10, patch)
-        with pytest.raises(Halt):
-            steady_state(XX, engine=LOW, out=tmp_path / "r.nc", checkpoint_every=0)
+def killed_xx(tmp_path):
+    """A registered model, stopped after three steps of its first stage."""
+    part_path(tmp_path / "r.nc").write_bytes(xx_part())
     return tmp_path / "r.nc"
 
 
@@ -446,12 +462,12 @@ def test_an_unfinished_run_can_be_extended(killed_xx, monkeypatch):
     """More bond dimension from its present state; interrupted once more, the same command goes on."""
     time = Record.open(part_path(killed_xx)).time
     with monkeypatch.context() as patch:
-        halt_after(5, patch)
+        halt_after(2, patch)
         with pytest.raises(Halt):
             extend(killed_xx, Changes({"chi": 4}), checkpoint_every=0)
     part = Record.open(part_path(killed_xx))
     assert part.settings["engine_settings"]["chi"] == 4
-    assert len(part.history.times) == 5
+    assert len(part.history.times) == 2
     assert part.history.times[0] > time
     record = extend(killed_xx, Changes({"chi": 4}))
     exact = observables(steady_state(XX, engine="exact"))
@@ -464,7 +480,7 @@ def test_an_extension_in_place_is_continued_bit_for_bit(again, coarse, tmp_path,
     path, changes = tmp_path / "r.nc", Changes({"chi": 4})
     path.write_bytes(coarse.read_bytes())
     with monkeypatch.context() as patch:
-        halt_after(6, patch)
+        halt_after(2, patch)
         with pytest.raises(Halt):
             extend(path, changes, checkpoint_every=0)
     assert path.read_bytes() == coarse.read_bytes()  # the old record stands until the new one is complete
@@ -488,7 +504,7 @@ def test_killed_between_the_record_and_its_checkpoint(coarse, tmp_path, monkeypa
     path, changes = tmp_path / "r.nc", Changes({"chi": 4})
     path.write_bytes(coarse.read_bytes())
     with monkeypatch.context() as patch:
-        halt_after(6, patch)
+        halt_after(2, patch)
         with pytest.raises(Halt):
             extend(path, changes, checkpoint_every=0)
     left = part_path(path).read_bytes()
@@ -499,7 +515,7 @@ def test_killed_between_the_record_and_its_checkpoint(coarse, tmp_path, monkeypa
     assert not part_path(path).exists()
 
 
-@pytest.mark.parametrize("steps", [1, 6, 13])
+@pytest.mark.parametrize("steps", [1, 9])
 def test_an_evolution_is_continued_bit_for_bit(steps, tmp_path, monkeypatch):
     times = [0.0, 0.7, 1.0, 1.9]
     with monkeypatch.context() as patch:
@@ -517,10 +533,10 @@ def test_an_unfinished_evolution_takes_other_settings_for_what_is_left(tmp_path,
     with monkeypatch.context() as patch:
         halt_after(8, patch)
         with pytest.raises(Halt):
-            evolve(XX, [0.0, 0.5, 1.0], engine=TEBD(chi=2, dt=0.1), out=tmp_path / "r.nc", checkpoint_every=0)
+            evolve(XX, [0.0, 0.5, 1.0], engine=TEBD(chi=3, dt=0.1), out=tmp_path / "r.nc", checkpoint_every=0)
     record = extend(tmp_path / "r.nc", Changes({"dt": 0.05}))
     assert_array_equal(record["time"], [0.0, 0.5, 1.0])
-    assert_allclose(record["z"], evolve(XX, [0.0, 0.5, 1.0], engine=TEBD(chi=2, dt=0.05))["z"], atol=1e-3)
+    assert_allclose(record["z"], evolve(XX, [0.0, 0.5, 1.0], engine=TEBD(chi=3, dt=0.05))["z"], atol=1e-3)
 
 
 # ---------------------------------------------------------------- when things go wrong

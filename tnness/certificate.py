@@ -27,6 +27,8 @@ SAFETY = 10.0
 """A run is converged where every observable's estimated error is below SAFETY times the tolerance of relaxation."""
 NEGATIVE = -1e-2
 """Marginal probabilities or eigenvalues below this are no round-off of truncation: the state is not trusted."""
+STALLED = 100
+"""Measurements in a stage before it can be called stalled."""
 UNBALANCED = 0.2
 """Largest imbalance of the total energy, relative to the dissipative flows, at which a state counts as steady."""
 ROUND_OFF = 1e-11
@@ -113,9 +115,9 @@ def certify_steady(
     needs_trotter: whether a run without an estimate of its Trotter error may not be called converged.
     """
     if not isinstance(run, TEBDRun):
-        none: dict[str, Any] = dict.fromkeys(KINDS, 0.0)
+        figures: dict[str, Any] = {**dict.fromkeys(KINDS, 0.0), **checks(run, generator)}
         estimates = {kind: dict.fromkeys(history.values, 0.0) for kind in KINDS}
-        return Certificate(outcome="exact", estimates=estimates, **(none | checks(run, generator)))
+        return Certificate(outcome="exact", estimates=estimates, **figures)
     tail, last = history.tail(run.stage), history.last_of(run.stage) or {}
     estimates = {
         "relaxation": _relaxation_error(run, history, prior),
@@ -125,8 +127,11 @@ def certify_steady(
     figures: dict[str, Any] = {kind: _worst(estimates[kind], last) for kind in KINDS} | checks(run, generator)
     relaxed = run.stage == len(run.stages) - 1 and is_relaxed(run, history, tolerance, prior)
     rate = history.rate()
+    judged: dict[str, Any] = figures | {
+        "stalled": run.stage == len(run.stages) - 1 and is_stalled(run, history, tolerance)
+    }
     figures |= {
-        "outcome": _verdict(run, relaxed, figures, tolerance, needs_trotter),
+        "outcome": _verdict(run, relaxed, judged, tolerance, needs_trotter),
         "relaxation": tail.relative if tail else math.inf,
         "relaxation_rate": prior.rate if prior is not None and prior.rate > 0 else rate,
     }
@@ -152,22 +157,25 @@ def certify_evolution(run: Run) -> Certificate:
 
 
 def is_relaxed(run: Run, history: History, tolerance: float, prior: Prior | None) -> bool:
-    """True where the present stage may end: all that is still to come is small, and in the last stage surely so.
-
-    A coarse stage also ends where truncation keeps it from settling further: when it came within SAFETY times the
-    tolerance in the first half of its time, and is within it still.
-    """
+    """True where all that is still to come in the present stage is small, and in the last stage surely so."""
     tail = history.tail(run.stage)
-    if tail is None:
+    if tail is None or not tail.relative <= tolerance:
         return False
     if run.stage < len(run.stage_names) - 1:
-        half = history.halfway(run.stage)
-        lingers = half is not None and max(half.relative, tail.relative) <= SAFETY * tolerance
-        return tail.relative <= tolerance or lingers
-    if not tail.relative <= tolerance:
-        return False
+        return True
     bounds = _relaxation_error(run, history, prior)
     return _worst(bounds, history.last_of(run.stage) or {}) <= SAFETY * tolerance
+
+
+def is_stalled(run: Run, history: History, tolerance: float) -> bool:
+    """True where truncation keeps the present stage from settling: more time would not help.
+
+    It came within SAFETY times the tolerance in the first half of its time, and is no further now.
+    """
+    tail, half = history.tail(run.stage), history.halfway(run.stage)
+    if tail is None or half is None or len(history.of(run.stage)) < STALLED:
+        return False
+    return max(half.relative, tail.relative) <= SAFETY * tolerance
 
 
 def trotter_is_open(run: Run, history: History, tolerance: float, prior: Prior | None) -> bool:
@@ -178,8 +186,10 @@ def trotter_is_open(run: Run, history: History, tolerance: float, prior: Prior |
     return not errors or last is None or _worst(errors, last) > SAFETY * tolerance
 
 
-def _verdict(run: TEBDRun, relaxed: bool, figures: dict[str, float], tolerance: float, needs_trotter: bool) -> str:
+def _verdict(run: TEBDRun, relaxed: bool, figures: dict[str, Any], tolerance: float, needs_trotter: bool) -> str:
     trotter, truncation = figures["trotter"], figures["truncation"]
+    if not relaxed and figures["stalled"]:
+        return "truncation keeps it from settling: raise --chi"
     if not relaxed:
         return "not relaxed: raise --max-time"
     if figures["positivity"] < NEGATIVE:

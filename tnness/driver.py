@@ -9,6 +9,7 @@ import json
 import os
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tnness import model as modelling
-from tnness.certificate import PRIOR_STAGE, certify_evolution, certify_steady, is_relaxed, trotter_is_open
+from tnness.certificate import PRIOR_STAGE, certify_evolution, certify_steady, is_relaxed, is_stalled, trotter_is_open
 from tnness.checkpoint import Output
 from tnness.engines.protocol import Engine, Run
 from tnness.engines.tebd import TEBD
@@ -106,7 +107,8 @@ class Driver:
         progress.relaxing(run, report.chi, tail, tolerance)
         last = run.stage == len(run.stage_names) - 1
         relaxed = is_relaxed(run, history, tolerance, prior)
-        if not relaxed and run.time < self._time_limit(work, last):
+        over = relaxed or is_stalled(run, history, tolerance)
+        if not over and run.time < self._time_limit(work, last):
             return True
         progress.stage_over(run, tail)
         if last and not (relaxed and self._refine(work)):
@@ -120,11 +122,14 @@ class Driver:
 
     def _time_limit(self, work: Work, last: bool) -> float:
         """Coarse stages share the first half of the time; the last one may take all that is left."""
-        limit = self.job.max_time
-        if limit is None:
-            limit = MAX_STEPS * self.job.engine.time_step(self.generator) if isinstance(self.job.engine, TEBD) else 0.0
         share = 1.0 if last else 0.5 * (work.run.stage + 1) / len(work.run.stage_names)
-        return work.origin.time + share * limit
+        return work.origin.time + share * self._longest
+
+    @cached_property
+    def _longest(self) -> float:
+        if self.job.max_time is not None:
+            return self.job.max_time
+        return MAX_STEPS * self.job.engine.time_step(self.generator) if isinstance(self.job.engine, TEBD) else 0.0
 
     def _evolve(self, work: Work, progress: Progress) -> bool:
         """Advance towards the next time, and measure when it is reached."""

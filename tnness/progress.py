@@ -15,6 +15,8 @@ from tqdm import tqdm
 from tnness.engines.protocol import Run
 from tnness.relaxation import Tail
 
+REDRAW = 0.1
+"""Seconds between two drawings of the bar."""
 NOTES = 10
 """Lines that a time evolution writes where there is no terminal."""
 
@@ -32,7 +34,7 @@ class Progress:
         terminal = sys.stderr.isatty()
         self.name, self.total, self.done = name, total, done
         self.notes = shown and not terminal
-        self.started = time.monotonic()
+        self.started = self._drawn = time.monotonic()
         form = None if total else "{desc} [{elapsed}{postfix}]"
         self.bar = tqdm(
             total=total or None, initial=done, disable=not (shown and terminal), desc=name, bar_format=form, leave=False
@@ -46,11 +48,10 @@ class Progress:
 
     def relaxing(self, run: Run, chi: int, tail: Tail | None, tolerance: float) -> None:
         """Show a steady state's stage, time and what is still to come."""
-        if self.bar.disable:
-            return
-        self.bar.set_description_str(_stage(run), refresh=False)
-        to_come = _to_come(tail)
-        self.bar.set_postfix_str(f"t={run.time:.4g} bond={chi} to come={to_come} (wanted {tolerance:.0e})")
+        if self._due():
+            self.bar.set_description_str(_stage(run), refresh=False)
+            to_come = _to_come(tail)
+            self.bar.set_postfix_str(f"t={run.time:.4g} bond={chi} to come={to_come} (wanted {tolerance:.0e})")
 
     def stage_over(self, run: Run, tail: Tail | None) -> None:
         """Note the end of a stage."""
@@ -58,7 +59,7 @@ class Progress:
 
     def evolving(self, run: Run, chi: int) -> None:
         """Show an evolution's time and bond dimension."""
-        if not self.bar.disable:
+        if self._due():
             self.bar.set_postfix_str(f"t={run.time:.4g} chi={chi} discarded={run.discarded:.1e}")
 
     def measured(self, run: Run) -> None:
@@ -67,6 +68,12 @@ class Progress:
         self.done += 1
         if self.done * NOTES // self.total > (self.done - 1) * NOTES // self.total:
             self._note(f"{self.done} of {self.total} times done, t = {run.time:.4g}, discarded {run.discarded:.1e}")
+
+    def _due(self) -> bool:
+        if self.bar.disable or time.monotonic() - self._drawn < REDRAW:
+            return False
+        self._drawn = time.monotonic()
+        return True
 
     def _note(self, text: str) -> None:
         if self.notes:

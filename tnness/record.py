@@ -17,6 +17,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,7 @@ def _variables(
     }
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return the versions of what produced the numbers."""
     names = ("tnness", "numpy", "scipy", "quimb", "physics-tenpy", "xarray")

@@ -54,22 +54,27 @@ class Point:
     chi: int
     realisation: int
     tolerance: float = 1e-3
+    longest: float = 30.0  # eps t after which a point that has not relaxed is given up
     drive: str = "correlated"
     field_weight: float = 1.0
 
     @property
     def file(self) -> str:
         """The point's settings as a file name, below a folder for the choice of drive and temperature."""
-        engine = "exact" if self.chi == 0 else f"chi={self.chi}_tol={self.tolerance:g}"
+        engine = "exact" if self.chi == 0 else f"chi={self.chi}_tol={self.tolerance:g}_to={self.longest:g}"
         point = f"n={self.n}_h={self.h:g}_eps={self.eps:g}_{engine}_r={self.realisation:03d}.nc"
         return f"{self.drive}_field-weight={self.field_weight:g}/{point}"
 
     def solve(self) -> Record:
         """The local temperatures and the energy of the steady state, without its tensors."""
-        model = model_of(self)
-        engine = "exact" if self.chi == 0 else TEBD(chi=self.chi)
-        seed = disorder_seed(self.n, self.h, self.realisation)
-        return Record(steady_state(model, engine=engine, seed=seed, tolerance=self.tolerance).dataset[KEPT])
+        record = steady_state(
+            model_of(self),
+            engine="exact" if self.chi == 0 else TEBD(chi=self.chi),
+            seed=disorder_seed(self.n, self.h, self.realisation),
+            tolerance=self.tolerance,
+            max_time=self.longest / self.eps,
+        )
+        return Record(record.dataset[KEPT])
 
 
 @dataclass(frozen=True, kw_only=True)

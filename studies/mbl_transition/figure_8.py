@@ -73,7 +73,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     axes.set(xlabel=r"1/$\chi$", ylabel=rf"O($\chi$)/O({base}) - 1  [%],   O = $\delta\beta/\bar\beta$")
     axes.legend(fontsize=8)
     what = f"N = {dataset['n'].item()}, h = {dataset['h'].item():g}, TEBD, {dataset.sizes['realisation']} realisations"
-    title(figure, f"{what}, relaxed to {dataset.attrs['tolerance']:g}", dataset)
+    title(figure, f"{what}, tolerance {dataset.attrs['tolerance']:g}", dataset)
     return figure
 
 

@@ -25,6 +25,7 @@ from presets import Preset
 from scipy.optimize import OptimizeWarning, curve_fit
 
 from tnness import Record
+from tnness.study.statistics import Estimate
 
 FIT_FROM = 4.0
 """Smallest eps t in the fit of the rate: faster modes, and changes of sign, are over by then."""
@@ -51,19 +52,19 @@ def exponential(t: np.ndarray, limit: float, amplitude: float, rate: float) -> n
     return limit + amplitude * np.exp(-rate * t)
 
 
-def rate(eps_time: np.ndarray, values: np.ndarray) -> float:
+def rate(eps_time: np.ndarray, values: np.ndarray) -> Estimate:
     """The rate r, in units of eps, of the fit a + b exp(-r eps t) to the tail; NaN where there is none."""
     late = eps_time >= FIT_FROM
     t, x = eps_time[late] - FIT_FROM, values[late]
     if len(t) < 6:
-        return float("nan")
+        return Estimate(np.nan, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("error", OptimizeWarning)
         try:
-            (_, _, found), _ = curve_fit(exponential, t, x, p0=(x[-1], x[0] - x[-1], 1.0))
+            found, covariance = curve_fit(exponential, t, x, p0=(x[-1], x[0] - x[-1], 1.0))
         except (RuntimeError, OptimizeWarning):  # no convergence, or no tail to fit
-            return float("nan")
-    return float(found)
+            return Estimate(np.nan, np.nan)
+    return Estimate(found[2], np.sqrt(covariance[2, 2]))
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -86,7 +87,8 @@ def draw_size(axes: Axes, dataset: xr.Dataset) -> None:
     t = dataset["eps_time"].values
     for number, eps in enumerate(dataset["eps"].values):
         values = dataset["variation"].sel(eps=eps).values
-        label = rf"$\epsilon$ = {eps:g}, rate {rate(t, values):.2f} $\epsilon$"
+        fitted = rate(t, values)
+        label = rf"$\epsilon$ = {eps:g}, rate ({fitted.value:.2f} $\pm$ {fitted.error:.2f}) $\epsilon$"
         colour = colormaps["viridis"](0.9 * number / max(1, dataset.sizes["eps"] - 1))
         axes.semilogy(t[:-1], np.abs(values[:-1] - values[-1]), lw=1.2, color=colour, label=label)
     axes.set_xlabel(r"$\epsilon t$")

@@ -20,6 +20,7 @@ class Ensemble:
     realisations: int
     chi: tuple[int, ...] = (100,)  # bond dimensions of chains beyond EXACT_UP_TO sites
     tolerance: float = 1e-3  # of the relaxation, relative
+    longest: float = 30.0  # eps t after which a point that has not relaxed is given up, and counted
     drive: str = "correlated"
     field_weight: float = 1.0
 
@@ -34,6 +35,7 @@ class Ensemble:
                     chi=0 if n <= EXACT_UP_TO else chi,
                     realisation=realisation,
                     tolerance=self.tolerance,
+                    longest=self.longest,
                     drive=self.drive,
                     field_weight=self.field_weight,
                 )
@@ -96,7 +98,9 @@ PRESETS = {
         transition=(Ensemble(n=(7,), h=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0), eps=QUICK_EPS, realisations=24),),
         fit_eps=0.1,
         fit_h=4.0,
-        truncation=Ensemble(n=(12,), h=(4.0,), eps=(0.1, 0.2), realisations=4, chi=(16, 24, 32, 48), tolerance=1e-4),
+        truncation=Ensemble(
+            n=(12,), h=(4.0,), eps=(0.2, 0.4), realisations=4, chi=(24, 32, 48, 64), tolerance=5e-4, longest=15.0
+        ),
         baseline=32,
         relaxation=Relaxation(n=(20, 40), h=4.0, eps=(0.05, 0.1, 0.2, 0.4), chi=24),
         sizes=(

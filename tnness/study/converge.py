@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,8 @@ def converge(
     settings = engine or TEBD()
     if not isinstance(settings, TEBD):
         raise InputError("converge takes the engine 'tebd': it is its bond dimension and time step that are varied")
+    for step, bond in itertools.product(steps, chis):
+        replace(settings, chi=bond, dt=step)  # refuses what cannot be, before anything is run
     if out is not None:
         Output(Path(out), overwrite, checkpoint_every)  # refuses what cannot be written
     job = Job(model, name or name_of(model), settings, seed, "identity", STEADY, tolerance, max_time)

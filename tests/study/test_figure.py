@@ -1,0 +1,136 @@
+"""Figures: every kind of record is drawn, and what is drawn is what the record holds."""
+
+import json
+
+import matplotlib.image
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from runs import QUICK, Pumped
+from tnness import Record, converge, evolve, find, steady_state
+from tnness.errors import InputError, RecordError
+from tnness.study import figure
+from tnness.study.figure import caption, plot
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    steady_state(Pumped(), engine=QUICK, out=folder / "steady.nc")
+    steady_state(find("ssep")(n=3), engine="exact", out=folder / "exact.nc")
+    evolve(find("xxz-driven")(n=3), [0.0, 0.5, 1.0], engine=QUICK, out=folder / "evolution.nc")
+    converge(find("xxz-driven")(n=3), [3, 4], [0.2, 0.4], tolerance=0.05, out=folder / "convergence.nc")
+    converge(find("mbl-heisenberg")(n=3, eps=0.5), [3, 4], tolerance=0.05, out=folder / "scalars.nc")
+    return folder
+
+
+def panels(path, monkeypatch, *arguments):
+    """The axes of the figure that `plot` makes."""
+    from matplotlib.figure import Figure
+
+    seen = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (seen.append(self), save(self, *a, **k)))
+    plot(path, *arguments)
+    return [axes for axes in seen[0].axes if axes.axison]
+
+
+@pytest.mark.parametrize("name", ["steady", "exact", "evolution", "convergence", "scalars"])
+def test_every_kind_of_record_is_drawn(name, made, tmp_path):
+    found = plot(made / f"{name}.nc", tmp_path / "f.png")
+    assert found == tmp_path / "f.png"
+    image = matplotlib.image.imread(found)
+    assert image.shape[0] > 200
+    assert image.std() > 0.05  # not blank
+
+
+def test_by_default_beside_the_record(made):
+    assert plot(made / "exact.nc") == made / "exact.png"
+
+
+def test_a_profile_with_its_error_bar(made, tmp_path, monkeypatch):
+    axes = panels(made / "steady.nc", monkeypatch, tmp_path / "f.png", ["z"])
+    record = Record.open(made / "steady.nc")
+    assert len(axes) == 1
+    assert_allclose(axes[0].lines[0].get_ydata(), record["z"])
+    assert axes[0].get_xlabel() == "site"
+    assert axes[0].get_ylabel() == "z"
+    assert axes[0].get_title() == "<Z_i>"
+
+
+def test_a_number_is_written_with_its_unit(made, tmp_path, monkeypatch):
+    axes = panels(made / "steady.nc", monkeypatch, tmp_path / "f.png", ["energy"])
+    value = float(Record.open(made / "steady.nc")["energy"])
+    assert axes[0].texts[0].get_text().startswith(f"{value:.8g}")
+    assert axes[0].get_xlabel() == "energy [J]"
+
+
+def test_a_convergence_is_drawn_against_one_over_chi(made, tmp_path, monkeypatch):
+    axes = panels(made / "scalars.nc", monkeypatch, tmp_path / "f.png", ["energy"])
+    dataset = Record.open(made / "scalars.nc").dataset
+    assert_allclose(axes[0].lines[0].get_xdata(), [1 / 3, 1 / 4])
+    assert_allclose(axes[0].lines[0].get_ydata(), dataset["energy"][0])
+    assert float(axes[0].lines[1].get_ydata()[0]) == float(dataset["energy_extrapolated"])
+    assert axes[0].get_xlabel() == "1 / chi"
+
+
+def test_every_observable_has_a_panel(made, tmp_path, monkeypatch):
+    labels = {axes.get_title() for axes in panels(made / "convergence.nc", monkeypatch, tmp_path / "f.png")}
+    assert len([label for label in labels if label]) == 3
+
+
+def test_the_caption_says_what_it_is(made):
+    record = Record.open(made / "evolution.nc")
+    text = caption(record.dataset)
+    assert text.startswith("xxz-driven: n = 3, delta = 1.0")
+    assert "tebd, chi = 8, seed 0, complete" in text
+    assert "chi = " not in caption(Record.open(made / "convergence.nc").dataset).partition("\n")[2]
+
+
+def test_infinite_and_undefined_values_are_left_out(made, tmp_path):
+    """A bond at infinite temperature, a ratio that is undefined."""
+    dataset = Record.open(made / "steady.nc").dataset
+    odd = xr.Dataset(
+        {
+            "beta": ("bond", [0.5, np.inf, np.nan]),
+            "map": (("site", "site_2"), [[np.inf, 1.0], [np.nan, -1.0]]),
+            "none": (("site", "site_2"), np.full((2, 2), np.nan)),
+            "ratio": ((), np.nan),
+        },
+        attrs=dataset.attrs,
+    )
+    Record(odd).save(tmp_path / "odd.nc")
+    assert plot(tmp_path / "odd.nc").exists()
+
+
+def test_an_unfinished_run_is_drawn_as_it_stands(made, tmp_path):
+    dataset = Record.open(made / "steady.nc").dataset.drop_vars("entanglement").assign_attrs(outcome="unfinished")
+    Record(dataset).save(tmp_path / "r.nc.part")
+    assert plot(tmp_path / "r.nc.part") == tmp_path / "r.nc.png"
+
+
+def test_what_cannot_be_drawn(made, tmp_path):
+    with pytest.raises(InputError, match=r"holds no observable 'zz' .*'z'"):
+        plot(made / "steady.nc", tmp_path / "f.png", ["zz"])
+    with pytest.raises(RecordError, match="does not exist"):
+        plot(made / "steady.nc", tmp_path / "none" / "f.png")
+    with pytest.raises(InputError, match="could not be written"):
+        plot(made / "steady.nc", tmp_path / "f.picture")
+    with pytest.raises(RecordError, match="there is no record"):
+        plot(tmp_path / "none.nc")
+    with pytest.raises(InputError, match="over the record"):
+        plot(made / "steady.nc", made / "steady.nc")
+    empty = Record.open(made / "steady.nc").dataset.drop_vars(["z", "energy", "entanglement"])
+    Record(empty).save(tmp_path / "empty.nc")
+    with pytest.raises(RecordError, match="holds no observables"):
+        plot(tmp_path / "empty.nc")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.nc"]
+
+
+def test_many_parameters_do_not_fill_the_title(made):
+    dataset = Record.open(made / "exact.nc").dataset
+    many = {f"p{i}": i for i in range(30)} | {"list": [1, 2], "none": None}
+    text = caption(dataset.assign_attrs(parameters=json.dumps(many)))
+    assert text.partition("\n")[0].count("=") == figure.SHOWN_PARAMETERS
