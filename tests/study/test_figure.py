@@ -22,7 +22,7 @@ def made(tmp_path_factory):
     steady_state(find("ssep")(n=3), engine="exact", out=folder / "exact.nc")
     evolve(find("xxz-driven")(n=3), [0.0, 0.5, 1.0], engine=QUICK, out=folder / "evolution.nc")
     converge(find("xxz-driven")(n=3), [3, 4], [0.2, 0.4], tolerance=0.05, out=folder / "convergence.nc")
-    converge(find("mbl-heisenberg")(n=3, eps=0.5), [3, 4], tolerance=0.05, out=folder / "scalars.nc")
+    converge(Pumped(), [3, 4], tolerance=0.05, out=folder / "scalars.nc")
     return folder
 
 

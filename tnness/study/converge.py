@@ -53,11 +53,7 @@ def converge(
     distance extrapolated, plus the spread over dt and what is left of the relaxation.
     """
     chis, steps = _checked(chi, dt)
-    settings = engine or TEBD()
-    if not isinstance(settings, TEBD):
-        raise InputError("converge takes the engine 'tebd': it is its bond dimension and time step that are varied")
-    for step, bond in itertools.product(steps, chis):
-        replace(settings, chi=bond, dt=step)  # refuses what cannot be, before anything is run
+    settings = _settings(engine, chis, steps)
     if out is not None:
         Output(Path(out), overwrite, checkpoint_every)  # refuses what cannot be written
     job = Job(model, name or name_of(model), settings, seed, "identity", STEADY, tolerance, max_time)
@@ -73,6 +69,16 @@ def converge(
         Record(dataset).save(out)
         points.remove()
     return dataset
+
+
+def _settings(engine: Any, chis: Sequence[int], steps: Sequence[float | None]) -> TEBD:
+    """Return the engine's settings; refuse those of a point that cannot be before any is run."""
+    settings = engine or TEBD()
+    if not isinstance(settings, TEBD):
+        raise InputError("converge takes the engine 'tebd': it is its bond dimension and time step that are varied")
+    for step, bond in itertools.product(steps, chis):
+        replace(settings, chi=bond, dt=step)
+    return settings
 
 
 @dataclass

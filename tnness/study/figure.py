@@ -16,6 +16,7 @@ from tnness.record import PREFIX, Record, require_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHOWN_PARAMETERS = 8
 PANEL = (4.2, 3.1)
@@ -33,20 +34,34 @@ def plot(path: str | Path, out: str | Path | None = None, names: Sequence[str] =
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
     dataset = Record.open(path).dataset
-    known = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k != "outcome"]
-    known = [k for k in known if not k.endswith(("_extrapolated", "_error"))]
-    for name in names:
-        if name not in known:
-            raise InputError(f"{path} holds no observable {name!r}{suggestion(name, known)}")
-    chosen = list(names) or known
-    if not chosen:
-        raise RecordError(f"{path} holds no observables to draw")
+    chosen = _chosen(dataset, Path(path), names)
     target = Path(out) if out is not None else Path(path).with_suffix(".png")
     refuse_record(target, Path(path))
     require_folder(target)
+    try:
+        _panels(dataset, chosen).savefig(target, dpi=130)
+    except (OSError, ValueError) as error:
+        raise InputError(f"the figure {target} could not be written: {error}") from error
+    return target
+
+
+def _chosen(dataset: xr.Dataset, path: Path, names: Sequence[str]) -> list[str]:
+    """Return the observables to draw: those named, or all."""
+    known = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k != "outcome"]
+    derived = {f"{k}{ending}" for k in known for ending in ("_extrapolated", "_error")}
+    known = [k for k in known if k not in derived]
+    for name in names:
+        if name not in known:
+            raise InputError(f"{path} holds no observable {name!r}{suggestion(name, known)}")
+    if not known:
+        raise RecordError(f"{path} holds no observables to draw")
+    return list(names) or known
+
+
+def _panels(dataset: xr.Dataset, chosen: Sequence[str]) -> Figure:
+    from matplotlib.figure import Figure
+
     columns = min(3, len(chosen))
     rows = math.ceil(len(chosen) / columns)
     figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.7), layout="constrained")
@@ -56,11 +71,7 @@ def plot(path: str | Path, out: str | Path | None = None, names: Sequence[str] =
     for axes in panels[len(chosen) :]:
         axes.set_axis_off()
     figure.suptitle(caption(dataset), fontsize=9)
-    try:
-        figure.savefig(target, dpi=130)
-    except (OSError, ValueError) as error:
-        raise InputError(f"the figure {target} could not be written: {error}") from error
-    return target
+    return figure
 
 
 def refuse_record(target: Path, record: Path) -> None:
@@ -148,7 +159,7 @@ def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) ->
 
 def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:
     values = data.values if data.ndim == 2 else data.values.reshape(len(data.values), -1)
-    largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    largest = float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0)) or 1.0
     shown = axes.imshow(values, origin="lower", cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
     axes.set_xlabel(str(data.dims[-1]))
     axes.set_ylabel(str(data.dims[0]))
