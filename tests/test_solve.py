@@ -99,7 +99,7 @@ def test_a_transient_from_a_product_state():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("weight", [1.0, 0.5])
-def test_the_issues_mbl_case(weight):
+def test_the_reference_mbl_case(weight):
     case = systems.mbl_exact_reference()
     model = find("mbl-heisenberg")(**case.parameters(), field_weight=weight)
     expected = case.beta_variation_whole if weight == 1 else case.beta_variation_half
