@@ -275,5 +275,5 @@ def test_figures_are_the_numbers():
 def test_a_loose_cutoff_is_no_exact_truncation():
     """A cutoff of 1e-4 drops weight at every step: the claim grows with it."""
     loose, tight = (steady_state(XX(n=4), engine=TEBD(chi=16, cutoff=c)) for c in (1e-4, 1e-14))
-    assert loose.certificate.truncation > 0.05
+    assert loose.certificate.truncation > 0.02
     assert tight.certificate.truncation < 1e-5

@@ -9,12 +9,13 @@ from tnness.certificate import Certificate
 from tnness.engines.exact import Exact
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
-from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError
+from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError, Unavailable
 from tnness.network.adapters import density_from_pure, from_quimb, from_tenpy, to_quimb, to_tenpy
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
 from tnness.observables import (
+    Estimate,
     Observable,
     StateView,
     expectation,
@@ -42,6 +43,7 @@ __all__ = [
     "ChainGenerator",
     "ChainState",
     "Changes",
+    "Estimate",
     "Exact",
     "InputError",
     "Interrupted",
@@ -57,6 +59,7 @@ __all__ = [
     "StateView",
     "TnnessError",
     "Truncation",
+    "Unavailable",
     "bit",
     "boson",
     "check",

@@ -12,7 +12,7 @@ Independent of these, the state is held against the equation it should solve (`t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tnness.balance import checks, positivity
@@ -29,6 +29,8 @@ NEGATIVE = -1e-2
 """Marginal probabilities or eigenvalues below this are no round-off of truncation: the state is not trusted."""
 STALLED = 100
 """Measurements in a stage before it can be called stalled."""
+SETTLING = 3.0
+"""Relaxation times in a stage before it can be called stalled: a later stage first settles into its own state."""
 UNBALANCED = 0.2
 """Largest imbalance of the total energy, relative to the dissipative flows, at which a state counts as steady."""
 ROUND_OFF = 1e-11
@@ -52,6 +54,7 @@ class Certificate:
     positivity: smallest eigenvalue of the two-site marginals, or smallest probability.
     fallbacks: LAPACK factorisations that had to fall back.
     estimates: the three errors of every monitored observable, absolute.
+    further: the figures of a direct engine, by name.
     """
 
     outcome: str
@@ -67,6 +70,7 @@ class Certificate:
     positivity: float = math.nan
     fallbacks: int = 0
     estimates: dict[str, dict[str, float]] = field(default_factory=dict)
+    further: dict[str, float] = field(default_factory=dict)
 
     @property
     def converged(self) -> bool:
@@ -81,7 +85,17 @@ class Certificate:
 
     def figures(self) -> dict[str, float]:
         """Return the numbers by name."""
-        return {k: float(v) for k, v in vars(self).items() if isinstance(v, (int, float))}
+        return {k: float(v) for k, v in vars(self).items() if isinstance(v, (int, float))} | self.further
+
+    @classmethod
+    def rebuilt(cls, outcome: str, figures: dict[str, float], estimates: dict[str, dict[str, float]]) -> Certificate:
+        """Return the certificate with these `figures()`."""
+        own = {entry.name for entry in fields(cls)}
+        known: dict[str, Any] = {k: v for k, v in figures.items() if k in own}
+        if "fallbacks" in known:
+            known["fallbacks"] = int(known["fallbacks"])
+        further = {k: v for k, v in figures.items() if k not in own}
+        return cls(outcome=outcome, estimates=estimates, further=further, **known)
 
 
 @dataclass(frozen=True)
@@ -174,6 +188,8 @@ def is_stalled(run: Run, history: History, tolerance: float) -> bool:
     """
     tail, half = history.tail(run.stage), history.halfway(run.stage)
     if tail is None or half is None or len(history.of(run.stage)) < STALLED:
+        return False
+    if run.stage > 0 and history.time_in(run.stage) * history.rate() < SETTLING:
         return False
     return max(half.relative, tail.relative) <= SAFETY * tolerance
 

@@ -22,10 +22,9 @@ import typer
 from tnness import model as modelling
 from tnness import registry
 from tnness.checkpoint import CHECKPOINT_EVERY
-from tnness.driver import Interrupted
 from tnness.engines.tebd import TEBD
-from tnness.errors import InputError, NumericalError, TnnessError
-from tnness.job import TOLERANCE, engine_for, observables_of
+from tnness.errors import InputError, Interrupted, NumericalError, TnnessError
+from tnness.job import TOLERANCE, engine_for, observables_of, offered_engines
 from tnness.record import PREFIX, Record
 from tnness.solve import Changes, evolve, extend, steady_state
 
@@ -53,6 +52,14 @@ Order = Annotated[int | None, typer.Option(help="Trotter order, 2 or 4.")]
 Method = Annotated[str | None, typer.Option(help="Truncation method: svd, qr, cholesky-qr, randomized.")]
 Cutoff = Annotated[float | None, typer.Option(help="Discarded weight that is always acceptable.")]
 Power = Annotated[int | None, typer.Option(help="Power iterations of each split.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the engine, by its name (repeatable)."),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(metavar="[log:]START:STOP:COUNT|T,T,...", help="Time evolution, not the steady state."),
+]
 Schedule = Annotated[
     str | None, typer.Option(metavar="CHI,CHI,...", help="Bond dimensions to pass through before --chi.")
 ]
@@ -87,16 +94,14 @@ def show(model: str) -> None:
     default = {name: "required" if p.required else json.dumps(p.default) for name, p in known.items()}
     rows = [(name, p.type_name, default[name], p.unit, p.description) for name, p in known.items()]
     _table("Parameters", ("name", "type", "default", "unit", "meaning"), rows)
-    engines = ", ".join(getattr(cls, "engines", ("tebd", "exact")))
+    engines = ", ".join(offered_engines(cls))
     _say(f"\nEngines: {engines} (the first is the default)")
     if not any(p.required for p in known.values()):
         _show_defaults(modelling.draw(modelling.build(cls, {}, model), 0), model)
 
 
 def _show_defaults(instance: Any, model: str) -> None:
-    generator = modelling.generator_of(instance, model)
-    dims = ", ".join(map(str, sorted(set(generator.dims))))
-    _say(f"Problem (at the defaults): {generator.n} sites of local dimension {dims}")
+    _say(f"Problem (at the defaults): {modelling.problem_of(instance, model).summary()}")
     observables = observables_of(instance, model)
     rows = [(name, ", ".join(o.dims) or "-", o.unit, o.description) for name, o in observables.items()]
     _table("Observables", ("name", "dimensions", "unit", "meaning"), rows)
@@ -135,11 +140,10 @@ def run(
     schedule: Schedule = None,
     dtype: Dtype = None,
     block: Block = None,
+    setting: Setting = None,
     seed: Seed = None,
     initial: Annotated[str | None, typer.Option(help="identity, thermal:BETA, product:0101..., or a record.")] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="START:STOP:COUNT|T,T,...", help="Time evolution, not the steady state.")
-    ] = None,
+    time: Time = None,
     tol: Tolerance = None,
     max_time: MaxTime = None,
     out: Out = None,
@@ -150,6 +154,7 @@ def run(
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     settings = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power}
     settings |= {"schedule": _integers("--schedule", schedule), "dtype": dtype, "block": block}
+    settings |= _pairs("--set", setting)
     wanted = Changes({k: v for k, v in settings.items() if v is not None}, _times(time), tol, max_time)
     writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
     if model.endswith((".nc", ".nc.part")):
@@ -161,8 +166,8 @@ def run(
     else:
         instance = modelling.build(registry.find(model), _parameters(param), model)
         physics = {"engine": engine_for(instance, engine, **wanted.engine), "seed": seed or 0}
-        physics |= {"name": registry.full_name(model)}
-        record = _begin(instance, wanted, physics | {"initial": _initial(initial)} | writing)
+        physics |= {"name": registry.full_name(model), "initial": _initial(initial)}
+        record = _begin(instance, wanted, physics | writing)
     if not quiet:
         _say(f"{report(record)}\nrecord: {out}")
 
@@ -261,14 +266,16 @@ def main() -> None:
 
 
 def times(text: str) -> list[float]:
-    """Read `start:stop:count` or a comma list.
+    """Read `start:stop:count`, `log:start:stop:count` (evenly spaced in the logarithm) or a comma list.
 
     >>> times("0:1:3")
     [0.0, 0.5, 1.0]
+    >>> times("log:1:100:3")
+    [1.0, 10.0, 100.0]
     """
     if ":" not in text:
         return list(_numbers("--time", text) or ())
-    parts = text.split(":")
+    logarithmic, parts = text.startswith("log:"), text.removeprefix("log:").split(":")
     try:
         start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
         if (
@@ -276,12 +283,13 @@ def times(text: str) -> list[float]:
             or count < 1
             or (count > 1 and not stop > start)
             or not all(map(math.isfinite, (start, stop)))
+            or (logarithmic and not start > 0)
         ):
             raise ValueError
     except (ValueError, IndexError):
-        needed = "start:stop:count with stop > start and count >= 1, or a comma list, is needed"
+        needed = "[log:]start:stop:count with stop > start (> 0) and count >= 1, or a comma list, is needed"
         raise InputError(f"--time {text}: {needed}") from None
-    return [float(t) for t in np.linspace(start, stop, count)]
+    return [float(t) for t in (np.geomspace if logarithmic else np.linspace)(start, stop, count)]
 
 
 MEANING = {
@@ -321,7 +329,7 @@ def _times(text: str | None) -> list[float] | None:
 def _initial(text: str | None) -> Any:
     if text is not None and text.endswith((".nc", ".nc.part")):
         return Record.open(text).state
-    return text or "identity"
+    return text
 
 
 def _refuse(record: str, given: Mapping[str, Any]) -> None:
@@ -331,13 +339,18 @@ def _refuse(record: str, given: Mapping[str, Any]) -> None:
 
 
 def _parameters(pairs: list[str] | None) -> dict[str, Any]:
+    return _pairs("-p", pairs)
+
+
+def _pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
+    """Read NAME=VALUE pairs; a value is JSON (a number, a list, true) or else a text."""
     values = {}
     for pair in pairs or []:
         name, separator, text = pair.partition("=")
         if not separator or not name:
-            raise InputError(f"-p {pair}: NAME=VALUE is needed")
+            raise InputError(f"{option} {pair}: NAME=VALUE is needed")
         if name.strip() in values:
-            raise InputError(f"-p {name.strip()} is given twice")
+            raise InputError(f"{option} {name.strip()} is given twice")
         try:
             values[name.strip()] = json.loads(text)
         except json.JSONDecodeError:

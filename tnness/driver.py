@@ -10,6 +10,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,16 +20,18 @@ from threadpoolctl import threadpool_limits
 from tnness import model as modelling
 from tnness.certificate import PRIOR_STAGE, certify_evolution, certify_steady, is_relaxed, is_stalled, trotter_is_open
 from tnness.checkpoint import Output
-from tnness.engines.protocol import Engine, Run
+from tnness.engines.protocol import DirectEngine, Engine, Run
 from tnness.engines.tebd import TEBD
-from tnness.errors import ModelError, NumericalError, RecordError, TnnessError
+from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
 from tnness.job import (
     EVOLUTION,
+    MODELS_OWN,
     Job,
     Origin,
     differences,
     initial_state,
     label,
+    measured,
     observables_of,
     own_code,
     prior_of,
@@ -39,10 +42,6 @@ from tnness.relaxation import History, Values
 
 MAX_STEPS = 20_000
 """Default cap of a steady-state run, in time steps."""
-
-
-class Interrupted(TnnessError):
-    """The run was stopped by a signal; what was computed is saved."""
 
 
 @dataclass
@@ -64,14 +63,16 @@ class Driver:
     """
 
     def __init__(self, job: Job, output: Output, shown: bool = False) -> None:
-        self.job, self.output, self.shown = job, output, shown
+        if isinstance(job.engine, DirectEngine):
+            raise InputError(f"engine {job.engine.name!r} solves in one go: it has no state to advance")
+        self.job, self.output, self.shown, self.engine = job, output, shown, job.engine
         with own_code(job.name):
             self.generator = modelling.generator_of(job.model, job.name)
         self.observables = observables_of(job.model, job.name)
 
     def run(self) -> Record:
         """Run to the end, write the record, and return it."""
-        with threadpool_limits(_threads()), Stop() as stop:
+        with threadpool_limits(threads()), Stop() as stop:
             work = self._resume() or self._start()
             started = time.monotonic() - work.wall
             with self._progress(work) as progress:
@@ -129,7 +130,7 @@ class Driver:
     def _longest(self) -> float:
         if self.job.max_time is not None:
             return self.job.max_time
-        return MAX_STEPS * self.job.engine.time_step(self.generator) if isinstance(self.job.engine, TEBD) else 0.0
+        return MAX_STEPS * self.engine.time_step(self.generator) if isinstance(self.engine, TEBD) else 0.0
 
     def _evolve(self, work: Work, progress: Progress) -> bool:
         """Advance towards the next time, and measure when it is reached."""
@@ -146,10 +147,9 @@ class Driver:
         return done < len(self.job.times)
 
     def _measure(self, run: Run, monitored: bool = False) -> dict[str, NDArray[np.float64]]:
-        view = run.view()
         chosen = {k: o for k, o in self.observables.items() if o.monitored or not monitored}
-        with own_code(self.job.name):
-            return {name: observable(view) for name, observable in chosen.items()}
+        found = measured(chosen, run.view(), self.job.name)
+        return {name: np.asarray(estimate.value) for name, estimate in found.items()}
 
     # ------------------------------------------------------------------ the beginning
 
@@ -163,7 +163,9 @@ class Driver:
                 history = record.history.copy()
             elif origin.prior is not None:
                 history.add(origin.time, PRIOR_STAGE, self._monitored(record))
-        run = self._engine(origin).init(self.generator, initial_state(record, self.generator), self.job.seed)
+        with own_code(self.job.name):
+            start = record if self.job.initial != MODELS_OWN else self.job.model.initial_state(self.job.engine.name)
+        run = self._starting(origin).init(self.generator, initial_state(start, self.generator), self.job.seed)
         run.time = origin.time
         self._rehearse(run)
         return Work(run, history, origin)
@@ -172,7 +174,7 @@ class Driver:
         time = record.time if np.isfinite(record.time) else 0.0
         if self.job.kind == EVOLUTION:
             return Origin(time, times=len(record.history.times))
-        prior = prior_of(record, self.generator) if isinstance(self.job.engine, TEBD) else None
+        prior = prior_of(record, self.generator) if isinstance(self.engine, TEBD) else None
         complete = self._monitored(record).keys() == {k for k, o in self.observables.items() if o.monitored}
         return Origin(time, prior=prior if complete else None)
 
@@ -180,9 +182,9 @@ class Driver:
         names = [name for name, observable in self.observables.items() if observable.monitored]
         return {name: record.dataset[name].values for name in names if name in record.dataset}
 
-    def _engine(self, origin: Origin) -> Engine:
+    def _starting(self, origin: Origin) -> Engine:
         """The record that is extended is the coarse stage."""
-        engine = self.job.engine
+        engine = self.engine
         if isinstance(engine, TEBD) and engine.schedule is None and origin.prior is not None:
             return replace(engine, schedule=())
         return engine
@@ -208,7 +210,7 @@ class Driver:
                 f"finish it (tnness run {self.output.part}), remove it, or give another --out"
             )
         origin = Origin.load(part.dataset.attrs["origin"])
-        run = self._engine(origin).restore(self.generator, part.snapshot)
+        run = self._starting(origin).restore(self.generator, part.snapshot)
         return Work(run, part.history, origin, float(part.dataset.attrs["wall_seconds"]))
 
     # ------------------------------------------------------------------ the end
@@ -235,19 +237,8 @@ class Driver:
         """Return the record of the present state, unfinished without a dataset."""
         if dataset is None:
             dataset = unfinished_dataset(work.history, self.observables, self.job.kind == EVOLUTION)
-        dataset.attrs |= {
-            "format": FORMAT,
-            "model": self.job.name,
-            "engine": self.job.engine.name,
-            "seed": self.job.seed,
-            "settings": json.dumps(self.job.settings),
-            "parameters": json.dumps(modelling.values_of(self.job.model)),
-            "versions": json.dumps(versions()),
-            "local_dimensions": json.dumps(self.generator.dims),
-            "evolution_time": work.run.time,
-            "wall_seconds": work.wall,
-            "origin": work.origin.dump(),
-        }
+        dataset.attrs |= provenance(self.job, work.run.time, work.wall)
+        dataset.attrs |= {"local_dimensions": json.dumps(self.generator.dims), "origin": work.origin.dump()}
         return Record(dataset, work.run.save(), work.history)
 
     def _progress(self, work: Work) -> Progress:
@@ -256,7 +247,22 @@ class Driver:
         return Progress(self.job.name, self.shown, total, done)
 
 
-def _threads() -> int:
+def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
+    """Return what a record says of where its numbers come from: the job, the run's clock and the seconds spent."""
+    return {
+        "format": FORMAT,
+        "model": job.name,
+        "engine": job.engine.name,
+        "seed": job.seed,
+        "settings": json.dumps(job.settings),
+        "parameters": json.dumps(modelling.values_of(job.model)),
+        "versions": json.dumps(versions()),
+        "evolution_time": time,
+        "wall_seconds": wall,
+    }
+
+
+def threads() -> int:
     """BLAS threads: one unless asked otherwise, so that sums keep their order."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return max(1, int(asked)) if asked.isascii() and asked.isdigit() else 1

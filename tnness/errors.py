@@ -26,8 +26,16 @@ class UnknownOperator(ModelError, AttributeError):
     """A local space has no operator of this name; an AttributeError too, so that `hasattr` answers no."""
 
 
+class Unavailable(TnnessError):
+    """An engine cannot give this observable; the record goes without it."""
+
+
 class RecordError(TnnessError):
     """A record file is missing, foreign, damaged or does not fit what is asked of it."""
+
+
+class Interrupted(TnnessError):
+    """The run was stopped by a signal; what was computed is saved where the engine can go on from it."""
 
 
 class NumericalError(TnnessError):

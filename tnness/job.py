@@ -21,13 +21,13 @@ from tnness import model as modelling
 from tnness.basis import LocalSpace
 from tnness.certificate import Prior
 from tnness.engines.exact import Exact
-from tnness.engines.protocol import Engine
+from tnness.engines.protocol import DirectEngine, Engine
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
-from tnness.errors import InputError, ModelError, TnnessError, suggestion
+from tnness.errors import InputError, ModelError, TnnessError, Unavailable, suggestion
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
-from tnness.observables import Observable
+from tnness.observables import Estimate, Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.record import PREFIX, RESERVED, Record
 
@@ -35,16 +35,18 @@ ENGINES: dict[str, type] = {"tebd": TEBD, "exact": Exact}
 TOLERANCE = 1e-3
 """Default relative change of the observables that may be left at the end of a stage."""
 STEADY, EVOLUTION = "steady_state", "evolution"
+MODELS_OWN = "model"
+"""The initial state that the model gives for itself (`initial_state(engine)`)."""
 
 
-def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
+def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine | DirectEngine:
     """Return an engine by name (default: the model's first), with the settings that are not None.
 
     Raises
     ------
     InputError: an engine that does not exist or does not serve the model, or a setting it does not have.
     """
-    offered = tuple(getattr(type(model), "engines", ("tebd", "exact")))
+    offered = offered_engines(model)
     chosen = name or offered[0]
     if chosen not in ENGINES:
         raise InputError(f"there is no engine {chosen!r}{suggestion(chosen, ENGINES)}")
@@ -59,19 +61,26 @@ def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
     return ENGINES[chosen](**given)
 
 
+def offered_engines(model: Any) -> tuple[str, ...]:
+    """Return the engines that serve a model (an instance or its class), the default first."""
+    cls = model if isinstance(model, type) else type(model)
+    return tuple(getattr(cls, "engines", ("tebd", "exact")))
+
+
 @dataclass(frozen=True)
 class Job:
     """Everything that determines the numbers of a run.
 
-    initial: what the run starts from; a label (as in `settings`) where only an unfinished run still holds it.
+    initial: what the run starts from, None for the default: the model's own, or the identity; a label (as in
+        `settings`) where only an unfinished run still holds it.
     refine: whether a steady state whose Trotter error is open is run on at half the time step.
     """
 
     model: Any  # disorder drawn
     name: str
-    engine: Engine
+    engine: Engine | DirectEngine
     seed: int
-    initial: ChainState | Record | str | dict[str, str]
+    initial: ChainState | Record | str | dict[str, str] | None
     kind: str
     tolerance: float = TOLERANCE
     max_time: float | None = None
@@ -89,6 +98,9 @@ class Job:
             raise InputError(f"max_time = {self.max_time!r}: a time > 0 is needed")
         if self.kind == EVOLUTION:
             _check_times(self.times)
+        if self.initial is None:
+            own = hasattr(self.model, "initial_state")
+            object.__setattr__(self, "initial", MODELS_OWN if own else "identity")
         object.__setattr__(self, "seed", int(self.seed))
         with own_code(self.name):
             object.__setattr__(self, "model", modelling.draw(self.model, self.seed))
@@ -186,6 +198,16 @@ def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
     return found
 
 
+def measured(observables: Mapping[str, Observable], view: Any, name: str) -> dict[str, Estimate]:
+    """Return what a view gives of the observables: all but those that its engine cannot give."""
+    found = {}
+    with own_code(name):
+        for key, observable in observables.items():
+            with contextlib.suppress(Unavailable):
+                found[key] = observable.estimate(view)
+    return found
+
+
 @contextlib.contextmanager
 def own_code(name: str) -> Iterator[None]:
     """Say plainly when it is the model's own code that failed, and where."""
@@ -225,7 +247,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
     return found
 
 
-def plain_settings(engine: Engine) -> dict[str, Any]:
+def plain_settings(engine: Engine | DirectEngine) -> dict[str, Any]:
     """Return an engine's settings as they come back from JSON."""
     return json.loads(json.dumps(dataclasses.asdict(engine)))  # type: ignore[call-overload]
 

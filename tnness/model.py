@@ -3,6 +3,7 @@
 A model is any dataclass with `problem()` and `observables()`; the rest is optional:
 
 - `draw(rng) -> Self`: the same model with every random number explicit (disorder is drawn once and kept);
+- `initial_state()`: what its evolution starts from unless told otherwise: a label such as `product:0101` or a state;
 - `small() -> Self`: the smallest instance that still shows the physics, for `tnness check`;
 - `engines: ClassVar[tuple[str, ...]]`: the engines that serve it, the default first.
 
@@ -31,7 +32,14 @@ from tnness.observables import Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 
-Problem = Lindbladian | ChainGenerator
+
+@runtime_checkable
+class Problem(Protocol):
+    """What a model states: a `Lindbladian`, a `ChainGenerator`, or what an engine of the model's choice solves."""
+
+    def summary(self) -> str:
+        """Return what the problem is, in one line."""
+        ...
 
 
 @runtime_checkable
@@ -114,21 +122,30 @@ def draw(model: Any, seed: int) -> Any:
     return model.draw(np.random.default_rng(seed)) if hasattr(model, "draw") else model
 
 
-def generator_of(model: Any, name: str = "") -> ChainGenerator:
-    """Return the model's problem as a `ChainGenerator`; errors name the model."""
+def problem_of(model: Any, name: str = "") -> Problem:
+    """Return the model's problem; errors name the model."""
+    name = name or type(model).__name__
     try:
         problem = model.problem()
     except InputError as error:
-        raise ModelError(f"model {name or type(model).__name__!r}: {error}") from error
+        raise ModelError(f"model {name!r}: {error}") from error
+    if not isinstance(problem, Problem):
+        raise ModelError(f"model {name!r}: problem() returned a {type(problem).__name__}, which is no problem")
+    return problem
+
+
+def generator_of(model: Any, name: str = "") -> ChainGenerator:
+    """Return the model's problem as a `ChainGenerator`; errors name the model."""
+    name = name or type(model).__name__
+    problem = problem_of(model, name)
     if not isinstance(problem, (Lindbladian, ChainGenerator)):
         raise ModelError(
-            f"model {name or type(model).__name__!r}: problem() returned a {type(problem).__name__}, "
-            "not a Lindbladian or ChainGenerator"
+            f"model {name!r}: problem() returned a {type(problem).__name__}, not a Lindbladian or ChainGenerator"
         )
     try:
         return problem.generator() if isinstance(problem, Lindbladian) else problem
     except InputError as error:
-        raise ModelError(f"model {name or type(model).__name__!r}: {error}") from error
+        raise ModelError(f"model {name!r}: {error}") from error
 
 
 def check_sites(n: int) -> None:

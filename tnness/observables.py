@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -61,34 +61,56 @@ class StateView(Protocol):
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A measured value with the error that the view knows of: of statistics, of a quadrature, ...
+
+    value: number or array. error: absolute; one number, or one per element of the value.
+    """
+
+    value: ArrayLike
+    error: ArrayLike
+
+
+@dataclass(frozen=True)
 class Observable:
     """A quantity that is measured from a view.
 
     Parameters
     ----------
-    measure: view -> number or array with one axis per dimension.
+    measure: view -> number or array with one axis per dimension, or an `Estimate` where the view knows an error. It
+        raises `Unavailable` on the view of an engine that cannot give it.
     dims: names of the axes: `site`, `bond`, `site_2`, `cut`, ...; () for a number.
+    coordinates: values along its axes by their names, where they are not the count of sites, bonds or cuts.
     unit: in the units of the model ("1" for none).
     description: one line, for `tnness show` and the record.
     monitored: whether relaxation is judged by it (default True; turn off what is costly).
     sites: every site it reads, if known: lets `tnness check` refuse sites that do not exist.
     """
 
-    measure: Callable[[StateView], ArrayLike]
+    measure: Callable[[Any], ArrayLike | Estimate]
     dims: tuple[str, ...] = ()
     unit: str = "1"
     description: str = ""
     monitored: bool = True
     sites: tuple[int, ...] = ()
+    coordinates: Mapping[str, ArrayLike] = field(default_factory=dict)
 
-    def __call__(self, view: StateView) -> Array:
+    def __call__(self, view: Any) -> Array:
         """Measure; the number of axes must be the number of dimensions."""
-        value = np.asarray(self.measure(view), dtype=float)
+        return np.asarray(self.estimate(view).value)
+
+    def estimate(self, view: Any) -> Estimate:
+        """Measure, with the error that the view knows of (NaN where it knows none): one, or one per element."""
+        found = self.measure(view)
+        value, error = (found.value, found.error) if isinstance(found, Estimate) else (found, np.nan)
+        value, error = np.asarray(value, dtype=float), np.asarray(error, dtype=float)
         if value.ndim != len(self.dims):
             raise ModelError(
                 f"an observable with dimensions {self.dims} was measured as an array of shape {value.shape}"
             )
-        return value
+        if error.shape not in ((), value.shape):
+            raise ModelError(f"an observable of shape {value.shape} has errors of shape {error.shape}")
+        return Estimate(value, error)
 
 
 def expectation(operators: Operator | Sequence[Operator], dim: str | None = None, **about: Any) -> Observable:

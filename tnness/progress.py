@@ -81,6 +81,26 @@ class Progress:
             sys.stderr.flush()
 
 
+class Fraction:
+    """A bar of the fraction done, where stderr is a terminal and it is wanted."""
+
+    def __init__(self, name: str, shown: bool) -> None:
+        terminal = sys.stderr.isatty()
+        form = "{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
+        self.bar = tqdm(total=1.0, disable=not (shown and terminal), desc=name, bar_format=form, leave=False)
+
+    def __enter__(self) -> Fraction:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.bar.close()
+
+    def show(self, text: str, fraction: float) -> None:
+        """Show what is being done, and which fraction of it is done."""
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update(min(fraction, 1.0) - self.bar.n)
+
+
 class Stop:
     """Turns the first SIGINT or SIGTERM into a request to stop between steps; a second SIGINT stops at once."""
 

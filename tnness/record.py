@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
-import math
 import os
 import platform
 import shutil
@@ -24,7 +23,7 @@ from typing import Any
 import h5py
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tnness.certificate import Certificate
 from tnness.engines.protocol import Snapshot
@@ -88,11 +87,8 @@ class Record:
     def certificate(self) -> Certificate:
         """The certificate, rebuilt from the file."""
         found = {str(k): v for k, v in self.dataset.data_vars.items() if str(k).startswith(PREFIX)}
-        figures: dict[str, Any] = {k[len(PREFIX) :]: v.item() for k, v in found.items() if v.ndim == 0}
-        if "fallbacks" in figures:
-            figures["fallbacks"] = int(figures["fallbacks"])
-        estimates = json.loads(self.dataset.attrs.get("error_estimates", "{}"))
-        return Certificate(outcome=self.outcome, estimates=estimates, **figures)
+        figures = {k[len(PREFIX) :]: v.item() for k, v in found.items() if v.ndim == 0}
+        return Certificate.rebuilt(self.outcome, figures, json.loads(self.dataset.attrs.get("error_estimates", "{}")))
 
     @property
     def state(self) -> ChainState:
@@ -182,18 +178,25 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def steady_dataset(values: Values, observables: Mapping[str, Observable], certificate: Certificate) -> xr.Dataset:
-    """Return a steady state's observables with their errors, and the certificate's figures."""
-    dataset = xr.Dataset(_variables(values, observables))
-    for name, error in certificate.errors.items():
-        if name in dataset and math.isfinite(error):
-            dataset[name].attrs["error"] = error
-    return _with_certificate(dataset, certificate)
+def steady_dataset(
+    values: Values,
+    observables: Mapping[str, Observable],
+    certificate: Certificate,
+    errors: Mapping[str, ArrayLike] | None = None,
+) -> xr.Dataset:
+    """Return a steady state's observables with their errors (default: the certificate's), and its figures."""
+    dataset = _dataset(values, observables)
+    return _with_certificate(_with_errors(dataset, certificate.errors if errors is None else errors), certificate)
 
 
-def evolution_dataset(history: History, observables: Mapping[str, Observable], certificate: Certificate) -> xr.Dataset:
-    """Return a time evolution's observables, `time` first."""
-    return _with_certificate(_evolution(history, observables), certificate)
+def evolution_dataset(
+    history: History,
+    observables: Mapping[str, Observable],
+    certificate: Certificate,
+    errors: Mapping[str, ArrayLike] | None = None,
+) -> xr.Dataset:
+    """Return a time evolution's observables, `time` first, with their errors where they are known."""
+    return _with_certificate(_with_errors(_evolution(history, observables), errors or {}), certificate)
 
 
 def unfinished_dataset(history: History, observables: Mapping[str, Observable], evolution: bool) -> xr.Dataset:
@@ -201,27 +204,40 @@ def unfinished_dataset(history: History, observables: Mapping[str, Observable], 
     if evolution:
         dataset = _evolution(history, observables)
     else:
-        dataset = xr.Dataset(_variables({k: series[-1] for k, series in history.values.items()}, observables))
+        dataset = _dataset({k: series[-1] for k, series in history.values.items()}, observables)
     return _with_coordinates(dataset).assign_attrs(outcome=UNFINISHED)
 
 
 def _evolution(history: History, observables: Mapping[str, Observable]) -> xr.Dataset:
     values = {name: np.array(series) for name, series in history.values.items()}
-    return xr.Dataset(_variables(values, observables, ("time",)), coords={"time": np.array(history.times)})
+    return _dataset(values, observables, ("time",)).assign_coords(time=np.array(history.times))
 
 
-def _variables(
-    values: Values, observables: Mapping[str, Observable], leading: tuple[str, ...] = ()
-) -> dict[str, xr.Variable]:
-    return {
-        name: xr.Variable(
-            (*leading, *observable.dims),
-            values[name],
-            {"units": observable.unit, "long_name": observable.description or name},
-        )
-        for name, observable in observables.items()
-        if name in values
-    }
+def _dataset(values: Values, observables: Mapping[str, Observable], leading: tuple[str, ...] = ()) -> xr.Dataset:
+    """Return the measured observables as variables, with the coordinates they bring."""
+    dataset = xr.Dataset()
+    for name, observable in observables.items():
+        if name in values:
+            about = {"units": observable.unit, "long_name": observable.description or name}
+            dataset[name] = xr.Variable((*leading, *observable.dims), values[name], about)
+            dataset = dataset.assign_coords({d: np.asarray(x) for d, x in observable.coordinates.items()})
+    return dataset
+
+
+def _with_errors(dataset: xr.Dataset, errors: Mapping[str, ArrayLike]) -> xr.Dataset:
+    """Add one error as an attribute of its observable, and one per element as a variable `<name>_error`."""
+    for name, error in errors.items():
+        error = np.asarray(error, float)
+        if name not in dataset or not np.isfinite(error).any():
+            continue
+        if error.ndim == 0:
+            dataset[name].attrs["error"] = float(error)
+            continue
+        data = dataset[name]
+        spread = error.reshape(error.shape + (1,) * (data.ndim - error.ndim))
+        about = {"units": data.attrs["units"], "long_name": f"error of {data.attrs['long_name']}"}
+        dataset[f"{name}_error"] = xr.Variable(data.dims, np.broadcast_to(spread, data.shape).copy(), about)
+    return dataset
 
 
 @cache
@@ -246,7 +262,8 @@ def _with_certificate(dataset: xr.Dataset, certificate: Certificate) -> xr.Datas
 def _with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
     """Count sites and bonds from 0, and cuts by the sites left of them."""
     first = {"site": 0, "site_2": 0, "bond": 0, "cut": 1}
-    return dataset.assign_coords({d: np.arange(n) + first[str(d)] for d, n in dataset.sizes.items() if d in first})
+    counted = {d: np.arange(n) + first[str(d)] for d, n in dataset.sizes.items() if d in first}
+    return dataset.assign_coords({d: values for d, values in counted.items() if d not in dataset.coords})
 
 
 def _write_group(

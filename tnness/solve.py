@@ -14,9 +14,10 @@ from typing import Any
 from tnness import model as modelling
 from tnness import registry
 from tnness.checkpoint import CHECKPOINT_EVERY, Output
-from tnness.driver import Driver, Interrupted
-from tnness.engines.protocol import Engine
-from tnness.errors import InputError, RecordError
+from tnness.direct import Direct
+from tnness.driver import Driver
+from tnness.engines.protocol import DirectEngine, Engine
+from tnness.errors import InputError, Interrupted, RecordError
 from tnness.job import EVOLUTION, STEADY, TOLERANCE, Job, as_tuples, engine_for, label, name_of, observables_of
 from tnness.network.chain_state import ChainState
 from tnness.record import Record, part_path
@@ -27,9 +28,9 @@ __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "s
 def steady_state(
     model: Any,
     *,
-    engine: Engine | str | None = None,
+    engine: Engine | DirectEngine | str | None = None,
     seed: int = 0,
-    initial: ChainState | Record | str = "identity",
+    initial: ChainState | Record | str | None = None,
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
     out: str | Path | None = None,
@@ -45,8 +46,9 @@ def steady_state(
     model: an instance of a registered model (or any dataclass with `problem()` and `observables()`).
     engine: an engine, its name, or None for the model's default.
     seed: of the disorder (`model.draw`) and of the engine's random directions; default 0.
-    initial: "identity" (default), "thermal:BETA", "product:0101..." (basis states), a state, or a record: one of the
-        same system is extended (its time goes on, it serves as the coarse stage), of another one the state is taken.
+    initial: "identity", "thermal:BETA", "product:0101..." (basis states), a state, or a record: one of the same
+        system is extended (its time goes on, it serves as the coarse stage), of another one the state is taken;
+        default: the model's own initial state, or the identity.
     tolerance: relative change of every monitored observable that may still be to come; default 1e-3.
     max_time: evolution time after which to give up; default 20,000 steps.
     out: file to write; an unfinished run is kept in `out` + ".part" and continued.
@@ -85,16 +87,16 @@ def steady_state(
     """
     chosen = engine_for(model, engine) if engine is None or isinstance(engine, str) else engine
     job = Job(model, name or name_of(model), chosen, seed, initial, STEADY, tolerance, max_time)
-    return Driver(job, _output(out, overwrite, checkpoint_every), progress).run()
+    return run(job, _output(out, overwrite, checkpoint_every), progress)
 
 
 def evolve(
     model: Any,
     times: Sequence[float],
     *,
-    engine: Engine | str | None = None,
+    engine: Engine | DirectEngine | str | None = None,
     seed: int = 0,
-    initial: ChainState | Record | str = "identity",
+    initial: ChainState | Record | str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -113,7 +115,13 @@ def evolve(
     job = Job(model, name or name_of(model), chosen, seed, initial, EVOLUTION, times=wanted)
     if isinstance(initial, Record) and job.extends(initial) and wanted[0] <= initial.time:
         raise InputError(f"the record ends at time {initial.time:g}; the times asked for must lie beyond it")
-    return Driver(job, _output(out, overwrite, checkpoint_every), progress).run()
+    return run(job, _output(out, overwrite, checkpoint_every), progress)
+
+
+def run(job: Job, output: Output, progress: bool = False) -> Record:
+    """Run a job by the driver of its engine, write the record, and return it."""
+    driver = Direct if isinstance(job.engine, DirectEngine) else Driver
+    return driver(job, output, progress).run()
 
 
 @dataclass(frozen=True)
@@ -164,7 +172,7 @@ def extend(
     if job is None:
         job = _extension(record, changes, path, out)
     own = out is None and (not record.unfinished or not finished.exists() or _replaces(job, finished))
-    return Driver(job, _output(out or finished, overwrite or own, checkpoint_every), progress).run()
+    return run(job, _output(out or finished, overwrite or own, checkpoint_every), progress)
 
 
 def _replaces(job: Job, finished: Path) -> bool:

@@ -1,13 +1,15 @@
 """What the driver asks of every engine, and what an engine tells the driver.
 
-An engine is a frozen dataclass of settings; `init` turns a problem and an initial state into a run, which owns the
-state and the clock. A run is saved as a `Snapshot` (arrays and numbers, nothing else) and restored from one exactly.
+An engine is a frozen dataclass of settings. Most advance a state: `init` turns a problem and an initial state into a
+run, which owns the state and the clock, is saved as a `Snapshot` (arrays and numbers, nothing else) and restored from
+one exactly. A *direct* engine needs no clock to go on from: `solve` gives the views of its answer, one after another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -94,6 +96,57 @@ class Engine(Protocol):
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
+        ...
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a direct engine gives.
+
+    Parameters
+    ----------
+    views: (time, view) pairs, made one after another and not kept; of a steady state one, at time infinity.
+    figures: the certificate's figures by name; complete once the views are exhausted.
+    outcome: the verdict, asked for once the views are exhausted: "exact", "converged", "complete" (of a time evolution)
+        or an advice that says what dominates and what to change.
+    """
+
+    views: Iterable[tuple[float, Any]]
+    figures: Mapping[str, float] = field(default_factory=dict)
+    outcome: str | Callable[[], str] = "exact"
+
+    @property
+    def verdict(self) -> str:
+        """The outcome as a text."""
+        return self.outcome if isinstance(self.outcome, str) else self.outcome()
+
+
+@runtime_checkable
+class DirectEngine(Protocol):
+    """A frozen dataclass of settings that solves a problem in one go."""
+
+    @property
+    def name(self) -> str:
+        """The name the engine is chosen by."""
+        ...
+
+    def solve(
+        self,
+        problem: Any,
+        *,
+        initial: Any = None,
+        times: Sequence[float] | None = None,
+        seed: int = 0,
+        report: Callable[[str, float], None] = lambda text, fraction: None,
+    ) -> Solution:
+        """Return the steady state, or the states at the given times.
+
+        Parameters
+        ----------
+        problem: what the model states. initial: what was asked for, else the model's own, else None.
+        times: increasing, >= 0; None for the steady state. seed: for the engine's own randomness.
+        report: told what is being done and which fraction of it is done; it raises to interrupt the work.
+        """
         ...
 
 

@@ -75,6 +75,10 @@ class ChainGenerator:
         """Number of sites."""
         return len(self.spaces)
 
+    def summary(self) -> str:
+        """Return what the problem is, in one line."""
+        return f"{self.n} sites of local dimension {', '.join(map(str, sorted(set(self.dims))))}"
+
     @property
     def dims(self) -> tuple[int, ...]:
         """Dimension D_i of each site's vector space."""

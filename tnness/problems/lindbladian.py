@@ -66,6 +66,10 @@ class Lindbladian:
         """Number of sites."""
         return len(self.spaces)
 
+    def summary(self) -> str:
+        """Return what the problem is, in one line."""
+        return self.generator().summary()
+
     def hamiltonian(self, operator: Operator) -> None:
         """Add a term (or a sum of terms) to H; each term acts on one site or two neighbours.
 

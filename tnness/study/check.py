@@ -19,13 +19,15 @@ from tnness.balance import positivity, residual
 from tnness.engines.exact import DIRECT, DenseView, Exact, steady_vector
 from tnness.engines.tebd import TEBD
 from tnness.errors import ModelError, NumericalError, TnnessError
-from tnness.job import name_of, observables_of, own_code
+from tnness.job import ENGINES, measured, name_of, observables_of, offered_engines, own_code
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state
 from tnness.observables import Observable, ProductView
 from tnness.problems.generator import ChainGenerator
-from tnness.record import unfinished_dataset
+from tnness.problems.lindbladian import Lindbladian
+from tnness.record import PREFIX, unfinished_dataset
 from tnness.relaxation import History, change, size
+from tnness.solve import steady_state
 
 PASSED, NOTED, FAILED = "ok", "note", "FAILED"
 EXPAND = 10**6  # a bond dimension that never truncates
@@ -56,10 +58,13 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     try:
         with own_code(name or getattr(model, "__name__", type(model).__name__)):
             instance = smallest(model() if isinstance(model, type) else model, seed)
+            problem = modelling.problem_of(instance, name or name_of(instance))
+            if not isinstance(problem, (Lindbladian, ChainGenerator)):
+                return [_stated(instance, problem.summary()), *_direct(instance, name, seed)]
             generator = modelling.generator_of(instance, name or name_of(instance))
     except TnnessError as error:
         return [Finding("problem", FAILED, str(error))]
-    findings = [_problem(instance, generator), _trace(generator)]
+    findings = [_stated(instance, generator.summary()), _trace(generator)]
     if generator.dimension > DIRECT:
         told = f"{generator.dimension} dimensions: give the model a small() of at most {DIRECT}"
         return [*findings, Finding("size", FAILED, told)]
@@ -68,7 +73,7 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
         findings.append(_observables(observables, generator, name or name_of(instance)))
     except TnnessError as error:
         return [*findings, Finding("observables", FAILED, str(error))]
-    return findings + _physics(generator, Measure(observables))
+    return findings + _physics(generator, Measure(observables)) + _direct(instance, name, seed)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Measure:
     observables: dict[str, Observable]
 
     def __call__(self, view: ProductView) -> dict[str, Any]:
-        return {key: observable(view) for key, observable in self.observables.items()}
+        found = measured(self.observables, view, "")
+        return {key: np.asarray(estimate.value) for key, estimate in found.items()}
 
 
 def smallest(model: Any, seed: int = 0) -> Any:
@@ -91,10 +97,27 @@ def smallest(model: Any, seed: int = 0) -> Any:
     return modelling.draw(model, seed)
 
 
-def _problem(instance: Any, generator: ChainGenerator) -> Finding:
+def _stated(instance: Any, summary: str) -> Finding:
     shown = ", ".join(f"{k} = {v}" for k, v in modelling.values_of(instance).items() if not isinstance(v, list))
-    dims = ", ".join(map(str, sorted(set(generator.dims))))
-    return Finding("problem", PASSED, f"n = {generator.n}, local dimension {dims} ({shown})")
+    return Finding("problem", PASSED, f"{summary} ({shown})")
+
+
+def _direct(instance: Any, name: str, seed: int) -> list[Finding]:
+    """Each direct engine that serves the model solves it, and agrees with the exact solution where there is one."""
+    offered = [engine for engine in offered_engines(instance) if hasattr(ENGINES.get(engine), "solve")]
+    exact = "exact" in offered_engines(instance)
+
+    def look(engine: str) -> Finding:
+        found = steady_state(instance, engine=engine, seed=seed, name=name or None)
+        names = [str(k) for k in found.dataset.data_vars if not str(k).startswith(PREFIX)]
+        if not exact:
+            return Finding(engine, PASSED, f"{found.outcome}; {', '.join(names)}")
+        oracle = steady_state(instance, engine="exact", seed=seed, name=name or None)
+        shared = {k: found[k].values for k in names if k in oracle.dataset}
+        worst = _worst(shared, {k: oracle[k].values for k in shared})
+        return Finding(engine, PASSED if worst < 1e-6 else FAILED, f"steady state against the exact one: {worst:.1e}")
+
+    return [_guarded(engine, lambda engine=engine: look(engine)) for engine in offered]
 
 
 def _trace(generator: ChainGenerator) -> Finding:
