@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tnness.errors import InputError, RecordError
-from tnness.record import Record, part_path, require_folder
+from tnness.files import require_folder
+from tnness.record import Record, part_path
 
 CHECKPOINT_EVERY = 60.0
 """Default seconds between checkpoints."""

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import io
 import json
-import os
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5netcdf
 import h5py
 import numpy as np
 import xarray as xr
@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.certificate import Certificate
 from tnness.engines.protocol import Snapshot
 from tnness.errors import RecordError
+from tnness.files import is_damaged, sealed, write_whole
 from tnness.network.chain_state import ChainState
 from tnness.observables import Observable
 from tnness.relaxation import History, Values
@@ -104,29 +105,19 @@ class Record:
 
     def save(self, path: str | Path) -> None:
         """Write the file whole: beside its place first, then renamed. A file that it replaces keeps its permissions."""
-        require_folder(Path(path))
-        target = Path(os.path.realpath(path))  # what a link points to is replaced, not the link
-        beside = temporary(target)
-        try:
-            os.close(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666))  # the umask applies
-            self._write(beside)
-            if target.exists():
-                shutil.copymode(target, beside)
-            os.replace(beside, target)
-        except (OSError, RuntimeError) as error:
-            raise RecordError(f"{path} could not be written: {_first_line(error)}") from error
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(path, self.image())
 
-    def _write(self, path: Path) -> None:
-        self.dataset.to_netcdf(path, mode="w", engine=ENGINE)
-        with h5py.File(path, "a") as file:
+    def image(self) -> bytes:
+        """Return the file's bytes, sealed."""
+        memory = io.BytesIO()
+        with h5netcdf.File(memory, "w") as file:
+            _write_dataset(file, self.dataset)
+        with h5py.File(memory, "r+") as file:
             if self.snapshot is not None:
                 _write_group(file, "state", self.snapshot.arrays, self.snapshot.numbers)
             if self.history.times:
                 _write_group(file, "history", self.history.save())
-        with open(path, "rb") as written:
-            os.fsync(written.fileno())
+        return sealed(memory.getvalue())
 
     @classmethod
     def open(cls, path: str | Path) -> Record:
@@ -139,6 +130,8 @@ class Record:
         path = Path(path)
         if not path.is_file():
             raise RecordError(f"there is no record {path}")
+        if is_damaged(path.read_bytes()):
+            raise RecordError(f"{path} cannot be read as a record: it is damaged, its checksum does not fit")
         try:
             # As written: no unit turns numbers into dates.
             dataset = xr.load_dataset(path, engine=ENGINE, decode_times=False, decode_timedelta=False)
@@ -157,25 +150,9 @@ class Record:
         return record
 
 
-def require_folder(path: Path) -> None:
-    """Refuse a path whose folder does not exist or cannot be written."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise RecordError(f"the output folder {folder} does not exist")
-    if path.is_dir():
-        raise RecordError(f"the output {path} is a folder; a file name is needed")
-    if not os.access(folder, os.W_OK):
-        raise RecordError(f"the output folder {folder} cannot be written to")
-
-
 def part_path(path: str | Path) -> Path:
     """Return the name under which an unfinished run of `path` is kept."""
     return Path(f"{path}.part")
-
-
-def temporary(path: Path) -> Path:
-    """Return the name under which this process writes a file before it takes its place."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def steady_dataset(
@@ -264,6 +241,18 @@ def _with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
     first = {"site": 0, "site_2": 0, "bond": 0, "cut": 1}
     counted = {d: np.arange(n) + first[str(d)] for d, n in dataset.sizes.items() if d in first}
     return dataset.assign_coords({d: values for d, values in counted.items() if d not in dataset.coords})
+
+
+def _write_dataset(file: h5netcdf.File, dataset: xr.Dataset) -> None:
+    """Write a labelled table as netCDF-4."""
+    file.dimensions = {str(dim): size for dim, size in dataset.sizes.items()}
+    for name, variable in dataset.variables.items():
+        values = variable.values
+        if values.dtype.kind == "U":
+            values = values.astype(h5py.string_dtype())
+        written = file.create_variable(str(name), variable.dims, dtype=values.dtype, data=values)
+        written.attrs.update(variable.attrs)
+    file.attrs.update(dataset.attrs)
 
 
 def _write_group(

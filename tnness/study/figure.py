@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from tnness.errors import InputError, RecordError, suggestion
-from tnness.record import PREFIX, Record, require_folder
+from tnness.files import require_folder
+from tnness.record import PREFIX, Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,70 @@
+"""Files that are whole or not there, and damage that is noticed."""
+
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tnness.errors import RecordError
+from tnness.files import is_damaged, is_sealed, sealed, write_whole
+
+
+@given(st.binary(max_size=200))
+def test_a_seal_holds(content):
+    assert is_sealed(sealed(content))
+    assert not is_damaged(sealed(content))
+
+
+@given(st.binary(min_size=1, max_size=60), st.data())
+def test_any_changed_byte_of_the_content_is_noticed(content, data):
+    whole = bytearray(sealed(content))
+    whole[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    assert is_damaged(bytes(whole))
+
+
+@given(st.binary(max_size=60), st.data())
+def test_anything_cut_off_its_end_breaks_the_seal(content, data):
+    whole = sealed(content)
+    assert not is_sealed(whole[: data.draw(st.integers(0, len(whole) - 1))])
+
+
+def test_hdf5_does_not_see_the_seal(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = np.arange(1000.0)
+    (tmp_path / "a.h5").write_bytes(sealed((tmp_path / "a.h5").read_bytes()))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["x"][-1] == 999
+
+
+def test_a_file_of_others_is_not_judged():
+    assert not is_damaged(b"")
+    assert not is_damaged(b"x" * 100)
+
+
+FILL = """
+import resource, sys
+from tnness.errors import RecordError
+from tnness.files import write_whole
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # no file may grow beyond
+try:
+    write_whole(sys.argv[1], b"x" * 10_000)
+except RecordError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_disk_without_room_leaves_the_old_file(tmp_path):
+    write_whole(tmp_path / "a", b"old")
+    done = subprocess.run([sys.executable, "-c", FILL, tmp_path / "a"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"{tmp_path / 'a'} could not be written: File too large"
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(RecordError, match="does not exist"):
+        write_whole(tmp_path / "nowhere" / "a", b"")
