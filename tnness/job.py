@@ -24,6 +24,7 @@ from tnness.engines.exact import Exact
 from tnness.engines.protocol import DirectEngine, Engine
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
+from tnness.engines.transfer import Transfer
 from tnness.errors import InputError, ModelError, TnnessError, Unavailable, suggestion
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
@@ -31,7 +32,7 @@ from tnness.observables import Estimate, Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.record import PREFIX, RESERVED, Record
 
-ENGINES: dict[str, type] = {"tebd": TEBD, "exact": Exact}
+ENGINES: dict[str, type] = {"tebd": TEBD, "exact": Exact, "transfer": Transfer}
 TOLERANCE = 1e-3
 """Default relative change of the observables that may be left at the end of a stage."""
 STEADY, EVOLUTION = "steady_state", "evolution"

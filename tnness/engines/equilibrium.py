@@ -1,0 +1,77 @@
+"""Correlations of the filled levels of a chain between leads, at zero temperature.
+
+All states of the infinite system below mu are filled, bound ones with them:
+
+    theta(mu - H)_xy = 1/2 delta_xy + 1/pi int_0^oo dy Re G_xy(mu + i y),
+
+on a line where no resonance is met. With y = e^s the trapezoidal rule converges exponentially, as e^(-pi^2 / h), and
+what lies beyond its ends is a geometric series.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from tnness.engines.elimination import inverse
+from tnness.problems.transfer import TransferChain
+
+Real = NDArray[np.float64]
+
+STEP = 0.3
+"""h: e^(-pi^2 / h) = 5e-15."""
+LOWEST, HIGHEST = 1e-9, 1e6
+"""Ends of the line: below the first G is constant unless a level is as close to mu; above the second it is 1/(i y)."""
+
+
+def filled_correlations(chain: TransferChain, mu: float) -> Real:
+    """Return <c^+_x c_y> with every state below mu filled: real, (slice m, slice m)."""
+    dense = chain.matrix()
+    size, m = len(dense), chain.m
+    left, right = chain.leads
+    total = np.zeros((size, size))
+    points = np.arange(math.log(LOWEST), math.log(HIGHEST), STEP)
+    beyond = 1 / math.expm1(STEP)  # sum of e^(-j h), j = 1, 2, ...
+    for k, s in enumerate(points):
+        energy = mu + 1j * math.exp(s)
+        block = energy * np.eye(size) - dense
+        block[:m, :m] -= left.self_energy(energy)
+        block[-m:, -m:] -= right.self_energy(energy)
+        weight = 1 + (beyond if k in (0, len(points) - 1) else 0)
+        total += weight * math.exp(s) * np.real(inverse(block))
+    return np.eye(size) / 2 + STEP / math.pi * (total + total.T) / 2
+
+
+def bound_states(chain: TransferChain) -> tuple[int, int]:
+    """Return how many bound states lie below and above the band of the leads.
+
+    Outside the band E - H - Sigma(E) is real and its eigenvalues grow with E: those of H + Sigma(edge) beyond the edge
+    are counted.
+    """
+    edges = chain.thresholds()
+    counts = []
+    for edge, sign in ((edges[0] - 1e-9, 1), (edges[-1] + 1e-9, -1)):
+        dense = chain.matrix().astype(complex)
+        m = chain.m
+        dense[:m, :m] += chain.leads[0].self_energy(edge)
+        dense[-m:, -m:] += chain.leads[1].self_energy(edge)
+        levels = scipy.linalg.eigvalsh(np.real(dense))
+        counts.append(int(np.sum(sign * (edge - levels) > 0)))
+    return counts[0], counts[1]
+
+
+def correlation_entropy(correlations: NDArray[np.complex128] | Real) -> float:
+    """Return the entropy of the Gaussian state, -Tr [G ln G + (1 - G) ln (1 - G)], in nats."""
+    levels = np.clip(scipy.linalg.eigvalsh(correlations), 0, 1)
+    inner = levels[(levels > 0) & (levels < 1)]
+    return float(-np.sum(inner * np.log(inner) + (1 - inner) * np.log1p(-inner)))
+
+
+def mutual_information(correlations: NDArray[np.complex128] | Real, first: slice, second: slice) -> float:
+    """Return I_1 = S(A) + S(B) - S(AB) of two sets of sites, in nats."""
+    joint = np.r_[np.arange(len(correlations))[first], np.arange(len(correlations))[second]]
+    parts = correlation_entropy(correlations[first, first]) + correlation_entropy(correlations[second, second])
+    return parts - correlation_entropy(correlations[np.ix_(joint, joint)])

@@ -1,0 +1,247 @@
+"""Transfer chains solved in one go: linear problems, scattering, energy integrals, Lyapunov exponents, decay.
+
+What is computed is what a model's observables ask of the view; the certificate holds how well it was done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tnness.engines import equilibrium, lyapunov, scattering
+from tnness.engines.decay import Decay
+from tnness.engines.elimination import Elimination
+from tnness.engines.protocol import Solution
+from tnness.engines.window import Integral, Quadrature, integrate
+from tnness.errors import InputError, Unavailable
+from tnness.problems.transfer import RandomBar, TransferChain
+
+Complex = NDArray[np.complex128]
+Real = NDArray[np.float64]
+Report = Callable[[str, float], None]
+
+EXACT = 1e-8
+"""Largest residual or violation of unitarity of an answer that is called exact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """Stabilised sweeps along a transfer chain.
+
+    Parameters
+    ----------
+    nodes: Legendre nodes of an energy panel (default 6). reach: radius, in half widths of the panel, within which
+        resonances are integrated in closed form (8). tolerance: relative error of energy integrals that is asked for
+        (1e-6). most: energies after which panels are not halved any more (4096).
+    blocks: independent bars behind the error of a Lyapunov exponent (32).
+    """
+
+    nodes: int = 6
+    reach: float = 8.0
+    tolerance: float = 1e-6
+    most: int = 4096
+    blocks: int = 32
+
+    name: ClassVar[str] = "transfer"
+
+    def __post_init__(self) -> None:
+        _ = self.quadrature
+        if self.blocks < 2:
+            raise InputError(f"blocks = {self.blocks}: a statistical error needs at least 2")
+
+    @property
+    def quadrature(self) -> Quadrature:
+        """How energy integrals are done."""
+        return Quadrature(nodes=self.nodes, reach=self.reach, tolerance=self.tolerance, most=self.most)
+
+    def solve(
+        self,
+        problem: Any,
+        *,
+        initial: Any = None,
+        times: Sequence[float] | None = None,
+        seed: int = 0,
+        report: Report = lambda text, fraction: None,
+    ) -> Solution:
+        """Return the static answer of a `TransferChain` or `RandomBar`, or its decay at the given times.
+
+        Raises
+        ------
+        InputError: another problem, an initial state (the chain holds its own source).
+        """
+        if initial is not None:
+            raise InputError("engine 'transfer' takes no initial state: the problem holds its source")
+        figures: dict[str, float] = {}
+        if isinstance(problem, RandomBar):
+            if times is not None:
+                raise InputError("a random bar has no time evolution")
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+            bar = BarView(problem, rng, self.blocks, figures)
+            return Solution([(math.inf, bar)], figures, lambda: _verdict(figures, self.tolerance))
+        if not isinstance(problem, TransferChain):
+            raise InputError(f"engine 'transfer' solves a TransferChain, not a {type(problem).__name__}")
+        if times is not None:
+            return Solution(_decay(problem, times, report), figures, "complete")
+        view = ChainView(problem, self.quadrature, figures, report)
+        return Solution([(math.inf, view)], figures, lambda: _verdict(figures, self.tolerance))
+
+    def view(self, problem: TransferChain) -> ChainView:
+        """Return a view of a chain to ask things of, without a driver or a record."""
+        return ChainView(problem, self.quadrature, {}, lambda text, fraction: None)
+
+
+class ChainView:
+    """What can be asked of a transfer chain. Each answer is computed once."""
+
+    def __init__(self, chain: TransferChain, quadrature: Quadrature, figures: dict[str, float], report: Report) -> None:
+        self.chain, self.quadrature, self.figures, self.report = chain, quadrature, figures, report
+        self._known: dict[Any, Any] = {}
+
+    def decayed(self) -> Real:
+        """Return u(t) of a decay; only a time evolution has it."""
+        raise Unavailable("a decay is asked for at times: give --time")
+
+    def solution(self) -> Real:
+        """Return u of H u = source between the ends: (..., slice, m)."""
+        return self._once("solution", self._solved)
+
+    def _solved(self) -> Real:
+        source = self.chain.fixed_source()
+        columns = np.moveaxis(source, -2, 0)[..., None]  # (slice, ..., m, 1)
+        found = np.moveaxis(Elimination(self.chain).solve(-columns)[..., 0], 0, -2)
+        left = _applied(self.chain, found) - source
+        scale = np.abs(_applied(self.chain, found, absolute=True)).max() + np.abs(source).max()
+        self._worst("residual", float(np.abs(left).max() / scale) if scale else 0.0)
+        return found
+
+    def transmission(self, energies: ArrayLike) -> Real:
+        """Return T(E): (..., energy). At a single slice of energies unitarity is checked too."""
+        grid = np.atleast_1d(np.asarray(energies, dtype=float))
+        self.report("transmission", 0.0)
+        found = scattering.transmission(self.chain, grid)
+        if not self.chain.batch:
+            self.check_unitarity(float(grid[len(grid) // 2]))
+        return found
+
+    def states(self, energy: float) -> scattering.ScatteringStates:
+        """Return the scattering states of one energy."""
+        return self._once(("states", energy), lambda: scattering.scattering_states(self.chain, energy))
+
+    def check_unitarity(self, energy: float) -> None:
+        """Put the largest element of S^+ S - 1 into the certificate."""
+        matrix = self._once(("S", energy), lambda: scattering.scattering_matrix(self.chain, energy))
+        if len(matrix):
+            self._worst("unitarity", float(np.abs(matrix.conj().T @ matrix - np.eye(len(matrix))).max()))
+
+    def nonequilibrium(self, bias: float, rule: str = "auto", matrix: bool = False) -> Integral:
+        """Return G^d for mu_L - mu_R = bias, between -bias / 2 and bias / 2."""
+        return self._once(("nonequilibrium", bias, rule, matrix), lambda: self._integrated(bias, rule, matrix))
+
+    def _integrated(self, bias: float, rule: str, matrix: bool) -> Integral:
+        found = integrate(self.chain, -bias / 2, bias / 2, self.quadrature, rule, matrix, self.report)
+        self.check_unitarity(0.0)
+        self._worst("quadrature", found.relative_error)
+        self.figures |= {"energies": float(found.energies), "poles": found.poles}
+        current = found.coherence.current
+        size = float(np.abs(current).max(initial=0))
+        self._worst("current_spread", float(np.ptp(current)) / size if size else 0.0)
+        return found
+
+    def equilibrium(self, bias: float) -> Real:
+        """Return G^s, the mean of the filled levels below bias / 2 and below -bias / 2: (sites, sites), real."""
+        return self._once(("equilibrium", bias), lambda: self._filled(bias))
+
+    def _filled(self, bias: float) -> Real:
+        below, above = equilibrium.bound_states(self.chain)
+        self.figures |= {"bound_states_below": float(below), "bound_states_above": float(above)}
+        self.report("filled levels", 0.0)
+        lower = equilibrium.filled_correlations(self.chain, -bias / 2)
+        self.report("filled levels", 0.5)
+        return (lower + equilibrium.filled_correlations(self.chain, bias / 2)) / 2
+
+    def correlations(self, bias: float, rule: str = "auto") -> Complex:
+        """Return G = G^s + G^d: (sites, sites)."""
+        matrix = self.nonequilibrium(bias, rule, matrix=True).coherence.matrix
+        assert matrix is not None
+        return self.equilibrium(bias) + matrix
+
+    def mutual_information(self, bias: float, rule: str = "auto") -> float:
+        """Return I_1 between the first and the last slices // 2 slices, in nats."""
+        sites = self.chain.slices * self.chain.m
+        half = self.chain.slices // 2 * self.chain.m
+        return equilibrium.mutual_information(self.correlations(bias, rule), slice(0, half), slice(sites - half, sites))
+
+    def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
+
+    def _worst(self, name: str, value: float) -> None:
+        self.figures[name] = max(value, self.figures.get(name, 0.0))
+
+
+class DecayView:
+    """A chain's source after some time."""
+
+    def __init__(self, decay: Decay, time: float) -> None:
+        self.decay, self.time = decay, time
+
+    def decayed(self) -> Real:
+        """Return u(t): (..., slice)."""
+        return self.decay.at(self.time)
+
+
+class BarView:
+    """What can be asked of a random bar."""
+
+    def __init__(self, bar: RandomBar, rng: np.random.Generator, blocks: int, figures: dict[str, float]) -> None:
+        self.bar, self.rng, self.blocks, self.figures = bar, rng, blocks, figures
+        self._found: lyapunov.Exponents | None = None
+
+    def lyapunov(self) -> lyapunov.Exponents:
+        """Return the exponents, with errors."""
+        if self._found is None:
+            self._found = lyapunov.lyapunov(self.bar, self.rng, self.blocks)
+            smallest, error = self._found.values[-1], self._found.errors[-1]
+            self.figures |= {"slices": float(self._found.slices), "statistical": float(error / smallest)}
+        return self._found
+
+
+def _decay(chain: TransferChain, times: Sequence[float], report: Report) -> Iterator[tuple[float, DecayView]]:
+    report("modes", 0.0)
+    decay = Decay(chain)
+    for k, time in enumerate(times):
+        report(f"t = {time:g}", k / len(times))
+        yield time, DecayView(decay, time)
+
+
+def _applied(chain: TransferChain, vector: Real, absolute: bool = False) -> Real:
+    """Return H v, or |H| |v| as the scale of its round-off: (..., slice, m)."""
+    blocks, couplings = chain.onsite, chain.coupling
+    if absolute:
+        chain = TransferChain(np.abs(blocks), np.abs(couplings))
+        vector = np.abs(vector)
+    found = (chain.onsite @ vector[..., None])[..., 0]
+    for x in range(chain.slices - 1):
+        found[..., x, :] += chain.couple(x, vector[..., x + 1, :, None])[..., 0]
+        found[..., x + 1, :] += chain.couple(x, vector[..., x, :, None], back=True)[..., 0]
+    return found
+
+
+def _verdict(figures: dict[str, float], tolerance: float) -> str:
+    """Return the outcome from the figures of what was asked for."""
+    for name in ("residual", "unitarity"):
+        if not figures.get(name, 0.0) <= EXACT:
+            return f"{name} dominates: the chain is too close to singular for double precision"
+    if "statistical" in figures:
+        return "complete: the errors are statistical; raise length for smaller ones"
+    if "quadrature" not in figures:
+        return "exact"
+    if not figures["quadrature"] <= tolerance:
+        return "quadrature dominates: raise --set nodes or --set most"
+    return "converged"
