@@ -30,7 +30,7 @@ class XXDephasing:
     dephasing: float = 1.0  # rate of the dephasing; every site has the jump sqrt(dephasing/2) Z [energy]
     fields: tuple[float, ...] | None = None  # h_i of each site; none means zero [energy]
 
-    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
+    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact", "gaussian")
 
     def __post_init__(self) -> None:
         check_sites(self.n)

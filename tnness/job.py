@@ -21,6 +21,7 @@ from tnness import model as modelling
 from tnness.basis import LocalSpace
 from tnness.certificate import Prior
 from tnness.engines.exact import Exact
+from tnness.engines.gaussian import Gaussian
 from tnness.engines.protocol import DirectEngine, Engine
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
@@ -32,7 +33,7 @@ from tnness.observables import Estimate, Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.record import PREFIX, RESERVED, Record
 
-ENGINES: dict[str, type] = {"tebd": TEBD, "exact": Exact, "transfer": Transfer}
+ENGINES: dict[str, type] = {"tebd": TEBD, "exact": Exact, "transfer": Transfer, "gaussian": Gaussian}
 TOLERANCE = 1e-3
 """Default relative change of the observables that may be left at the end of a stage."""
 STEADY, EVOLUTION = "steady_state", "evolution"
@@ -224,7 +225,8 @@ def own_code(name: str) -> Iterator[None]:
 
 def name_of(model: Any) -> str:
     """Return the name under which a model is registered, or that of its class."""
-    return str(getattr(type(model), "registered_name", type(model).__name__))
+    cls = model if isinstance(model, type) else type(model)
+    return str(getattr(cls, "registered_name", cls.__name__))
 
 
 def label(initial: Any) -> str | dict[str, str]:

@@ -1,0 +1,258 @@
+r"""The averaged correlation matrix of free fermions with one noisy site, to any time.
+
+dG/dt = X G + G X^+ + gamma n_c(t) |c><c|, X = i h^T - gamma |c><c| / 2, closes on one number, n_c = G_cc. In the
+eigenbasis of X, G = V Z V^+ and x = a + a^*:
+
+    Z(t) = e^{x t} Z(0) + gamma u int_0^t e^{x (t - s)} n_c(s) ds,   n_c = v . Z:
+
+a renewal equation. The exponentials are exact, whatever their frequency: coherences that oscillate undamped for 1e8
+periods cost nothing. Only n_c is approximated, on each time step by a polynomial, tested against polynomials (Galerkin)
+so that oscillations too fast for the step are averaged, not aliased. What is left over in the next few degrees is the
+error estimate: steps double while it stays below the tolerance.
+
+Real parts of a are taken from Re a = -gamma |V_ca|^2 / (2 |V_a|^2), exact also where eigenvalues of size 1 leave no
+digits for them: states far from the noise decay at 1e-20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+Matrix = NDArray[Any]
+Vector = NDArray[np.float64]
+
+DEGREES = 16
+"""Legendre polynomials that represent n_c on a step."""
+EXTRA = 4
+"""Further degrees in which the error is looked for."""
+NODES = 48
+"""Gauss nodes: exact for polynomials, and to round-off for exp(x y) times them up to |x| = SMALL."""
+SMALL = 20.0
+"""|x| up to which moments are integrated numerically; beyond it their recurrence is stable."""
+FIRST = 8.0
+"""First trial step: |x| <= FIRST / 2."""
+PAIRS = 1 << 15
+"""Pairs of eigenstates handled at a time, to bound memory."""
+
+_NORMS = 2 / (2 * np.arange(DEGREES + EXTRA) + 1)
+_SIGNS = (-1.0) ** np.arange(DEGREES)
+
+
+class Renewal:
+    """Free fermions with one noisy site.
+
+    Parameters
+    ----------
+    hamiltonian: h (n, n), Hermitian. site: the noisy one. gamma: strength of the noise.
+    tolerance: of n_c on a step (default 1e-8). Galerkin averaging leaves less than that in G: see the tests.
+    """
+
+    def __init__(self, hamiltonian: Matrix, site: int, gamma: float, tolerance: float = 1e-8) -> None:
+        drift = 1j * hamiltonian.T.astype(complex)
+        drift[site, site] -= gamma / 2
+        values, self.vectors = np.linalg.eig(drift)
+        self.inverse = np.linalg.inv(self.vectors)
+        weights = np.abs(self.vectors[site]) ** 2 / np.sum(np.abs(self.vectors) ** 2, axis=0)
+        values = 1j * np.imag(values) - gamma / 2 * weights
+        self.gamma, self.tolerance = gamma, tolerance
+        self._rows, self._columns = np.triu_indices(len(values))  # Z is Hermitian: pairs a <= b are enough
+        count = np.where(self._rows == self._columns, 1.0, 2.0)
+        self.rates = self._pairs(np.add.outer(values, values.conj()))
+        self._into = self._pairs(np.outer(self.inverse[:, site], self.inverse[:, site].conj()))  # u
+        self._from = count * self._pairs(np.outer(self.vectors[site], self.vectors[site].conj()))  # v
+        self.kernel = self._into * self._from
+        self.worst = 0.0
+        self.steps = 0
+
+    @property
+    def condition(self) -> float:
+        """Condition number of the eigenvectors."""
+        return float(np.linalg.cond(self.vectors))
+
+    def evolve(
+        self, correlations: Matrix, times: Sequence[float], report: Callable[[float], None] = lambda time: None
+    ) -> Iterator[tuple[float, Matrix]]:
+        """Yield (time, G) at increasing times, for several initial states at once.
+
+        Parameters
+        ----------
+        correlations: G(0) of each state, Hermitian: (k, n, n). times: increasing, >= 0.
+        report: called with the time after each step.
+        """
+        states = np.array([self._pairs(self.inverse @ g @ self.inverse.conj().T) for g in correlations])  # (k, pairs)
+        now, retry = 0.0, 0.0
+        step = self._first(states)
+        for time in times:
+            while now + step.length < time * (1 - 1e-14):
+                if now >= retry and now >= 2 * step.length:
+                    longer = Step(self, 2 * step.length)
+                    if longer.solve(states)[1] <= self.tolerance:
+                        step = longer
+                        continue
+                    retry = 1.5 * now + step.length
+                densities, left = step.solve(states)
+                if left > 100 * self.tolerance and step.length > self._shortest:
+                    step = Step(self, step.length / 2)
+                    continue
+                states, now = step.advance(states, densities), now + step.length
+                self.worst, self.steps = max(self.worst, left), self.steps + 1
+                report(now)
+            if time > now:
+                densities, left = step.solve(states)
+                self.worst = max(self.worst, left)
+                yield time, self._correlations(step.within(states, densities, time - now))
+            else:
+                yield time, self._correlations(states)
+
+    def _first(self, states: Matrix) -> Step:
+        step = Step(self, FIRST / max(float(np.abs(self.rates).max()), 1e-12))
+        while step.solve(states)[1] > self.tolerance and step.length > 8 * self._shortest:
+            step = Step(self, step.length / 2)
+        return step
+
+    @property
+    def _shortest(self) -> float:
+        return FIRST / max(float(np.abs(self.rates).max()), 1e-12) / 1024
+
+    def _pairs(self, matrix: Matrix) -> Matrix:
+        return matrix[self._rows, self._columns]
+
+    def _correlations(self, states: Matrix) -> Matrix:
+        found = np.empty((len(states), *self.vectors.shape), complex)
+        for result, state in zip(found, states, strict=True):
+            matrix = np.empty_like(self.vectors)
+            matrix[self._columns, self._rows] = state.conj()
+            matrix[self._rows, self._columns] = state
+            result[:] = self.vectors @ matrix @ self.vectors.conj().T
+        return found
+
+
+@dataclass
+class Step:
+    """One time step of a given length: everything that depends on the length alone."""
+
+    system: Renewal
+    length: float
+
+    def __post_init__(self) -> None:
+        system = self.system
+        self.scaled = system.rates * (self.length / 2)
+        self.strength = system.gamma * self.length / 2
+        self.moments = np.empty((DEGREES + EXTRA, len(self.scaled)), complex)
+        memory = np.zeros((DEGREES + EXTRA, DEGREES))
+        for start in range(0, len(self.scaled), PAIRS):
+            part = slice(start, start + PAIRS)
+            self.moments[:, part] = _moments(self.scaled[part])
+            memory += _memory(self.scaled[part], system.kernel[part], self.moments[:, part])
+        self._memory = self.strength * memory
+        self._inverse = np.linalg.inv(np.diag(_NORMS[:DEGREES]) - self._memory[:DEGREES])
+        self._decay = np.exp(2 * self.scaled)
+
+    def solve(self, states: Matrix) -> tuple[Vector, float]:
+        """Return n_c as Legendre coefficients (k, DEGREES), and what is left over, relative to 1."""
+        free = np.real((states * self.system._from) @ self.moments.T)  # (k, DEGREES + EXTRA)
+        densities = free[:, :DEGREES] @ self._inverse.T
+        beyond = (free[:, DEGREES:] + densities @ self._memory[DEGREES:].T) / _NORMS[DEGREES:]
+        return densities, float(np.abs(beyond).max() + np.abs(densities[:, -2:]).max())
+
+    def advance(self, states: Matrix, densities: Vector) -> Matrix:
+        """Return the states at the end of the step."""
+        gained = (densities * _SIGNS) @ self.moments[:DEGREES]
+        return self._decay * states + self.strength * self.system._into * gained
+
+    def within(self, states: Matrix, densities: Vector, time: float) -> Matrix:
+        """Return the states at a time inside the step."""
+        position = 2 * time / self.length - 1
+        result = np.exp(self.scaled * (position + 1)) * states
+        for start in range(0, len(self.scaled), PAIRS):
+            part = slice(start, start + PAIRS)
+            gained = _response(self.scaled[part], position, densities)
+            result[:, part] += self.strength * self.system._into[part] * gained
+        return result
+
+
+def _moments(x: Matrix) -> Matrix:
+    """int_{-1}^{1} e^{x (y + 1)} P_j(y) dy for all degrees: (DEGREES + EXTRA, pairs)."""
+    nodes, weights = _gauss()
+    result = np.empty((DEGREES + EXTRA, len(x)), complex)
+    small = np.abs(x) <= SMALL
+    polynomials = legendre.legvander(nodes, DEGREES + EXTRA - 1) * weights[:, None]
+    result[:, small] = polynomials.T @ np.exp(np.multiply.outer(nodes + 1, x[small]))
+    inverse, end = 1 / x[~small], np.exp(2 * x[~small])
+    previous = (end - 1) * inverse
+    present = (end + 1 - previous) * inverse
+    rows = [previous, present]
+    for j in range(1, DEGREES + EXTRA - 1):
+        rows.append(rows[-2] - (2 * j + 1) * inverse * rows[-1])
+    result[:, ~small] = rows
+    return result
+
+
+def _memory(x: Matrix, kernel: Matrix, moments: Matrix) -> Vector:
+    """Re sum_x kernel int P_i(y) int_{-1}^y e^{x (y - y')} P_j(y') dy' dy: (DEGREES + EXTRA, DEGREES)."""
+    nodes, weights = _gauss()
+    small = np.abs(x) <= SMALL
+    lagged = np.real(np.exp(np.multiply.outer(nodes + 1, x[small])) @ kernel[small])  # (NODES,)
+    result = np.tensordot(weights * lagged, _lags(), 1)
+    if small.all():
+        return result
+    inverse, kernel, moments = 1 / x[~small], kernel[~small], moments[:, ~small]
+    previous = moments * inverse
+    previous[0] -= 2 * inverse
+    present = (previous - moments) * inverse
+    present[1] -= _NORMS[1] * inverse
+    result[:, 0] += np.real(previous @ kernel)
+    result[:, 1] += np.real(present @ kernel)
+    for j in range(1, DEGREES - 1):
+        following = previous + (2 * j + 1) * inverse * present
+        following[j + 1] -= _NORMS[j + 1] * inverse
+        following[j - 1] += _NORMS[j - 1] * inverse
+        result[:, j + 1] += np.real(following @ kernel)
+        previous, present = present, following
+    return result
+
+
+def _response(x: Matrix, position: float, densities: Vector) -> Matrix:
+    """int_{-1}^{y} e^{x (y - y')} n(y') dy' at y = position, n = sum_j densities[:, j] P_j: (k, pairs)."""
+    nodes, weights = _gauss()
+    result = np.empty((len(densities), len(x)), complex)
+    small, half = np.abs(x) <= SMALL, (position + 1) / 2
+    inside = half * (nodes + 1)  # y - y', from 0 to position + 1
+    values = densities @ legendre.legvander(position - inside, DEGREES - 1).T  # (k, NODES)
+    result[:, small] = (half * weights * values) @ np.exp(np.multiply.outer(inside, x[small]))
+    inverse, end = 1 / x[~small], np.exp(x[~small] * (position + 1))
+    polynomials = legendre.legvander(np.array([position]), DEGREES)[0]
+    previous = (end - 1) * inverse
+    present = (previous - polynomials[1] - end) * inverse
+    total = np.multiply.outer(densities[:, 0], previous) + np.multiply.outer(densities[:, 1], present)
+    for j in range(1, DEGREES - 1):
+        gap = polynomials[j + 1] - polynomials[j - 1]
+        previous, present = present, previous + ((2 * j + 1) * present - gap) * inverse
+        total += np.multiply.outer(densities[:, j + 1], present)
+    result[:, ~small] = total
+    return result
+
+
+@cache
+def _gauss() -> tuple[Vector, Vector]:
+    return legendre.leggauss(NODES)
+
+
+@cache
+def _lags() -> Vector:
+    """int_{s - 1}^{1} P_i(y) P_j(y - s) dy at the lags s = node + 1: (NODES, DEGREES + EXTRA, DEGREES)."""
+    nodes, weights = _gauss()
+    result = np.empty((NODES, DEGREES + EXTRA, DEGREES))
+    for k, lag in enumerate(nodes + 1):
+        half = 1 - lag / 2
+        y = lag - 1 + half * (nodes + 1)
+        left = legendre.legvander(y, DEGREES + EXTRA - 1) * (half * weights)[:, None]
+        result[k] = left.T @ legendre.legvander(y - lag, DEGREES - 1)
+    return result
