@@ -5,7 +5,8 @@ r"""Local spaces: named operators, and the orthonormal real basis in which chain
 - A site has `levels` = d states and carries the real vector space spanned by `elements` E_a, Hermitian d x d matrices
   with Tr(E_a E_b) = delta_ab. In a *quantum* space they are all d^2 of them, E_0 = 1/sqrt(d) (normalised Paulis for
   d = 2: 1, X, Y, Z over sqrt 2). In a *classical* space they are the d projectors |s><s|: coefficients are
-  probabilities.
+  probabilities. An `operator_space` is spanned by orthonormal matrices of one's own choice, Tr(E_a^+ E_b) = delta_ab,
+  Hermitian or not: for averages that stay within them, with real coefficients.
 - A state is rho = sum r_{a b ...} E_a x E_b x ..., r real: its Hermiticity is exact. `vector(rho)_a = Tr(E_a rho)`.
 - Reading is by covectors: `covector(O)_a = Tr(O E_a)`; the trace is the covector of the identity. Expectations are
   <trace|O|P> / <trace|P>. In a quantum space <P|P> is the purity.
@@ -40,7 +41,7 @@ class LocalSpace:
     """
 
     name: str
-    elements: Matrix  # (D, d, d) orthonormal Hermitian
+    elements: Matrix  # (D, d, d) orthonormal; Hermitian but in an `operator_space`
     operators: Mapping[str, LocalOperator] = field(repr=False)
 
     @property
@@ -57,6 +58,11 @@ class LocalSpace:
     def quantum(self) -> bool:
         """True where the space holds density matrices, False where it holds probabilities."""
         return self.dim == self.levels**2 and self.levels > 1
+
+    @cached_property
+    def populations(self) -> Vector:
+        """Covectors of the projectors |s><s|: (d, D)."""
+        return np.ascontiguousarray(np.einsum("ass->sa", self.elements).real)
 
     @cached_property
     def trace(self) -> Vector:
@@ -78,8 +84,8 @@ class LocalSpace:
         return self._reading @ np.asarray(operator).ravel()
 
     def vector(self, matrix: ArrayLike) -> Vector:
-        """Return the coefficients Tr(E_a rho) of a Hermitian matrix: (D,)."""
-        return np.einsum("aij,ji->a", self.elements, np.asarray(matrix)).real
+        """Return the coefficients Tr(E_a^+ rho) of a Hermitian matrix: (D,)."""
+        return np.einsum("aij,ij->a", self.elements.conj(), np.asarray(matrix)).real
 
     def __getattr__(self, name: str) -> LocalOperator:
         operators = self.__dict__.get("operators", {})
@@ -177,6 +183,22 @@ def quantum_space(
         if not (np.allclose(parity @ parity, np.eye(len(parity))) and np.allclose(parity @ matrix, -matrix @ parity)):
             raise InputError(f"space {name!r}: P must square to 1 and anticommute with the fermionic operator {key!r}")
     return _space(name, hermitian_elements(next(iter(shapes))[0]), matrices, odd_matrices)
+
+
+def operator_space(name: str, elements: ArrayLike, operators: Mapping[str, ArrayLike]) -> LocalSpace:
+    """Return the space spanned by some matrices, e.g. the pairs of operators that an averaged replica needs.
+
+    Parameters
+    ----------
+    name: for messages and records.
+    elements: orthonormal, Tr(E_a^+ E_b) = delta_ab: (D, d, d).
+    operators: name -> (d, d) matrix, read as Tr(O rho).
+    """
+    basis = np.asarray(elements, complex)
+    flat = basis.reshape(len(basis), -1)
+    if np.abs(flat.conj() @ flat.T - np.eye(len(basis))).max() > 1e-12:
+        raise InputError(f"the elements of space {name!r} must be orthonormal")
+    return _space(name, basis, {key: np.asarray(value, complex) for key, value in operators.items()}, {})
 
 
 @cache

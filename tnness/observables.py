@@ -232,15 +232,17 @@ class ProductView(ABC):
         return self._pairs[bond]
 
     def marginal(self, sites: Sequence[int]) -> Array:
-        """Return the reduced density matrix, or the probabilities, of consecutive sites."""
+        """Return the reduced density matrix of consecutive sites, or the probabilities of their levels."""
         start, stop = (sites[0], sites[-1] + 1) if len(sites) else (0, 0)
         if not len(sites) or tuple(sites) != tuple(range(start, stop)) or start < 0 or stop > len(self.spaces):
             raise InputError(f"a marginal takes consecutive sites of 0 to {len(self.spaces) - 1}, got {tuple(sites)}")
         coefficients = self.pair(start) if stop - start == 2 else self.window(start, stop)
         spaces = self.spaces[start:stop]
-        if not all(space.quantum for space in spaces):
-            return coefficients.reshape(-1)
-        return density_matrix(coefficients, spaces)
+        if all(space.quantum for space in spaces):
+            return density_matrix(coefficients, spaces)
+        for space in spaces:  # the first axis becomes the last
+            coefficients = np.tensordot(coefficients, space.populations, (0, 1))
+        return coefficients.reshape(-1)
 
     def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
         """Return <A_i B_j> for all pairs, one contraction each; representations may do better."""

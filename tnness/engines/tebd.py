@@ -2,19 +2,26 @@
 
 Even and odd layers are alternating left-right and right-left sweeps: gates on one half of the bonds, QR on the others,
 so that every truncation happens at the centre even though dissipative gates are not isometries. Each split is
-warm-started from the tensor it replaces (see `tnness.network.truncation`).
+warm-started from the tensor it replaces (see `tnness.network.truncation`); where the problem has local charges, and the
+state is of definite charge, it is an SVD block by block (see `tnness.network.blocks`).
+
+Where the problem has a metric, the run's own state is in coordinates scaled by it, in which the plain norm is the
+metric's; what is handed out is scaled back.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
 from tnness.engines.protocol import Report, Snapshot, check_initial
 from tnness.engines.trotter import FRACTIONS, Gates, layers
 from tnness.errors import InputError, NumericalError
+from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
 from tnness.network.truncation import Array, Truncation, cholesky
@@ -104,15 +111,19 @@ class TEBD:
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> TEBDRun:
         """Return a run that starts from `initial` (copied) at time 0 in the first stage."""
         check_initial(generator, initial)
-        state = initial.copy(np.dtype(self.dtype))
+        state = _scaled(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
+        if generator.charges is not None and state.dtype == np.float64:
+            charged = ChargedState.adapted(state, generator.charges)
+            state = charged.state if charged is not None else state
         return TEBDRun(self, generator, state, seed)
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> TEBDRun:
         """Return the run that was saved."""
         numbers = snapshot.numbers
         tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
-        state = ChainState(tensors, int(numbers["centre"]), float(numbers["log_norm"]))
+        state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
+        state.centre = int(numbers["centre"])
         run = TEBDRun(self, generator, state, int(numbers["seed"]), log_trace=float(numbers["log_trace"]))
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
         run.refined = int(numbers["refined"])
@@ -139,7 +150,10 @@ class TEBDRun:
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.gates = Gates(self.generator.merged_bonds, self.state.dtype)
+        self.gates = Gates(_scaled_bonds(self.generator), self.state.dtype)
+        self._trace = _scaled_covectors(self.generator)
+        charges = self.generator.charges if self.state.dtype == np.float64 else None
+        self._charged = ChargedState.read(self.state, charges) if charges is not None else None
         self._schedule = self.settings.stages(self.generator)
         if math.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
@@ -175,21 +189,37 @@ class TEBDRun:
         """
         stage = self.stages[-1] if until is not None else self.stages[min(self.stage, len(self.stages) - 1)]
         steps, dt, end = self._block(stage.dt, until)
-        truncation = Truncation(
-            chi=stage.chi, cutoff=self.settings.cutoff, method=self.settings.method, power=stage.power
+        truncation, square = self._truncation(stage), self.generator.resolution**2
+        charged = self._charged.copy() if self._charged is not None else None
+        state = (
+            charged.state if charged else ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         )
-        state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         discarded, fallbacks = 0.0, 0
         for number, (parity, fraction) in enumerate(layers(self.settings.order, steps)):
-            rng = np.random.default_rng([self.seed, self.steps, number])
-            dropped, helped = sweep(state, self.gates.layer(parity, fraction * dt), truncation, rng)
-            discarded, fallbacks = discarded + dropped, fallbacks + helped
+            gates = self.gates.layer(parity, fraction * dt)
+            if charged is not None:
+                dropped, helped = charged.sweep(gates, truncation)
+            else:
+                dropped, helped = sweep(
+                    state, gates, truncation, np.random.default_rng([self.seed, self.steps, number])
+                )
+            discarded, fallbacks = discarded + dropped / square, fallbacks + helped
         state.normalise()
         log_trace = self._log_trace(state)  # refuses a state that is lost before it replaces the old one
-        self.state, self.steps, self.time = state, self.steps + steps, end
+        self.state, self._charged, self.steps, self.time = state, charged, self.steps + steps, end
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
         self.trace_drift = log_trace - self.log_trace
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
+
+    def _truncation(self, stage: Stage) -> Truncation:
+        """What a stage's splits go by; only an SVD resolves what is small beside a background."""
+        resolution = self.generator.resolution
+        return Truncation(
+            chi=stage.chi,
+            cutoff=self.settings.cutoff * resolution**2,
+            method=self.settings.method if resolution == 1 else "svd",
+            power=stage.power,
+        )
 
     def _block(self, dt: float, until: float | None) -> tuple[int, float, float]:
         """Return the number of steps of a block, their length, and the time at its end."""
@@ -204,11 +234,14 @@ class TEBDRun:
 
     def chain_state(self) -> ChainState:
         """Return a copy of the present state in double precision."""
-        return self.state.copy(np.float64)
+        state = self._natural().copy(np.float64)
+        if state.centre is None:
+            state.canonicalise(0)
+        return state
 
     def save(self) -> Snapshot:
         """Return everything needed to go on as if never interrupted."""
-        arrays = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self.state.tensors)}
+        arrays = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self._natural().tensors)}
         names = ("seed", "steps", "stage", "fallbacks", "refined", "time", "discarded", "log_trace", "trace_drift")
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
@@ -216,15 +249,45 @@ class TEBDRun:
 
     def view(self) -> ChainView:
         """Return a view of the present state."""
-        return ChainView(self.state, self.generator.spaces, self.generator.functionals)
+        return ChainView(self._natural(), self.generator.spaces, self.generator.functionals)
+
+    def _natural(self) -> ChainState:
+        """The present state in the coordinates of the problem; without a centre where the problem has a metric."""
+        return _scaled(self.state, self.generator.metric, inverse=True)
 
     def _log_trace(self, state: ChainState) -> float:
-        mantissa, logarithm = product_overlap(state, self.generator.functionals["trace"])
+        mantissa, logarithm = product_overlap(state, self._trace)
         if not (np.isfinite(mantissa) and np.isfinite(logarithm)):
             raise NumericalError("a number that is not finite (NaN or infinity) appeared in the state")
         if not mantissa.real > 0:
             raise NumericalError(f"the trace of the state is not positive ({mantissa.real:.3g}): the state is lost")
         return math.log(mantissa.real) + logarithm
+
+
+def _scaled(state: ChainState, metric: Sequence[Array] | None, inverse: bool = False) -> ChainState:
+    """Return the state with every basis state multiplied (or divided) by its weight; exact, weights are powers of 2."""
+    if metric is None:
+        return state
+    factors = [1 / weights if inverse else weights for weights in metric]
+    tensors = [t * f.astype(t.dtype)[None, :, None] for t, f in zip(state.tensors, factors, strict=True)]
+    return ChainState(tensors, None, state.log_norm)
+
+
+def _scaled_bonds(generator: ChainGenerator) -> Sequence[Array]:
+    """The generator as two-site matrices, in the coordinates of the metric."""
+    metric = generator.metric
+    if metric is None:
+        return generator.merged_bonds
+    weights = [np.kron(*pair) for pair in pairwise(metric)]
+    return [w[:, None] * bond / w for w, bond in zip(weights, generator.merged_bonds, strict=True)]
+
+
+def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
+    """The trace in the coordinates of the metric."""
+    trace = generator.functionals["trace"]
+    if generator.metric is None:
+        return trace
+    return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]
 
 
 def sweep(

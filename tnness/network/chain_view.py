@@ -35,6 +35,15 @@ class ChainView(ProductView):
         self._traced = [np.tensordot(v, t, (0, 1)) for v, t in zip(trace, self.tensors, strict=True)]
 
     @cached_property
+    def _canonical(self) -> ChainState:
+        """The state with an orthogonality centre."""
+        if self.state.centre is not None:
+            return self.state
+        state = self.state.copy()
+        state.canonicalise(0)
+        return state
+
+    @cached_property
     def _left(self) -> list[Array]:
         """_left[i]: sites < i traced out, up to a factor: (bond,)."""
         environments = [np.ones(1)]
@@ -107,7 +116,7 @@ class ChainView(ProductView):
     def log_purity(self) -> float:
         """Return ln Tr rho^2."""
         trace, logarithm = product_overlap(self.state, self.functionals["trace"])
-        return self.state.log_norm_squared() - 2 * (math.log(abs(trace)) + logarithm)
+        return self._canonical.log_norm_squared() - 2 * (math.log(abs(trace)) + logarithm)
 
     def renyi2(self, start: int, stop: int) -> float:
         """Return -ln Tr rho_X^2 of sites start..stop-1 (nats)."""
@@ -127,7 +136,7 @@ class ChainView(ProductView):
 
     def schmidt_values(self, bond: int) -> Array:
         """Return the operator-space Schmidt values across a bond."""
-        return self.state.singular_values(bond)
+        return self._canonical.singular_values(bond)
 
     def _inserted(self, site: int, matrix: Array) -> Array:
         return np.tensordot(self._covector(site, matrix), self.tensors[site], (0, 1))

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.basis import LocalSpace, Vector
 from tnness.errors import ModelError
+from tnness.charges import Charges
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian
@@ -38,6 +39,10 @@ class ChainGenerator:
     bond_terms: n - 1 matrices (D_i D_{i+1}, D_i D_{i+1}), left site major.
     functionals: named product functionals besides `trace`, each n covectors (D_i,).
     origin: the `Lindbladian` it was made from, where there is one: its symbolic terms serve special solvers.
+    charges: what the terms conserve locally, where engines are to make use of it.
+    metric: n vectors (D_i,) of powers of 2: how much a basis state weighs where bonds are truncated; default 1.
+    resolution: size of what matters relative to the whole state, below 1 where it is a small deviation from a known
+        background; cutoffs and discarded weights are relative to its square.
 
     Raises
     ------
@@ -51,6 +56,9 @@ class ChainGenerator:
         bond_terms: Sequence[ArrayLike],
         functionals: Mapping[str, Sequence[ArrayLike]] | None = None,
         origin: Lindbladian | None = None,
+        charges: Charges | None = None,
+        metric: Sequence[ArrayLike] | None = None,
+        resolution: float = 1.0,
     ) -> None:
         self.origin = origin
         self.spaces = tuple(spaces)
@@ -69,6 +77,13 @@ class ChainGenerator:
                     f"the functional {name!r} must have one covector of shape (D,) per site, D = {dims}, got {shapes}"
                 )
         self._check_trace()
+        self.charges = charges
+        if charges is not None:
+            charges.check(dims, self.site_terms, self.bond_terms)
+        self.metric = None if metric is None else _checked_metric(metric, dims)
+        if not 0 < resolution <= 1:
+            raise ModelError(f"resolution = {resolution!r}: a number above 0 and at most 1")
+        self.resolution = float(resolution)
 
     @property
     def n(self) -> int:
@@ -192,6 +207,15 @@ def _checked(kind: str, matrices: Sequence[ArrayLike], sizes: Sequence[int]) -> 
             raise ModelError(f"the term of {kind} {i} must be real and finite")
         result.append(np.ascontiguousarray(matrix, dtype=float))
     return tuple(result)
+
+
+def _checked_metric(metric: Sequence[ArrayLike], dims: Sequence[int]) -> tuple[Vector, ...]:
+    vectors = tuple(np.asarray(vector, float) for vector in metric)
+    if [vector.shape for vector in vectors] != [(dim,) for dim in dims]:
+        raise ModelError(f"the metric must have one vector of shape (D,) per site, D = {tuple(dims)}")
+    if not all((vector > 0).all() and (np.frexp(vector)[0] == 0.5).all() for vector in vectors):
+        raise ModelError("the metric's weights must be powers of 2: scaling by them is then free of round-off")
+    return vectors
 
 
 def _check_conserved(place: str, trace: Vector, matrix: Real) -> None:

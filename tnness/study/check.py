@@ -188,7 +188,7 @@ def _tebd_keeps(generator: ChainGenerator, vector: Any, measure: Measure) -> Fin
     for _ in range(5):
         run.step()
     worst = _worst(measure(run.view()), exact)
-    rate, dt = residual(generator, run.state), settings.time_step(generator)
+    rate, dt = residual(generator, run.chain_state()), settings.time_step(generator)
     told = f"largest change of an observable {worst:.1e}, residual {rate:.1e} at dt = {dt:.3g}"
     return Finding("exact against TEBD", PASSED if worst < 1e-2 else FAILED, told)
 
@@ -219,7 +219,7 @@ def _trotter_order(generator: ChainGenerator, order: int) -> Finding:
         run = TEBD(chi=EXPAND, order=order, dt=dt, cutoff=0.0, method="svd").init(generator, start)
         while run.time < until:
             run.step(until)
-        errors.append(float(np.linalg.norm(run.state.dense() - exact.vector) / np.linalg.norm(exact.vector)))
+        errors.append(float(np.linalg.norm(run.chain_state().dense() - exact.vector) / np.linalg.norm(exact.vector)))
     if errors[0] < 1e-11:
         return Finding(f"Trotter order {order}", PASSED, "no error: the layers commute here")
     slope = float(np.log2(errors[0] / errors[1]))

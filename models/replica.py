@@ -1,0 +1,167 @@
+r"""Two replicas of a number-conserving circuit, averaged: E[rho x rho] of spins 1/2, six states a site.
+
+Only six pairs of operators survive the average (M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), App. E):
+a_up = l x r, a_dn = r x l, b_up = u x u, b_dn = d x d, c_up = u x d, c_dn = d x u, with projectors u, d on up and down,
+l = sigma^-, r = sigma^+. They are spanned here by orthonormal operators in which averages over unitaries are symmetric:
+
+    1 x 1, Z x Z, (Z x 1 + 1 x Z)/sqrt 2, (Z x 1 - 1 x Z)/sqrt 2  (over 2),  l x r,  r x l.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness import LocalOperator, Observable, StateView
+from tnness.basis import operator_space
+
+Real = NDArray[np.float64]
+
+_ONE, _Z = np.eye(2), np.diag([1.0, -1.0])
+_UP, _DOWN = np.diag([1.0, 0.0]), np.diag([0.0, 1.0])
+_RAISE = np.array([[0.0, 1.0], [0.0, 0.0]])
+_LOWER = _RAISE.T
+
+STATES = {
+    "a_up": np.kron(_LOWER, _RAISE),
+    "a_dn": np.kron(_RAISE, _LOWER),
+    "b_up": np.kron(_UP, _UP),
+    "b_dn": np.kron(_DOWN, _DOWN),
+    "c_up": np.kron(_UP, _DOWN),
+    "c_dn": np.kron(_DOWN, _UP),
+}
+"""The six pairs of operators of a site, on both replicas: (4, 4) each."""
+_READ = {name.replace("_", ""): matrix.T for name, matrix in STATES.items()}  # Tr(E^+ rho) is the coefficient of E
+_READ |= {"N": np.kron(_UP, _ONE), "N2": np.kron(_ONE, _UP), "Swap": np.eye(4)[[0, 2, 1, 3]]}
+_PAULI = [
+    np.kron(_ONE, _ONE) / 2,
+    np.kron(_Z, _Z) / 2,
+    (np.kron(_Z, _ONE) + np.kron(_ONE, _Z)) / np.sqrt(8),
+    (np.kron(_Z, _ONE) - np.kron(_ONE, _Z)) / np.sqrt(8),
+]
+
+replica_spin = operator_space("replica-spin", [*_PAULI, STATES["a_up"], STATES["a_dn"]], _READ)
+"""Six states a site; operators `aup`, ..., `cdn` read their coefficients, `N`, `N2` the density of either replica."""
+replica_bit = operator_space("replica-bit", _PAULI, _READ)
+"""The four states without coherences."""
+CHARGES = np.array([[0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [-1, 0, 0]])
+"""Charges of the six states: a_up - a_dn; parities of the third and of the fourth state: (6, 3)."""
+MODULI = (0, 2, 2)
+SWAP = _READ["Swap"]
+"""Tr(Swap rho x rho) = Tr rho^2."""
+
+
+FIELDS = (np.kron(_ONE, _ONE) / 4, (np.kron(_Z, _ONE) + np.kron(_ONE, _Z)) / 4, np.kron(_Z, _Z) / 4)
+"""rho x rho of rho = (1 + m Z)/2, at orders 0, 1 and 2 in m: (4, 4) each."""
+
+
+def occupied(density: float) -> Real:
+    """Return rho x rho of a product spin with this probability of up: (4, 4)."""
+    rho: Real = np.array([[density, 0.0], [0.0, 1 - density]])
+    return np.kron(rho, rho)
+
+
+# ---------------------------------------------------------------- what is read from a state
+
+
+def _sites(view: StateView) -> range:
+    return range(len(view.spaces))
+
+
+def density(view: StateView) -> Real:
+    """Return <n_i>: (n,)."""
+    return np.array([view.expect(replica_spin.N(i)) for i in _sites(view)])
+
+
+def excess(view: StateView) -> Real:
+    """Return h_i = P(b_up at i) - <n_i>^2, the variance over circuits of a site's density: (n,)."""
+    return np.array([view.expect(replica_spin.bup(i)) - view.expect(replica_spin.N(i)) ** 2 for i in _sites(view)])
+
+
+def pair(first: LocalOperator, second: LocalOperator) -> Callable[[StateView], Real]:
+    """Return a measurement of <A_i B_j> - <A_i><B_j>, 0 on the diagonal: view -> (n, n)."""
+
+    def measure(view: StateView) -> Real:
+        sites = _sites(view)
+        one = np.array([view.expect(first(i)) for i in sites])
+        other = np.array([view.expect(second(i)) for i in sites])
+        return (view.correlations(first, second) - np.outer(one, other)) * (1 - np.eye(len(sites)))
+
+    return measure
+
+
+def coherence(view: Any) -> Real:
+    """Return a_ij = P(a_up at i, a_dn at j) = E |<c^+_i c_j>|^2 of fermions (E26), 0 on the diagonal: (n, n).
+
+    By Jordan-Wigner the strings of both replicas stand between: Z x Z on every site from i to j.
+    """
+    space, n = view.spaces[0], len(view.spaces)
+    ends = [space.covector(operator.matrix).real for operator in (replica_spin.aup, replica_spin.adn)]
+    string = space.covector(np.kron(_Z, _Z)).real
+    values = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            between = dict.fromkeys(range(i + 1, j), string)
+            values[i, j] = values[j, i] = view.contract({i: ends[0], **between, j: ends[1]}).real
+    return values
+
+
+density_correlation = pair(replica_spin.N, replica_spin.N)
+_alike, _unlike = pair(replica_spin.bup, replica_spin.bup), pair(replica_spin.bup, replica_spin.bdn)
+
+
+def alike(view: StateView) -> Real:
+    """Return b_ij = d b_up,ij + d b_0,ij (E39): (n, n)."""
+    return _alike(view) + _unlike(view)
+
+
+def contrast(view: StateView) -> Real:
+    """Return B_ij = d b_up,ij - d b_0,ij (E40): (n, n)."""
+    return _alike(view) - _unlike(view)
+
+
+def entropy_deviations(view: Any, regions: list[range]) -> Real:
+    """Return Delta S_X = 2^{|X|-1} (E Tr rho_X^2 - Tr rho_LE,X^2) of regions X, rho_LE the product of averages.
+
+    The leading order of the entropy's deviation from local equilibrium, in nats.
+    """
+    profile = density(view)
+    swap = view.spaces[0].covector(SWAP).real
+    found = []
+    for region in regions:
+        purity = view.contract(dict.fromkeys(region, 2 * swap)).real
+        equilibrium = np.prod([1 + (2 * profile[i] - 1) ** 2 for i in region])
+        found.append((purity - equilibrium) / 2)
+    return np.array(found)
+
+
+def entropy_deviation(view: Any) -> float:
+    """Return Delta S of the whole chain (nats)."""
+    return float(entropy_deviations(view, [range(len(view.spaces))])[0])
+
+
+def mutual_information(view: Any) -> Real:
+    """Return I = Delta S - Delta S_left - Delta S_right for each cut k = 1..n-1, sites 0..k-1 left: (n - 1,) (nats)."""
+    n = len(view.spaces)
+    regions = [range(n), *(range(k) for k in range(1, n)), *(range(k, n) for k in range(1, n))]
+    found = entropy_deviations(view, regions)
+    return found[0] - found[1:n] - found[n:]
+
+
+def pair_entropy_deviation(view: StateView) -> float:
+    """Return 2 sum_i h_i + 4 sum_{i<j} (a_ij + b_ij): Delta S of one- and two-point functions only (nats)."""
+    return float(2 * excess(view).sum() + 4 * np.triu(coherence(view) + alike(view), 1).sum())
+
+
+def pair_mutual_information(view: StateView) -> Real:
+    """Return 4 sum (a_ij + b_ij), i left of the cut and j right of it, for each cut k = 1..n-1: (n - 1,) (nats)."""
+    values = coherence(view) + alike(view)
+    return np.array([4 * values[:k, k:].sum() for k in range(1, len(values))])
+
+
+def scaled(measure: Callable[[Any], Any], size: float, **about: Any) -> Observable:
+    """Return the observable measure(view) / size."""
+    return Observable(lambda view: np.asarray(measure(view)) / size, **about)

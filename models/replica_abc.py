@@ -1,0 +1,188 @@
+"""The averaged replica E[rho x rho] of the current-driven random circuit: a chain of six states a site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness import ChainGenerator, ChainState, InputError, Observable, register
+from tnness.basis import LocalSpace
+from tnness.charges import Charges
+from tnness.ensembles import replica_map
+from tnness.model import check_sites
+
+from . import replica
+from .conserving_gates import check_probabilities, interactions, partial_swaps, swaps
+from .replica import occupied, replica_bit, replica_spin
+
+Real = NDArray[np.float64]
+
+SOURCE = 1e-5
+"""Size of the deviation that the second order evolves beside the vacuum: its own square is what is neglected."""
+WEIGHT = 2.0
+"""Weight of every operator but the identity in the truncation's metric; in the plain norm spread operators vanish."""
+
+
+@register("replica-abc")
+@dataclass(frozen=True, kw_only=True)
+class ReplicaABC:
+    """Two replicas of a current-driven random circuit, averaged over the circuit: purities and mutual information.
+
+    In each step a gate acts on a random bond: a partial swap with probability p1, an interaction with p2, a swap or
+    nothing otherwise; the gates at the ends also take in a fresh spin of density 1/2 + m and lose it again. Unit time
+    is n + 1 steps. The average state is the exclusion process whatever p1 and p2; what distinguishes them is the second
+    moment E[rho x rho], the steady state of this chain.
+
+    With order = "second", for antisymmetric reservoirs m = +-delta/2, every quantity is its coefficient of delta^2:
+    the vacuum plus a small linear response is evolved, at delta = 0.
+
+    M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), doi:10.1103/PhysRevX.9.021007, App. E.
+    """
+
+    n: int = 6  # number of sites
+    p1: float = 0.5  # probability of a partial swap
+    p2: float = 0.5  # probability of an interaction
+    m_left: float = 0.5  # magnetisation of the left reservoir, density 1/2 + m
+    m_right: float = -0.5  # magnetisation of the right reservoir
+    coherences: bool = True  # without: every gate is followed by a measurement of all spins
+    order: Literal["finite", "second"] = "finite"  # at these reservoirs, or the coefficient of delta^2 (m is not used)
+
+    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
+
+    def __post_init__(self) -> None:
+        check_sites(self.n)
+        check_probabilities(self.p1, self.p2)
+        for name, m in (("m_left", self.m_left), ("m_right", self.m_right)):
+            if not abs(m) <= 0.5:
+                raise InputError(f"{name} = {m:g}: a magnetisation lies between -1/2 and 1/2")
+        if self.order not in ("finite", "second"):
+            raise InputError(f"order = {self.order!r} is not one of finite, second")
+
+    def small(self) -> Self:
+        """Return a chain of three sites: two ends and a middle, 216 dimensions."""
+        return replace(self, n=min(self.n, 3))
+
+    def problem(self) -> ChainGenerator:
+        """Return the chain."""
+        return self._second() if self.order == "second" else self._finite()
+
+    def initial_state(self, engine: str) -> ChainState:
+        """Return local equilibrium: the product of the average states, which at second order is the vacuum."""
+        steps = np.arange(1, self.n + 1) / (self.n + 1)
+        profile = 0.5 + self.m_left + (self.m_right - self.m_left) * steps
+        densities = profile if self.order == "finite" else np.full(self.n, 0.5)
+        return ChainState.product([self._space.vector(occupied(d)) for d in densities])
+
+    def observables(self) -> dict[str, Observable]:
+        """Return the density, one- and two-point functions of the replicas, and what follows for the entropy."""
+        unit = SOURCE if self.order == "second" else 1.0
+        quiet = {"dims": ("site", "site_2"), "monitored": False}
+        found = {
+            "density": replica.scaled(self._density, unit, dims=("site",), description="<n_i>"),
+            "h": replica.scaled(replica.excess, unit, dims=("site",), description="P(b_up) - <n_i>^2"),
+            "b": replica.scaled(replica.alike, unit, description="(E39), 0 on the diagonal", **quiet),
+            "B": replica.scaled(replica.contrast, unit, description="(E40), 0 on the diagonal", **quiet),
+            "tau": replica.scaled(
+                replica.density_correlation, unit, description="<n_i n_j> - <n_i><n_j>, 0 on the diagonal", **quiet
+            ),
+            "purity": Observable(self._purity, description="E Tr rho^2"),
+            "entropy_deviation": replica.scaled(
+                replica.entropy_deviation, unit, unit="nat", description="from local equilibrium, leading order"
+            ),
+            "mutual_information": replica.scaled(
+                replica.mutual_information, unit, dims=("cut",), unit="nat", description="of the two sides of a cut"
+            ),
+            "pair_entropy_deviation": replica.scaled(
+                replica.pair_entropy_deviation,
+                unit,
+                unit="nat",
+                monitored=False,
+                description="of one- and two-point functions",
+            ),
+            "pair_mutual_information": replica.scaled(
+                replica.pair_mutual_information,
+                unit,
+                dims=("cut",),
+                unit="nat",
+                monitored=False,
+                description="of two-point functions",
+            ),
+        }
+        if self.coherences:
+            found["a"] = replica.scaled(replica.coherence, unit, description="(E26), 0 on the diagonal", **quiet)
+        return found
+
+    def _density(self, view: Any) -> Real:
+        return replica.density(view) - (0.5 if self.order == "second" else 0.0)
+
+    def _purity(self, view: Any) -> float:
+        if self.order == "finite":
+            return view.functional("purity")
+        fields = 1 - 2 * np.arange(1, self.n + 1) / (self.n + 1)
+        return float(np.sum(fields**2) + 2 * replica.entropy_deviation(view) / SOURCE) / 2.0**self.n
+
+    # ------------------------------------------------------------------ the generator
+
+    @property
+    def _space(self) -> LocalSpace:
+        return replica_spin if self.coherences else replica_bit
+
+    @cached_property
+    def _bond(self) -> Real:
+        """E[UU . U^+U^+] - 1 of a bond: (D^2, D^2)."""
+        maps, dim = gate_maps(), self._space.dim
+        rest = max(0.0, 1 - self.p1 - self.p2)
+        whole = rest * maps[0] + self.p1 * maps[1] + self.p2 * maps[2]
+        kept = whole.reshape(6, 6, 6, 6)[:dim, :dim, :dim, :dim].reshape(dim**2, dim**2)
+        return kept - np.eye(dim**2)
+
+    def _end(self, fresh: Real, left: bool) -> Real:
+        """The gate of an end: a fresh spin comes in and is traced out again: (D, D)."""
+        dim, trace = self._space.dim, self._space.trace
+        bond = self._bond.reshape(dim, dim, dim, dim)
+        return np.einsum("a,abcd,c->bd" if left else "b,abcd,d->ac", trace, bond, fresh)
+
+    def _finite(self) -> ChainGenerator:
+        sites = [np.zeros((self._space.dim,) * 2) for _ in range(self.n)]
+        for site, m, left in ((0, self.m_left, True), (-1, self.m_right, False)):
+            sites[site] = sites[site] + self._end(self._space.vector(occupied(0.5 + m)), left)
+        return self._chain(sites, self._bond, (0, 2))
+
+    def _chain(self, sites: list[Real], bond: Real, kept: tuple[int, ...], **about: Any) -> ChainGenerator:
+        """The generator with the purity as a functional and some of the charges."""
+        charges = Charges([replica.CHARGES[: self._space.dim, kept]] * self.n, [replica.MODULI[k] for k in kept])
+        swap = [self._space.covector(replica.SWAP).real] * self.n
+        return ChainGenerator(
+            [self._space] * self.n, sites, [bond] * (self.n - 1), {"purity": swap}, charges=charges, **about
+        )
+
+    def _second(self) -> ChainGenerator:
+        """|vacuum> + SOURCE Q with G_0 Q = -g^2 sum sigma: the response to the gradient g = 2/(n + 1) at delta = 1.
+
+        sigma, at second order in the fields: of each bond the gates' action on a product of fields +-1/2, less
+        the part of it that neighbouring bonds would put there if they acted on this pair; of each site Z x Z.
+        """
+        space, n = self._space, self.n
+        strength = SOURCE * (2 / (n + 1)) ** 2
+        vacuum, single, double = (space.vector(m) for m in replica.FIELDS)
+        fields = (np.kron(double, vacuum) + np.kron(vacuum, double) - np.kron(single, single)) / 4
+        acted = self._bond @ fields
+        bond = self._bond + strength * np.outer(acted - np.kron(single, single) / 2, np.kron(space.trace, space.trace))
+        sites = [strength * np.outer(double, space.trace) for _ in range(n)]
+        for site, left in ((0, True), (-1, False)):
+            traced = acted.reshape(space.dim, space.dim)
+            traced = space.trace @ traced if left else traced @ space.trace
+            sites[site] = sites[site] + self._end(vacuum, left) + strength * np.outer(traced, space.trace)
+        weights = np.where(np.arange(space.dim) == 0, 1.0, WEIGHT)
+        return self._chain(sites, bond, (0, 1, 2), metric=[weights] * n, resolution=SOURCE)
+
+
+@lru_cache(maxsize=1)
+def gate_maps() -> tuple[Real, Real, Real]:
+    """The averaged maps of swaps, partial swaps and interactions on two replicas of two sites: (36, 36) each."""
+    hops, partial, interacting = (replica_map(e(), replica_spin) for e in (swaps, partial_swaps, interactions))
+    return hops, partial, interacting
