@@ -1,5 +1,31 @@
 """The systems, one per file. Importing this package registers them all."""
 
-from . import mbl_heisenberg, replica_abc, ssep, xx_dephasing, xxz_driven
+from . import (
+    anderson_bar,
+    anderson_wire,
+    cavity,
+    charge_network,
+    energy_correlation,
+    energy_spreading,
+    mbl_heisenberg,
+    replica_abc,
+    ssep,
+    thermal_network,
+    xx_dephasing,
+    xxz_driven,
+)
 
-__all__ = ["mbl_heisenberg", "replica_abc", "ssep", "xx_dephasing", "xxz_driven"]
+__all__ = [
+    "anderson_bar",
+    "anderson_wire",
+    "cavity",
+    "charge_network",
+    "energy_correlation",
+    "energy_spreading",
+    "mbl_heisenberg",
+    "replica_abc",
+    "ssep",
+    "thermal_network",
+    "xx_dephasing",
+    "xxz_driven",
+]

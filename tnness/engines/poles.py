@@ -65,7 +65,7 @@ def find_poles(chain: TransferChain, centre: float, radius: float, refine_within
     vectors = _normalised(chain, values, vectors.reshape(shape))
     values, vectors = values.copy(), _separated(chain, centre, values, vectors, radius)
     for i in np.flatnonzero(np.abs(values - centre) < refine_within):
-        values[i], vectors[..., i] = _refined(chain, values[i], vectors[..., i], radius)
+        values[i], vectors[..., i] = refined(chain, values[i], vectors[..., i], radius)
     return Poles(values, vectors, radius)
 
 
@@ -102,8 +102,11 @@ def _linearised(chain: TransferChain, centre: float, radius: float, guess: int) 
     return values[kept], vectors[:, kept]
 
 
-def _refined(chain: TransferChain, value: complex, vector: Complex, radius: float) -> tuple[complex, Complex]:
-    """Inverse iteration with Sigma(lambda), and the symmetric Rayleigh quotient; two rounds."""
+def refined(chain: TransferChain, value: complex, vector: Complex, radius: float) -> tuple[complex, Complex]:
+    """Return a pole and its vector (slice, m) on the full self-energy, from those of a linearised one.
+
+    Inverse iteration with Sigma(lambda), and the symmetric Rayleigh quotient; two rounds. radius: scale of the shift.
+    """
     for _ in range(2):
         elimination = Elimination(chain, np.asarray(value + SHIFT * radius), boundary=np.asarray(value))
         new = elimination.solve(np.ascontiguousarray(vector[..., None]))

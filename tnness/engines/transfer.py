@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.engines import equilibrium, lyapunov, scattering
 from tnness.engines.decay import Decay
 from tnness.engines.elimination import Elimination
+from tnness.engines.poles import find_poles, refined
 from tnness.engines.protocol import Solution
 from tnness.engines.window import Integral, Quadrature, integrate
 from tnness.errors import InputError, Unavailable
@@ -131,6 +132,21 @@ class ChainView:
     def states(self, energy: float) -> scattering.ScatteringStates:
         """Return the scattering states of one energy."""
         return self._once(("states", energy), lambda: scattering.scattering_states(self.chain, energy))
+
+    def resonances(self, levels: ArrayLike) -> Complex:
+        """Return the pole of G that belongs to each level of the chain without leads: (level,).
+
+        The one closest to the level, refined on the full self-energy; NaN where there is none within a distance of 1.
+        """
+        found = []
+        for level in np.asarray(levels, dtype=float):
+            poles = find_poles(self.chain, float(level), 1.0, 0.0)
+            if not len(poles.values):
+                found.append(complex(math.nan, math.nan))
+                continue
+            closest = int(np.argmin(np.abs(poles.values - level)))
+            found.append(refined(self.chain, poles.values[closest], poles.vectors[..., closest], 1.0)[0])
+        return np.array(found)
 
     def check_unitarity(self, energy: float) -> None:
         """Put the largest element of S^+ S - 1 into the certificate."""
