@@ -13,6 +13,7 @@ The text behind `#` on a parameter's line is its description, `[...]` at its end
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import io
 import json
@@ -78,7 +79,11 @@ class Parameter:
 
 def parameters(model: type | Model) -> dict[str, Parameter]:
     """Return the parameters of a model by name, in their order."""
-    cls = model if isinstance(model, type) else type(model)
+    return dict(_parameters(model if isinstance(model, type) else type(model)))
+
+
+@functools.cache
+def _parameters(cls: type) -> dict[str, Parameter]:
     if not dataclasses.is_dataclass(cls):
         raise ModelError(f"{cls.__name__} is not a dataclass: a model is a frozen dataclass of its parameters")
     annotations = typing.get_type_hints(cls)

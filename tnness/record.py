@@ -37,7 +37,7 @@ FORMAT = "tnness-record-1"
 ENGINE = "h5netcdf"
 PREFIX = "certificate_"
 UNFINISHED = "unfinished"
-RESERVED = ("time", "dt", "chi", "outcome")
+RESERVED = ("time", "dt", "chi", "outcome", "status", "seed", "cpu_seconds", "realization")
 """Names of coordinates and variables that no observable can have."""
 
 

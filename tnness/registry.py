@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
@@ -94,9 +95,27 @@ def full_name(name: str) -> str:
 
 def _from_file(name: str) -> type:
     path, _, class_name = name.rpartition(":")
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {path!r} to take model {class_name!r} from")
+    module = module_from_file(path)
+    cls = getattr(module, class_name, None)
+    classes = [k for k, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
+    if not isinstance(cls, type):
+        raise InputError(f"{path} has no class {class_name!r}{suggestion(class_name, classes)}")
+    _validate(cls)
+    return cls
+
+
+def module_from_file(path: str | Path) -> ModuleType:
+    """Return the module in a file, loaded once.
+
+    Raises
+    ------
+    InputError: there is no such file, or its own code fails.
+    """
     file = Path(path).resolve()
     if not file.is_file():
-        raise InputError(f"there is no file {path!r} to take model {class_name!r} from")
+        raise InputError(f"there is no file {str(path)!r}")
     module_name = f"_tnness_file_{file.stem}_{zlib.crc32(str(file).encode()):x}"
     module = sys.modules.get(module_name)
     if module is None:
@@ -113,12 +132,7 @@ def _from_file(name: str) -> type:
         except Exception as error:
             sys.modules.pop(module_name, None)
             raise InputError(f"{path} could not be loaded: {type(error).__name__}: {error}") from error
-    cls = getattr(module, class_name, None)
-    classes = [k for k, v in vars(module).items() if isinstance(v, type) and v.__module__ == module_name]
-    if not isinstance(cls, type):
-        raise InputError(f"{path} has no class {class_name!r}{suggestion(class_name, classes)}")
-    _validate(cls)
-    return cls
+    return module
 
 
 def _validate(cls: type) -> None:

@@ -1,0 +1,228 @@
+"""The plan of a sweep: which points there are, which disorder each has, and what determines its numbers.
+
+Disorder belongs to (root seed, realization, values of the parameters named as independent) and to nothing else, so that
+it is the same for every other axis, and does not depend on who computes a point, when, or beside which others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tnness import model as modelling
+from tnness import registry
+from tnness.engines.protocol import DirectEngine, Engine
+from tnness.errors import InputError, suggestion
+from tnness.job import TOLERANCE, engine_for, plain_settings
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One computation of a sweep.
+
+    key: the hash of all that determines its numbers. values: on the axes of the grid. realization: counted from 0.
+    seed: of its disorder; `tnness run --seed` repeats the point with it.
+    """
+
+    key: str
+    values: Values
+    realization: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class GridPoint:
+    """A point of the grid, for any realization: its values, the hash of its settings, the words of its disorder."""
+
+    values: Values
+    identity: str
+    disorder: tuple[int, ...]
+
+    def point(self, root: int, realization: int) -> Point:
+        """Return one realization of it."""
+        seed = disorder_seed(root, realization, self.disorder)
+        key = hashlib.sha256(f"{self.identity} {seed}".encode()).hexdigest()[:32]
+        return Point(key, self.values, realization, seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a sweep computes.
+
+    Parameters
+    ----------
+    model: its class, or its name (registered, or file.py:Class). parameters: those that are the same everywhere.
+    grid: values of each axis, a parameter or a setting of the engine: their product. points: an explicit list instead.
+    realizations: of the disorder, at each point. independent: parameters whose values have each their own disorder.
+    root_seed: of all disorder. engine: a name, an engine, or None for the model's first.
+    times: of a time evolution; None for the steady state. tolerance, max_time, initial: as for `steady_state`.
+    measure: `module:function` or `file.py:function` that replaces the solution of a point (see `sweep`).
+    """
+
+    model: str | type
+    parameters: Values = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    points: Sequence[Values] | None = None
+    realizations: int = 1
+    independent: tuple[str, ...] = ()
+    root_seed: int = 0
+    engine: Engine | DirectEngine | str | None = None
+    times: tuple[float, ...] | None = None
+    tolerance: float = TOLERANCE
+    max_time: float | None = None
+    initial: str | None = None
+    measure: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("realizations", self.realizations, 1), ("root seed", self.root_seed, 0)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+                raise InputError(f"{name} = {value!r}: an integer >= {least} is needed")
+        if self.points is not None and self.grid:
+            raise InputError("a sweep takes a grid or a list of points, not both")
+        for axis in self.axes:
+            if axis in self.parameters:
+                raise InputError(f"{axis} is an axis of the grid and a fixed parameter: give it once")
+            if axis == "realization":
+                raise InputError("realization is an axis by itself: --realizations says how many there are")
+        for axis, values in self.grid.items():
+            if len(values) == 0 or len({canonical(v) for v in values}) != len(values):
+                raise InputError(f"axis {axis} takes one value or more, each once, got {list(values)}")
+        if self.points is not None and any(point.keys() != set(self.axes) for point in self.points):
+            raise InputError(f"every point of a list gives the same names; the first gives {', '.join(self.axes)}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to a worker: the fields, nothing that was found with them."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    @cached_property
+    def model_class(self) -> type:
+        """The class of the model."""
+        return registry.find(self.model) if isinstance(self.model, str) else self.model
+
+    @property
+    def name(self) -> str:
+        """The name by which the model is found, from any folder."""
+        if isinstance(self.model, str):
+            return registry.full_name(self.model)
+        return str(getattr(self.model, "registered_name", f"{self.model.__module__}:{self.model.__qualname__}"))
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of the grid's axes."""
+        if self.points is None:
+            return tuple(self.grid)
+        return tuple(self.points[0]) if self.points else ()
+
+    @cached_property
+    def is_parameter(self) -> dict[str, bool]:
+        """Of every axis, whether it is a parameter of the model; else it is a setting of the engine."""
+        known = modelling.parameters(self.model_class)
+        settings = [entry.name for entry in fields(self.engine_at({}))]  # type: ignore[arg-type]
+        for axis in self.axes:
+            if axis not in known and axis not in settings:
+                hint = suggestion(axis, [*known, *settings])
+                raise InputError(f"{axis} is no parameter of the model and no setting of its engine{hint}")
+        return {axis: axis in known for axis in self.axes}
+
+    def model_at(self, values: Values) -> Any:
+        """Return the model at a point of the grid, disorder not drawn."""
+        own = {k: v for k, v in values.items() if self.is_parameter[k]}
+        return modelling.build(self.model_class, self.parameters | own, self.name)
+
+    def engine_at(self, values: Values) -> Engine | DirectEngine:
+        """Return the engine at a point of the grid."""
+        engine = self.engine
+        if engine is None or isinstance(engine, str):
+            engine = engine_for(self.model_class, engine)
+        changed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if not self.is_parameter[k]}
+        return replace(engine, **changed) if changed else engine  # type: ignore[type-var]
+
+    def settings_at(self, values: Values) -> dict[str, Any]:
+        """Return all that determines the numbers at a point of the grid, but the disorder's seed."""
+        engine = self.engine_at(values)
+        return {
+            "model": self.name,
+            "parameters": modelling.values_of(self.model_at(values)),
+            "engine": engine.name,
+            "engine_settings": plain_settings(engine),
+            "times": None if self.times is None else list(self.times),
+            "tolerance": self.tolerance,
+            "max_time": self.max_time,
+            "initial": self.initial,
+            "measure": self.measure,
+        }
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """What all plans of one store share: everything but the values on the axes and the number of realizations."""
+        first = self.settings_at(next(self._values()))
+        own = {axis for axis, is_parameter in self.is_parameter.items() if is_parameter}
+        first["parameters"] = {k: v for k, v in first["parameters"].items() if k not in own}
+        first["engine_settings"] = {k: v for k, v in first["engine_settings"].items() if k not in self.axes}
+        return first | {
+            "axes": sorted(self.axes),
+            "independent": sorted(self.independent),
+            "root_seed": self.root_seed,
+        }
+
+    def grid_points(self) -> list[GridPoint]:
+        """Return every point of the grid."""
+        found = []
+        for values in self._values():
+            settings = self.settings_at(values)
+            identity = hashlib.sha256(canonical(settings).encode()).hexdigest()
+            found.append(GridPoint(values, identity, self._disorder(settings["parameters"])))
+        return found
+
+    def _values(self) -> Iterator[Values]:
+        if self.points is not None:
+            yield from (dict(point) for point in self.points)
+            return
+        for values in itertools.product(*self.grid.values()):
+            yield dict(zip(self.grid, values, strict=True))
+
+    def _disorder(self, parameters: Values) -> tuple[int, ...]:
+        for name in self.independent:
+            if name not in parameters:
+                raise InputError(f"independent: the model has no parameter {name!r}{suggestion(name, parameters)}")
+            if isinstance(parameters[name], bool) or not isinstance(parameters[name], (int, float)):
+                raise InputError(f"independent: {name} = {parameters[name]!r} is not a number")
+        return disorder_words([float(parameters[name]) for name in sorted(self.independent)])
+
+
+def disorder_words(values: Sequence[float]) -> tuple[int, ...]:
+    """Return the eight 32-bit words of the SHA-256 of float64 values (little endian; -0 counts as 0)."""
+    canonical_values = np.asarray(values, dtype="<f8") + 0.0
+    return tuple(int(w) for w in np.frombuffer(hashlib.sha256(canonical_values.tobytes()).digest(), ">u4"))
+
+
+def disorder_seed(root: int, realization: int, words: Sequence[int]) -> int:
+    """Return a point's seed: SeedSequence(root, spawn_key = (realization, words)).generate_state(1, uint64)."""
+    sequence = np.random.SeedSequence(root, spawn_key=(realization, *words))
+    return int(sequence.generate_state(1, np.uint64)[0])
+
+
+def canonical(value: Any) -> str:
+    """Return a value as a text that is the same for equal values: JSON with sorted keys, 1.0 as 1."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value

@@ -1,0 +1,152 @@
+"""One point of a sweep, from its claim to its record: what a worker does."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import xarray as xr
+
+from tnness import registry
+from tnness.checkpoint import Output
+from tnness.driver import provenance
+from tnness.engines.protocol import DirectEngine, Engine
+from tnness.errors import InputError, Interrupted, ModelError
+from tnness.job import EVOLUTION, STEADY, Job
+from tnness.record import Record
+from tnness.solve import run
+from tnness.study.plan import Plan, Point, canonical
+from tnness.study.store import Failure, Store
+
+Measure = Callable[["Setting"], "Record | xr.Dataset | Mapping[str, float]"]
+
+
+class Ended(enum.Enum):
+    """How the work at a point ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    ELSEWHERE = "elsewhere"  # another process has claimed or finished it
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a measuring function gets: the point, and how the plan would solve it.
+
+    model: disorder not drawn. engine: with its settings at this point. seed: of the disorder. values: on the axes.
+    realization: counted from 0.
+    """
+
+    job: Job
+    model: Any
+    values: dict[str, Any]
+    realization: int
+
+    @property
+    def engine(self) -> Engine | DirectEngine:
+        """The engine at this point."""
+        return self.job.engine
+
+    @property
+    def seed(self) -> int:
+        """The seed of the disorder, and of the engine's own randomness in a child of it."""
+        return self.job.seed
+
+    def solve(self) -> Record:
+        """Return the steady state, or the evolution, that the plan asks for."""
+        return run(self.job, Output())
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is sent. measure: a function in place of its name in the plan."""
+
+    folder: Path
+    plan: Plan
+    point: Point
+    measure: Measure | None = None
+    keep_states: bool = False
+
+    def __call__(self) -> Ended:
+        """Claim the point, solve it, keep its record or its error.
+
+        Raises
+        ------
+        RecordError: the store cannot be written: no failure of the point.
+        """
+        store, key = Store(self.folder), self.point.key
+        with store.claim(key) as mine:
+            if not mine or store.record_path(key).exists():
+                return Ended.ELSEWHERE
+            started = time.process_time()
+            try:
+                record = self._solved()
+            except Interrupted:
+                return Ended.INTERRUPTED
+            except Exception as error:  # whatever it was, the other points go on
+                store.fail(self._failure(error))
+                return Ended.FAILED
+            record.dataset.attrs |= self._about | {"cpu_seconds": time.process_time() - started}
+            store.keep(key, (record if self.keep_states else Record(record.dataset)).image())
+        return Ended.DONE
+
+    def _solved(self) -> Record:
+        plan, values = self.plan, self.point.values
+        model = plan.model_at(values)
+        job = Job(
+            model=model,
+            name=plan.name,
+            engine=plan.engine_at(values),
+            seed=self.point.seed,
+            initial=plan.initial,
+            kind=STEADY if plan.times is None else EVOLUTION,
+            tolerance=plan.tolerance,
+            max_time=plan.max_time,
+            times=list(plan.times or ()),
+        )
+        setting = Setting(job, model, values, self.point.realization)
+        if plan.measure is None:
+            return setting.solve()
+        return _as_record((self.measure or function(plan.measure))(setting), setting)
+
+    @property
+    def _about(self) -> dict[str, Any]:
+        """What a record says of its place in the sweep."""
+        values = {"realization": self.point.realization, "point": canonical(self.point.values)}
+        return values | {"seed": np.uint64(self.point.seed), "host": socket.gethostname()}
+
+    def _failure(self, error: Exception) -> Failure:
+        told = f"{type(error).__name__}: {error}"
+        point = self.point
+        return Failure(point.key, point.values, point.realization, point.seed, told, traceback.format_exc())
+
+
+def function(name: str) -> Measure:
+    """Return the function `module:function` or `file.py:function`."""
+    place, _, attribute = name.rpartition(":")
+    module = registry.module_from_file(place) if place.endswith(".py") else importlib.import_module(place)
+    found: Any = getattr(module, attribute, None)
+    if not callable(found):
+        raise InputError(f"{place} has no function {attribute!r} to measure with")
+    return cast(Measure, found)
+
+
+def _as_record(found: Any, setting: Setting) -> Record:
+    """Return what a measuring function gave as a record, with its provenance."""
+    if isinstance(found, Record):
+        return found
+    if isinstance(found, Mapping) and not isinstance(found, xr.Dataset):
+        found = xr.Dataset({name: ((), float(value)) for name, value in found.items()})
+    if not isinstance(found, xr.Dataset):
+        raise ModelError(f"a measuring function returns a Record, a Dataset or numbers by name, not {found!r}")
+    about = provenance(setting.job, float("nan"), float("nan"))
+    return Record(found.assign_attrs({"outcome": "measured", **found.attrs, **about}))

@@ -1,0 +1,93 @@
+"""How a sweep stands, read from its store while others fill it: names and times of files, nothing is opened."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tnness.study.store import Failure, Store
+
+RECENT = 200
+"""Finished points from which the present rate is taken."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a sweep stands.
+
+    asked: points of all requests. done, running, failed: of these. rate: points finished per second, while any are
+    running; 0 where it is not known. failures: of the points that failed.
+    """
+
+    folder: Path
+    asked: int
+    done: int
+    running: int
+    failed: int
+    rate: float
+    failures: tuple[Failure, ...]
+
+    @property
+    def missing(self) -> int:
+        """Points that nobody has computed or is computing."""
+        return self.asked - self.done - self.running - self.failed
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Expected time to the end at the present rate; None where nothing is running or no rate is known."""
+        return (self.missing + self.running) / self.rate if self.running and self.rate > 0 else None
+
+    def __str__(self) -> str:
+        lines = [f"{self.asked} points: {self.done} done, {self.running} running, {self.failed} failed, "]
+        lines[0] += f"{self.missing} missing"
+        if self.rate > 0:
+            lines.append(f"rate: {_rate(self.rate)}")
+        if self.seconds_left is not None:
+            end = datetime.fromtimestamp(time.time() + self.seconds_left)
+            lines.append(f"expected end: {end:%Y-%m-%d %H:%M} (in {_duration(self.seconds_left)})")
+        for failure in self.failures:
+            values = ", ".join(f"{name} = {value}" for name, value in failure.values.items())
+            lines.append(f"failed: {values}, realization {failure.realization}, seed {failure.seed}: {failure.error}")
+        return "\n".join(lines)
+
+
+def status(folder: str | Path) -> Status:
+    """Return how the sweep in a store stands.
+
+    Raises
+    ------
+    RecordError: there is no sweep in this folder.
+    """
+    store = Store.open(folder)
+    keys = {point.key for point in store.points()}
+    finished = {key: when for key, when in store.finished().items() if key in keys}
+    failures = {key: f for key, f in store.failures().items() if key in keys and key not in finished}
+    running = [key for key in store.running() if key in keys and key not in finished]
+    failed = sorted((f for key, f in failures.items() if key not in running), key=lambda f: f.realization)
+    rate = _recent_rate(sorted(finished.values())) if running else 0.0
+    return Status(store.folder, len(keys), len(finished), len(running), len(failed), rate, tuple(failed))
+
+
+def _recent_rate(times: list[float]) -> float:
+    """Return the points per second of the last ones; the time since the last counts, so that a stall is seen."""
+    recent = times[-RECENT:]
+    if len(recent) < 2:
+        return 0.0
+    spent = max(time.time(), recent[-1]) - recent[0]
+    return (len(recent) - 1) / spent if spent > 0 else 0.0
+
+
+def _rate(rate: float) -> str:
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
+        if rate * seconds >= 1:
+            return f"{rate * seconds:.3g} points/{unit}"
+    return f"{rate * 86400:.3g} points/day"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,259 @@
+"""A sweep: every point of a grid, every realization of its disorder, each computed once, kept, and never lost.
+
+Running it again computes what is missing; a wider grid or more realizations add to the same store.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tnness.engines.protocol import DirectEngine, Engine
+from tnness.errors import InputError, Interrupted
+from tnness.job import TOLERANCE
+from tnness.progress import Stop
+from tnness.study.execution import AHEAD, Crew, Dask, Here, Local
+from tnness.study.plan import Plan, Point, Values
+from tnness.study.point import Ended, Measure, Task, function
+from tnness.study.store import Failure, Store
+
+ATTEMPTS = 3
+"""How often a point may take its process with it before it counts as failed."""
+LOOK = 0.5
+"""Seconds between two looks at whether the sweep was told to stop."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a sweep stands at the end of a call. elsewhere: points that other processes are computing."""
+
+    store: Path
+    asked: int
+    done: int
+    failed: int
+    elsewhere: int = 0
+    damaged: tuple[Path, ...] = ()
+    failures: tuple[Failure, ...] = field(default=(), repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """True where every point that was asked for is there."""
+        return self.done == self.asked
+
+
+def sweep(
+    model: str | type,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    store: str | Path,
+    parameters: Values | None = None,
+    points: Sequence[Values] | None = None,
+    realizations: int = 1,
+    independent: Sequence[str] = (),
+    seed: int = 0,
+    engine: Engine | DirectEngine | str | None = None,
+    times: Sequence[float] | None = None,
+    tolerance: float = TOLERANCE,
+    max_time: float | None = None,
+    initial: str | None = None,
+    measure: Measure | str | None = None,
+    workers: int | None = None,
+    dask: str | None = None,
+    task: tuple[int, int] | None = None,
+    keep_states: bool = False,
+    retry_failed: bool = False,
+    progress: bool = False,
+) -> Summary:
+    """Compute every point of a grid that the store does not hold yet.
+
+    Parameters
+    ----------
+    model: a registered name, file.py:Class, or a class that workers can import.
+    grid: the values on each axis, a parameter or a setting of the engine; points are their product.
+    store: the folder of the sweep; made if it is not there. parameters: those that are the same at every point.
+    points: an explicit list of {axis: value} instead of a grid. realizations: of the disorder, at each point.
+    independent: parameters whose different values have different disorder; along the other axes it is the same.
+    seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
+    times: of a time evolution; default: the steady state. tolerance, max_time, initial: as for `steady_state`.
+    measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`), whose Record, Dataset or
+        numbers by name are kept instead of the solution. It has to be importable by the workers.
+    workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
+    task: (k, m): only every m-th point, beginning with the k-th, for a job array. k counts from 0.
+    keep_states: keep the final states too. retry_failed: compute again what failed. progress: show a bar.
+
+    Returns
+    -------
+    A `Summary`; `collect` gives the numbers.
+
+    Raises
+    ------
+    InputError, RecordError: nothing was computed. Interrupted: what was finished is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     done = sweep("ssep", {"n": [2, 3]}, store=folder, engine="exact", workers=0)
+    ...     print(done.asked, done.complete)
+    2 True
+    """
+    plan = Plan(
+        model=model,
+        parameters=dict(parameters or {}),
+        grid={axis: list(values) for axis, values in (grid or {}).items()},
+        points=None if points is None else [dict(point) for point in points],
+        realizations=realizations,
+        independent=tuple(independent),
+        root_seed=seed,
+        engine=engine,
+        times=None if times is None else tuple(float(t) for t in times),
+        tolerance=tolerance,
+        max_time=max_time,
+        initial=initial,
+        measure=_name(measure),
+    )
+    if isinstance(measure, str):
+        function(measure)
+    place = Dask(dask, workers) if dask is not None else Here() if workers == 0 else Local(workers)
+    shape = {"measure": measure if callable(measure) else None, "keep_states": keep_states}
+    return Sweep(plan, Store(store), place, task or (0, 1), retry_failed, progress, **shape).run()
+
+
+def _name(measure: Measure | str | None) -> str | None:
+    if measure is None or isinstance(measure, str):
+        return measure
+    module = sys.modules[measure.__module__]
+    name = Path(str(module.__file__)).stem if module.__name__ == "__main__" else module.__name__
+    return f"{name}:{measure.__qualname__}"
+
+
+@dataclass
+class Sweep:
+    """A sweep at work; `sweep` says what its parts are."""
+
+    plan: Plan
+    store: Store
+    place: Here | Local | Dask
+    task: tuple[int, int] = (0, 1)
+    retry_failed: bool = False
+    shown: bool = False
+    measure: Measure | None = None
+    keep_states: bool = False
+    counts: Counter[Ended] = field(default_factory=Counter)
+    crashes: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        first, step = self.task
+        if not 0 <= first < step:
+            raise InputError(f"task {first}/{step}: K/M with K from 0 to M - 1 is needed")
+
+    def run(self) -> Summary:
+        """Compute what is missing, and say how the sweep stands."""
+        request = self.store.register(self.plan)
+        points = self.store.points(request)[self.task[0] :: self.task[1]]
+        finished, failures = self.store.finished(), self.store.failures()
+        damaged = self.store.damaged([point.key for point in points if point.key in finished])
+        for path in damaged:
+            path.unlink(missing_ok=True)
+            finished.pop(path.stem)
+            self._tell(f"{path} is damaged and will be computed again")
+        skipped = {} if self.retry_failed else failures
+        missing = [p for p in points if p.key not in finished and p.key not in skipped]
+        if missing:
+            self._compute(missing, len(points))
+        return self._summary(points, damaged)
+
+    def _summary(self, points: Sequence[Point], damaged: Sequence[Path]) -> Summary:
+        finished, failures = self.store.finished(), self.store.failures()
+        failed = tuple(failures[p.key] for p in points if p.key in failures and p.key not in finished)
+        done = sum(point.key in finished for point in points)
+        elsewhere = len(points) - done - len(failed)
+        return Summary(self.store.folder, len(points), done, len(failed), elsewhere, tuple(damaged), failed)
+
+    def _compute(self, points: Sequence[Point], asked: int) -> None:
+        waiting: list[Point] = list(reversed(points))
+        with Stop() as stop, self._bar(asked, asked - len(points)) as bar:
+            while waiting:
+                try:
+                    with self.place.open() as crew:
+                        self._announce(crew)
+                        for ended in self._results(crew, waiting):
+                            self._count(bar, ended)
+                            if stop.requested or ended is Ended.INTERRUPTED:
+                                raise Interrupted(
+                                    f"interrupted with {bar.n} of {asked} points done: "
+                                    "run the same command again to continue"
+                                )
+                except BrokenExecutor:
+                    self._tell("a worker died; its points are computed again")
+
+    def _results(self, crew: Crew, waiting: list[Point]) -> Iterator[Ended | None]:
+        """Hand out points, a few ahead of the workers, and give what becomes of them; None after each look."""
+        running: dict[Future[Ended], Point] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < max(1, AHEAD * crew.width()):
+                    point = waiting.pop()
+                    running[crew.executor.submit(self._task(point))] = point
+                for future in wait(running, timeout=LOOK, return_when=FIRST_COMPLETED).done:
+                    ended = future.result()
+                    running.pop(future)
+                    yield ended
+                yield None
+        except BrokenExecutor:
+            waiting.extend(self._survivors(running.values()))
+            raise
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _survivors(self, points: Iterator[Point] | Any) -> list[Point]:
+        """Return the points to compute again after a worker died: all that was handed out and is not finished.
+
+        One that was being computed at ATTEMPTS deaths is taken for the cause, and fails.
+        """
+        again = []
+        for point in points:
+            if self.store.record_path(point.key).exists():
+                self.counts[Ended.DONE] += 1
+                continue
+            claimed = (self.store.folder / "claims" / f"{point.key}.json").exists()
+            self.crashes[point.key] += claimed
+            if self.crashes[point.key] < ATTEMPTS:
+                again.append(point)
+                continue
+            told = f"its process died {ATTEMPTS} times (killed, or out of memory)"
+            self.store.fail(Failure(point.key, point.values, point.realization, point.seed, told, ""))
+            self.counts[Ended.FAILED] += 1
+        return again
+
+    def _task(self, point: Point) -> Callable[[], Ended]:
+        return Task(self.store.folder.resolve(), self.plan, point, self.measure, self.keep_states)
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _bar(self, total: int, done: int) -> tqdm[Any]:
+        terminal = sys.stderr.isatty()
+        return tqdm(total=total, initial=done, desc="points", smoothing=0.05, disable=not (self.shown and terminal))
+
+    def _count(self, bar: tqdm[Any], ended: Ended | None) -> None:
+        if ended is None or ended is Ended.INTERRUPTED:
+            return
+        self.counts[ended] += 1
+        bar.update()
+        bar.set_postfix_str(f"done {self.counts[Ended.DONE]}, failed {self.counts[Ended.FAILED]}", refresh=False)
+
+    def _announce(self, crew: Crew) -> None:
+        if crew.dashboard:
+            self._tell(f"Dask's dashboard: {crew.dashboard}")
+
+    def _tell(self, text: str) -> None:
+        if self.shown:
+            tqdm.write(text, file=sys.stderr)
