@@ -7,6 +7,7 @@ certificate. See the README for a tour and `tnness --help` for the command line.
 from tnness.basis import LocalSpace, bit, boson, classical, levels, quantum_space, spin, spin_half, spin_one, spinless
 from tnness.certificate import Certificate
 from tnness.engines.exact import Exact
+from tnness.engines.ground import ground_energy, ground_state
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
 from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError, Unavailable
@@ -26,6 +27,7 @@ from tnness.observables import (
     two_point,
 )
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
 from tnness.record import Record
 from tnness.registry import find, models, register
@@ -45,6 +47,7 @@ __all__ = [
     "Changes",
     "Estimate",
     "Exact",
+    "FactorisedHopping",
     "InputError",
     "Interrupted",
     "Lindbladian",
@@ -72,6 +75,8 @@ __all__ = [
     "find",
     "from_quimb",
     "from_tenpy",
+    "ground_energy",
+    "ground_state",
     "identity_state",
     "levels",
     "local_temperature",

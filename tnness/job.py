@@ -23,8 +23,10 @@ from tnness.certificate import Prior
 from tnness.engines.exact import Exact
 from tnness.engines.gaussian import Gaussian
 from tnness.engines.protocol import DirectEngine, Engine
+from tnness.engines.spectral import Spectral
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
+from tnness.engines.trajectories import Trajectories
 from tnness.engines.transfer import Transfer
 from tnness.errors import InputError, ModelError, TnnessError, Unavailable, suggestion
 from tnness.network.chain_state import ChainState
@@ -33,7 +35,14 @@ from tnness.observables import Estimate, Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.record import PREFIX, RESERVED, Record
 
-ENGINES: dict[str, type] = {"tebd": TEBD, "exact": Exact, "transfer": Transfer, "gaussian": Gaussian}
+ENGINES: dict[str, type] = {
+    "tebd": TEBD,
+    "exact": Exact,
+    "transfer": Transfer,
+    "gaussian": Gaussian,
+    "trajectories": Trajectories,
+    "spectral": Spectral,
+}
 TOLERANCE = 1e-3
 """Default relative change of the observables that may be left at the end of a stage."""
 STEADY, EVOLUTION = "steady_state", "evolution"

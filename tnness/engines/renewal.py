@@ -26,7 +26,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 Matrix = NDArray[Any]
-Vector = NDArray[np.float64]
+Vector = NDArray[Any]
 
 DEGREES = 16
 """Legendre polynomials that represent n_c on a step."""

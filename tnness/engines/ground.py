@@ -1,0 +1,119 @@
+"""Ground states with a given particle number, by TeNPy's DMRG.
+
+TeNPy takes a second to import, and is imported where it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tnness.engines.gaussian_states import occupied_level
+from tnness.engines.pure_view import PureView
+from tnness.engines.quadratic import NotQuadratic, check_spaces, quadratic
+from tnness.errors import InputError, NumericalError
+from tnness.network.adapters import from_tenpy
+from tnness.network.chain_state import ChainState
+from tnness.problems.lindbladian import Lindbladian
+from tnness.terms import total
+
+
+def ground_state(problem: Lindbladian, particles: int, chi: int = 128, accuracy: float = 1e-12) -> ChainState:
+    """Return the ground state of the problem's Hamiltonian among states with a number of particles: amplitudes, norm 1.
+
+    Parameters
+    ----------
+    problem: spins 1/2 or spinless fermions; the Hamiltonian must conserve the number of particles (spins up).
+    particles: 0 to n. chi: largest bond dimension (default 128).
+    accuracy: relative change of the energy in a sweep at which DMRG stops (default 1e-12).
+
+    Raises
+    ------
+    InputError: a number of particles that does not fit, or a Hamiltonian that does not conserve it.
+    NumericalError: DMRG did not converge.
+    """
+    check_spaces(problem.spaces)
+    if isinstance(particles, bool) or not 0 <= particles <= problem.n:
+        raise InputError(f"a ground state of {problem.n} sites takes 0 to {problem.n} particles, got {particles!r}")
+    fillings = _lowest_sites(problem, particles)
+    if particles in (0, problem.n):
+        return ChainState.product([np.eye(2)[level] for level in fillings], dtype=complex)
+    return _dmrg(problem, fillings, chi, accuracy)
+
+
+def _lowest_sites(problem: Lindbladian, particles: int) -> list[int]:
+    """Return the levels of the product state with the sites of lowest field occupied."""
+    energies = []
+    for i, space in enumerate(problem.spaces):
+        bond, filled = min(i, problem.n - 2), occupied_level(space)
+        diagonal = np.real(np.diag(problem.bond_hamiltonian(bond))).reshape(2, 2)
+        along = diagonal if i == bond else diagonal.T  # this site first; its own terms are whole in one bond
+        energies.append(float((along[filled] - along[1 - filled]).mean()))
+    chosen = set(np.argsort(energies, kind="stable")[:particles].tolist())
+    return [occupied_level(s) if i in chosen else 1 - occupied_level(s) for i, s in enumerate(problem.spaces)]
+
+
+def _dmrg(problem: Lindbladian, fillings: list[int], chi: int, accuracy: float) -> ChainState:
+    from tenpy.algorithms.dmrg import TwoSiteDMRGEngine
+    from tenpy.networks.mps import MPS
+
+    model = _tenpy_model(problem)
+    psi = MPS.from_product_state(model.lat.mps_sites(), fillings, bc="finite", unit_cell_width=problem.n)
+    options = {
+        "mixer": True,
+        "trunc_params": {"chi_max": chi, "svd_min": 1e-13},
+        "max_E_err": accuracy,
+        "max_S_err": 1e-8,
+        "max_sweeps": 100,
+    }
+    engine = TwoSiteDMRGEngine(psi, model, options)
+    engine.run()
+    if not engine.is_converged():
+        raise NumericalError(f"the ground state did not converge in {engine.sweeps} sweeps: raise chi = {chi}")
+    state = from_tenpy(psi, problem.spaces)
+    state.log_norm = 0.0
+    return state
+
+
+def _tenpy_model(problem: Lindbladian) -> Any:
+    from tenpy.linalg import np_conserved as npc
+    from tenpy.models.lattice import TrivialLattice
+    from tenpy.models.model import MPOModel, NearestNeighborModel
+    from tenpy.networks.site import Site
+
+    class Chain(NearestNeighborModel, MPOModel):
+        """A Hamiltonian given bond by bond."""
+
+        def __init__(self, lattice: TrivialLattice, bonds: list[Any]) -> None:
+            NearestNeighborModel.__init__(self, lattice, bonds)
+            MPOModel.__init__(self, lattice, self.calc_H_MPO_from_bond())
+
+    info = npc.ChargeInfo([1], ["N"])
+    sites = []
+    for space in problem.spaces:
+        sign = 1 if occupied_level(space) == 1 else -1  # charges ascend with the levels: none is reordered
+        sites.append(Site(npc.LegCharge.from_qflat(info, [[0], [1]] if sign == 1 else [[-1], [0]])))
+    bonds: list[Any] = [None]
+    for i in range(problem.n - 1):
+        legs = [sites[i].leg, sites[i + 1].leg, sites[i].leg.conj(), sites[i + 1].leg.conj()]
+        matrix = problem.bond_hamiltonian_shared(i).reshape(2, 2, 2, 2)
+        try:
+            bonds.append(npc.Array.from_ndarray(matrix, legs, labels=["p0", "p1", "p0*", "p1*"], qtotal=[0]))
+        except ValueError as error:
+            raise InputError(f"the Hamiltonian on bond {i} does not conserve the particle number") from error
+    return Chain(TrivialLattice(sites), bonds)
+
+
+def ground_energy(problem: Lindbladian, particles: int) -> float:
+    """Return the energy of `ground_state`: from the orbitals of a quadratic Hamiltonian, by DMRG of another.
+
+    The jumps play no part.
+    """
+    alone = Lindbladian(problem.spaces)
+    alone.hamiltonian(total(problem.hamiltonian_terms))
+    try:
+        form = quadratic(alone)
+    except NotQuadratic:
+        return PureView(ground_state(problem, particles), problem.spaces).expect(total(problem.hamiltonian_terms))
+    return float(np.linalg.eigvalsh(form.hamiltonian)[:particles].sum()) + form.constant

@@ -1,0 +1,109 @@
+"""Pure states under white noise as matrix-product states: no free-fermion shortcut, so that particles may interact.
+
+The same time step and the same noise as `tnness.engines.gaussian_trajectories`: half a step of H, the kicks, half a
+step of H; the two halves between kicks are one, made by the Trotter gates and sweeps of `tebd` on complex amplitudes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tnness.engines.tebd import sweep
+from tnness.engines.trotter import Gates, layers
+from tnness.errors import ModelError
+from tnness.network.chain_state import ChainState
+from tnness.network.truncation import Truncation
+from tnness.problems.lindbladian import Lindbladian
+from tnness.terms import Matrix
+
+
+@dataclass(frozen=True)
+class Kick:
+    """exp(-i eta sqrt(dt) operator) on a site: the operator's diagonal, times the square root of its rate (levels,)."""
+
+    site: int
+    diagonal: Matrix
+
+
+def kicks_of(problem: Lindbladian) -> list[Kick]:
+    """Return the noise of a problem, one kick per site, in the order of the sites.
+
+    Raises
+    ------
+    ModelError: a jump that is no real diagonal operator of one site, which is all that white noise can make.
+    """
+    found: dict[int, Matrix] = {}
+    for number, jump in enumerate(problem.jumps):
+        sites = jump.operator.sites
+        matrix = jump.operator.matrix(sites, problem.levels, problem.parities) if len(sites) == 1 else np.ones((2, 2))
+        diagonal = np.diag(matrix)
+        if np.abs(matrix - np.diag(diagonal.real)).max() > 1e-12 * max(1.0, float(np.abs(matrix).max())):
+            raise ModelError(
+                f"jump {number} ({jump.operator}) is no white noise: a trajectory takes real diagonal jumps of one site"
+            )
+        if sites[0] in found:
+            raise ModelError(f"jump {number} ({jump.operator}) is a second noise on site {sites[0]}")
+        if jump.rate:
+            found[sites[0]] = math.sqrt(jump.rate) * diagonal.real
+    return [Kick(site, found[site]) for site in sorted(found)]
+
+
+class MPSTrajectories:
+    """States of several realisations of the noise.
+
+    Parameters
+    ----------
+    problem: its Hamiltonian, and jumps that are noise. state: the initial amplitudes, the same for all.
+    noises: one random generator per realisation. truncation: of the bonds.
+    substeps: Trotter steps of fourth order in a time step.
+    """
+
+    def __init__(
+        self,
+        problem: Lindbladian,
+        state: ChainState,
+        noises: Sequence[np.random.Generator],
+        truncation: Truncation,
+        substeps: int = 1,
+    ) -> None:
+        start = state.copy(complex)
+        start.canonicalise(0)
+        self.states = [start.copy() for _ in noises]
+        self.noises, self.truncation, self.substeps = list(noises), truncation, substeps
+        self.kicks = kicks_of(problem)
+        bonds = [-1j * problem.bond_hamiltonian_shared(i) for i in range(problem.n - 1)]
+        self._gates = Gates(bonds, np.dtype(complex))
+        self._directions = np.random.default_rng(0)  # where a bond grows, by `randomized`: no physics in it
+        self.dropped = 0.0
+
+    def advance(self, length: float, steps: int) -> None:
+        """Evolve by a time, in a number of equal steps."""
+        dt = length / steps
+        for state, noise in zip(self.states, self.noises, strict=True):
+            for step in range(steps):
+                self._free(state, dt / 2 if step == 0 else dt)
+                self._kick(state, noise.standard_normal(len(self.kicks)), dt)
+            self._free(state, dt / 2)
+            state.normalise()
+            state.log_norm = 0.0
+
+    @property
+    def bond_dimension(self) -> int:
+        """The largest of all states."""
+        return max(max(state.bond_dimensions) for state in self.states)
+
+    def _free(self, state: ChainState, time: float) -> None:
+        substeps = max(1, self.substeps)
+        for parity, fraction in layers(4, substeps):
+            gates = self._gates.layer(parity, fraction * time / substeps)
+            dropped, _ = sweep(state, gates, self.truncation, self._directions)
+            self.dropped += dropped / len(self.states)
+
+    def _kick(self, state: ChainState, noise: Matrix, dt: float) -> None:
+        for kick, eta in zip(self.kicks, noise, strict=True):
+            phases = np.exp(-1j * eta * math.sqrt(dt) * kick.diagonal)
+            state.tensors[kick.site] = np.ascontiguousarray(phases[:, None] * state.tensors[kick.site])

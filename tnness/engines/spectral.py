@@ -1,0 +1,120 @@
+r"""Classical hopping of rank one, by its spectrum: any time, in one go, with full relative accuracy.
+
+dp/dt = g (g . p) - D p, D_a = G g_a, G = sum g. One rate is 0 (equal probabilities); the others lie between
+neighbouring D_a, at the zeros of sum_a g_a / (D_a - lambda). Each is found as a distance from the nearer pole, so that
+rates of 1e-200 are as accurate as rates of 1; states with equal g are taken together, their differences decay at D.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.protocol import Solution
+from tnness.errors import InputError
+from tnness.problems.hopping import FactorisedHopping
+
+Array = NDArray[Any]
+
+HALVINGS = 72
+"""Bisections of the exponent of a zero's distance from its pole."""
+DEEPEST = 80.0
+"""Largest such exponent, in powers of 2: closer to its pole a zero has nowhere to go."""
+SMALLEST = 1e-280
+"""Couplings below this, relative to the largest, count as none."""
+
+
+class HoppingView:
+    """Probabilities of the states (states,), and densities on the sites (sites,)."""
+
+    def __init__(self, probabilities: Array, density: Array) -> None:
+        self.probabilities, self.density = probabilities, density
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectral:
+    """The engine; it has no settings."""
+
+    name = "spectral"
+
+    def solve(
+        self,
+        problem: Any,
+        *,
+        initial: Any = None,
+        times: Sequence[float] | None = None,
+        seed: int = 0,
+        report: Callable[[str, float], None] = lambda text, fraction: None,
+    ) -> Solution:
+        """Return the probabilities at the given times, or the limit of infinite time; see `DirectEngine`.
+
+        `initial` belongs to the problem and is refused; nothing is random.
+        """
+        if not isinstance(problem, FactorisedHopping):
+            raise InputError(f"engine 'spectral' takes a FactorisedHopping, got a {type(problem).__name__}")
+        if initial is not None:
+            raise InputError("the initial state of a hopping problem is one of its own parameters")
+        report("spectrum", 0.0)
+        spectrum = Spectrum(problem.couplings)
+        wanted, figures = [math.inf] if times is None else list(times), dict[str, float]()
+
+        def views() -> Iterator[tuple[float, HoppingView]]:
+            for done, time in enumerate(wanted, start=1):
+                p = spectrum.evolve(problem.initial, time)
+                figures["probability_drift"] = max(figures.get("probability_drift", 0.0), abs(float(p.sum()) - 1))
+                report(f"time {time:.4g}", done / len(wanted))
+                yield time, HoppingView(p, p if problem.shapes is None else problem.shapes @ p)
+
+        return Solution(views(), figures, "exact" if times is None else "complete")
+
+
+class Spectrum:
+    """Rates and eigenvectors of g g^T - diag(G g), states with equal g taken together, uncoupled ones left out."""
+
+    def __init__(self, couplings: Array) -> None:
+        self.coupled = couplings > SMALLEST * couplings.max()
+        levels, self._group, counts = np.unique(couplings[self.coupled], return_inverse=True, return_counts=True)
+        self._counts, self._weights = counts.astype(float), counts * levels
+        self._poles = couplings[self.coupled].sum() * levels  # D, ascending
+        origin, distance = self._zeros()
+        self.rates = origin + distance
+        gaps = (self._poles - origin[:, None]) - distance[:, None]  # D_a - lambda_k, without cancellation
+        vectors = np.sqrt(self._counts) * levels / gaps  # (zeros, levels)
+        self._vectors = vectors / np.linalg.norm(vectors, axis=1)[:, None]
+
+    def evolve(self, initial: Array, time: float) -> Array:
+        """Return the probabilities at a time (or at infinity), from `initial` at time 0."""
+        result = initial.astype(float)
+        result[self.coupled] = self._evolve(result[self.coupled], time)
+        return result
+
+    def _evolve(self, initial: Array, time: float) -> Array:
+        roots = np.sqrt(self._counts)
+        together = np.bincount(self._group, initial, minlength=len(roots))
+        moving = (np.exp(-self.rates * time) * (self._vectors @ (together / roots))) @ self._vectors
+        apart = initial - (together / self._counts)[self._group]  # differences between equal states
+        uniform = initial.sum() / len(initial)
+        return uniform + (moving / roots)[self._group] + np.exp(-self._poles * time)[self._group] * apart
+
+    def _zeros(self) -> tuple[Array, Array]:
+        """Return the nearer pole of each zero, and the signed distance from it."""
+        lower, upper = self._poles[:-1], self._poles[1:]
+        width = upper - lower
+        origin = np.where(self._secular(lower, width / 2) > 0, lower, upper)  # rises from -inf to inf
+        sign = np.where(origin == lower, 1.0, -1.0)
+        near, far = np.ones(len(width)), np.full(len(width), DEEPEST)
+        for _ in range(HALVINGS):
+            middle = (near + far) / 2
+            value = self._secular(origin, sign * width * np.exp2(-middle))
+            closer = sign * value > 0  # the zero lies nearer to its pole
+            near, far = np.where(closer, middle, near), np.where(closer, far, middle)
+        return origin, sign * width * np.exp2(-(near + far) / 2)
+
+    def _secular(self, origin: Array, distance: Array) -> Array:
+        """sum_a g_a / (D_a - lambda), lambda = origin + distance."""
+        return (self._weights / ((self._poles - origin[:, None]) - distance[:, None])).sum(axis=1)
