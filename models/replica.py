@@ -61,7 +61,7 @@ FIELDS = (np.kron(_ONE, _ONE) / 4, (np.kron(_Z, _ONE) + np.kron(_ONE, _Z)) / 4, 
 def occupied(density: float) -> Real:
     """Return rho x rho of a product spin with this probability of up: (4, 4)."""
     rho: Real = np.array([[density, 0.0], [0.0, 1 - density]])
-    return np.kron(rho, rho)
+    return np.asarray(np.kron(rho, rho), float)
 
 
 # ---------------------------------------------------------------- what is read from a state
@@ -110,17 +110,19 @@ def coherence(view: Any) -> Real:
 
 
 density_correlation = pair(replica_spin.N, replica_spin.N)
-_alike, _unlike = pair(replica_spin.bup, replica_spin.bup), pair(replica_spin.bup, replica_spin.bdn)
+_b_pairs = {
+    (s, t): pair(getattr(replica_spin, s), getattr(replica_spin, t)) for s in ("bup", "bdn") for t in ("bup", "bdn")
+}
 
 
 def alike(view: StateView) -> Real:
-    """Return b_ij = d b_up,ij + d b_0,ij (E39): (n, n)."""
-    return _alike(view) + _unlike(view)
+    """Return b_ij (E39), half the sum of the connected P(b_s at i, b_t at j) over s, t = up, dn: (n, n)."""
+    return sum((measure(view) for measure in _b_pairs.values()), np.zeros(())) / 2
 
 
 def contrast(view: StateView) -> Real:
-    """Return B_ij = d b_up,ij - d b_0,ij (E40): (n, n)."""
-    return _alike(view) - _unlike(view)
+    """Return B_ij (E40): the same with a minus sign where s differs from t: (n, n)."""
+    return sum((measure(view) * (1 if s == t else -1) for (s, t), measure in _b_pairs.items()), np.zeros(())) / 2
 
 
 def entropy_deviations(view: Any, regions: list[range]) -> Real:

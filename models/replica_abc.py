@@ -140,7 +140,7 @@ class ReplicaABC:
         kept = whole.reshape(6, 6, 6, 6)[:dim, :dim, :dim, :dim].reshape(dim**2, dim**2)
         return kept - np.eye(dim**2)
 
-    def _end(self, fresh: Real, left: bool) -> Real:
+    def end_map(self, fresh: Real, left: bool) -> Real:
         """The gate of an end: a fresh spin comes in and is traced out again: (D, D)."""
         dim, trace = self._space.dim, self._space.trace
         bond = self._bond.reshape(dim, dim, dim, dim)
@@ -149,7 +149,7 @@ class ReplicaABC:
     def _finite(self) -> ChainGenerator:
         sites = [np.zeros((self._space.dim,) * 2) for _ in range(self.n)]
         for site, m, left in ((0, self.m_left, True), (-1, self.m_right, False)):
-            sites[site] = sites[site] + self._end(self._space.vector(occupied(0.5 + m)), left)
+            sites[site] = sites[site] + self.end_map(self._space.vector(occupied(0.5 + m)), left)
         return self._chain(sites, self._bond, (0, 2))
 
     def _chain(self, sites: list[Real], bond: Real, kept: tuple[int, ...], **about: Any) -> ChainGenerator:
@@ -176,7 +176,7 @@ class ReplicaABC:
         for site, left in ((0, True), (-1, False)):
             traced = acted.reshape(space.dim, space.dim)
             traced = space.trace @ traced if left else traced @ space.trace
-            sites[site] = sites[site] + self._end(vacuum, left) + strength * np.outer(traced, space.trace)
+            sites[site] = sites[site] + self.end_map(vacuum, left) + strength * np.outer(traced, space.trace)
         weights = np.where(np.arange(space.dim) == 0, 1.0, WEIGHT)
         return self._chain(sites, bond, (0, 1, 2), metric=[weights] * n, resolution=SOURCE)
 

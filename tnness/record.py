@@ -101,7 +101,8 @@ class Record:
             return ChainState.from_dense(arrays["vector"], json.loads(self.dataset.attrs["local_dimensions"]))
         tensors = [np.asarray(arrays[name], float) for name in sorted(arrays)]
         numbers = self.snapshot.numbers
-        return ChainState(tensors, int(numbers["centre"]), float(numbers["log_norm"]))
+        centre = None if numbers.get("metric") else int(numbers["centre"])  # it is the metric's, not the plain norm's
+        return ChainState(tensors, centre, float(numbers["log_norm"]))
 
     def save(self, path: str | Path) -> None:
         """Write the file whole: beside its place first, then renamed. A file that it replaces keeps its permissions."""

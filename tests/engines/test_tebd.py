@@ -17,9 +17,13 @@ from tnness.engines.protocol import Snapshot
 from tnness.engines.tebd import TEBD, sweep
 from tnness.engines.trotter import Gates
 from tnness.errors import InputError, NumericalError
+from tnness.model import generator_of
 from tnness.network.chain_state import ChainState
+from tnness.network.initial import identity_state
 from tnness.network.truncation import TRUNCATIONS, Truncation
+from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
+from tnness.registry import find
 
 s = spin_half
 METHODS = sorted(TRUNCATIONS)
@@ -362,3 +366,18 @@ def test_an_initial_state_of_another_chain_is_refused():
         TEBD().init(generator, identity([s] * 3))
     with pytest.raises(InputError, match="initial state is complex: a pure state becomes a density matrix by"):
         TEBD().init(generator, identity([s] * 4).copy(complex))
+
+
+def test_a_metric_changes_coordinates_and_no_number():
+    chain = find("xxz-driven")(n=4)
+    generator = generator_of(chain)
+    weights = [np.array([1.0, 2.0, 2.0, 4.0])] * 4
+    weighed = ChainGenerator(generator.spaces, generator.site_terms, generator.bond_terms, metric=weights)
+    start = identity_state(generator.spaces)
+    plain, scaled = (TEBD(chi=256, dt=0.1, cutoff=0.0, method="svd").init(g, start) for g in (generator, weighed))
+    for run in (plain, scaled):
+        while run.time < 2:
+            run.step(2)
+    assert_allclose(scaled.chain_state().dense(), plain.chain_state().dense(), atol=1e-11)
+    assert scaled.view().log_purity() == pytest.approx(plain.view().log_purity(), abs=1e-10)
+    assert_allclose(scaled.view().schmidt_values(1), plain.view().schmidt_values(1), atol=1e-9)

@@ -245,7 +245,8 @@ class TEBDRun:
         names = ("seed", "steps", "stage", "fallbacks", "refined", "time", "discarded", "log_trace", "trace_drift")
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
-        return Snapshot(arrays, numbers | {"centre": self.state.centre, "log_norm": self.state.log_norm})
+        numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}
+        return Snapshot(arrays, numbers | ({"metric": 1} if self.generator.metric is not None else {}))
 
     def view(self) -> ChainView:
         """Return a view of the present state."""
