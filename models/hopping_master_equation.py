@@ -86,7 +86,7 @@ class HoppingMasterEquation:
         squares = (np.arange(self.n) - self.noisy_site) ** 2.0
 
         def displacement(view: Any) -> float:
-            return float(np.sqrt(squares @ view.density))
+            return float(np.sqrt(squares @ np.maximum(view.density, 0.0)))
 
         return {
             "density": Observable(lambda view: view.density, dims=("site",), description="<n_i> of the particle"),

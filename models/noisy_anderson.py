@@ -152,7 +152,7 @@ class NoisyAnderson:
                 description="C_ij with j the noisy site, at infinite temperature",
             ),
             "rms_displacement": Observable(
-                _averaged(lambda view: np.sqrt(squares @ correlation(view))),
+                _averaged(lambda view: np.sqrt(squares @ np.maximum(correlation(view), 0.0))),
                 unit="site",
                 description="R = (sum_i (i - j)^2 C_ij)^(1/2), j the noisy site",
             ),

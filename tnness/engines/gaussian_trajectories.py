@@ -77,7 +77,9 @@ class GaussianTrajectories:
     def _kicks(self, count: int, dt: float) -> Matrix:
         """z of the next steps: (realisations, count m); each realisation draws step by step, site by site."""
         drawn = np.array([rng.standard_normal((count, len(self.sites))) for rng in self.noises])
-        return (np.exp(-1j * math.sqrt(dt) * self.strengths * drawn) - 1).reshape(len(self.noises), -1)
+        return (np.exp(-1j * math.sqrt(dt) * self.strengths * drawn) - 1).reshape(
+            len(self.noises), count * len(self.sites)
+        )
 
 
 class _Kernels:
@@ -87,16 +89,17 @@ class _Kernels:
         self.count, self.size = count, system.count
         at, sites = system._at, len(system._at)
         halves = np.exp(-0.5j * dt * np.multiply.outer(np.arange(2 * count + 1), system.energies))  # D^{k/2}
-        self.read = (halves[1::2, None] * at).reshape(count * sites, -1)  # w D^{j+1/2}: (count m, n)
+        size = len(system.energies)
+        self.read = (halves[1::2, None] * at).reshape(count * sites, size)  # w D^{j+1/2}: (count m, n)
         late = halves[1::2][::-1, None] * at.conj()  # D^{K-l-1/2} w^+
-        self.write = np.ascontiguousarray(late.reshape(count * sites, -1).T)  # (n, count m)
+        self.write = np.ascontiguousarray(late.reshape(count * sites, size).T)  # (n, count m)
         self.turn = halves[2 * count][:, None]
         lags = np.einsum("ca,ka,da->kcd", at, halves[2::2], at.conj())  # g_m, m = 1..count: (count, m, m)
         self.memory = np.zeros((count, sites, count, sites), complex)
         for lag in range(1, count):
             steps = np.arange(lag, count)
             self.memory[steps, :, steps - lag] = lags[lag - 1]
-        self.memory = self.memory.reshape(count * sites, -1)
+        self.memory = self.memory.reshape(count * sites, count * sites)
 
     def apply(self, state: Matrix, kicks: Matrix) -> Matrix:
         amplitudes = self.read @ state  # (count m, realisations N)

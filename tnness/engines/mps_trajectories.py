@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tnness.engines.tebd import sweep
 from tnness.engines.trotter import Gates, layers
@@ -18,7 +20,8 @@ from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import Matrix
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Kick:
     """exp(-i eta sqrt(dt) operator) on a site: the operator's diagonal, times the square root of its rate (levels,)."""
 
     site: int
-    diagonal: Matrix
+    diagonal: Array
 
 
 def kicks_of(problem: Lindbladian) -> list[Kick]:
@@ -36,7 +39,7 @@ def kicks_of(problem: Lindbladian) -> list[Kick]:
     ------
     ModelError: a jump that is no real diagonal operator of one site, which is all that white noise can make.
     """
-    found: dict[int, Matrix] = {}
+    found: dict[int, Array] = {}
     for number, jump in enumerate(problem.jumps):
         sites = jump.operator.sites
         matrix = jump.operator.matrix(sites, problem.levels, problem.parities) if len(sites) == 1 else np.ones((2, 2))
@@ -75,7 +78,7 @@ class MPSTrajectories:
         self.states = [start.copy() for _ in noises]
         self.noises, self.truncation, self.substeps = list(noises), truncation, substeps
         self.kicks = kicks_of(problem)
-        bonds = [-1j * problem.bond_hamiltonian_shared(i) for i in range(problem.n - 1)]
+        bonds: list[Any] = [-1j * problem.bond_hamiltonian_shared(i) for i in range(problem.n - 1)]
         self._gates = Gates(bonds, np.dtype(complex))
         self._directions = np.random.default_rng(0)  # where a bond grows, by `randomized`: no physics in it
         self.dropped = 0.0
@@ -103,7 +106,7 @@ class MPSTrajectories:
             dropped, _ = sweep(state, gates, self.truncation, self._directions)
             self.dropped += dropped / len(self.states)
 
-    def _kick(self, state: ChainState, noise: Matrix, dt: float) -> None:
+    def _kick(self, state: ChainState, noise: Array, dt: float) -> None:
         for kick, eta in zip(self.kicks, noise, strict=True):
             phases = np.exp(-1j * eta * math.sqrt(dt) * kick.diagonal)
             state.tensors[kick.site] = np.ascontiguousarray(phases[:, None] * state.tensors[kick.site])

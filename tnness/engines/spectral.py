@@ -21,10 +21,10 @@ from tnness.problems.hopping import FactorisedHopping
 
 Array = NDArray[Any]
 
-HALVINGS = 72
+HALVINGS = 84
 """Bisections of the exponent of a zero's distance from its pole."""
-DEEPEST = 80.0
-"""Largest such exponent, in powers of 2: closer to its pole a zero has nowhere to go."""
+DEEPEST = 70.0
+"""Largest such exponent, in powers of 2, relative to the pole itself."""
 SMALLEST = 1e-280
 """Couplings below this, relative to the largest, count as none."""
 
@@ -107,7 +107,7 @@ class Spectrum:
         width = upper - lower
         origin = np.where(self._secular(lower, width / 2) > 0, lower, upper)  # rises from -inf to inf
         sign = np.where(origin == lower, 1.0, -1.0)
-        near, far = np.ones(len(width)), np.full(len(width), DEEPEST)
+        near, far = np.ones(len(width)), DEEPEST + np.where(origin == lower, np.log2(width / lower), 0.0)
         for _ in range(HALVINGS):
             middle = (near + far) / 2
             value = self._secular(origin, sign * width * np.exp2(-middle))
