@@ -13,7 +13,7 @@ Anderson = find("noisy-anderson")
 
 
 def test_spreading_at_n_1000():
-    """xi = 1, R(1, 1e4, 1e8); the digits are those of extended precision at n = 160, where the ends are out of reach."""
+    """xi = 1, R(1, 1e4, 1e8); digits of extended precision at n = 160, the ends out of reach."""
     record = evolve(Hopping(), [1.0, 1e4, 1e8, 1e10])
     assert_allclose(
         record["rms_displacement"].values[:3], [1.58525710623307, 6.31738961753818, 11.53363914636], rtol=1e-10
