@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import systems
-from measured import exact_values, tebd_values
+from measured import exact_values, measure, tebd_values
+from tnness import TEBD, steady_state
+from tnness.engines.exact import steady_vector
 from tnness.errors import InputError, NumericalError
 from tnness.model import build, generator_of
+from tnness.network.chain_view import ChainView
 from tnness.registry import find
 
 EXACT = 1e-9
@@ -79,6 +82,48 @@ def test_closed_chain_has_many_steady_states():
         exact_values(SSEP(n=3, inject_left=0.0, remove_right=0.0))
 
 
+@pytest.mark.parametrize("space", ["classical", "quantum"])
+@pytest.mark.parametrize(
+    "rates", [RATES, {"density_left": 0.8, "density_right": 0.3}, {"density_left": 0.6, "density_right": 0.6}]
+)
+def test_derridas_network_is_the_steady_state(rates, space):
+    model = SSEP(n=4, rate=0.7, space=space, **rates)
+    generator = generator_of(model)
+    network = model.steady_network()
+    assert_allclose(network.dense(), steady_vector(generator).vector, atol=1e-13)
+    assert network.bond_dimensions == (4, 3, 2)
+
+
+@pytest.mark.parametrize("n", [20, 100])
+def test_derridas_network_at_any_length(n):
+    model = SSEP(n=n, density_left=1.0, density_right=0.0)
+    generator = generator_of(model)
+    values = measure(model, ChainView(model.steady_network(), generator.spaces, generator.functionals))
+    i = np.arange(1, n + 1)
+    assert_allclose(values["density"], 1 - i / (n + 1), atol=1e-13)
+    assert_allclose(values["density"], model.profile(), atol=1e-13)
+    tau = -np.minimum.outer(i, i) * (n + 1 - np.maximum.outer(i, i)) / ((n + 1) ** 2 * n)
+    off = ~np.eye(n, dtype=bool)
+    assert_allclose(values["density_correlation"][off], tau[off], atol=1e-13)
+
+
+def test_density_of_a_reservoir_stands_for_its_rates():
+    given = SSEP(n=3, rate=0.5, density_left=0.8, density_right=0.1)
+    rates = SSEP(n=3, rate=0.5, inject_left=0.4, remove_left=0.1, inject_right=0.05, remove_right=0.45)
+    assert_allclose(generator_of(given).matrix().toarray(), generator_of(rates).matrix().toarray(), atol=1e-15)
+
+
+@pytest.mark.slow
+def test_a_hundred_sites_by_tebd():
+    model = SSEP(n=100, density_left=1.0, density_right=0.0)
+    engine = TEBD(chi=16, schedule=(), block=50)
+    record = steady_state(model, engine=engine, initial=model.local_equilibrium(), tolerance=1e-3)
+    i = np.arange(1, 101)
+    tau = -np.minimum.outer(i, i) * (101 - np.maximum.outer(i, i)) / (101**2 * 100)
+    off = ~np.eye(100, dtype=bool)
+    assert_allclose(record["density_correlation"].values[off], tau[off], atol=1e-4)
+
+
 def test_small():
     assert SSEP(space="quantum").small() == SSEP(n=4, space="quantum")
 
@@ -90,6 +135,7 @@ def test_small():
         ({"rate": -1.0}, "rate = -1: a rate"),
         ({"remove_right": -0.1}, "remove_right = -0.1: a rate"),
         ({"inject_left": float("inf")}, "finite"),
+        ({"density_left": 1.2}, "density_left = 1.2: a density"),
         ({"space": "quantom"}, "did you mean 'quantum'"),
         ({"inject": 1.0}, "did you mean 'inject_left'|did you mean 'inject_right'"),
     ],
