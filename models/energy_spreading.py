@@ -82,7 +82,7 @@ class EnergySpreading:
         squares = (np.arange(self.n) - self.origin) ** 2
 
         def width(view: Any) -> float:
-            return float(np.sqrt(view.decayed() @ squares))
+            return float(np.sqrt(max(view.decayed() @ squares, 0.0)))  # round-off at time 0
 
         return {
             "energy": Observable(lambda view: view.decayed(), dims=("site",), description="energy of each island"),

@@ -11,6 +11,9 @@ from tnness.problems.transfer import TransferChain
 
 Real = NDArray[np.float64]
 
+ROUND_OFF = 1e-14
+"""Rates below this share of the largest cannot be told from zero: what a closed network conserves stays conserved."""
+
 
 class Decay:
     """The modes of a real symmetric chain of single sites, and the weight of the source in them.
@@ -30,13 +33,19 @@ class Decay:
         couplings = chain.coupling.reshape(len(diagonals), n - 1)
         source = np.broadcast_to(chain.source, (*chain.batch, n, 1)).reshape(-1, n)
         self.batch, self.n = chain.batch, n
-        self.modes = [scipy.linalg.eigh_tridiagonal(d, c) for d, c in zip(diagonals, couplings, strict=True)]
+        self.modes = [_modes(d, c) for d, c in zip(diagonals, couplings, strict=True)]
         self.weights = [vectors.T @ start for (_, vectors), start in zip(self.modes, source, strict=True)]
 
     def at(self, time: float) -> Real:
-        """Return u(t): (..., slice). Rates below round-off, 1e-16 of the largest, cannot be told from zero."""
+        """Return u(t): (..., slice)."""
         found = [
-            vectors @ (np.exp(-np.maximum(rates, 0) * time) * weight)
+            vectors @ (np.exp(-rates * time) * weight)
             for (rates, vectors), weight in zip(self.modes, self.weights, strict=True)
         ]
         return np.array(found, dtype=float).reshape(*self.batch, self.n)
+
+
+def _modes(diagonal: Real, coupling: Real) -> tuple[Real, Real]:
+    """Return rates and modes (slice, mode); rates that are round-off of the largest are zero."""
+    rates, vectors = scipy.linalg.eigh_tridiagonal(diagonal, coupling)
+    return np.where(np.abs(rates) < ROUND_OFF * np.abs(rates).max(), 0, rates), vectors

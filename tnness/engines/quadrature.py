@@ -11,7 +11,7 @@ with Q_l the Legendre functions of the second kind: exact however narrow the res
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -26,6 +26,12 @@ NEAR = 1.2
 """Bernstein parameter of a pole beyond which Q_l is integrated directly: upward recurrence loses NEAR^(2 l) there."""
 DIRECT = 128
 """Nodes of that integral: exact to NEAR^(-2 x DIRECT)."""
+
+
+@lru_cache(maxsize=64)
+def gauss(count: int) -> tuple[Real, Real]:
+    """Return Gauss-Legendre nodes and weights on [-1, 1]; computed once for each number."""
+    return legendre.leggauss(count)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Panel:
 
     def rule(self, count: int) -> tuple[Real, Real]:
         """Return nodes and weights. Next to a threshold the nodes are Legendre's in sqrt(|E - threshold|)."""
-        x, w = legendre.leggauss(count)
+        x, w = gauss(count)
         if self.root_start and self.root_stop:
             angle, weight = np.pi / 4 * (x + 1), np.pi / 4 * w  # E = start + width sin^2: a square root at both ends
             return self.start + 2 * self.half * np.sin(angle) ** 2, 2 * self.half * np.sin(2 * angle) * weight
@@ -96,7 +102,7 @@ class LegendreRule:
     @cached_property
     def points(self) -> tuple[Real, Real]:
         """Nodes and weights on [-1, 1]."""
-        return legendre.leggauss(self.count)
+        return gauss(self.count)
 
     @property
     def nodes(self) -> Real:
@@ -145,7 +151,7 @@ def second_kind(z: ArrayLike, count: int) -> Complex:
     root = np.sqrt(z - 1) * np.sqrt(z + 1)
     far = np.abs(z + root) > NEAR
     if far.any():
-        x, w = legendre.leggauss(DIRECT)
+        x, w = gauss(DIRECT)
         values = legendre.legvander(x, count - 1) * w[:, None] / 2
         found[far] = (1 / (z[far][..., None] - x)) @ values
     return found

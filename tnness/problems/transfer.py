@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError
+
+if TYPE_CHECKING:
+    from quimb.tensor import MatrixProductOperator
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -204,6 +207,12 @@ class TransferChain:
             dense[..., x, :, x + 1, :] = self.couple(x, identity)
             dense[..., x + 1, :, x, :] = self.couple(x, identity, back=True)
         return dense.reshape(*self.batch, n * m, n * m)
+
+    def to_quimb(self) -> MatrixProductOperator:
+        """Return H as a quimb matrix-product operator (see `tnness.problems.transfer_network`)."""
+        from tnness.problems.transfer_network import operator_network
+
+        return operator_network(self)
 
     def thresholds(self) -> Real:
         """Return the energies at which a channel of either lead opens or closes."""
