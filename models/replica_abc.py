@@ -152,12 +152,14 @@ class ReplicaABC:
             sites[site] = sites[site] + self.end_map(self._space.vector(occupied(0.5 + m)), left)
         return self._chain(sites, self._bond, (0, 2))
 
-    def _chain(self, sites: list[Real], bond: Real, kept: tuple[int, ...], **about: Any) -> ChainGenerator:
+    def _chain(self, sites: list[Real], bond: Real, kept: tuple[int, ...], resolution: float = 1.0) -> ChainGenerator:
         """The generator with the purity as a functional and some of the charges."""
-        charges = Charges([replica.CHARGES[: self._space.dim, kept]] * self.n, [replica.MODULI[k] for k in kept])
-        swap = [self._space.covector(replica.SWAP).real] * self.n
+        space, n = self._space, self.n
+        charges = Charges([replica.CHARGES[: space.dim, kept]] * n, [replica.MODULI[k] for k in kept])
+        weights = np.where(np.arange(space.dim) == 0, 1.0, WEIGHT)
+        purity = {"purity": [space.covector(replica.SWAP).real] * n}
         return ChainGenerator(
-            [self._space] * self.n, sites, [bond] * (self.n - 1), {"purity": swap}, charges=charges, **about
+            [space] * n, sites, [bond] * (n - 1), purity, charges=charges, metric=[weights] * n, resolution=resolution
         )
 
     def _second(self) -> ChainGenerator:
@@ -177,8 +179,7 @@ class ReplicaABC:
             traced = acted.reshape(space.dim, space.dim)
             traced = space.trace @ traced if left else traced @ space.trace
             sites[site] = sites[site] + self.end_map(vacuum, left) + strength * np.outer(traced, space.trace)
-        weights = np.where(np.arange(space.dim) == 0, 1.0, WEIGHT)
-        return self._chain(sites, bond, (0, 1, 2), metric=[weights] * n, resolution=SOURCE)
+        return self._chain(sites, bond, (0, 1, 2), resolution=SOURCE)
 
 
 @lru_cache(maxsize=1)

@@ -162,6 +162,18 @@ def haar_second_moment(d: int) -> Real:
     return permutations.T @ np.linalg.solve(permutations @ permutations.T, permutations)
 
 
+def haar_replica_map(space: LocalSpace) -> Real:
+    """Return `replica_map` of Haar gates on two neighbours: the projector onto identity and swap: (D^2, D^2).
+
+    space: as there; it must hold the identity and the swap of the replicas.
+    """
+    d = math.isqrt(space.levels)
+    swap = np.eye(space.levels).reshape(d, d, d, d).swapaxes(0, 1).reshape(space.levels, space.levels)
+    pair = [np.kron(v, v) for v in (space.vector(np.eye(space.levels)), space.vector(swap))]
+    permutations = np.stack(pair)
+    return permutations.T @ np.linalg.solve(permutations @ permutations.T, permutations)
+
+
 def replica_map(ensemble: GateEnsemble, space: LocalSpace) -> Real:
     """Return E[UU . U^+U^+] for two neighbours of a two-replica space, output first, left site major: (D^2, D^2).
 

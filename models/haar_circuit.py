@@ -1,0 +1,94 @@
+"""A random circuit without conservation that meets polarised spins at one end: strings of operators, averaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness import ChainGenerator, InputError, Observable, register
+from tnness.basis import operator_space
+from tnness.ensembles import haar_replica_map
+from tnness.model import check_sites
+
+Real = NDArray[np.float64]
+
+_PAULIS = [np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1, -1])]
+_PAIRS = [np.eye(4) / 2, np.sum([np.kron(p, p) for p in _PAULIS], axis=0) / np.sqrt(12)]
+SWAP = np.eye(4)[[0, 2, 1, 3]]
+strings = operator_space("string", _PAIRS, {"Swap": SWAP})
+"""Two states a site: 1 x 1 and (X x X + Y x Y + Z x Z), the operators on two replicas that Haar gates leave."""
+_CLASSES = np.array([2.0, np.sqrt(12)])
+"""Coefficients times these are populations: sum of a_S^2 over the strings of a class, rho = 2^-n sum_S a_S S."""
+WEIGHTS = np.array([1.0, 2.0])
+"""Metric of truncation: in the plain norm the strings that make the purity weigh 4^-n beside the trivial one."""
+PRINTED = np.array([[1, 0, 0, 0], *[[0, 1 / 3, 1 / 3, 1 / 3]] * 3])
+"""The bulk map of (F6), on populations of 00, 01, 10, 11."""
+
+
+@register("haar-circuit")
+@dataclass(frozen=True, kw_only=True)
+class HaarCircuit:
+    """Random circuit of Haar gates on neighbours, whose first site meets fresh polarised spins: its average purity.
+
+    A gate of the left end acts on a spin up and on site 0, and the spin is thrown away; there is nothing on the right.
+    The averaged replica lives on strings of trivial and nontrivial operators. Exact steady states:
+
+        E Tr rho^2 = 3 2^n / (2 4^n + 1)  (Haar gates),   2 / (2^n + 1)  (the paper's printed bulk map),
+
+    so that the chain is short of log2 3/2, or of one, bit of entropy. M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007
+    (2019), doi:10.1103/PhysRevX.9.021007, App. F; its eq. (F6) is not the average over the Haar measure.
+    """
+
+    n: int = 6  # number of sites
+    bulk: Literal["haar", "printed"] = "haar"  # the average over U(4), or the matrix that the paper prints
+
+    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
+
+    def __post_init__(self) -> None:
+        check_sites(self.n)
+        if self.bulk not in ("haar", "printed"):
+            raise InputError(f"bulk = {self.bulk!r} is not one of haar, printed")
+
+    def small(self) -> Self:
+        """Return a chain of three sites."""
+        return replace(self, n=min(self.n, 3))
+
+    def problem(self) -> ChainGenerator:
+        """Return the chain; unit time is n gates."""
+        sites = [self.end_map, *[np.zeros((2, 2))] * (self.n - 1)]
+        bonds = [self._bulk_map - np.eye(4)] * (self.n - 1)
+        purity = {"purity": [strings.covector(SWAP).real] * self.n}
+        return ChainGenerator([strings] * self.n, sites, bonds, purity, metric=[WEIGHTS] * self.n)
+
+    def observables(self) -> dict[str, Observable]:
+        """Return the purity, and the weight of strings that are not trivial on a site."""
+
+        def weights(view: Any) -> list[float]:
+            return [view.contract({i: np.array([0.0, _CLASSES[1]])}).real for i in range(self.n)]
+
+        def lost(view: Any) -> float:
+            return self.n + float(np.log2(view.functional("purity")))
+
+        return {
+            "purity": Observable(lambda view: view.functional("purity"), description="E Tr rho^2"),
+            "deficit": Observable(lost, unit="bit", description="n + log2 E Tr rho^2"),
+            "weight": Observable(weights, ("site",), description="sum of a_S^2 over S = X, Y, Z on one site"),
+        }
+
+    @cached_property
+    def _bulk_map(self) -> Real:
+        if self.bulk == "haar":
+            return haar_replica_map(strings)
+        scale = np.kron(_CLASSES, _CLASSES)
+        return PRINTED * scale[None, :] / scale[:, None]
+
+    @property
+    def end_map(self) -> Real:
+        """The gate of the left end, less 1: a fresh spin up comes in and is traced out again: (2, 2)."""
+        up = np.diag([1.0, 0.0])
+        fresh, bond = strings.vector(np.kron(up, up)), haar_replica_map(strings).reshape(2, 2, 2, 2)
+        return np.einsum("a,abcd,c->bd", strings.trace, bond, fresh) - np.eye(2)
