@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
 from tnness.files import is_damaged
-from tnness.record import PREFIX, Record
+from tnness.record import ENGINE, PREFIX, Record
 from tnness.study.plan import Point, canonical
 from tnness.study.store import Store
 
+FORMAT = "tnness-table-1"
 REALIZATION = "realization"
 STATES = ("not asked for", "missing", "damaged", "failed", "not converged", "done", "converged", "exact")
 """What `status` counts, as an index into this list; from NOT_CONVERGED on a point has numbers."""
@@ -53,7 +55,7 @@ def collect(
     finished, failed = store.finished(), store.failures()
     table = Table.over(points)
     damaged = []
-    for point in tqdm(points, desc="records", disable=not progress):
+    for point in tqdm(points, desc="records", disable=not (progress and sys.stderr.isatty())):
         index = table.index(point)
         table.seed[index] = point.seed
         if point.key not in finished:
@@ -73,6 +75,20 @@ def collect(
         if name not in table.columns:
             raise InputError(f"no record of the sweep has a variable {name!r}: {', '.join(sorted(table.columns))}")
     return table.dataset(store.base, damaged)
+
+
+def is_table(path: str | Path) -> bool:
+    """True where a file is a table that `collect` gave, written by `Record.save`."""
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == FORMAT
+    except OSError:
+        return False
+
+
+def open_table(path: str | Path) -> xr.Dataset:
+    """Return a collected sweep from its file."""
+    return xr.load_dataset(path, engine=ENGINE, decode_times=False, decode_timedelta=False)
 
 
 Array = NDArray[Any]
@@ -156,10 +172,11 @@ class Table:
                 dataset = dataset.assign_coords(known)
         counts = Counter(STATES[i] for i in self.status.ravel().tolist() if i != NOT_ASKED)
         return dataset.assign_attrs(
+            format=FORMAT,
             model=base["model"],
             settings=json.dumps(base),
             points=int(sum(counts.values())),
-            counts=json.dumps(dict(counts)),
+            tally=json.dumps(dict(counts)),
             damaged=", ".join(str(path) for path in damaged),
         )
 

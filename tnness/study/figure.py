@@ -14,6 +14,9 @@ import xarray as xr
 from tnness.errors import InputError, RecordError, suggestion
 from tnness.files import require_folder
 from tnness.record import PREFIX, Record
+from tnness.study.collect import is_table, open_table
+from tnness.study.sweep_figure import Directions
+from tnness.study.sweep_figure import panels as sweep_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,23 +28,35 @@ LINES = 6
 """Most curves in one panel: of a time evolution, the times shown."""
 
 
-def plot(path: str | Path, out: str | Path | None = None, names: Sequence[str] = ()) -> Path:
-    """Draw a record (steady state, time evolution or convergence) and return the figure's path.
+def plot(
+    path: str | Path,
+    out: str | Path | None = None,
+    names: Sequence[str] = (),
+    directions: Directions | None = None,
+) -> Path:
+    """Draw a record (steady state, time evolution, convergence) or a collected sweep, and return the figure's path.
 
     Parameters
     ----------
     path: the record. out: the figure; default: the record's name with .png. names: observables; default: all.
+    directions: of a sweep, what is drawn against what.
     """
     import matplotlib
 
     matplotlib.use("Agg")
-    dataset = Record.open(path).dataset
-    chosen = _chosen(dataset, Path(path), names)
+    sweep = is_table(path)
+    if directions is not None and not sweep:
+        raise InputError(f"{path} is no collected sweep: its axes are fixed")
+    dataset = open_table(path) if sweep else Record.open(path).dataset
     target = Path(out) if out is not None else Path(path).with_suffix(".png")
     refuse_record(target, Path(path))
     require_folder(target)
+    if sweep:
+        figure = sweep_panels(dataset, names, directions or Directions())
+    else:
+        figure = _panels(dataset, _chosen(dataset, Path(path), names))
     try:
-        _panels(dataset, chosen).savefig(target, dpi=130)
+        figure.savefig(target, dpi=130)
     except (OSError, ValueError) as error:
         raise InputError(f"the figure {target} could not be written: {error}") from error
     return target

@@ -1,0 +1,16 @@
+"""The command line: `tnness models | show | check | run | converge | sweep | status | collect | plot`.
+
+Exit status: 0 where the work was done (for `run`: a record was written; for `sweep`: every point is there), 1 where a
+computation, a check or a point failed, 2 for bad input, 130 after an interrupt. Errors are one line on stderr.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: one BLAS thread is fastest, and reproducible
+
+from tnness.cli import models, plot, run, sweep
+from tnness.cli.app import main
+from tnness.cli.options import times
+from tnness.cli.shown import report
+
+__all__ = ["main", "models", "plot", "report", "run", "sweep", "times"]

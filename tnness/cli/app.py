@@ -1,0 +1,50 @@
+"""The program: its commands are added by the modules beside it; its errors become one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+import typer
+
+from tnness.cli.shown import fail
+from tnness.errors import Interrupted, NumericalError, TnnessError
+
+# Typer carries a click of its own, and exports this much of it.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Non-equilibrium steady states of chains, certified.",
+)
+
+
+def main() -> None:
+    """Run the command line; turn every error of the package into one line and an exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except UsageError as error:
+        _usage(error)
+    except (typer.Abort, KeyboardInterrupt):
+        fail("interrupted", 130)
+    except Interrupted as error:
+        fail(str(error), 130)
+    except NumericalError as error:
+        fail(str(error), 1)
+    except TnnessError as error:
+        fail(str(error), 2)
+    except OSError as error:
+        fail(str(error), 1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage(error: Any) -> NoReturn:
+    """A wrong use of the command line; without any command, its help."""
+    text = error.format_message()
+    if text.startswith("Usage:"):
+        typer.echo(text, err=True)
+        sys.exit(2)
+    fail(text, 2)

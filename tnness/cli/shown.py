@@ -1,0 +1,65 @@
+"""What the command line writes: lines, tables, a record in short, errors."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from tnness.record import PREFIX, Record
+
+MEANING = {
+    "discarded_weight": "relative weight dropped, last stage",
+    "trace_drift": "change of ln(trace), last stage",
+    "relaxation": "relative change still to come",
+    "relaxation_rate": "rate of the relaxation [1/time]",
+    "trotter": "relative error of the time step",
+    "truncation": "relative error of the bond dimension",
+    "residual": "|G P| / |P| [1/time]",
+    "local_balance": "worst d<O>/dt of a one-site operator [1/time]",
+    "energy_balance": "d<H>/dt over the dissipative flows",
+    "positivity": "lowest eigenvalue or probability of two sites",
+    "fallbacks": "LAPACK fallbacks",
+}
+
+
+def report(record: Record) -> str:
+    """Return the scalars with their errors and the certificate as a short table."""
+    lines = []
+    for name, data in record.dataset.data_vars.items():
+        if data.ndim == 0 and not str(name).startswith(PREFIX):
+            error = data.attrs.get("error")
+            lines.append(f"  {name!s:<22} {float(data):.10g}" + (f" +- {error:.1e}" if error is not None else ""))
+    lines.append("certificate")
+    for key, value in record.certificate.figures().items():
+        if not math.isnan(value):
+            lines.append(f"  {key:<22} {value:<12.3g} {MEANING.get(key, '')}")
+    lines.append(f"outcome: {record.outcome}")
+    return "\n".join(lines)
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table with a title."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    say(f"\n{title}")
+    for row in [header, *rows]:
+        say("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def say(text: str) -> None:
+    """Write a line to stdout; a reader that has gone (`| head`) is no failure of the work."""
+    try:
+        typer.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Write an error in one line to stderr, and end with an exit status."""
+    typer.echo(f"tnness: {' '.join(message.split())}", err=True)
+    sys.exit(status)

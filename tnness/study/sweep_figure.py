@@ -1,0 +1,153 @@
+"""Figures of collected sweeps: any observable against any axis, a curve per value of another, means with errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from tnness.errors import InputError, suggestion
+from tnness.record import PREFIX
+from tnness.study.collect import REALIZATION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANEL = (4.6, 3.4)
+MOST = 4
+"""Panels that are drawn where no observable is named."""
+BESIDE = ("status", "seed", "cpu_seconds")
+
+
+@dataclass(frozen=True)
+class Directions:
+    """What is drawn against what.
+
+    x: the axis along the abscissa; default: the observable's own first one, or the longest numeric one of the grid.
+    curves: the axis with one curve per value; default: the longest that is left. at: values of all others.
+    logarithmic: "", "x", "y" or "xy".
+    """
+
+    x: str | None = None
+    curves: str | None = None
+    at: Mapping[str, Any] = field(default_factory=dict)
+    logarithmic: str = ""
+
+
+def panels(dataset: xr.Dataset, names: Sequence[str], shown: Directions) -> Figure:
+    """Return the figure of a collected sweep, one panel per observable.
+
+    Parameters
+    ----------
+    dataset: of `collect`. names: observables; default: the scalar ones. shown: what is drawn against what.
+    """
+    from matplotlib.figure import Figure
+
+    chosen = _chosen(dataset, names)
+    figure = Figure(figsize=(PANEL[0] * len(chosen), PANEL[1] + 0.6), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
+        _draw(axes, dataset, name, shown)
+    figure.suptitle(caption(dataset, shown.at), fontsize=9)
+    return figure
+
+
+def caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
+    """Return the model, its short fixed parameters, the realizations, and how many points ended how."""
+    base = json.loads(dataset.attrs["settings"])
+    short = [f"{k} = {v}" for k, v in base["parameters"].items() if isinstance(v, (int, float, str))]
+    short += [f"{name} = {value}" for name, value in at.items()]
+    tally = ", ".join(f"{count} {name}" for name, count in json.loads(dataset.attrs["tally"]).items())
+    engine = ", ".join(f"{k} = {v}" for k, v in base["engine_settings"].items() if k in ("chi", "dt") and v is not None)
+    first = f"{base['model']}: {', '.join(short)}; {base['engine']} {engine}".rstrip()
+    return f"{first}\n{dataset.sizes[REALIZATION]} realizations; points: {tally}"
+
+
+def _chosen(dataset: xr.Dataset, names: Sequence[str]) -> list[str]:
+    known = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k not in BESIDE]
+    for name in names:
+        if name not in dataset.data_vars:
+            raise InputError(f"the table holds no observable {name!r}{suggestion(name, known)}")
+    grid = dataset["status"].ndim
+    scalars = [k for k in known if dataset[k].ndim == grid and not k.endswith("_error")]
+    return list(names) or (scalars or known)[:MOST]
+
+
+def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None:
+    data = _at(dataset[name], shown.at)
+    x, curves = _directions(data, shown)
+    mean, error, count = _average(data)
+    for k in range(data.sizes[curves] if curves else 1):
+        here = {curves: k} if curves else {}
+        y, spread = mean.isel(here).values, error.isel(here).values
+        at = dataset[x].values if x in dataset.coords else np.arange(data.sizes[x])
+        label = f"{curves} = {dataset[curves].values[k]}" if curves in dataset.coords else None
+        (line,) = axes.plot(at, y, "o-", ms=3.5, lw=1, label=label)
+        axes.fill_between(at.astype(float), y - spread, y + spread, color=line.get_color(), alpha=0.25, lw=0)
+    if curves:
+        axes.legend(fontsize=7)
+    units = data.attrs.get("units", "1")
+    fewest, most = int(count.min()), int(count.max())
+    axes.set_xlabel(x)
+    axes.set_ylabel(name if units == "1" else f"{name} [{units}]")
+    several = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    axes.set_title(f"{data.attrs.get('long_name', name)}\nmean of {several} values", fontsize=8)
+    if "x" in shown.logarithmic:
+        axes.set_xscale("log")
+    if "y" in shown.logarithmic:
+        axes.set_yscale("log")
+
+
+def _at(data: xr.DataArray, at: Mapping[str, Any]) -> xr.DataArray:
+    """Return the data at fixed values of some axes."""
+    for name, value in at.items():
+        if name not in data.dims:
+            continue
+        labels = data[name].values if name in data.coords else np.arange(data.sizes[name])
+        found = np.flatnonzero(np.isclose(labels, value) if labels.dtype.kind in "fiu" else labels == str(value))
+        if not found.size:
+            raise InputError(f"{name} = {value!r} is not on the grid: {', '.join(map(str, labels))}")
+        data = data.isel({name: int(found[0])})
+    return data
+
+
+def _directions(data: xr.DataArray, shown: Directions) -> tuple[str, str | None]:
+    """Return the axes of the abscissa and of the curves; all others have one value."""
+    grid = [str(d) for d in data.dims if d != REALIZATION]
+    for axis in (shown.x, shown.curves):
+        if axis is not None and axis not in grid:
+            raise InputError(f"there is no axis {axis!r} to draw along{suggestion(axis, grid)}")
+    own = [d for d in grid if d not in _grid_axes(data) and d != shown.curves]
+    numeric = [d for d in grid if d in data.coords and data[d].dtype.kind in "fiu" and d != shown.curves]
+    free = own + sorted(numeric, key=lambda d: -data.sizes[d])
+    if shown.x is None and not free:
+        raise InputError(f"{data.name} has no axis of numbers to draw along: --x names one of {', '.join(grid)}")
+    x = shown.x or free[0]
+    left = [d for d in grid if d not in (x, shown.curves) and data.sizes[d] > 1]
+    if shown.curves is not None or not left:
+        curves = shown.curves
+    else:
+        curves = max(left, key=lambda d: data.sizes[d])
+        left.remove(curves)
+    if left:
+        raise InputError(f"{data.name} depends on {', '.join(left)} too: --at {left[0]}=VALUE fixes it")
+    return x, curves
+
+
+def _grid_axes(data: xr.DataArray) -> list[str]:
+    """Return the axes of the grid: those that stand before `realization`."""
+    dims = [str(d) for d in data.dims]
+    return dims[: dims.index(REALIZATION)] if REALIZATION in dims else dims
+
+
+def _average(data: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Return mean, standard error and number of the realizations that have a value."""
+    count = data.notnull().sum(REALIZATION)
+    mean = data.mean(REALIZATION, skipna=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = data.std(REALIZATION, skipna=True, ddof=0) / np.sqrt((count - 1).clip(min=1))
+    return mean, error, count
