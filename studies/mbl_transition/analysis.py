@@ -8,7 +8,7 @@ import xarray as xr
 from ensemble import complete
 
 from tnness.errors import InputError
-from tnness.study.statistics import Estimate, PowerLaw, jackknife, power_law, ratio_of_averages
+from tnness.study.statistics import PowerLaw, Resampled, jackknife, power_law, ratio_of_averages
 
 
 def group(dataset: xr.Dataset, **at: float) -> xr.Dataset:
@@ -20,12 +20,12 @@ def group(dataset: xr.Dataset, **at: float) -> xr.Dataset:
     return chosen.squeeze(single, drop=True).transpose("realisation", ...)
 
 
-def variation(data: xr.Dataset) -> Estimate:
+def variation(data: xr.Dataset) -> Resampled:
     """The order parameter sqrt(<<Var beta>>) / <<E beta>> at every eps (and chi), with jackknife errors."""
     return jackknife(ratio_of_averages, data["variance"].values, data["mean"].values)
 
 
-def power_law_of(data: xr.Dataset, largest_eps: float) -> tuple[PowerLaw, Estimate]:
+def power_law_of(data: xr.Dataset, largest_eps: float) -> tuple[PowerLaw, Resampled]:
     """The fit variation = a eps^gamma up to an eps, and gamma = 1/2z with its jackknife error.
 
     The points are weighed by their jackknife errors; the error of gamma is that of the fit repeated without each
@@ -50,7 +50,7 @@ class DynamicalExponent:
     high: float
 
     @classmethod
-    def of(cls, gamma: Estimate) -> "DynamicalExponent":
+    def of(cls, gamma: Resampled) -> "DynamicalExponent":
         """z and its range."""
         return cls(*(_inverse(gamma.value + sign * gamma.error) for sign in (0, 1, -1)))
 

@@ -22,7 +22,7 @@ from ensemble import collect, run
 from matplotlib.figure import Figure
 from presets import Preset
 
-from tnness.study.statistics import Estimate
+from tnness.study.statistics import Resampled
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
@@ -34,7 +34,7 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     return dataset
 
 
-def exponents(dataset: xr.Dataset, h: float) -> dict[int, Estimate]:
+def exponents(dataset: xr.Dataset, h: float) -> dict[int, Resampled]:
     """gamma = 1/2z at every size, with jackknife errors."""
     fits = {int(n): power_law_of(group(dataset, n=n, h=h), dataset.attrs["fit_eps"]) for n in dataset["n"].values}
     return {n: gamma for n, (_, gamma) in fits.items()}

@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from presets import Preset
 
-from tnness.study.statistics import Estimate, bootstrap, fraction_crossing
+from tnness.study.statistics import Resampled, bootstrap, fraction_crossing
 
 COUPLING, VARIATION = r"coupling $\epsilon$ [J]", r"$\delta\beta/\bar\beta$"
 
@@ -38,7 +38,7 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     return dataset
 
 
-def fractions(dataset: xr.Dataset) -> tuple[list[Estimate], Estimate]:
+def fractions(dataset: xr.Dataset) -> tuple[list[Resampled], Resampled]:
     """P at every h, and h_c where it falls through 1/2, with bootstrap errors."""
     samples = [growing(group(dataset, h=h)) for h in dataset["h"].values]
     return [bootstrap(np.mean, sample) for sample in samples], fraction_crossing(dataset["h"].values, samples)
@@ -110,7 +110,7 @@ def draw_fraction(axes: Axes, dataset: xr.Dataset) -> None:
     axes.text(0.04, 0.04, crossing_in_words(critical), transform=axes.transAxes, fontsize=8)
 
 
-def crossing_in_words(critical: Estimate) -> str:
+def crossing_in_words(critical: Resampled) -> str:
     """h_c with its error, and how often the bootstrap found one."""
     share = f"{critical.defined:.0%} of the bootstrap samples"
     if not np.isfinite(critical.value):

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from presets import Preset
 
-from tnness.study.statistics import Estimate, PowerLaw, power_law
+from tnness.study.statistics import PowerLaw, Resampled, power_law
 
 PAPER_CRITICAL = (8.75, 0.5)
 LARGEST_Z = 30.0
@@ -36,7 +36,7 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     return transition_data(preset, store, workers)
 
 
-def exponents(dataset: xr.Dataset) -> dict[float, Estimate]:
+def exponents(dataset: xr.Dataset) -> dict[float, Resampled]:
     """gamma = 1/2z at every h, with its jackknife error."""
     strengths = [float(h) for h in dataset["h"].values]
     return {h: power_law_of(group(dataset, h=h), dataset.attrs["fit_eps"])[1] for h in strengths}
@@ -50,14 +50,14 @@ def critical(dataset: xr.Dataset) -> tuple[float, float, str]:
     return *PAPER_CRITICAL, "the paper"
 
 
-def vanishing(gamma: dict[float, Estimate], largest_h: float, critical_h: float) -> PowerLaw:
+def vanishing(gamma: dict[float, Resampled], largest_h: float, critical_h: float) -> PowerLaw:
     """The fit gamma = a (h_c - h)^nu up to an h: z = 1/2gamma diverges with nu, and gamma has a symmetric error."""
     used = {h: estimate for h, estimate in gamma.items() if h <= largest_h and h < critical_h}
     values, errors = zip(*((estimate.value, estimate.error) for estimate in used.values()), strict=True)
     return power_law([critical_h - h for h in used], values, errors)
 
 
-def nu(dataset: xr.Dataset, gamma: dict[float, Estimate]) -> tuple[PowerLaw, float]:
+def nu(dataset: xr.Dataset, gamma: dict[float, Resampled]) -> tuple[PowerLaw, float]:
     """The fit at h_c, and the error of nu: of the fit, and of h_c."""
     hc, error, _ = critical(dataset)
     fits = [vanishing(gamma, dataset.attrs["fit_h"], hc + sign * error) for sign in (0, 1, -1)]
@@ -90,7 +90,7 @@ def draw_exponents(axes: Axes, z: dict[float, DynamicalExponent]) -> None:
     axes.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.1))
 
 
-def draw_divergence(axes: Axes, gamma: dict[float, Estimate], dataset: xr.Dataset) -> None:
+def draw_divergence(axes: Axes, gamma: dict[float, Resampled], dataset: xr.Dataset) -> None:
     """(b) z against h_c - h with the fit; gamma that may be 0 has an open upper error bar."""
     hc, error, source = critical(dataset)
     largest = dataset.attrs["fit_h"]

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from presets import Preset
 
 from tnness.study.converge import extrapolate
-from tnness.study.statistics import Estimate, jackknife, ratio_of_averages
+from tnness.study.statistics import Resampled, jackknife, ratio_of_averages
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
@@ -34,7 +34,7 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     return dataset
 
 
-def changes(dataset: xr.Dataset, eps: float) -> Estimate:
+def changes(dataset: xr.Dataset, eps: float) -> Resampled:
     """O(chi)/O(baseline) - 1 for every chi, O the averaged variation, with jackknife errors."""
     here = group(dataset, eps=eps).transpose("realisation", "chi")
     baseline = here["chi"].values.tolist().index(dataset.attrs["baseline"])

@@ -25,7 +25,7 @@ from presets import Preset
 from scipy.optimize import OptimizeWarning, curve_fit
 
 from tnness import Record
-from tnness.study.statistics import Estimate
+from tnness.study.statistics import Resampled
 
 FIT_FROM = 4.0
 """Smallest eps t in the fit of the rate: faster modes, and changes of sign, are over by then."""
@@ -52,19 +52,19 @@ def exponential(t: np.ndarray, limit: float, amplitude: float, rate: float) -> n
     return limit + amplitude * np.exp(-rate * t)
 
 
-def rate(eps_time: np.ndarray, values: np.ndarray) -> Estimate:
+def rate(eps_time: np.ndarray, values: np.ndarray) -> Resampled:
     """The rate r, in units of eps, of the fit a + b exp(-r eps t) to the tail; NaN where there is none."""
     late = eps_time >= FIT_FROM
     t, x = eps_time[late] - FIT_FROM, values[late]
     if len(t) < 6:
-        return Estimate(np.nan, np.nan)
+        return Resampled(np.nan, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("error", OptimizeWarning)
         try:
             found, covariance = curve_fit(exponential, t, x, p0=(x[-1], x[0] - x[-1], 1.0))
         except (RuntimeError, OptimizeWarning):  # no convergence, or no tail to fit
-            return Estimate(np.nan, np.nan)
-    return Estimate(found[2], np.sqrt(covariance[2, 2]))
+            return Resampled(np.nan, np.nan)
+    return Resampled(found[2], np.sqrt(covariance[2, 2]))
 
 
 def draw(dataset: xr.Dataset) -> Figure:

@@ -8,10 +8,14 @@ from numpy.testing import assert_allclose
 
 from tnness.errors import InputError
 from tnness.study.statistics import (
+    average,
     bootstrap,
+    covariance_of_mean,
     falling_crossing,
     fraction_crossing,
     jackknife,
+    line,
+    log_slopes,
     power_law,
     ratio_of_averages,
 )
@@ -146,3 +150,78 @@ def test_the_crossing_of_a_fraction_is_found_within_its_error():
     assert abs(values.mean() - 5) < 4 * errors.mean() / math.sqrt(len(values))
     assert_allclose(values.std(), errors.mean(), rtol=0.5)  # 20 sets: 16 %
     assert all(e.defined == 1 for e in found)
+
+
+def test_an_average_has_the_standard_error_of_the_mean_and_leaves_gaps_out():
+    sample = np.random.default_rng(5).normal(size=(40, 3))
+    sample[::4, 1] = np.nan
+    found = average(sample)
+    for k, column in enumerate(sample.T):
+        column = column[np.isfinite(column)]
+        assert_allclose(found.value[k], column.mean())
+        assert_allclose(found.error[k], column.std(ddof=1) / np.sqrt(len(column)))
+    assert found.defined == pytest.approx(110 / 120)
+
+
+@pytest.mark.parametrize("samples", [[1.0], [[1.0, np.nan], [2.0, 3.0]]])
+def test_an_average_of_one_value_has_no_error(samples):
+    with pytest.raises(InputError, match="2 or more"):
+        average(samples)
+
+
+def correlated(rng, realizations=60):
+    """y = 1 + 2 x, with a common shift of every realization and a little of its own at each point."""
+    x = np.array([0.0, 1.0, 2.0, 4.0])
+    return x, 1 + 2 * x + rng.normal(size=(realizations, 1)) + 0.1 * rng.normal(size=(realizations, 4))
+
+
+def test_correlated_errors_make_a_line_as_sharp_as_it_is():
+    """A common shift moves the intercept and leaves the slope: the errors claimed match the spread seen."""
+    rng = np.random.default_rng(6)
+    fits = []
+    for _ in range(400):
+        x, samples = correlated(rng)
+        fits.append(line(x, samples.mean(axis=0), covariance_of_mean(samples)))
+    found = np.array([[fit.intercept, fit.slope] for fit in fits])
+    claimed = np.mean([fit.errors for fit in fits], axis=0)
+    assert_allclose(found.mean(axis=0), [1, 2], atol=5 * found.std(axis=0).max() / np.sqrt(400))
+    assert_allclose(claimed, found.std(axis=0), rtol=0.12)  # 400 fits: 3.5 %; a covariance from 60 samples: some more
+    assert claimed[0] > 5 * claimed[1]
+    naive = line(x, samples.mean(axis=0), samples.std(axis=0) / np.sqrt(60))
+    assert naive.errors[1] > 3 * claimed[1]
+
+
+def test_a_line_through_exact_points_and_its_textbook_errors():
+    x = np.array([-1.0, 0.0, 1.0])
+    fit = line(x, 3 - x, [0.5, 0.5, 0.5])
+    assert_allclose([fit.intercept, fit.slope], [3, -1])
+    assert_allclose(fit.errors, [0.5 / np.sqrt(3), 0.5 / np.sqrt(2)])
+    assert_allclose(fit([2.0]), [1.0])
+
+
+def test_a_singular_covariance_is_refused():
+    x, samples = correlated(np.random.default_rng(7), realizations=3)
+    with pytest.raises(InputError, match="more realizations than points"):
+        line(x, samples.mean(axis=0), covariance_of_mean(samples))
+
+
+def test_a_power_law_with_correlated_errors():
+    """Every realization has an amplitude of its own: it moves all points together and not the exponent."""
+    rng = np.random.default_rng(8)
+    x = np.array([0.1, 0.2, 0.4, 0.8])
+    fits = []
+    for _ in range(300):
+        samples = x**0.5 * (1 + 0.5 * rng.normal(size=(50, 1)) + 0.02 * rng.normal(size=(50, 4)))
+        fits.append(power_law(x, samples.mean(axis=0), covariance_of_mean(samples)))
+    exponents = [fit.exponent for fit in fits]
+    assert np.mean(exponents) == pytest.approx(0.5, abs=5 * np.std(exponents) / np.sqrt(300))
+    assert np.mean([fit.error for fit in fits]) == pytest.approx(np.std(exponents), rel=0.15)
+
+
+def test_logarithmic_slopes_of_a_power_law_and_of_a_bend():
+    x = np.geomspace(1, 100, 5)
+    middles, slopes = log_slopes(x, np.stack([x**-0.7, x**2]))
+    assert_allclose(slopes, [[-0.7] * 4, [2] * 4])
+    assert_allclose(middles, np.geomspace(10**0.25, 10**1.75, 4))
+    with pytest.raises(InputError, match="y > 0"):
+        log_slopes(x, -x)

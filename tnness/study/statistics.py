@@ -15,17 +15,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
 from scipy.optimize import curve_fit, isotonic_regression
 from scipy.stats import DegenerateDataWarning, linregress
 from scipy.stats import bootstrap as resample
 
 from tnness.errors import InputError
+from tnness.observables import Estimate
 
 Real = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Resampled(Estimate):
     """A number, or an array of them, with its standard error.
 
     defined: the share of resamples in which the statistic had a value (a crossing may lie outside the data).
@@ -37,8 +39,26 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Line:
+    """y = intercept + slope x, with standard errors; covariance: of (intercept, slope), (2, 2)."""
+
+    intercept: float
+    slope: float
+    covariance: Real
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Standard errors of intercept and slope."""
+        return math.sqrt(self.covariance[0, 0]), math.sqrt(self.covariance[1, 1])
+
+    def __call__(self, x: ArrayLike) -> Real:
+        """Return y at x."""
+        return self.intercept + self.slope * np.asarray(x, float)
+
+
+@dataclass(frozen=True)
 class PowerLaw:
-    """y = amplitude x^exponent; error: of the exponent, from the covariance of independent errors."""
+    """y = amplitude x^exponent; error: of the exponent, from the errors of the points."""
 
     amplitude: float
     exponent: float
@@ -47,6 +67,78 @@ class PowerLaw:
     def __call__(self, x: ArrayLike) -> Real:
         """Return y at x."""
         return self.amplitude * np.asarray(x, float) ** self.exponent
+
+
+def average(samples: ArrayLike) -> Resampled:
+    """Return the mean over the first axis and its standard error s / sqrt(n).
+
+    NaN is a realization without a value: it is left out of its own average. `defined` is the share that is left.
+
+    >>> round(float(average([1.0, 2.0, 3.0]).error), 6)
+    0.57735
+    """
+    array = np.asarray(samples, float)
+    given = np.isfinite(array)
+    count = given.sum(axis=0)
+    if len(array) < 2 or np.any(count < 2):
+        raise InputError(f"an average with an error takes 2 or more values, got {int(np.min(count, initial=0))}")
+    mean = np.where(given, array, 0.0).sum(axis=0) / count
+    square = np.where(given, array - mean, 0.0) ** 2
+    return Resampled(mean, np.sqrt(square.sum(axis=0) / (count * (count - 1))), float(given.mean()))
+
+
+def covariance_of_mean(samples: ArrayLike) -> Real:
+    """Return the covariance matrix of the mean over realizations: (realization, point) -> (point, point).
+
+    It is what fits to means of the same disorder at every point need; it has full rank only with more realizations than
+    points.
+    """
+    array = np.asarray(samples, float)
+    if array.ndim != 2 or len(array) < 2:
+        raise InputError(f"a covariance takes samples of shape (realization >= 2, point), got {array.shape}")
+    return np.atleast_2d(np.cov(array, rowvar=False)) / len(array)
+
+
+def line(x: ArrayLike, y: ArrayLike, error: ArrayLike) -> Line:
+    """Fit y = a + b x by generalised least squares.
+
+    Parameters
+    ----------
+    x, y: of one length, at least 2. error: standard errors of y, (point,), or their covariance, (point, point).
+
+    >>> line([0.0, 1.0, 2.0], [1.0, 3.0, 5.0], [0.1, 0.1, 0.1]).slope.__round__(9)
+    2.0
+    """
+    x, y, sigma = np.asarray(x, float), np.asarray(y, float), np.asarray(error, float)
+    if len(x) < 2 or x.shape != y.shape or sigma.shape not in (x.shape, (*x.shape, *x.shape)):
+        raise InputError(
+            f"a line takes x and y of one length >= 2 with errors, got {x.shape}, {y.shape}, {sigma.shape}"
+        )
+    try:
+        root = np.linalg.cholesky(np.diag(sigma**2) if sigma.ndim == 1 else sigma)
+    except np.linalg.LinAlgError:
+        raise InputError("the covariance of the points is singular: more realizations than points are needed") from None
+    design = solve_triangular(root, np.stack([np.ones_like(x), x], axis=1), lower=True)
+    covariance = np.linalg.inv(design.T @ design)
+    intercept, slope = covariance @ (design.T @ solve_triangular(root, y, lower=True))
+    return Line(float(intercept), float(slope), covariance)
+
+
+def log_slopes(x: ArrayLike, y: ArrayLike) -> tuple[Real, Real]:
+    """Return d ln y / d ln x between neighbouring points, and the geometric middles of x.
+
+    Parameters
+    ----------
+    x: (point,), positive. y: (..., point), positive. Errors: by `jackknife` over what y was averaged from.
+
+    >>> log_slopes([1.0, 4.0, 16.0], [1.0, 2.0, 4.0])[1].tolist()
+    [0.5, 0.5]
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if len(x) < 2 or not (np.all(x > 0) and np.all(y > 0)):
+        raise InputError("logarithmic slopes take two or more points with x > 0 and y > 0")
+    steps = np.diff(np.log(x))
+    return np.sqrt(x[1:] * x[:-1]), np.diff(np.log(y), axis=-1) / steps
 
 
 def ratio_of_averages(variance: ArrayLike, mean: ArrayLike) -> Real:
@@ -62,7 +154,7 @@ def ratio_of_averages(variance: ArrayLike, mean: ArrayLike) -> Real:
     return np.sqrt(np.asarray(variance, float).mean(axis=0)) / np.asarray(mean, float).mean(axis=0)
 
 
-def jackknife(statistic: Callable[..., Any], *samples: ArrayLike) -> Estimate:
+def jackknife(statistic: Callable[..., Any], *samples: ArrayLike) -> Resampled:
     """Return statistic(*samples) and its jackknife error, leaving out one realisation of all samples at a time.
 
     Parameters
@@ -79,12 +171,12 @@ def jackknife(statistic: Callable[..., Any], *samples: ArrayLike) -> Estimate:
     if count < 2 or any(len(array) != count for array in arrays):
         raise InputError(f"a jackknife takes samples of one length >= 2, got {[len(a) for a in arrays]}")
     without = np.array([statistic(*(np.delete(array, k, axis=0) for array in arrays)) for k in range(count)])
-    return Estimate(statistic(*arrays), np.sqrt((count - 1) * np.var(without, axis=0)))
+    return Resampled(statistic(*arrays), np.sqrt((count - 1) * np.var(without, axis=0)))
 
 
 def bootstrap(
     statistic: Callable[..., float], *samples: ArrayLike, resamples: int = 1000, rng: np.random.Generator | int = 0
-) -> Estimate:
+) -> Resampled:
     """Return statistic(*samples) and its bootstrap error; each sample is resampled on its own.
 
     Parameters
@@ -109,7 +201,7 @@ def bootstrap(
     drawn = result.bootstrap_distribution
     found = drawn[np.isfinite(drawn)]
     error = float(np.std(found, ddof=1)) if len(found) > 1 else math.nan
-    return Estimate(statistic(*arrays), error, len(found) / resamples)
+    return Resampled(statistic(*arrays), error, len(found) / resamples)
 
 
 def power_law(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) -> PowerLaw:
@@ -120,7 +212,8 @@ def power_law(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) -> Pow
 
     Parameters
     ----------
-    x: positive, at least two points. y: positive where no errors are given. error: standard errors of y.
+    x: positive, at least two points. y: positive where no errors are given. error: standard errors of y, (point,), or
+        their covariance, (point, point), as `covariance_of_mean` gives it.
 
     >>> round(power_law([1.0, 4.0, 9.0], [2.0, 4.0, 6.0]).exponent, 12)
     0.5
@@ -169,7 +262,7 @@ def falling_crossing(x: ArrayLike, y: ArrayLike, level: float = 0.5, weights: Ar
     return float(x[right - 1] + share * (x[right] - x[right - 1]))
 
 
-def fraction_crossing(x: ArrayLike, samples: Sequence[ArrayLike], level: float = 0.5, **settings: Any) -> Estimate:
+def fraction_crossing(x: ArrayLike, samples: Sequence[ArrayLike], level: float = 0.5, **settings: Any) -> Resampled:
     """Return where the fraction of true entries falls through a level, with its bootstrap error.
 
     Parameters
