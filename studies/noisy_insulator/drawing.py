@@ -1,0 +1,86 @@
+"""What the figures share: their options, the sweeps behind them, their titles and files."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+import xarray as xr
+from matplotlib.figure import Figure
+from presets import PRESETS, SITE, Curves, Preset
+
+from tnness.engines.gaussian import Gaussian
+from tnness.study.collect import collect
+from tnness.study.sweep import sweep
+
+FIGURES = Path(__file__).parent / "figures"
+STORE = Path("runs") / "noisy_insulator"
+SEED = 2022
+
+PresetOption = Annotated[str, typer.Option("--preset", help=f"one of {', '.join(PRESETS)}")]
+WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each; 0: this one")]
+StoreOption = Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")]
+
+
+def preset_named(name: str) -> Preset:
+    """A preset, or a clear refusal."""
+    if name not in PRESETS:
+        raise typer.BadParameter(f"there is no preset {name!r}: it is one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def averaged(curves: Curves, variable: str, store: Path, workers: int, engine: Any = None, **fixed: Any) -> xr.Dataset:
+    """Mean and standard error over the disorder of one observable: (n, disorder, time).
+
+    The disorder of a point belongs to its n, W and realisation; it is the same whatever the engine.
+    """
+    chosen = engine or Gaussian(tolerance=curves.tolerance)
+    place = store / curves.folder(chosen.name, **fixed)  # figures that need the same runs share them
+    sweep(
+        "noisy-anderson",
+        {"n": curves.n, "disorder": curves.disorder},
+        store=place,
+        parameters=SITE | fixed,
+        realizations=curves.realizations,
+        independent=("n", "disorder"),
+        seed=SEED,
+        engine=chosen,
+        times=curves.times,
+        workers=workers,
+        progress=True,
+    )
+    values = collect(place, variables=[variable], certificate=False)[variable]
+    count = values.sizes["realization"]
+    spread = values.std("realization", ddof=1) / np.sqrt(count) if count > 1 else np.nan * values.isel(realization=0)
+    table = xr.Dataset({"value": values.mean("realization"), "error": spread})
+    return table.assign_attrs(realizations=count, noises=curves.noises, variable=variable)
+
+
+def draw_curves(axes, table: xr.Dataset, along: str, label: str) -> None:
+    """One curve with its band of standard errors for each value on the axis `along`."""
+    other = "n" if along == "disorder" else "disorder"
+    for number, value in enumerate(table[along].values):
+        here = table.sel({along: value}).isel({other: 0})
+        axes.plot(here["time"], here["value"], color=f"C{number}", lw=1.2, label=f"{label} = {value:g}")
+        low, high = here["value"] - here["error"], here["value"] + here["error"]
+        axes.fill_between(here["time"], low, high, color=f"C{number}", alpha=0.2, lw=0)
+    axes.set_xscale("log")
+    axes.set_xlabel("t")
+    axes.legend(fontsize=7)
+
+
+def title(figure: Figure, what: str, name: str) -> None:
+    """Say in the figure what was computed and how."""
+    figure.suptitle(f"{name} preset: {what}", fontsize=8)
+
+
+def save(figure: Figure, tables: dict[str, xr.Dataset], name: str, preset: str, folder: Path = FIGURES) -> Path:
+    """Write the figure, and each table behind it; return the figure's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, table in tables.items():
+        packed = {variable: {"zlib": True, "complevel": 9, "dtype": "float32"} for variable in table.data_vars}
+        table.to_netcdf(folder / f"{name}_{preset}_{part}.nc", engine="h5netcdf", encoding=packed)
+    target = folder / f"{name}_{preset}.png"
+    figure.savefig(target, dpi=110)
+    print(target)
+    return target
