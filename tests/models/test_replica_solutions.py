@@ -53,7 +53,7 @@ def test_two_point_equations_do_not_close_with_both_kinds():
 
 
 def test_two_point_equations_give_the_papers_powers():
-    """(38), (39): Delta S = 10.6/L, I = 4.9/L^2 at p1 = p2 = 1/2, up to coarse-graining over a decay length of a site."""
+    """(38), (39): Delta S = 10.6/L, I = 4.9/L^2 at p1 = p2 = 1/2, but for coarse-graining over one decay length."""
     deviation, information = [], []
     for n in (20, 40):
         closed = two_point(generator_of(ABC(n=n, p1=0.5, p2=0.5, order="second")))
