@@ -1,0 +1,105 @@
+"""The figures of the noisy insulator, end to end on the smallest chains."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose
+
+STUDY = Path(__file__).parents[2] / "studies" / "noisy_insulator"
+MODULES = [path.stem for path in STUDY.glob("*.py")]
+
+
+@pytest.fixture(scope="module")
+def study():
+    """The study's modules by name, as `python studies/noisy_insulator/figure_1.py` finds them."""
+    sys.path.insert(0, str(STUDY))
+    try:
+        yield {name: importlib.import_module(name) for name in MODULES}
+    finally:
+        sys.path.remove(str(STUDY))
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def tiny(study):
+    """At most eight sites, two realisations, five times."""
+    presets = study["presets"]
+    few = {"realizations": 2, "noises": 2, "count": 5}
+    pair = (
+        presets.Curves(n=(8,), disorder=(1.0, 3.0), end=1e3, **few),
+        presets.Curves(n=(6, 8), disorder=(1.0,), end=1e3, **few),
+    )
+    short = (
+        presets.Curves(n=(8,), disorder=(1.0, 3.0), end=10.0, **few),
+        presets.Curves(n=(6, 8), disorder=(1.0,), end=10.0, **few),
+    )
+    return presets.Preset(
+        name="tiny",
+        energy=pair,
+        entanglement=short,
+        spreading=pair,
+        hopping_sites=100,
+        lengths=(1.0, 2.0),
+        both=presets.Curves(n=(6,), disorder=(2.0,), realizations=1, noises=40, end=10.0, count=5),
+        interacting=presets.Interacting(
+            delta=(0.0, 1.0), disorder=3.0, n_exact=4, n_network=4, realizations=2, noises=1, end=1.0, count=3
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 6])
+def test_a_figure_is_computed_drawn_and_saved(study, tiny, store, tmp_path, number):
+    module = study[f"figure_{number}"]
+    tables = module.data(tiny, store, 0)
+    assert all(isinstance(table, xr.Dataset) and table.sizes["time"] > 1 for table in tables.values())
+    figure = module.draw(tables, "tiny")
+    assert isinstance(figure, Figure)
+    target = study["drawing"].save(figure, tables, f"figure_{number}", "tiny", tmp_path)
+    assert target.stat().st_size > 1000
+    assert len(list(tmp_path.glob("*.nc"))) == len(tables)
+
+
+def test_samples_and_the_exact_average_agree(study, tiny):
+    tables = study["figure_5"].data(tiny)
+    z = study["figure_5"].deviations(tables["energy"])
+    assert float(np.sqrt((z**2).mean())) < 2.5
+    assert isinstance(study["figure_5"].draw(tables, "tiny"), Figure)
+
+
+def test_figures_share_the_runs_that_they_share(study, tiny, store):
+    """Figs. 1 and 3 of one preset are two observables of the same evolutions."""
+    study["figure_1"].data(tiny, store, 0)
+    before = sorted(store.rglob("*.nc"))
+    study["figure_3"].data(tiny, store, 0)
+    assert sorted(store.rglob("*.nc")) == before
+
+
+def test_what_is_committed_can_be_drawn(study):
+    for path in sorted((STUDY / "figures").glob("figure_1_quick_*.nc")):
+        table = xr.load_dataset(path, engine="h5netcdf")
+        assert np.isfinite(table["value"]).all()
+        assert (table["value"].isel(time=-1) > table["value"].isel(time=0)).all()
+
+
+def test_an_evenly_spread_excitation(study):
+    """Four sites seen from site 1: distances 1, 0, 1, 2."""
+    assert_allclose(study["figure_3"].uniform(4), np.sqrt((1 + 0 + 1 + 4) / 4 / 4))
+
+
+def test_presets_are_found_or_refused(study):
+    import typer
+
+    assert study["drawing"].preset_named("paper").energy[0].n == (100,)
+    with pytest.raises(typer.BadParameter, match="no preset 'fast'"):
+        study["drawing"].preset_named("fast")
