@@ -50,10 +50,33 @@ def averaged(curves: Curves, variable: str, store: Path, workers: int, engine: A
         progress=True,
     )
     values = collect(place, variables=[variable], certificate=False)[variable]
+    mean, error = over_disorder(values)
+    slope, slope_error = over_disorder(log_slope(values, *curves.growth))
+    table = xr.Dataset({"value": mean, "error": error, "slope": slope, "slope_error": slope_error})
+    about = {"realizations": curves.realizations, "noises": curves.noises, "variable": variable}
+    return table.assign_attrs(about, growth=curves.growth)
+
+
+def over_disorder(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean and standard error over the realisations."""
     count = values.sizes["realization"]
-    spread = values.std("realization", ddof=1) / np.sqrt(count) if count > 1 else np.nan * values.isel(realization=0)
-    table = xr.Dataset({"value": values.mean("realization"), "error": spread})
-    return table.assign_attrs(realizations=count, noises=curves.noises, variable=variable)
+    return values.mean("realization"), values.std("realization", ddof=1) / np.sqrt(count)
+
+
+def log_slope(values: xr.DataArray, start: float, stop: float) -> xr.DataArray:
+    """d value / d ln t of a straight line through the points from start to stop, by least squares."""
+    part = values.sel(time=slice(0.999 * start, 1.001 * stop))
+    logs = np.log(part["time"]) - np.log(part["time"]).mean()
+    return (part * logs).sum("time") / (logs**2).sum()
+
+
+def tell_slopes(table: xr.Dataset, unit: str) -> None:
+    """Print how fast the curves of different W grow."""
+    start, stop = table.attrs["growth"]
+    for w in table["disorder"].values:
+        here = table.sel(disorder=w).isel(n=0)
+        told = f"{float(here['slope']):.3f} +- {float(here['slope_error']):.3f} {unit} per unit of ln t"
+        print(f"W = {w:g}: {told}, {start:g} <= t <= {stop:g}")
 
 
 def draw_curves(axes, table: xr.Dataset, along: str, label: str) -> None:

@@ -2,10 +2,20 @@
 
 from pathlib import Path
 
-import numpy as np
 import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, averaged, draw_curves, preset_named, save, title
+from drawing import (
+    STORE,
+    PresetOption,
+    StoreOption,
+    WorkersOption,
+    averaged,
+    draw_curves,
+    preset_named,
+    save,
+    tell_slopes,
+    title,
+)
 from matplotlib.figure import Figure
 from presets import Preset
 
@@ -40,19 +50,11 @@ def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
     return figure
 
 
-def slopes(table: xr.Dataset, start: float, stop: float) -> None:
-    """Print d(energy)/d(ln t) between two times."""
-    for w in table["disorder"].values:
-        here = table.sel(disorder=w, time=slice(start, stop)).isel(n=0)
-        slope = np.polyfit(np.log(here["time"]), here["value"], 1)[0]
-        print(f"W = {w:g}: {slope:.3f} J per unit of ln t, {start:g} <= t <= {stop:g}")
-
-
 def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw the figure."""
     chosen = preset_named(preset)
     tables = data(chosen, store, workers)
-    slopes(tables["disorder"], 10.0, 1e5)
+    tell_slopes(tables["disorder"], "J")
     save(draw(tables, preset), tables, "figure_1", preset)
 
 

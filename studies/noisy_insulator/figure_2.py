@@ -5,7 +5,18 @@ from pathlib import Path
 import numpy as np
 import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, averaged, draw_curves, preset_named, save, title
+from drawing import (
+    STORE,
+    PresetOption,
+    StoreOption,
+    WorkersOption,
+    averaged,
+    draw_curves,
+    preset_named,
+    save,
+    tell_slopes,
+    title,
+)
 from matplotlib.figure import Figure
 from presets import Curves, Preset
 
@@ -52,6 +63,7 @@ def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
 def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw the figure."""
     tables = data(preset_named(preset), store, workers)
+    tell_slopes(tables["disorder"], "nat")
     last = tables["size"].isel(time=-1, disorder=0)
     for n in last["n"].values:
         here = last.sel(n=n)

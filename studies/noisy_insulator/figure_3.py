@@ -5,7 +5,18 @@ from pathlib import Path
 import numpy as np
 import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, averaged, draw_curves, preset_named, save, title
+from drawing import (
+    STORE,
+    PresetOption,
+    StoreOption,
+    WorkersOption,
+    averaged,
+    draw_curves,
+    preset_named,
+    save,
+    tell_slopes,
+    title,
+)
 from matplotlib.figure import Figure
 from presets import Preset
 
@@ -43,11 +54,7 @@ def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
 def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw the figure."""
     tables = data(preset_named(preset), store, workers)
-    table = tables["disorder"]
-    for w in table["disorder"].values:
-        here = table.sel(disorder=w, time=slice(10.0, 1e5)).isel(n=0)
-        slope = np.polyfit(np.log(here["time"]), here["value"], 1)[0]
-        print(f"W = {w:g}: R grows by {slope:.3f} sites per unit of ln t, 10 <= t <= 1e5")
+    tell_slopes(tables["disorder"], "sites")
     save(draw(tables, preset), tables, "figure_3", preset)
 
 

@@ -26,6 +26,11 @@ class Curves:
         """The times of the curves."""
         return [float(t) for t in np.geomspace(self.start, self.end, self.count)]
 
+    @property
+    def growth(self) -> tuple[float, float]:
+        """The times between which a slope is fitted."""
+        return 10.0, min(1e5, self.end / 10)
+
     def folder(self, engine: str, **fixed: object) -> str:
         """A name for the sweep of these curves."""
         lists = [f"{name}={','.join(f'{v:g}' for v in getattr(self, name))}" for name in ("n", "disorder")]

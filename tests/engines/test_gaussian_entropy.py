@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness.engines.gaussian_entropy import entropy, mutual_information, negativity, renyi2
+from tnness.engines.gaussian_entropy import entropy, mutual_coherence, mutual_information, negativity, renyi2
 
 
 def correlation(n, seed):
@@ -92,6 +92,12 @@ def test_pure_state_and_product():
     n = np.linalg.eigvalsh(pure[:2, :2])
     assert_allclose(negativity(pure, left, right), 2 * np.log(np.sqrt(n) + np.sqrt(1 - n)).sum(), atol=1e-6)
     assert_allclose(negativity(np.diag([0.2, 0.9, 0.5]), [0], [1, 2]), 0.0, atol=1e-14)
+
+
+def test_near_infinite_temperature_information_is_twice_the_coherence():
+    g = np.eye(6) / 2 + 1e-3 * (correlation(6, 1) - np.eye(6) / 2)
+    left, right = range(3), range(3, 6)
+    assert_allclose(mutual_information(g, left, right), 2 * mutual_coherence(g, left, right), rtol=1e-4)
 
 
 def test_leading_axes_pass_through():

@@ -46,6 +46,12 @@ def mutual_information(correlation: Array, first: Sequence[int], second: Sequenc
     return entropy(correlation, first) + entropy(correlation, second) - entropy(correlation, both)
 
 
+def mutual_coherence(correlation: Array, first: Sequence[int], second: Sequence[int]) -> Vector:
+    """Return C(A:B) = 2 sum |<c^+_x c_y>|^2 over x in A and y in B; near infinite temperature I = 2 C."""
+    block = correlation[..., np.asarray(first, int)[:, None], np.asarray(second, int)]
+    return 2 * np.sum(np.abs(block) ** 2, axis=(-2, -1))
+
+
 def negativity(correlation: Array, first: Sequence[int], second: Sequence[int]) -> float:
     """Return the fermionic logarithmic negativity ln |rho^{T_A}|_1 of A and B, in nats.
 
