@@ -79,7 +79,7 @@ def deflated(
     outer, inner = _pole_weights(rule, poles, couplings, counts)
     return tuple(  # type: ignore[return-value]
         _assemble(chain, rule, values, poles, couplings, counts, outer, inner, matrix)
-        for values in (smooth, np.einsum("kl,lxmn->kxmn", rule.smoothed(drop), smooth))
+        for values in (smooth, np.tensordot(rule.smoothed(drop), smooth, axes=1))
     )
 
 

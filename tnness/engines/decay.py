@@ -48,4 +48,5 @@ class Decay:
 def _modes(diagonal: Real, coupling: Real) -> tuple[Real, Real]:
     """Return rates and modes (slice, mode); rates that are round-off of the largest are zero."""
     rates, vectors = scipy.linalg.eigh_tridiagonal(diagonal, coupling)
-    return np.where(np.abs(rates) < ROUND_OFF * np.abs(rates).max(), 0, rates), vectors
+    rates = np.where(np.abs(rates) < ROUND_OFF * np.abs(rates).max(), 0, rates)
+    return np.asarray(rates, float), np.asarray(vectors, float)

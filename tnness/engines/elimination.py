@@ -38,7 +38,8 @@ class Elimination:
         self.chain = chain
         self.energy = np.asarray(energy)
         at = self.energy if boundary is None else np.asarray(boundary)
-        self.ends = [end.self_energy(at) if isinstance(end, Lead) else None for end in (chain.left, chain.right)]
+        known = {id(end): end.self_energy(at) for end in (chain.left, chain.right) if isinstance(end, Lead)}
+        self.ends = [known.get(id(end)) for end in (chain.left, chain.right)]
         self.responses: list[Array] = [np.empty(0)] * chain.slices
         beyond = None
         for x in reversed(range(chain.slices)):
@@ -77,24 +78,26 @@ class Elimination:
         chain, last, split = self.chain, self.chain.slices - 1, left.shape[-1]
         first = self.responses[last] @ right
         shape = (chain.slices, *first.shape[:-1], split + right.shape[-1])
-        solution = np.zeros(shape, np.result_type(left, right, self.responses[0]))
+        solution = np.empty(shape, np.result_type(left, right, self.responses[0]))
         solution[last, ..., split:] = first
         for x in reversed(range(last)):
-            solution[x, ..., split:] = self.responses[x] @ chain.couple(x, solution[x + 1, ..., split:])
+            first = self.responses[x] @ chain.couple(x, first)
+            solution[x, ..., split:] = first
         solution[0, ..., :split] = self.responses[0] @ left
         for x in range(last):
+            solution[x + 1, ..., :split] = 0
             solution[x + 1] += self.responses[x + 1] @ chain.couple(x, solution[x], back=True)
         return solution
 
 
 def _sandwich(chain: TransferChain, bond: int, response: Array) -> Array:
     """Return C g C^+."""
+    if chain.unit_coupling:
+        return response
     if not chain.diagonal_coupling:
         block = chain.coupling[..., bond, :, :]
         return block @ response @ block.conj().swapaxes(-1, -2)
     block = chain.coupling[..., bond, :]
-    if (block == 1).all():
-        return response
     return block[..., :, None] * response * block.conj()[..., None, :]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,6 +168,11 @@ class TransferChain:
         """True where the couplings are given as diagonals."""
         return self.coupling.ndim == self.onsite.ndim - 1
 
+    @cached_property
+    def unit_coupling(self) -> bool:
+        """True where every coupling is the identity."""
+        return self.diagonal_coupling and bool((self.coupling == 1).all())
+
     @property
     def leads(self) -> tuple[Lead, Lead]:
         """The two leads.
@@ -180,7 +186,9 @@ class TransferChain:
         return self.left, self.right
 
     def couple(self, bond: int, vector: Array, back: bool = False) -> Array:
-        """Return C_x v, or C_x^+ v, for v of shape (..., m, columns)."""
+        """Return C_x v, or C_x^+ v, for v of shape (..., m, columns); v itself where all couplings are 1."""
+        if self.unit_coupling:
+            return vector
         if self.diagonal_coupling:
             block = self.coupling[..., bond, :, None]
             return (block.conj() if back else block) * vector
