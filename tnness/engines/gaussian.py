@@ -75,7 +75,7 @@ class Gaussian:
         # diffusion over n sites magnifies what the densities lack by n^2
         found = steady_correlation(form, 1e-4 * self.tolerance, lambda k: report(f"iteration {k}", 1 - 0.8**k))
         view = GaussianView(found.correlation, spaces, gaussian=not form.dephasing.any())
-        figures = {"residual": found.residual, "iterations": float(found.iterations)}
+        figures = {"covariance_residual": found.residual, "iterations": float(found.iterations)}
         exact = found.residual < RESIDUAL
         return Solution([(math.inf, view)], figures, "exact" if exact else "not exact: X is close to defective")
 
