@@ -13,42 +13,53 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from tnness.errors import InputError
+from tnness.errors import InputError, Interrupted
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD = 2
 """Points handed out ahead, per worker, so that none waits for the next."""
 
 
+ANSWER = 20.0
+"""Seconds to wait for a Dask scheduler."""
+
+
+Work = Callable[[], Any]
+
+
 @dataclass(frozen=True)
 class Crew:
-    """An executor at work. width: its number of workers. dashboard: a page that shows them, if there is one."""
+    """Workers, ready.
 
-    executor: Executor
+    submit: hands work to one of them. width: their present number. dashboard: a page that shows them, if there is one.
+    """
+
+    submit: Callable[[Work], Future[Any]]
     width: Callable[[], int]
     dashboard: str = ""
 
 
 @dataclass(frozen=True)
-class Here(Executor):
+class Here:
     """Computes in this process, at once."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Crew]:
-        """Give itself."""
-        yield Crew(self, lambda: 1)
+        """Give this process."""
+        yield Crew(_at_once, lambda: 1)
+
+
+def _at_once(work: Work) -> Future[Any]:
+    future: Future[Any] = Future()
+    try:
+        future.set_result(work())
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 @dataclass(frozen=True)
@@ -68,10 +79,12 @@ class Local:
         context = multiprocessing.get_context("spawn")  # a forked BLAS may hang
         before = set(multiprocessing.active_children())
         with _environment(dict.fromkeys(THREADS, "1")):
-            pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+            stopped = context.Event()
+            pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(stopped,))
             try:
-                yield Crew(pool, lambda: count)
+                yield Crew(lambda work: pool.submit(_unless_stopped, work), lambda: count)
             except BaseException:
+                stopped.set()
                 for process in set(multiprocessing.active_children()) - before:
                     process.terminate()  # a run that is told so stops between two steps
                 raise
@@ -102,12 +115,12 @@ class Dask:
             if self.address == "slurm":
                 target = stack.enter_context(_slurm(self.jobs))
             try:
-                client = stack.enter_context(distributed.Client(target, timeout=20))
+                client = stack.enter_context(distributed.Client(target, timeout=ANSWER))
             except (OSError, ValueError) as error:
                 raise InputError(f"no Dask scheduler answers at {self.address}: {error}") from None
             executor = client.get_executor(pure=False, retries=2)
             stack.callback(executor.shutdown, wait=False)
-            yield Crew(executor, lambda: _threads(client), client.dashboard_link or "")
+            yield Crew(executor.submit, lambda: _threads(client), client.dashboard_link or "")
 
 
 def _threads(client: Any) -> int:
@@ -124,12 +137,45 @@ def _slurm(jobs: int | None) -> Any:
     return cluster
 
 
-def _begin() -> None:
+# of a pool's process: the event that tells that the sweep was cut short; whether it works; whether it was told to stop
+_stopped: Any = None
+_working = False
+_told = False
+
+
+def _begin(stopped: Any) -> None:
     """Prepare a pool's process: an interrupt from the terminal is the sweep's to handle; end when the sweep ends."""
+    global _stopped
+    _stopped = stopped
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _interrupt)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _unless_stopped(work: Work) -> Any:
+    """Do the work; what was handed out ahead of a stop is not begun."""
+    global _working
+    if _stopped is not None and _stopped.is_set():
+        raise Interrupted("the sweep was stopped")
+    _working = True
+    try:
+        return work()
+    finally:
+        _working = False
+        if _told:
+            os._exit(1)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    """End: at once where nothing is being done, else by way of all that has to be put in order, undisturbed."""
+    global _told
+    if not _working:
+        os._exit(1)
+    if not _told:
+        _told = True
+        raise Interrupted("told to stop")
 
 
 def _follow(sentinel: int) -> None:

@@ -121,7 +121,7 @@ def line(x: ArrayLike, y: ArrayLike, error: ArrayLike) -> Line:
     design = solve_triangular(root, np.stack([np.ones_like(x), x], axis=1), lower=True)
     covariance = np.linalg.inv(design.T @ design)
     intercept, slope = covariance @ (design.T @ solve_triangular(root, y, lower=True))
-    return Line(float(intercept), float(slope), covariance)
+    return Line(float(intercept), float(slope), np.asarray(covariance, dtype=np.float64))
 
 
 def log_slopes(x: ArrayLike, y: ArrayLike) -> tuple[Real, Real]:

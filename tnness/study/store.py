@@ -24,7 +24,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tnness.errors import RecordError
+import psutil
+
+from tnness.errors import Interrupted, RecordError
 from tnness.files import is_sealed, write_whole
 from tnness.job import differences
 from tnness.study.plan import GridPoint, Plan, Point
@@ -201,23 +203,25 @@ class Store:
     def claim(self, key: str) -> Iterator[bool]:
         """Claim a point for the time of the block; False where another process that lives has it."""
         path = self.folder / "claims" / f"{key}.json"
-        if not _take(path):
-            yield False
-            return
-        alive = threading.Event()
-        pulse = threading.Thread(target=_beat, args=(path, alive), daemon=True)
-        pulse.start()
+        over = threading.Event()
         try:
-            yield True
+            mine = _take(path)
+            if mine:
+                threading.Thread(target=_beat, args=(path, over), daemon=True).start()
+            yield mine
         finally:
-            alive.set()
-            pulse.join()
-            path.unlink(missing_ok=True)
+            try:
+                _release(path, over)
+            except Interrupted:  # told to stop at this very moment: that is said once
+                _release(path, over)
+                raise
 
 
 def _take(path: Path) -> bool:
     """Make a claim, with its content at once: a link is there or not, and only one can be made."""
-    mine = _json({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()})
+    born = psutil.Process().create_time()
+    who = {"host": socket.gethostname(), "pid": os.getpid(), "born": born, "since": time.time()}
+    mine = _json(who | {"thread": threading.get_ident()})
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     try:
         beside.write_bytes(mine)
@@ -265,7 +269,18 @@ def _claim(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and {"host", "pid", "since"} <= content.keys() else None
+    return (
+        content if isinstance(content, dict) and {"host", "pid", "born", "thread", "since"} <= content.keys() else None
+    )
+
+
+def _release(path: Path, over: threading.Event) -> None:
+    """Take back a claim, if it is this thread's own."""
+    over.set()
+    claim = _claim(path)
+    me = (socket.gethostname(), os.getpid(), threading.get_ident())
+    if claim is not None and (claim["host"], claim["pid"], claim["thread"]) == me:
+        path.unlink(missing_ok=True)
 
 
 def _is_alive(path: Path, claim: Mapping[str, Any]) -> bool:
@@ -275,12 +290,13 @@ def _is_alive(path: Path, claim: Mapping[str, Any]) -> bool:
     if claim["host"] != socket.gethostname():
         return True
     try:
-        os.kill(int(claim["pid"]), 0)
-    except ProcessLookupError:
+        holder = psutil.Process(int(claim["pid"]))
+        same = abs(holder.create_time() - claim["born"]) < 1  # not another process under a number used again
+        return same and holder.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        pass
-    return True
+    except psutil.AccessDenied:
+        return True
 
 
 def _beat(path: Path, over: threading.Event) -> None:

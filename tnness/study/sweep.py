@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,9 +199,9 @@ class Sweep:
         running: dict[Future[Ended], Point] = {}
         try:
             while waiting or running:
-                while waiting and len(running) < max(1, AHEAD * crew.width()):
+                while waiting and len(running) < self._most(crew, [*running.values(), waiting[-1]]):
                     point = waiting.pop()
-                    running[crew.executor.submit(self._task(point))] = point
+                    running[crew.submit(self._task(point))] = point
                 for future in wait(running, timeout=LOOK, return_when=FIRST_COMPLETED).done:
                     ended = future.result()
                     running.pop(future)
@@ -214,10 +214,15 @@ class Sweep:
             for future in running:
                 future.cancel()
 
-    def _survivors(self, points: Iterator[Point] | Any) -> list[Point]:
+    def _most(self, crew: Crew, points: Sequence[Point]) -> int:
+        """Return how many points may be out at once: one where any of these was there when a worker died."""
+        return 1 if any(self.crashes[point.key] for point in points) else max(1, AHEAD * crew.width())
+
+    def _survivors(self, points: Iterable[Point]) -> list[Point]:
         """Return the points to compute again after a worker died: all that was handed out and is not finished.
 
-        One that was being computed at ATTEMPTS deaths is taken for the cause, and fails.
+        Those that were being computed are suspect, and go alone from then on. One that is there at ATTEMPTS deaths is
+        the cause, and fails.
         """
         again = []
         for point in points:
