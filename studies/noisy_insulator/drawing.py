@@ -58,8 +58,10 @@ def averaged(curves: Curves, variable: str, store: Path, workers: int, engine: A
 
 
 def over_disorder(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean and standard error over the realisations."""
+    """Mean and standard error over the realisations; NaN for one."""
     count = values.sizes["realization"]
+    if count == 1:
+        return values.isel(realization=0, drop=True), np.nan * values.isel(realization=0, drop=True)
     return values.mean("realization"), values.std("realization", ddof=1) / np.sqrt(count)
 
 

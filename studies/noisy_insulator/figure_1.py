@@ -38,7 +38,8 @@ def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
     left.set(ylabel=r"$\Delta\epsilon$ [J]", title=f"(a) L = {first['n'].values[0]}")
     draw_curves(right, second, "n", "L")
     right.set(ylabel=r"$\Delta\epsilon$ [J]", title=f"(b) W = {second['disorder'].values[0]:g}")
-    inset = right.inset_axes((0.1, 0.5, 0.4, 0.3))
+    right.legend(fontsize=7, ncols=2)
+    inset = right.inset_axes((0.1, 0.52, 0.36, 0.26))
     for number, n in enumerate(second["n"].values):
         here = second.sel(n=n).isel(disorder=0)
         inset.plot(here["time"], here["value"] / n, color=f"C{number}", lw=1)

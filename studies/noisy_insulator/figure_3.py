@@ -24,10 +24,13 @@ from presets import Preset
 def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
     """Both panels."""
     first, second = preset.spreading
-    return {
+    tables = {
         "disorder": averaged(first, "rms_displacement", store, workers),
         "size": averaged(second, "rms_displacement", store, workers),
     }
+    if preset.longest is not None:
+        tables["longest"] = averaged(preset.longest, "rms_displacement", store, workers)
+    return tables
 
 
 def uniform(n: int) -> float:
@@ -46,6 +49,12 @@ def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
     for number, n in enumerate(second["n"].values):
         right.axhline(uniform(n), color=f"C{number}", ls=":", lw=0.8)
     right.set(ylabel="R [site]", title=f"(b) W = {second['disorder'].values[0]:g}; dotted: evenly spread")
+    if "longest" in tables:
+        alone = tables["longest"].isel(disorder=0, n=0)
+        right.plot(
+            alone["time"], alone["value"], "k-", lw=1, label=f"L = {tables['longest']['n'].values[0]}, one potential"
+        )
+        right.legend(fontsize=7)
     counts = f"{first.attrs['realizations']} and {second.attrs['realizations']} realisations of the disorder"
     title(figure, f"exact average over the noise (gaussian engine), J = gamma = 1\n{counts}", name)
     return figure

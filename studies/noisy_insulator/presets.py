@@ -67,6 +67,7 @@ class Preset:
     energy: tuple[Curves, Curves]  # Fig. 1: against W, against L
     entanglement: tuple[Curves, Curves]  # Fig. 2
     spreading: tuple[Curves, Curves]  # Fig. 3
+    longest: Curves | None  # Fig. 3: a chain longer than those, in few potentials
     hopping_sites: int  # Fig. 4
     lengths: tuple[float, ...]
     both: Curves  # Fig. 5: the exact average and samples of it
@@ -88,6 +89,7 @@ PRESETS = {
             Curves(n=(12, 24, 48, 100), disorder=(1.0,), realizations=8, noises=2, end=3e4, count=31),
         ),
         spreading=QUICK,  # the same runs
+        longest=Curves(n=(1000,), disorder=(1.0,), realizations=1, end=1e8, count=46),
         hopping_sites=1000,
         lengths=(1.0, 2.0, 4.0, 8.0),
         both=Curves(n=(50,), disorder=(2.0,), realizations=1, noises=50, end=1e3, count=31, tolerance=1e-8),
@@ -109,6 +111,7 @@ PRESETS = {
             Curves(n=(1000,), disorder=STRENGTHS, realizations=100, end=1e6, count=41),
             Curves(n=(100, 200, 500, 1000), disorder=(1.0,), realizations=100, end=1e6, count=41),
         ),
+        longest=None,
         hopping_sites=1000,
         lengths=(1.0, 2.0, 4.0, 8.0, 16.0),
         both=Curves(n=(100,), disorder=(2.0,), realizations=1, noises=1000, end=1e4, count=41, tolerance=1e-8),

@@ -44,6 +44,7 @@ def tiny(study):
         energy=pair,
         entanglement=short,
         spreading=pair,
+        longest=presets.Curves(n=(10,), disorder=(1.0,), realizations=1, end=1e3, count=5),
         hopping_sites=100,
         lengths=(1.0, 2.0),
         both=presets.Curves(n=(6,), disorder=(2.0,), realizations=1, noises=40, end=10.0, count=5),
@@ -82,7 +83,9 @@ def test_figures_share_the_runs_that_they_share(study, tiny, store):
     study["figure_1"].data(tiny, store, 0)
     before = sorted(store.rglob("*.nc"))
     study["figure_3"].data(tiny, store, 0)
-    assert sorted(store.rglob("*.nc")) == before
+    assert [path for path in sorted(store.rglob("*.nc")) if "n=10" not in str(path)] == [
+        path for path in before if "n=10" not in str(path)
+    ]
 
 
 def test_what_is_committed_can_be_drawn(study):
@@ -95,6 +98,12 @@ def test_what_is_committed_can_be_drawn(study):
 def test_an_evenly_spread_excitation(study):
     """Four sites seen from site 1: distances 1, 0, 1, 2."""
     assert_allclose(study["figure_3"].uniform(4), np.sqrt((1 + 0 + 1 + 4) / 4 / 4))
+
+
+def test_random_orbitals_come_to_the_known_entropy(study):
+    """At half filling ln 2 - 1/2 a site as L grows; a random number of particles takes a little off."""
+    value = study["figure_2"].random_gaussian(60, samples=100)
+    assert 0.185 < value < np.log(2) - 0.5
 
 
 def test_presets_are_found_or_refused(study):
