@@ -12,12 +12,12 @@ from tnness.study.statistics import PowerLaw, Resampled, jackknife, power_law, r
 
 
 def group(dataset: xr.Dataset, **at: float) -> xr.Dataset:
-    """The complete realisations at one n, h or both, `realisation` first and no axis of length one."""
+    """The complete realizations at one n, h or both, `realization` first and no axis of length one."""
     chosen = complete(dataset.sel(at))
-    if not chosen.sizes["realisation"]:
-        raise InputError(f"no realisation at {at} has a value at every eps")
-    single = [axis for axis, size in chosen.sizes.items() if size == 1 and axis not in ("realisation", "eps")]
-    return chosen.squeeze(single, drop=True).transpose("realisation", ...)
+    if not chosen.sizes["realization"]:
+        raise InputError(f"no realization at {at} has a value at every eps")
+    single = [axis for axis, size in chosen.sizes.items() if size == 1 and axis not in ("realization", "eps")]
+    return chosen.squeeze(single, drop=True).transpose("realization", ...)
 
 
 def variation(data: xr.Dataset) -> Resampled:
@@ -29,7 +29,7 @@ def power_law_of(data: xr.Dataset, largest_eps: float) -> tuple[PowerLaw, Resamp
     """The fit variation = a eps^gamma up to an eps, and gamma = 1/2z with its jackknife error.
 
     The points are weighed by their jackknife errors; the error of gamma is that of the fit repeated without each
-    realisation, since the same disorder at every eps makes the points move together.
+    realization, since the same disorder at every eps makes the points move together.
     """
     data = data.sel(eps=data["eps"] <= largest_eps * (1 + 1e-9))
     eps, weights = data["eps"].values, variation(data).error
@@ -65,7 +65,7 @@ def _inverse(gamma: float) -> float:
 
 
 def growing(data: xr.Dataset) -> np.ndarray:
-    """Of every realisation, whether its own variation grows between the two smallest eps."""
+    """Of every realization, whether its own variation grows between the two smallest eps."""
     own = np.sqrt(data["variance"]) / np.abs(data["mean"])
-    own = own.sortby("eps").transpose("realisation", "eps").values
+    own = own.sortby("eps").transpose("realization", "eps").values
     return own[:, 1] > own[:, 0]

@@ -1,210 +1,199 @@
-"""The disorder loop: every point is solved once, in a process of its own pool, and kept as one small record.
+"""The disordered chains of the figures, computed by sweeps: what is asked for, and what becomes of it.
 
-The disorder belongs to (n, h, realisation): the same for every eps and chi, and independent for different h and n.
+The disorder belongs to (n, h, realization): the same for every eps and chi, and independent for different h and n.
 Points that fail are kept too, with the reason, and are counted in every figure.
 """
 
-import multiprocessing
-import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import h5py
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
-from tnness import TEBD, Interrupted, Record, TnnessError, evolve, find, steady_state
-from tnness.model import Model
-from tnness.record import FORMAT
+from tnness import TEBD, evolve, steady_state
+from tnness.study.collect import NOT_ASKED, STATES
+from tnness.study.collect import collect as collect_sweep
+from tnness.study.point import Setting
+from tnness.study.sweep import sweep
 
-ROOT_SEED = 2020
-EXACT, CONVERGED, NOT_CONVERGED, FAILED = range(4)
-STATUS = ("exact", "converged", "not converged", "failed")
+MODEL, ROOT_SEED = "mbl-heisenberg", 2020
+EXACT_UP_TO = 8
+"""Sites up to which a chain is solved exactly; longer ones by time evolution with bond dimension chi."""
 KEPT = ["beta", "energy", "beta_variation"]
-AXES = ("n", "h", "chi", "eps", "realisation")
-
-
-class Job(Protocol):
-    """Something to solve: a file name that is its own, and a record."""
-
-    @property
-    def file(self) -> str: ...
-
-    def solve(self) -> Record: ...
-
-
-def disorder_seed(n: int, h: float, realisation: int) -> int:
-    """The seed of a realisation, the same for every eps: `tnness run ... --seed` repeats a point with it."""
-    return int(np.random.SeedSequence([ROOT_SEED, n, round(1000 * h), realisation]).generate_state(1)[0])
+AXES = ("n", "h", "chi", "eps", "realization")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
-    """A steady state: exact where chi = 0, else by time evolution."""
+class Ensemble:
+    """A grid of disordered chains: every size, field strength, coupling and bond dimension, `realizations` times."""
 
-    n: int
-    h: float
-    eps: float
-    chi: int
-    realisation: int
-    tolerance: float = 1e-3
-    longest: float = 30.0  # eps t after which a point that has not relaxed is given up
+    n: tuple[int, ...]  # sites
+    h: tuple[float, ...]  # strength of the random fields [J]
+    eps: tuple[float, ...]  # rate of the dissipation [J]
+    realizations: int
+    chi: tuple[int, ...] = (100,)  # bond dimensions of chains beyond EXACT_UP_TO sites
+    tolerance: float = 1e-3  # of the relaxation, relative
+    longest: float = 30.0  # eps t after which a point that has not relaxed is given up, and counted
     drive: str = "correlated"
     field_weight: float = 1.0
 
     @property
-    def file(self) -> str:
-        """The point's settings as a file name, below a folder for the choice of drive and temperature."""
-        engine = "exact" if self.chi == 0 else f"chi={self.chi}_tol={self.tolerance:g}_to={self.longest:g}"
-        point = f"n={self.n}_h={self.h:g}_eps={self.eps:g}_{engine}_r={self.realisation:03d}.nc"
-        return f"{self.drive}_field-weight={self.field_weight:g}/{point}"
+    def exact(self) -> tuple[int, ...]:
+        """The sizes that are solved exactly."""
+        return tuple(n for n in self.n if n <= EXACT_UP_TO)
 
-    def solve(self) -> Record:
-        """The local temperatures and the energy of the steady state, without its tensors."""
-        record = steady_state(
-            model_of(self),
-            engine="exact" if self.chi == 0 else TEBD(chi=self.chi),
-            seed=disorder_seed(self.n, self.h, self.realisation),
-            tolerance=self.tolerance,
-            max_time=self.longest / self.eps,
-        )
-        return Record(record.dataset[KEPT])
+    @property
+    def evolved(self) -> tuple[int, ...]:
+        """The sizes that are evolved in time."""
+        return tuple(n for n in self.n if n > EXACT_UP_TO)
+
+    @property
+    def points(self) -> int:
+        """How many steady states there are."""
+        sizes = len(self.exact) + len(self.evolved) * len(self.chi)
+        return sizes * len(self.h) * len(self.eps) * self.realizations
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trajectory:
-    """The relaxation of one realisation from infinite temperature."""
+class Relaxation:
+    """Time evolutions from infinite temperature, one realization each, on times that scale with 1/eps."""
 
-    n: int
+    n: tuple[int, ...]
     h: float
-    eps: float
+    eps: tuple[float, ...]
     chi: int
-    times: tuple[float, ...]
-    realisation: int = 0
+    end: float = 10.0  # last eps t
+    count: int = 80  # times
     drive: str = "correlated"
     field_weight: float = 1.0
 
     @property
-    def file(self) -> str:
-        """The trajectory's settings as a file name."""
-        end, count = self.eps * self.times[-1], len(self.times)
-        run = f"n={self.n}_h={self.h:g}_eps={self.eps:g}_chi={self.chi}_r={self.realisation:03d}"
-        return f"{self.drive}_field-weight={self.field_weight:g}/relaxation_{run}_to={end:g}_{count}.nc"
-
-    def solve(self) -> Record:
-        """The local temperatures and the energy against time, without the final tensors."""
-        model = model_of(self)
-        seed = disorder_seed(self.n, self.h, self.realisation)
-        engine = TEBD(chi=self.chi) if self.chi else "exact"
-        return Record(evolve(model, self.times, engine=engine, seed=seed).dataset[KEPT])
+    def scaled_times(self) -> tuple[float, ...]:
+        """The times, in units of 1/eps."""
+        return tuple(self.end * (k + 1) / self.count for k in range(self.count))
 
 
-def model_of(job: Point | Trajectory) -> Model:
-    """The chain of a job; its disorder is drawn from the seed of the run."""
-    return find("mbl-heisenberg")(n=job.n, h=job.h, eps=job.eps, drive=job.drive, field_weight=job.field_weight)
+def temperatures(setting: Setting) -> xr.Dataset:
+    """Local temperatures and energy of a steady state; the longest time of the sweep counts in units of 1/eps."""
+    longest = setting.job.max_time
+    assert longest is not None
+    record = steady_state(
+        setting.model,
+        engine=setting.engine,
+        seed=setting.seed,
+        tolerance=setting.job.tolerance,
+        max_time=longest / setting.values["eps"],
+    )
+    return record.dataset[KEPT]
 
 
-def run(jobs: Iterable[Job], store: Path, workers: int = 2) -> None:
-    """Solve every job that the store does not hold yet, `workers` at a time (0: here, one after the other)."""
-    wanted = {job.file: job for job in jobs}
-    missing = [job for job in wanted.values() if not (store / job.file).exists()]
-    for folder in {(store / job.file).parent for job in missing}:
-        folder.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="points", smoothing=0) as bar:
-        for status in _solved(missing, store, workers):
-            bar.update()
-            if status == STATUS[FAILED]:
-                bar.write("a point failed; its record says why")
+def relaxing(setting: Setting) -> xr.Dataset:
+    """The variation against eps t; the times of the sweep are in units of 1/eps."""
+    scaled = np.array(setting.job.times)
+    record = evolve(setting.model, scaled / setting.values["eps"], engine=setting.engine, seed=setting.seed)
+    return record.dataset[["beta_variation"]].assign_coords(time=scaled).rename(time="eps_time")
 
 
-def _solved(jobs: Sequence[Job], store: Path, workers: int) -> Iterable[str]:
-    if workers == 0:
-        yield from (solve_into(store, job) for job in jobs)
-        return
-    context = multiprocessing.get_context("spawn")  # a forked BLAS may hang
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        futures = [pool.submit(solve_into, store, job) for job in jobs]
-        try:
-            yield from (future.result() for future in as_completed(futures))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _one_thread() -> None:
-    threadpool_limits(1)
-
-
-def solve_into(store: Path, job: Job) -> str:
-    """Solve a job, save its record and return its status; a failure is a record too."""
-    started = time.process_time()
-    try:
-        record = job.solve()
-    except Interrupted:
-        raise
-    except TnnessError as error:
-        record = Record(xr.Dataset(attrs={"format": FORMAT, "outcome": f"failed: {error}"}))
-    record.dataset.attrs["cpu_seconds"] = time.process_time() - started
-    record.save(store / job.file)
-    return STATUS[status_of(record.outcome)]
-
-
-def status_of(outcome: str) -> int:
-    """The certificate's outcome as one of four."""
-    if outcome.startswith("failed"):
-        return FAILED
-    return {"exact": EXACT, "converged": CONVERGED}.get(outcome, NOT_CONVERGED)
-
-
-def collect(points: Iterable[Point], store: Path) -> xr.Dataset:
-    """Mean and variance of the local temperatures over the bonds, for every point, in one labelled table.
+def data(ensembles: Sequence[Ensemble], store: Path, workers: int) -> xr.Dataset:
+    """Compute what the stores lack, and return all of it in one table.
 
     Returns
     -------
-    `mean` and `variance` (NaN where a point failed or was not asked for), `energy`, `status` (index into STATUS, -1
-    where no point was asked for) and `cpu_seconds`, with the dimensions AXES; chi = 0 stands for exact.
+    `mean` and `variance` of the local temperatures over the bonds (NaN where a point has none), `energy`, `status`
+    (index into STATES) and `cpu_seconds`, with the dimensions AXES; chi = 0 stands for exact.
     """
-    wanted = {tuple(getattr(point, axis) for axis in AXES): point for point in points}
-    coords = {axis: sorted({key[i] for key in wanted}) for i, axis in enumerate(AXES)}
-    shape = [len(values) for values in coords.values()]
-    table = {name: np.full(shape, np.nan) for name in ("mean", "variance", "energy", "cpu_seconds")}
-    table["status"] = np.full(shape, -1, dtype=np.int8)
-    for key, point in wanted.items():
-        index = tuple(coords[axis].index(value) for axis, value in zip(AXES, key, strict=True))
-        for name, value in _figures(store / point.file).items():
-            table[name][index] = value
-    dataset = xr.Dataset({name: (AXES, values) for name, values in table.items()}, coords=coords)
-    first = next(iter(wanted.values()))
-    dataset.attrs = {"drive": first.drive, "field_weight": first.field_weight, "status": ", ".join(STATUS)}
-    return dataset
+    tables = []
+    for ensemble in ensembles:
+        if ensemble.exact:
+            tables.append(_table(_swept(ensemble, store, workers, exact=True), ensemble))
+        if ensemble.evolved:
+            tables.append(_table(_swept(ensemble, store, workers, exact=False), ensemble))
+    whole = xr.merge(tables, join="outer", compat="no_conflicts").transpose(*AXES)
+    whole["status"] = whole["status"].fillna(NOT_ASKED).astype(np.int8)
+    whole.attrs = {"drive": ensembles[0].drive, "field_weight": ensembles[0].field_weight, "status": ", ".join(STATES)}
+    return whole
 
 
-def _figures(file: Path) -> dict[str, float]:
-    """What one record says of its chain; read by h5py, in a millisecond where a labelled table takes a hundred."""
-    with h5py.File(file) as record:
-        figures = {"status": status_of(record.attrs["outcome"]), "cpu_seconds": np.squeeze(record.attrs["cpu_seconds"])}
-        if figures["status"] == FAILED:
-            return figures
-        beta, energy = record["beta"][...], record["energy"][()]
-    if not np.isfinite(beta).all():  # a bond that no finite temperature fits
-        return figures | {"status": FAILED}
-    return figures | {"mean": beta.mean(), "variance": beta.var(), "energy": energy}
+def relaxation(asked: Relaxation, store: Path, workers: int) -> xr.Dataset:
+    """Compute the evolutions that the store lacks, and return `variation` (n, eps, eps_time)."""
+    folder = store / f"{_choice(asked)}_relaxation_h={asked.h:g}_chi={asked.chi}_to={asked.end:g}_{asked.count}"
+    sweep(
+        MODEL,
+        {"n": asked.n, "eps": asked.eps},
+        store=_made(folder),
+        parameters={"h": asked.h, "drive": asked.drive, "field_weight": asked.field_weight},
+        independent=("n",),
+        seed=ROOT_SEED,
+        engine=TEBD(chi=asked.chi) if asked.chi else "exact",
+        times=asked.scaled_times,
+        measure=relaxing,
+        workers=workers,
+        progress=True,
+    )
+    table = collect_sweep(folder, certificate=False).sel(realization=0, drop=True)
+    table = table.sel(n=list(asked.n), eps=list(asked.eps))
+    return table[["beta_variation"]].rename(beta_variation="variation").drop_attrs()
+
+
+def _swept(ensemble: Ensemble, store: Path, workers: int, exact: bool) -> xr.Dataset:
+    """The part of an ensemble that one engine serves, from its own store."""
+    engine = "exact" if exact else f"tebd_tol={ensemble.tolerance:g}_to={ensemble.longest:g}"
+    folder = store / f"{_choice(ensemble)}_{engine}"
+    grid = {"n": ensemble.exact if exact else ensemble.evolved, "h": ensemble.h, "eps": ensemble.eps}
+    sweep(
+        MODEL,
+        grid if exact else grid | {"chi": ensemble.chi},
+        store=_made(folder),
+        parameters={"drive": ensemble.drive, "field_weight": ensemble.field_weight},
+        realizations=ensemble.realizations,
+        independent=("n", "h"),
+        seed=ROOT_SEED,
+        engine="exact" if exact else TEBD(),
+        tolerance=1e-3 if exact else ensemble.tolerance,
+        max_time=1.0 if exact else ensemble.longest,
+        measure=temperatures,
+        workers=workers,
+        progress=True,
+    )
+    table = collect_sweep(folder, certificate=False)
+    if exact:
+        table = table.expand_dims(chi=[0])
+    own = {axis: list(values) for axis, values in grid.items()}
+    return table.sel(own | {"realization": range(ensemble.realizations)})
+
+
+def _choice(asked: Ensemble | Relaxation) -> str:
+    return f"{asked.drive}_field-weight={asked.field_weight:g}"
+
+
+def _made(folder: Path) -> Path:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _table(swept: xr.Dataset, ensemble: Ensemble) -> xr.Dataset:
+    """Mean and variance over the bonds; a bond that no finite temperature fits leaves the point without a value."""
+    if ensemble.evolved and "chi" in swept.dims and swept.sizes["chi"] > 1:
+        swept = swept.sel(chi=list(ensemble.chi))
+    beta = swept["beta"]
+    bonds = xr.DataArray(swept["n"].values - 1, dims="n")
+    whole = np.isfinite(beta).sum("bond") == bonds
+    table = swept[["status", "cpu_seconds", "energy"]]
+    table = table.assign(mean=beta.mean("bond").where(whole), variance=beta.var("bond").where(whole))
+    return table.drop_attrs()
 
 
 def complete(dataset: xr.Dataset) -> xr.Dataset:
-    """The realisations that have a value at every coupling: the errors at different eps are correlated."""
-    along = [axis for axis in dataset["mean"].dims if axis != "realisation"]
-    return dataset.isel(realisation=np.flatnonzero(np.isfinite(dataset["mean"]).all(along)))
+    """The realizations that have a value at every coupling: the errors at different eps are correlated."""
+    along = [axis for axis in dataset["mean"].dims if axis != "realization"]
+    return dataset.isel(realization=np.flatnonzero(np.isfinite(dataset["mean"]).all(along)))
 
 
 def tally(dataset: xr.Dataset) -> str:
     """How many points there are and how they ended, for a figure's title."""
     counts = Counter(dataset["status"].values.ravel().tolist())
-    counts.pop(-1, None)
-    ended = ", ".join(f"{counts[status]} {name}" for status, name in enumerate(STATUS) if counts[status])
+    counts.pop(NOT_ASKED, None)
+    ended = ", ".join(f"{counts[status]} {name}" for status, name in enumerate(STATES) if counts[status])
     return f"{sum(counts.values())} points: {ended}"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ensemble
 import numpy as np
 import typer
 import xarray as xr
@@ -18,7 +19,6 @@ from drawing import (
     save,
     title,
 )
-from ensemble import collect, run
 from matplotlib.figure import Figure
 from presets import Preset
 
@@ -26,10 +26,8 @@ from tnness.study.statistics import Resampled
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """Local temperatures at every (n, h, eps, realisation)."""
-    points = [point for ensemble in preset.sizes for point in ensemble.points()]
-    run(points, store, workers)
-    dataset = collect(points, store)
+    """Local temperatures at every (n, h, eps, realization)."""
+    dataset = ensemble.data(preset.sizes, store, workers)
     dataset.attrs |= {"preset": preset.name, "fit_eps": preset.fit_eps}
     return dataset
 
@@ -60,13 +58,13 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def describe(dataset: xr.Dataset) -> str:
-    """Every size with its engine and its number of realisations."""
+    """Every size with its engine and its number of realizations."""
     parts = []
     for n in dataset["n"].values:
         here = group(dataset, n=n)
-        chi = dataset["chi"].values[np.isfinite(dataset["mean"].sel(n=n)).any(["h", "eps", "realisation"])][0]
-        parts.append(f"{n} ({engine_of(chi)}, {here.sizes['realisation']})")
-    return f"N (realisations) = {', '.join(parts)}"
+        chi = dataset["chi"].values[np.isfinite(dataset["mean"].sel(n=n)).any(["h", "eps", "realization"])][0]
+        parts.append(f"{n} ({engine_of(chi)}, {here.sizes['realization']})")
+    return f"N (realizations) = {', '.join(parts)}"
 
 
 def main(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ensemble
 import numpy as np
 import typer
 import xarray as xr
@@ -18,7 +19,6 @@ from drawing import (
     save,
     title,
 )
-from ensemble import collect, run
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -30,10 +30,8 @@ COUPLING, VARIATION = r"coupling $\epsilon$ [J]", r"$\delta\beta/\bar\beta$"
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """Local temperatures at every (h, eps, realisation); Fig. 3 is made of the same points."""
-    points = [point for ensemble in preset.transition for point in ensemble.points()]
-    run(points, store, workers)
-    dataset = collect(points, store)
+    """Local temperatures at every (h, eps, realization); Fig. 3 is made of the same points."""
+    dataset = ensemble.data(preset.transition, store, workers)
     dataset.attrs |= {"preset": preset.name, "fit_eps": preset.fit_eps, "fit_h": preset.fit_h}
     return dataset
 
@@ -62,12 +60,12 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def describe(dataset: xr.Dataset) -> str:
-    """Sizes, engines and realisations in words."""
+    """Sizes, engines and realizations in words."""
     sizes = ", ".join(str(n) for n in dataset["n"].values)
     engines = ", ".join(engine_of(chi) for chi in dataset["chi"].values)
-    counts = [group(dataset, h=h).sizes["realisation"] for h in dataset["h"].values]
-    realisations = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
-    return f"N = {sizes} ({engines}), {realisations} realisations"
+    counts = [group(dataset, h=h).sizes["realization"] for h in dataset["h"].values]
+    realizations = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    return f"N = {sizes} ({engines}), {realizations} realizations"
 
 
 def draw_variation(axes: Axes, dataset: xr.Dataset) -> None:
@@ -97,7 +95,7 @@ def draw_fits(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def draw_fraction(axes: Axes, dataset: xr.Dataset) -> None:
-    """(c) The fraction P of realisations that grow with eps, and h_c where P = 1/2."""
+    """(c) The fraction P of realizations that grow with eps, and h_c where P = 1/2."""
     fraction, critical = fractions(dataset)
     values, errors = zip(*((p.value, p.error) for p in fraction), strict=True)
     axes.errorbar(dataset["h"], values, errors, fmt="o-", ms=4, lw=1, capsize=2, color="black")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ensemble
 import numpy as np
 import typer
 import xarray as xr
@@ -17,7 +18,6 @@ from drawing import (
     save,
     title,
 )
-from ensemble import collect, run
 from matplotlib.figure import Figure
 from presets import Preset
 
@@ -26,17 +26,15 @@ from tnness.study.statistics import Resampled, jackknife, ratio_of_averages
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """Local temperatures of the same realisations at every (eps, chi)."""
-    points = list(preset.truncation.points())
-    run(points, store, workers)
-    dataset = collect(points, store)
+    """Local temperatures of the same realizations at every (eps, chi)."""
+    dataset = ensemble.data((preset.truncation,), store, workers)
     dataset.attrs |= {"preset": preset.name, "baseline": preset.baseline, "tolerance": preset.truncation.tolerance}
     return dataset
 
 
 def changes(dataset: xr.Dataset, eps: float) -> Resampled:
     """O(chi)/O(baseline) - 1 for every chi, O the averaged variation, with jackknife errors."""
-    here = group(dataset, eps=eps).transpose("realisation", "chi")
+    here = group(dataset, eps=eps).transpose("realization", "chi")
     baseline = here["chi"].values.tolist().index(dataset.attrs["baseline"])
 
     def relative(variance: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -72,7 +70,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     base = dataset.attrs["baseline"]
     axes.set(xlabel=r"1/$\chi$", ylabel=rf"O($\chi$)/O({base}) - 1  [%],   O = $\delta\beta/\bar\beta$")
     axes.legend(fontsize=8)
-    what = f"N = {dataset['n'].item()}, h = {dataset['h'].item():g}, TEBD, {dataset.sizes['realisation']} realisations"
+    what = f"N = {dataset['n'].item()}, h = {dataset['h'].item():g}, TEBD, {dataset.sizes['realization']} realizations"
     title(figure, f"{what}, tolerance {dataset.attrs['tolerance']:g}", dataset)
     return figure
 

@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import ensemble
 import numpy as np
 import typer
 import xarray as xr
@@ -17,14 +18,12 @@ from drawing import (
     save,
     title,
 )
-from ensemble import run
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from presets import Preset
 from scipy.optimize import OptimizeWarning, curve_fit
 
-from tnness import Record
 from tnness.study.statistics import Resampled
 
 FIT_FROM = 4.0
@@ -32,16 +31,9 @@ FIT_FROM = 4.0
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """beta_variation against eps t, one realisation of each size, the same at every eps."""
+    """beta_variation against eps t, one realization of each size, the same at every eps."""
     relaxation = preset.relaxation
-    jobs = list(relaxation.trajectories())
-    run(jobs, store, workers)
-    dataset = xr.Dataset(coords={"n": list(relaxation.n), "eps": list(relaxation.eps)})
-    scaled = [t * jobs[0].eps for t in jobs[0].times]
-    series = [Record.open(store / job.file)["beta_variation"].values for job in jobs]
-    shape = (len(relaxation.n), len(relaxation.eps), len(scaled))
-    dataset["variation"] = (("n", "eps", "eps_time"), np.reshape(series, shape))
-    dataset = dataset.assign_coords(eps_time=scaled)
+    dataset = ensemble.relaxation(relaxation, store, workers)
     dataset.attrs = {"preset": preset.name, "h": relaxation.h, "chi": relaxation.chi}
     dataset.attrs |= {"drive": relaxation.drive, "field_weight": relaxation.field_weight}
     return dataset
@@ -77,7 +69,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         axes.set_title(f"({letter}) N = {n}")
     panels[0].set_ylabel(r"$|O(t) - O(t_f)|$,   $O = \delta\beta/\bar\beta$")
     attributes = dataset.attrs
-    what = rf"h = {attributes['h']:g}, TEBD, $\chi$ = {attributes['chi']}, one realisation of each size"
+    what = rf"h = {attributes['h']:g}, TEBD, $\chi$ = {attributes['chi']}, one realization of each size"
     title(figure, f"{what}, from infinite temperature", dataset)
     return figure
 

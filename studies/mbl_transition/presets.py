@@ -1,67 +1,8 @@
 """What is computed for each figure: `quick` for two cores and a few minutes, `paper` with the paper's numbers."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 
-from ensemble import Point, Trajectory
-
-EXACT_UP_TO = 8
-"""Sites up to which a chain is solved exactly; longer ones by time evolution with bond dimension chi."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ensemble:
-    """A grid of disordered chains: every size, field strength, coupling and bond dimension, `realisations` times."""
-
-    n: tuple[int, ...]  # sites
-    h: tuple[float, ...]  # strength of the random fields [J]
-    eps: tuple[float, ...]  # rate of the dissipation [J]
-    realisations: int
-    chi: tuple[int, ...] = (100,)  # bond dimensions of chains beyond EXACT_UP_TO sites
-    tolerance: float = 1e-3  # of the relaxation, relative
-    longest: float = 30.0  # eps t after which a point that has not relaxed is given up, and counted
-    drive: str = "correlated"
-    field_weight: float = 1.0
-
-    def points(self) -> Iterator[Point]:
-        """Every point once, by size: the realisations innermost, so that an interrupted run leaves whole curves."""
-        for n, h, eps, chi in product(self.n, self.h, self.eps, self.chi):
-            for realisation in range(self.realisations):
-                yield Point(
-                    n=n,
-                    h=h,
-                    eps=eps,
-                    chi=0 if n <= EXACT_UP_TO else chi,
-                    realisation=realisation,
-                    tolerance=self.tolerance,
-                    longest=self.longest,
-                    drive=self.drive,
-                    field_weight=self.field_weight,
-                )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Relaxation:
-    """Time evolutions from infinite temperature, one realisation each, on times that scale with 1/eps."""
-
-    n: tuple[int, ...]
-    h: float
-    eps: tuple[float, ...]
-    chi: int
-    end: float = 10.0  # last eps t
-    count: int = 80  # times
-    drive: str = "correlated"
-    field_weight: float = 1.0
-
-    def trajectories(self) -> Iterator[Trajectory]:
-        """Every evolution once."""
-        scaled = [self.end * (k + 1) / self.count for k in range(self.count)]
-        for n, eps in product(self.n, self.eps):
-            times = tuple(t / eps for t in scaled)
-            yield Trajectory(
-                n=n, h=self.h, eps=eps, chi=self.chi, times=times, drive=self.drive, field_weight=self.field_weight
-            )
+from ensemble import Ensemble, Relaxation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,39 +36,39 @@ QUICK_EPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 PRESETS = {
     "quick": Preset(
         name="quick",
-        transition=(Ensemble(n=(7,), h=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0), eps=QUICK_EPS, realisations=24),),
+        transition=(Ensemble(n=(7,), h=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0), eps=QUICK_EPS, realizations=24),),
         fit_eps=0.1,
         fit_h=4.0,
         truncation=Ensemble(
-            n=(12,), h=(4.0,), eps=(0.2, 0.4), realisations=4, chi=(24, 32, 48, 64), tolerance=5e-4, longest=15.0
+            n=(12,), h=(4.0,), eps=(0.2, 0.4), realizations=4, chi=(24, 32, 48, 64), tolerance=5e-4, longest=15.0
         ),
         baseline=32,
         relaxation=Relaxation(n=(20, 40), h=4.0, eps=(0.05, 0.1, 0.2, 0.4), chi=24),
         sizes=(
-            Ensemble(n=(4,), h=(2.0, 4.0), eps=QUICK_EPS, realisations=100),
-            Ensemble(n=(5,), h=(2.0, 4.0), eps=QUICK_EPS, realisations=50),
-            Ensemble(n=(7,), h=(2.0, 4.0), eps=QUICK_EPS, realisations=24),  # shared with Figs. 2 and 3
-            Ensemble(n=(8,), h=(2.0, 4.0), eps=QUICK_EPS, realisations=12),
+            Ensemble(n=(4,), h=(2.0, 4.0), eps=QUICK_EPS, realizations=100),
+            Ensemble(n=(5,), h=(2.0, 4.0), eps=QUICK_EPS, realizations=50),
+            Ensemble(n=(7,), h=(2.0, 4.0), eps=QUICK_EPS, realizations=24),  # shared with Figs. 2 and 3
+            Ensemble(n=(8,), h=(2.0, 4.0), eps=QUICK_EPS, realizations=12),
         ),
     ),
     "paper": Preset(
         name="paper",
         transition=(
-            Ensemble(n=(20,), h=(1.0, 2.0), eps=PAPER_EPS, realisations=100),
+            Ensemble(n=(20,), h=(1.0, 2.0), eps=PAPER_EPS, realizations=100),
             Ensemble(
-                n=(20,), h=(3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0), eps=PAPER_EPS, realisations=400
+                n=(20,), h=(3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0), eps=PAPER_EPS, realizations=400
             ),
         ),
         fit_eps=0.05,
         fit_h=4.0,
         truncation=Ensemble(
-            n=(20,), h=(4.0,), eps=(0.01, 0.02, 0.04, 0.1), realisations=60, chi=(100, 120, 140), tolerance=1e-4
+            n=(20,), h=(4.0,), eps=(0.01, 0.02, 0.04, 0.1), realizations=60, chi=(100, 120, 140), tolerance=1e-4
         ),
         baseline=100,
         relaxation=Relaxation(n=(20, 40), h=4.0, eps=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4), chi=100),
         sizes=(
-            Ensemble(n=(8, 12, 20), h=(2.0, 3.0, 4.0, 4.5), eps=PAPER_EPS, realisations=150),
-            Ensemble(n=(40, 90), h=(2.0, 3.0, 4.0, 4.5), eps=PAPER_EPS, realisations=50),
+            Ensemble(n=(8, 12, 20), h=(2.0, 3.0, 4.0, 4.5), eps=PAPER_EPS, realizations=150),
+            Ensemble(n=(40, 90), h=(2.0, 3.0, 4.0, 4.5), eps=PAPER_EPS, realizations=50),
         ),
     ),
 }

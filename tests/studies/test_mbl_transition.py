@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tnness.errors import NumericalError
+from tnness.study.collect import collect
 
 STUDY = Path(__file__).parents[2] / "studies" / "mbl_transition"
 MODULES = [path.stem for path in STUDY.glob("*.py")]
@@ -30,9 +31,9 @@ def study():
 
 @pytest.fixture(scope="module")
 def tiny(study):
-    """Four sites and two realisations wherever the quick preset has more."""
+    """Four sites and two realizations wherever the quick preset has more."""
     presets = study["presets"]
-    few = {"n": (4,), "eps": (0.05, 0.1, 0.2), "realisations": 2}
+    few = {"n": (4,), "eps": (0.05, 0.1, 0.2), "realizations": 2}
     quick = presets.PRESETS["quick"]
     return replace(
         quick,
@@ -67,78 +68,58 @@ def test_a_figure_is_computed_drawn_and_kept(study, tiny, store, tmp_path, name)
 def test_figures_say_what_they_show(study, tiny, store):
     figure = study["figure_2"].draw(study["figure_2"].data(tiny, store, 0))
     said = figure.get_suptitle()
-    assert all(part in said for part in ("quick", "N = 4", "exact", "2 realisations", "18 points: 18 exact"))
-
-
-@pytest.mark.parametrize("name", ["quick", "paper"])
-def test_presets_name_every_point_once(study, name):
-    preset = study["presets"].PRESETS[name]
-    for ensembles in (preset.transition, (preset.truncation,), preset.sizes):
-        files = [point.file for ensemble in ensembles for point in ensemble.points()]
-        assert len(set(files)) == len(files)
-    assert preset.baseline in preset.truncation.chi
-    assert len({job.file for job in preset.relaxation.trajectories()}) == len(list(preset.relaxation.trajectories()))
+    assert all(part in said for part in ("quick", "N = 4", "exact", "2 realizations", "18 points: 18 exact"))
 
 
 def test_the_paper_preset_is_the_paper(study):
     paper = study["presets"].PRESETS["paper"]
-    points = [point for ensemble in paper.transition for point in ensemble.points()]
-    assert {(point.n, point.chi) for point in points} == {(20, 100)}
-    assert {point.eps for point in points} == {0.01, 0.02, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4}
-    assert {sum(p.h == h and p.eps == 0.01 for p in points) for h in (1.0, 2.0)} == {100}
-    assert all(300 <= sum(p.h == h and p.eps == 0.01 for p in points) <= 500 for h in (3.0, 4.0, 9.0))
+    assert all((e.n, e.chi) == ((20,), (100,)) for e in paper.transition)
+    assert {eps for e in paper.transition for eps in e.eps} == {0.01, 0.02, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4}
+    counts = {h: e.realizations for e in paper.transition for h in e.h}
+    assert counts[1.0] == counts[2.0] == 100
+    assert all(300 <= counts[h] <= 500 for h in (3.0, 4.0, 9.0))
+    assert paper.baseline in paper.truncation.chi
 
 
-def test_disorder_is_shared_by_couplings_and_by_nothing_else(study):
-    seed = study["ensemble"].disorder_seed
-    seeds = [seed(n, h, r) for n in (7, 8) for h in (1.0, 1.5, 2.0) for r in range(50)]
-    assert len(set(seeds)) == len(seeds)
-    assert seed(7, 1.0, 3) == seed(7, 1.0, 3)
-
-
-def test_finished_points_are_not_computed_again(study, tiny, tmp_path):
-    points = list(tiny.sizes[0].points())[:2]
-    study["ensemble"].run(points, tmp_path, 0)
-    before = [(tmp_path / point.file).stat().st_mtime_ns for point in points]
-    study["ensemble"].run(points, tmp_path, 0)
-    assert [(tmp_path / point.file).stat().st_mtime_ns for point in points] == before
+def test_disorder_is_shared_by_couplings_and_by_nothing_else(study, tiny, tmp_path):
+    few = replace(tiny.sizes[0], n=(3, 4), h=(1.0, 2.0))
+    study["ensemble"].data((few,), tmp_path, 0)
+    seeds = collect(tmp_path / "correlated_field-weight=1_exact")["seed"].transpose("eps", ...).values
+    assert (seeds == seeds[0]).all()
+    assert len(np.unique(seeds[0])) == seeds[0].size
 
 
 def test_a_pool_gives_the_same_numbers(study, tiny, tmp_path):
     ensemble = study["ensemble"]
-    points = list(tiny.sizes[0].points())[:4]
-    for workers in (0, 1):
-        ensemble.run(points, tmp_path / str(workers), workers)
-    here, there = (ensemble.collect(points, tmp_path / str(workers)) for workers in (0, 1))
+    here, there = (ensemble.data(tiny.sizes, tmp_path / str(workers), workers) for workers in (0, 1))
     xr.testing.assert_equal(here.drop_vars("cpu_seconds"), there.drop_vars("cpu_seconds"))
 
 
 def test_failed_points_are_kept_counted_and_left_out(study, tiny, tmp_path, monkeypatch):
     ensemble, analysis = study["ensemble"], study["analysis"]
-    points = list(replace(tiny.sizes[0], n=(4,), realisations=3).points())
+    few = replace(tiny.sizes[0], n=(4,), realizations=3)
+    solve = ensemble.steady_state
 
-    def fail(*arguments, **settings):
+    def fail_once(*arguments, **settings):
+        monkeypatch.setattr(ensemble, "steady_state", solve)
         raise NumericalError("lost on purpose")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(ensemble, "steady_state", fail)
-        ensemble.run(points[:1], tmp_path, 0)
-    ensemble.run(points, tmp_path, 0)
-    dataset = ensemble.collect(points, tmp_path)
-    assert ensemble.tally(dataset) == "9 points: 8 exact, 1 failed"
-    assert analysis.group(dataset, h=2.0)["realisation"].values.tolist() == [1, 2]  # gone at every eps
+    monkeypatch.setattr(ensemble, "steady_state", fail_once)
+    dataset = ensemble.data((few,), tmp_path, 0)
+    assert ensemble.tally(dataset) == "9 points: 1 failed, 8 exact"
+    assert analysis.group(dataset, h=2.0)["realization"].values.tolist() == [1, 2]  # gone at every eps
 
 
 def test_the_analysis_finds_the_exponent_that_was_put_in(study):
-    """Every realisation has its own amplitude and all have one exponent: z = 1/(2 gamma), however wide the scatter."""
+    """Every realization has its own amplitude and all have one exponent: z = 1/(2 gamma), however wide the scatter."""
     eps = np.array([0.01, 0.02, 0.05, 0.1, 0.2])
     amplitude = np.random.default_rng(1).uniform(0.1, 0.5, size=(20, 1))
     data = xr.Dataset(
         {
-            "variance": (("realisation", "eps"), (amplitude * eps**0.125) ** 2),
-            "mean": (("realisation", "eps"), np.ones((20, 5))),
+            "variance": (("realization", "eps"), (amplitude * eps**0.125) ** 2),
+            "mean": (("realization", "eps"), np.ones((20, 5))),
         },
-        coords={"eps": eps, "realisation": np.arange(20)},
+        coords={"eps": eps, "realization": np.arange(20)},
     )
     law, gamma = study["analysis"].power_law_of(data, 0.1)
     z = study["analysis"].DynamicalExponent.of(gamma)
