@@ -134,9 +134,9 @@ def test_a_decoupled_orbital_has_no_one_steady_state():
         Gaussian().solve(chain)
 
 
-@pytest.mark.parametrize("initial", ["product:01", "ground:9", "ground:x", "thermal:x", "nonsense", np.ones((2, 3))])
+@pytest.mark.parametrize("initial", ["product:01", "ground:9", "ground:x", "thermal:x", "nonsense", np.ones((2, 3)), 3])
 def test_initial_states_that_cannot_be(initial):
-    with pytest.raises(InputError, match=r"initial|product:01|ground:"):
+    with pytest.raises(InputError, match=r"^initial = |^product:01|^ground:|initial correlation"):
         Gaussian().solve(XX(n=4).problem(), initial=initial, times=[1.0])
 
 

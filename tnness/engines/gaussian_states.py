@@ -47,7 +47,8 @@ def initial_correlation(initial: Any, form: Quadratic, spaces: Sequence[LocalSpa
                 energies, states = np.linalg.eigh(form.hamiltonian)
                 occupied = (1 - np.tanh(float(value) * energies / 2)) / 2
                 return ((states * occupied) @ states.conj().T).T
-    raise InputError(f"initial = {initial!r}: identity, product:01*..., ground:N, thermal:BETA or a matrix is needed")
+    told = "identity, product:01*..., ground:N, thermal:BETA or a correlation matrix is needed"
+    raise InputError(f"initial = {_shown(initial)}: {told}")
 
 
 def initial_orbitals(initial: Any, form: Quadratic, spaces: Sequence[LocalSpace]) -> Matrix:
@@ -63,7 +64,7 @@ def initial_orbitals(initial: Any, form: Quadratic, spaces: Sequence[LocalSpace]
     if kind == "product" and MIXED not in value:
         occupied = np.flatnonzero(_fillings(value, spaces))
         return np.eye(form.n, dtype=complex)[:, occupied]
-    raise InputError(f"initial = {initial!r}: a trajectory starts from a pure state, product:0101... or ground:N")
+    raise InputError(f"initial = {_shown(initial)}: a trajectory starts from a pure state, product:0101... or ground:N")
 
 
 def ground_orbitals(form: Quadratic, particles: int) -> Matrix:
@@ -88,3 +89,7 @@ def _particles(text: str, n: int) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= n):
         raise InputError(f"ground:{text} needs a number of particles, 0 to {n}")
     return int(text)
+
+
+def _shown(initial: Any) -> str:
+    return repr(initial) if isinstance(initial, str | None) else f"a {type(initial).__name__}"

@@ -208,4 +208,4 @@ def _amplitudes(problem: Lindbladian, initial: Any) -> ChainState:
         return ChainState.product([np.eye(d)[k] for k, d in zip(digits, levels, strict=True)], dtype=complex)
     if kind == "ground" and value.isdigit():
         return ground_state(problem, int(value))
-    raise InputError(f"initial = {initial!r}: a trajectory starts from a pure state, product:0101... or ground:N")
+    raise InputError(f"initial = {initial!s:.60}: a trajectory starts from a pure state, product:0101... or ground:N")
