@@ -33,7 +33,10 @@ from tnness.record import Record
 from tnness.registry import find, models, register
 from tnness.solve import Changes, Interrupted, evolve, extend, steady_state
 from tnness.study.check import check
+from tnness.study.collect import collect
 from tnness.study.converge import converge
+from tnness.study.status import status
+from tnness.study.sweep import sweep
 from tnness.terms import LocalOperator, Operator, total
 from tnness.thermometry import local_temperature
 
@@ -67,6 +70,7 @@ __all__ = [
     "boson",
     "check",
     "classical",
+    "collect",
     "converge",
     "density_from_pure",
     "evolve",
@@ -93,7 +97,9 @@ __all__ = [
     "spin_half",
     "spin_one",
     "spinless",
+    "status",
     "steady_state",
+    "sweep",
     "thermal_state",
     "to_quimb",
     "to_tenpy",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import xarray as xr
+from h5py import h5o  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -196,23 +197,29 @@ def _read(path: Path, variables: Sequence[str] | None, certificate: bool) -> Rea
         if is_damaged(file.read()):
             raise RecordError(f"{path} is damaged")
     with h5py.File(path, "r") as file:
-        return Read(
-            str(file.attrs["outcome"]), _number(file.attrs["cpu_seconds"]), dict(_arrays(file, variables, certificate))
-        )
+        arrays: dict[str, Array] = {}
+        for name in file.id:
+            text = name.decode()
+            if certificate if text.startswith(PREFIX) else (variables is None or text in variables):
+                arrays |= _variable(file.id, name, text)
+        return Read(str(file.attrs["outcome"]), _number(file.attrs["cpu_seconds"]), arrays)
 
 
-def _arrays(file: h5py.File, variables: Sequence[str] | None, certificate: bool) -> Iterator[tuple[str, Array]]:
-    for name, data in file.items():
-        if not isinstance(data, h5py.Dataset) or data.is_scale or data.dtype.kind not in "fiub":
-            continue
-        if name.startswith(PREFIX):
-            if not certificate:
-                continue
-        elif variables is not None and name not in variables:
-            continue
-        yield name, np.asarray(data[()]).astype(float)
-        if "error" in data.attrs:
-            yield f"{name}_error", np.asarray(_number(data.attrs["error"]))
+def _variable(file: h5py.h5f.FileID, name: bytes, text: str) -> dict[str, Array]:
+    """Return a variable's numbers, with its error where it has one; nothing of a text, a group or a dimension.
+
+    By the lower interface of h5py, in half the time.
+    """
+    data = h5o.open(file, name)
+    if not isinstance(data, h5py.h5d.DatasetID) or h5py.h5ds.is_scale(data) or data.dtype.kind not in "fiub":
+        return {}
+    values = np.empty(data.shape)
+    data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    if not h5py.h5a.exists(data, b"error"):
+        return {text: values}
+    error = np.empty(1)
+    h5py.h5a.open(data, b"error").read(error)
+    return {text: values, f"{text}_error": error.reshape(())}
 
 
 def _number(attribute: Any) -> float:
