@@ -49,7 +49,7 @@ class ReplicaABC:
     m_left: float = 0.5  # magnetisation of the left reservoir, density 1/2 + m
     m_right: float = -0.5  # magnetisation of the right reservoir
     coherences: bool = True  # without: every gate is followed by a measurement of all spins
-    order: Literal["finite", "second"] = "finite"  # at these reservoirs, or the coefficient of delta^2 (m is not used)
+    order: Literal["finite", "second"] = "finite"  # at these reservoirs, or the coefficient of delta^2
 
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
 
@@ -61,6 +61,10 @@ class ReplicaABC:
                 raise InputError(f"{name} = {m:g}: a magnetisation lies between -1/2 and 1/2")
         if self.order not in ("finite", "second"):
             raise InputError(f"order = {self.order!r} is not one of finite, second")
+        if self.order == "second" and self.m_left != -self.m_right:
+            raise InputError(
+                f"m_left = {self.m_left:g}, m_right = {self.m_right:g}: order delta^2 is for antisymmetric reservoirs"
+            )
 
     def small(self) -> Self:
         """Return a chain of three sites: two ends and a middle, 216 dimensions."""

@@ -271,6 +271,7 @@ def test_truncation_keeps_the_trace_to_round_off_of_the_source():
         ({"p2": 1.5}, "p2 = 1.5: a probability"),
         ({"p1": 0.7, "p2": 0.4}, "p1 \\+ p2 = 1.1"),
         ({"m_left": 0.6}, "m_left = 0.6: a magnetisation"),
+        ({"order": "second", "m_left": 0.1}, "order delta\\^2 is for antisymmetric"),
         ({"order": "third"}, "order = 'third' is not one of"),
     ],
 )
