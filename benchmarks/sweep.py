@@ -4,6 +4,7 @@ A trivial model gives the overhead of a point, a large store the times of `statu
 what a second worker brings.
 """
 
+import multiprocessing
 import shutil
 import tempfile
 import time
@@ -12,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from tnness import TEBD
+from tnness import TEBD, find, steady_state
 from tnness.study.collect import collect
 from tnness.study.status import status
 from tnness.study.store import Store
@@ -73,23 +74,41 @@ def large_store(points: int) -> None:
         print(f"collect of {points} records of {len(record) / 1e3:.0f} kB, every variable: {seconds:.1f} s")
 
 
+CHAIN = {"n": 12, "h": 2.0, "eps": 0.4}
+
+
+def alone(seeds: range) -> None:
+    """Steady states without a sweep."""
+    for seed in seeds:
+        steady_state(find("mbl-heisenberg")(**CHAIN), engine=TEBD(chi=50), tolerance=1e-2, seed=seed)
+
+
 def scaling(points: int) -> None:
-    """Time of chi = 50 steady states by one and by two workers."""
-    seconds = {}
+    """Steady states at chi = 50 by one and by two workers, and by plain processes: what this machine can give."""
+    context = multiprocessing.get_context("spawn")
+    plain, swept = {}, {}
     for workers in (1, 2):
+        parts = [context.Process(target=alone, args=(range(k, points, workers),)) for k in range(workers)]
+        started = time.perf_counter()
+        for part in parts:
+            part.start()
+        for part in parts:
+            part.join()
+        plain[workers] = time.perf_counter() - started
         with tempfile.TemporaryDirectory() as folder:
-            settings = {"parameters": {"n": 12, "h": 2.0, "eps": 0.4}, "engine": TEBD(chi=50), "tolerance": 1e-2}
+            settings = {"parameters": CHAIN, "engine": TEBD(chi=50), "tolerance": 1e-2}
             started = time.perf_counter()
             sweep("mbl-heisenberg", store=folder, realizations=points, workers=workers, **settings)
-            seconds[workers] = time.perf_counter() - started
-    print(f"{points} steady states at chi = 50: {seconds[1]:.1f} s by one worker, {seconds[2]:.1f} s by two: ", end="")
-    print(f"{seconds[1] / seconds[2]:.2f}x")
+            swept[workers] = time.perf_counter() - started
+    for told, seconds in (("plain processes", plain), ("sweep", swept)):
+        ratio = seconds[1] / seconds[2]
+        print(f"{points} states at chi = 50, {told}: one {seconds[1]:.1f} s, two {seconds[2]:.1f} s: {ratio:.2f}x")
 
 
 def main(
     points: Annotated[int, typer.Option(help="trivial points")] = 2000,
     store: Annotated[int, typer.Option(help="points of the large store")] = 20_000,
-    chains: Annotated[int, typer.Option(help="steady states for the scaling; 0: none")] = 8,
+    chains: Annotated[int, typer.Option(help="steady states for the scaling; 0: none")] = 24,
 ) -> None:
     """Overhead, status, collect, scaling."""
     overhead(points, 2)
