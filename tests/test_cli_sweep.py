@@ -10,10 +10,8 @@ import xarray as xr
 
 from tnness import cli
 
-SWEEP = (
-    "mbl-heisenberg -p n=3 --grid h=1,2 --grid eps=0.1,0.2 --independent h --realizations 2"
+SWEEP = "mbl-heisenberg -p n=3 --grid h=1,2 --grid eps=0.1,0.2 --independent h --realizations 2"
 SWEEP += " --engine exact --workers 0"
-)
 
 
 def call(folder, command):
