@@ -1,0 +1,76 @@
+"""Fig. 4: temperature fluctuations of the square thermal network, their local exponents, and what its size does."""
+
+import typer
+import xarray as xr
+from analysis import variation
+from drawing import PARAMETERS, PresetOption, colour, preset_named, save
+from matplotlib.figure import Figure
+from networks import thermal
+from presets import Preset
+
+from tnness.study.statistics import log_slopes
+
+
+def averages(preset: Preset) -> xr.Dataset:
+    """dT/T for every size and alpha, with errors."""
+    parts = []
+    for ensemble in preset.plane:
+        data = thermal(ensemble, dim=2)
+        values = [variation(data.sel(alpha=a)) for a in ensemble.alpha]
+        part = xr.Dataset(coords={"alpha": list(ensemble.alpha), "eps": list(ensemble.eps)})
+        part["variation"] = (("alpha", "eps"), [v.value for v in values])
+        part["variation_error"] = (("alpha", "eps"), [v.error for v in values])
+        part["realisations"] = ensemble.realisations
+        parts.append(part.assign_coords(n=ensemble.n))
+    return xr.concat(parts, dim="n", data_vars="all", coords="minimal", compat="override")
+
+
+def draw(data: xr.Dataset, preset: Preset) -> Figure:
+    """Fluctuations and local exponents: full lines for the largest size, dashed for the smallest."""
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    eps, sizes = data["eps"].values, data["n"].values
+    for n, style, marker in ((sizes[-1], "-", "o"), (sizes[0], "--", "s")):
+        for k, alpha in enumerate(data["alpha"].values):
+            one = data.sel(n=n, alpha=alpha)
+            shade = colour(k, data.sizes["alpha"])
+            label = rf"$\alpha$ = {alpha:g}" if n == sizes[-1] else None
+            left.errorbar(
+                eps,
+                one["variation"],
+                one["variation_error"],
+                marker=marker,
+                ms=3,
+                ls=style,
+                lw=0.8,
+                color=shade,
+                label=label,
+            )
+            centre, exponent = log_slopes(eps, one["variation"].values)
+            right.plot(centre, exponent, marker=marker, ms=3, ls=style, lw=0.8, color=shade)
+    left.plot(
+        eps,
+        0.5 * float(data["variation"].sel(n=sizes[-1]).max()) * (eps / eps[-1]) ** 0.5,
+        "k:",
+        lw=1,
+        label=r"$\epsilon^{1/2}$",
+    )
+    left.set(xscale="log", yscale="log", xlabel=r"$\epsilon$", ylabel=r"$\delta T / \bar T$", title="(a)")
+    left.legend(fontsize=7)
+    right.axhline(0.5, color="k", ls=":", lw=1)
+    right.set(xscale="log", xlabel=r"$\epsilon$", ylabel="local exponent", title="(b) z = 2 is 1/2")
+    counts = ", ".join(f"{int(m)} at N = {n}" for n, m in zip(sizes, data["realisations"].values, strict=True))
+    what = f"{preset.name} preset: thermal network, d = 2, N x N; {PARAMETERS}"
+    figure.suptitle(f"{what}\nN = {sizes[-1]} (full), {sizes[0]} (dashed); realisations: {counts}", fontsize=8)
+    return figure
+
+
+def main(preset: PresetOption = "quick") -> None:
+    """Compute and draw."""
+    chosen = preset_named(preset)
+    data = averages(chosen)
+    save(draw(data, chosen), data, "figure_4", chosen)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,63 @@
+"""What is computed: `quick` takes minutes on one core, `paper` has the paper's numbers of realisations everywhere."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ensemble:
+    """Realisations of one size at several alpha, the same at every eps."""
+
+    n: int
+    alpha: tuple[float, ...]
+    eps: tuple[float, ...]
+    realisations: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One setting of all figures."""
+
+    name: str
+    thermal: tuple[Ensemble, ...]  # Figs. 1 and 7: one dimension, several sizes
+    plane: tuple[Ensemble, ...]  # Fig. 4: two dimensions, several sizes
+    charge: Ensemble  # Fig. 5
+    charge_plane: Ensemble  # Fig. 6
+    spreading: Ensemble  # Fig. 7; eps holds the times
+
+
+def decades(start: float, stop: float, count: int) -> tuple[float, ...]:
+    """Evenly spaced logarithms."""
+    return tuple(float(x) for x in np.geomspace(start, stop, count))
+
+
+ALPHA = (0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0)
+PLANE = (0.15, 0.2, 0.3, 0.5, 1.0)
+EPS = decades(1e-5, 1e-1, 13)
+TIMES = decades(1e-1, 1e9, 41)
+
+PRESETS = {
+    "quick": Preset(
+        name="quick",
+        thermal=tuple(Ensemble(n=n, alpha=ALPHA, eps=EPS, realisations=200_000 // n) for n in (250, 1000, 4000)),
+        plane=tuple(
+            Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realisations=m) for n, m in ((25, 100), (100, 6))
+        ),
+        charge=Ensemble(n=2000, alpha=(0.05, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0), eps=EPS, realisations=200),
+        charge_plane=Ensemble(
+            n=100, alpha=(0.05, 0.3, 0.5, 1.0, 3.0), eps=(1e-4, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8), realisations=3
+        ),
+        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=60),
+    ),
+    "paper": Preset(
+        name="paper",
+        thermal=tuple(Ensemble(n=n, alpha=ALPHA, eps=EPS, realisations=500) for n in (250, 1000, 4000, 16_000)),
+        plane=tuple(Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realisations=500) for n in (25, 50, 100)),
+        charge=Ensemble(n=2000, alpha=(0.05, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0), eps=EPS, realisations=500),
+        charge_plane=Ensemble(
+            n=100, alpha=(0.05, 0.3, 0.5, 1.0, 3.0), eps=(1e-4, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8), realisations=100
+        ),
+        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=500),
+    ),
+}
