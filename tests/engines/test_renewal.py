@@ -93,3 +93,16 @@ def test_the_error_estimate_bounds_what_a_tighter_tolerance_changes():
     ]
     assert max(difference) < 2e-5
     assert loose.steps < tight.steps / 3
+
+
+@pytest.mark.slow
+def test_a_hundred_sites_over_eight_decades():
+    """Energy, spreading and every density to 1e-8 of what a hundredfold tighter tolerance gives."""
+    h, times = chain(100, 1.0, 3), np.geomspace(1, 1e8, 60)
+    start = np.array([ground(h, 50), excitation(100, 49)])
+    (loose, tight) = (
+        np.array([np.einsum("kii->ki", g).real for _, g in Renewal(h, 49, 1.0, tolerance).evolve(start, times)])
+        for tolerance in (1e-8, 1e-10)
+    )
+    assert_allclose(loose, tight, atol=1e-8)
+    assert_allclose(loose.sum(axis=2), [[50.0, 1.0]] * len(times), atol=3e-7)
