@@ -61,11 +61,12 @@ def test_panels_are_cut_at_thresholds_and_resolve_their_roots():
         panels(1.0, 1.0, [])
 
 
-def test_smoothing_keeps_low_degrees():
+def test_legendre_series():
     rule = LegendreRule(Panel(2.0, 3.0), 5)
-    e = rule.nodes
-    assert_allclose(rule.smoothed(1) @ (e**3 - e), e**3 - e, atol=1e-12)
-    assert np.abs(rule.smoothed(1) @ e**4 - e**4).max() > 1e-4
+    x = 2 * rule.nodes - 5
+    assert_allclose(rule.transform @ (1.5 * x**2 - 0.5 + 3 * x), [0, 3, 1, 0, 0], atol=1e-13)
+    square = np.sum(rule.degree_weights * np.array([0, 3, 1, 0, 0]) ** 2)
+    assert_allclose(square, rule.weights @ (1.5 * x**2 - 0.5 + 3 * x) ** 2)
 
 
 @pytest.mark.parametrize(("size", "contact"), [(2, 1.0), (3, 0.2), (6, 1.0)])  # dense, dense, Arnoldi

@@ -67,20 +67,22 @@ def plain(chain: TransferChain, panel: Panel, nodes: int, matrix: bool) -> Coher
     return reduce(Coherence.plus, parts)
 
 
-def deflated(
-    chain: TransferChain, panel: Panel, nodes: int, poles: Poles, matrix: bool, drop: int = 1
-) -> tuple[Coherence, Coherence]:
-    """Return the contribution of a panel with its resonances integrated in closed form, and one from fewer degrees.
+def deflated(chain: TransferChain, panel: Panel, nodes: int, poles: Poles, matrix: bool) -> tuple[Coherence, Coherence]:
+    """Return the contribution of a panel with its resonances integrated in closed form, and one from a degree less.
 
-    The second leaves out the last `drop` Legendre degrees of the smooth rest: their difference bounds the error.
+    The smooth rest is integrated as a Legendre series, whose degrees are orthogonal. The second value leaves out the
+    last degree: their difference is more than the error of the first as long as the series converges.
     """
     rule = LegendreRule(panel, nodes)
     smooth, couplings, counts = _smooth_rest(chain, rule, poles)
     outer, inner = _pole_weights(rule, poles, couplings, counts)
-    return tuple(  # type: ignore[return-value]
-        _assemble(chain, rule, values, poles, couplings, counts, outer, inner, matrix)
-        for values in (smooth, np.tensordot(rule.smoothed(drop), smooth, axes=1))
-    )
+    series = np.tensordot(rule.transform, smooth, axes=1)  # (degree, slice, m, channel)
+    outer = np.einsum("ikn,kl->iln", outer, rule.basis)
+    diagonal = rule.degree_weights[:, None] * 0.5 * np.repeat([1.0, -1.0], counts)  # (degree, channel)
+    first, last = slice(nodes - 1), slice(nodes - 1, nodes)
+    coarse = _assemble(chain, series[first], diagonal[first], outer[:, first], poles, inner, matrix)
+    rest = _assemble(chain, series[last], diagonal[last], outer[:, last], poles, np.zeros_like(inner), matrix)
+    return coarse.plus(rest), coarse
 
 
 def _smooth_rest(chain: TransferChain, rule: LegendreRule, poles: Poles) -> tuple[Complex, Complex, tuple[int, int]]:
@@ -120,24 +122,28 @@ def _pole_weights(
 
 def _assemble(
     chain: TransferChain,
-    rule: LegendreRule,
-    smooth: Complex,
-    poles: Poles,
-    couplings: Complex,
-    counts: tuple[int, int],
+    series: Complex,
+    diagonal: Real,
     outer: Complex,
+    poles: Poles,
     inner: Complex,
     matrix: bool,
 ) -> Coherence:
-    """Return F^* Q F^T for F = (smooth rest at every node, resonances)."""
-    nodes, slices, m, channels = smooth.shape
-    flat = np.ascontiguousarray(smooth.transpose(1, 2, 0, 3)).reshape(slices, m, nodes * channels)
-    signs = 0.5 * np.repeat([1.0, -1.0], counts)
-    diagonal = (rule.weights[:, None] * signs).ravel()
-    mixed = outer.reshape(len(poles.values), nodes * channels)  # weight of r_i^* phi_n(E_k)
+    """Return F^* Q F^T for F = (smooth rest, resonances).
+
+    series: (degree, slice, m, channel). diagonal: (degree, channel), Q of the smooth rest with itself. outer: (pole,
+    degree, channel), Q of resonances with it. inner: (pole, pole).
+    """
+    degrees, slices, m, channels = series.shape
+    flat = np.ascontiguousarray(series.transpose(1, 2, 0, 3)).reshape(slices, m, degrees * channels)
+    mixed = outer.reshape(len(poles.values), degrees * channels)
     conjugate = poles.vectors.conj()
     left = np.concatenate(
-        [flat.conj() * diagonal + conjugate @ mixed, flat.conj() @ mixed.conj().T + conjugate @ inner], axis=-1
+        [
+            flat.conj() * diagonal.ravel() + conjugate @ mixed,
+            (flat @ mixed.T).conj() + conjugate @ inner,
+        ],
+        axis=-1,
     )
     return _read(chain, np.concatenate([flat, poles.vectors], axis=-1), left, matrix)
 

@@ -122,15 +122,20 @@ class LegendreRule:
         values = legendre.legvander(x, self.count - 1) * w[:, None]  # (node, degree)
         return -(second_kind(z, self.count) * (2 * degrees + 1)) @ values.T
 
-    def smoothed(self, drop: int) -> Real:
-        """Return the matrix (count, count) that takes values at the nodes to those without the last Legendre degrees.
+    @property
+    def basis(self) -> Real:
+        """P_l(x_k): (count, count), nodes first."""
+        return legendre.legvander(self.points[0], self.count - 1)
 
-        Their share is what the interpolation can be in doubt about.
-        """
-        x, w = self.points
-        keep = max(self.count - drop, 1)
-        values = legendre.legvander(x, keep - 1)
-        return values @ ((2 * np.arange(keep) + 1)[:, None] / 2 * values.T * w)
+    @property
+    def transform(self) -> Real:
+        """The matrix (degree, node) that takes values at the nodes to coefficients of their Legendre series."""
+        return (2 * np.arange(self.count) + 1)[:, None] / 2 * (self.basis * self.points[1][:, None]).T
+
+    @property
+    def degree_weights(self) -> Real:
+        """int P_l(x)^2 dE = 2 half / (2 l + 1): (degree,)."""
+        return np.asarray(2 * self.panel.half / (2 * np.arange(self.count) + 1), float)
 
 
 def second_kind(z: ArrayLike, count: int) -> Complex:
