@@ -125,7 +125,7 @@ class LegendreRule:
     @property
     def basis(self) -> Real:
         """P_l(x_k): (count, count), nodes first."""
-        return legendre.legvander(self.points[0], self.count - 1)
+        return np.asarray(legendre.legvander(self.points[0], self.count - 1), float)
 
     @property
     def transform(self) -> Real:
