@@ -11,17 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import (
-    ChainState,
     Estimate,
     InputError,
     Lindbladian,
     Observable,
     Operator,
     Unavailable,
-    density_from_pure,
     expectation,
     ground_energy,
-    ground_state,
     register,
     total,
 )
@@ -120,15 +117,13 @@ class NoisyAnderson:
         chain.jump(f.N(self.noisy_site), rate=self.gamma)
         return chain
 
-    def initial_state(self, engine: str) -> str | ChainState:
-        """Return what the evolution starts from: a label, or (the ground state as a density matrix) a state."""
+    def initial_state(self, engine: str) -> str:
+        """Return what the evolution starts from, as a label that every engine knows."""
         if self.initial == "infinite-temperature":
             return "identity"
-        if self.initial != "ground":
-            return f"product:{''.join(map(str, self._product))}"
-        if engine in ("gaussian", "trajectories"):
+        if self.initial == "ground":
             return f"ground:{self.particles}"
-        return density_from_pure(ground_state(self.problem(), self.particles), [f] * self.n)
+        return f"product:{''.join(map(str, self._product))}"
 
     def observables(self) -> dict[str, Observable]:
         """Return the energy absorbed, the density, the spreading of an excitation, and the entanglement."""

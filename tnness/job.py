@@ -22,6 +22,7 @@ from tnness.basis import LocalSpace
 from tnness.certificate import Prior
 from tnness.engines.exact import Exact
 from tnness.engines.gaussian import Gaussian
+from tnness.engines.ground import ground_state
 from tnness.engines.protocol import DirectEngine, Engine
 from tnness.engines.spectral import Spectral
 from tnness.engines.tebd import TEBD
@@ -29,6 +30,7 @@ from tnness.engines.thermal import thermal_state
 from tnness.engines.trajectories import Trajectories
 from tnness.engines.transfer import Transfer
 from tnness.errors import InputError, ModelError, TnnessError, Unavailable, suggestion
+from tnness.network.adapters import density_from_pure
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
 from tnness.observables import Estimate, Observable
@@ -176,7 +178,7 @@ def prior_of(record: Record, generator: ChainGenerator) -> Prior | None:
 
 
 def initial_state(initial: Any, generator: ChainGenerator) -> ChainState:
-    """Return the state that `initial` names: identity, thermal:BETA, product:0101..., a state or a record."""
+    """Return the state that `initial` names: identity, thermal:BETA, product:01*..., ground:N, a state or a record."""
     if isinstance(initial, ChainState):
         return initial
     if isinstance(initial, Record):
@@ -191,7 +193,11 @@ def initial_state(initial: Any, generator: ChainGenerator) -> ChainState:
             if generator.origin is not None and math.isfinite(float(value)):
                 return thermal_state(generator.origin, float(value))
         raise InputError(f"initial = {initial!r}: thermal:BETA takes a number, and a model with a Hamiltonian")
-    raise InputError(f"initial = {initial!r}: identity, thermal:BETA or product:0101... is needed")
+    if kind == "ground":
+        if generator.origin is None or not (value.isascii() and value.isdigit()):
+            raise InputError(f"initial = {initial!r}: ground:N takes a number of particles, and a model of them")
+        return density_from_pure(ground_state(generator.origin, int(value)), generator.spaces)
+    raise InputError(f"initial = {initial!r}: identity, thermal:BETA, product:01*... or ground:N is needed")
 
 
 def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
@@ -275,12 +281,16 @@ def _check_times(times: list[float]) -> None:
 
 
 def _basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[Any]:
-    fit = len(digits) == len(spaces) and digits.isascii() and digits.isdigit()
-    if not fit or not all(int(d) < s.levels for d, s in zip(digits, spaces, strict=True)):
+    """Probabilities of the levels of each site: a digit is one level, * all of them alike."""
+    fit = len(digits) == len(spaces) and all(d == "*" or (d.isascii() and d.isdigit()) for d in digits)
+    if not fit or not all(d == "*" or int(d) < s.levels for d, s in zip(digits, spaces, strict=True)):
         raise InputError(
-            f"product:{digits} needs one digit per site ({len(spaces)}), each below the site's number of levels"
+            f"product:{digits} needs one digit per site ({len(spaces)}), each below the site's number of levels, or *"
         )
-    return [np.diag(np.eye(s.levels)[int(d)]) for d, s in zip(digits, spaces, strict=True)]
+    return [
+        np.full(s.levels, 1 / s.levels) if d == "*" else np.eye(s.levels)[int(d)]
+        for d, s in zip(digits, spaces, strict=True)
+    ]
 
 
 def _digest(arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> str:

@@ -46,9 +46,9 @@ def steady_state(
     model: an instance of a registered model (or any dataclass with `problem()` and `observables()`).
     engine: an engine, its name, or None for the model's default.
     seed: of the disorder (`model.draw`) and of the engine's random directions; default 0.
-    initial: "identity", "thermal:BETA", "product:0101..." (basis states), a state, or a record: one of the same
-        system is extended (its time goes on, it serves as the coarse stage), of another one the state is taken;
-        default: the model's own initial state, or the identity.
+    initial: "identity", "thermal:BETA", "product:01*..." (basis states, * mixed), "ground:N" (with N particles), a
+        state, or a record: one of the same system is extended (its time goes on, it serves as the coarse stage), of
+        another one the state is taken; default: the model's own initial state, or the identity.
     tolerance: relative change of every monitored observable that may still be to come; default 1e-3.
     max_time: evolution time after which to give up; default 20,000 steps.
     out: file to write; an unfinished run is kept in `out` + ".part" and continued.

@@ -7,7 +7,6 @@ from numpy.testing import assert_allclose
 from tnness.engines.tebd import TEBD
 from tnness.engines.trajectories import Trajectories
 from tnness.errors import InputError, ModelError
-from tnness.network.initial import product_state
 from tnness.registry import find
 from tnness.solve import evolve
 
@@ -48,9 +47,7 @@ def test_the_density_matrix_as_a_network_gives_the_same_at_n_6():
 def test_a_density_excitation_spreads_as_the_correlations_say():
     """C_ij from the densities of the state 2 n_j / 2^n, which any engine can evolve: C = (<n_i> - 1/2) / 2."""
     model, times = Noisy(n=5, disorder=1.5, potential=(0.3, -1.1, 0.8, 1.4, -0.2)), [0.0, 0.7, 5.0]
-    shaken = np.array([[0.0, 1.0] if i == model.noisy_site else [0.5, 0.5] for i in range(5)])
-    problem = model.problem()
-    dense = evolve(model, times, engine="exact", initial=product_state(problem.spaces, list(shaken)))
+    dense = evolve(model, times, engine="exact", initial="product:*1***")
     found = evolve(model, times)["density_correlation"].values
     assert_allclose(found, (dense["density"].values - 0.5) / 2, atol=1e-7)
     assert_allclose(found.sum(axis=1), 0.25, atol=1e-12)

@@ -64,7 +64,9 @@ def run(
     block: Block = None,
     setting: Setting = None,
     seed: Seed = None,
-    initial: Annotated[str | None, typer.Option(help="identity, thermal:BETA, product:0101..., or a record.")] = None,
+    initial: Annotated[
+        str | None, typer.Option(help="identity, thermal:BETA, product:01*..., ground:N, or a record.")
+    ] = None,
     time: Time = None,
     tol: Tolerance = None,
     max_time: MaxTime = None,
