@@ -18,6 +18,7 @@ from tnness.model import check_sites
 from . import replica
 from .conserving_gates import check_probabilities, interactions, partial_swaps, swaps
 from .replica import occupied, replica_bit, replica_spin
+from .replica_solutions import two_point_state
 
 Real = NDArray[np.float64]
 
@@ -75,7 +76,9 @@ class ReplicaABC:
         return self._second() if self.order == "second" else self._finite()
 
     def initial_state(self, engine: str) -> ChainState:
-        """Return local equilibrium: the product of the average states, which at second order is the vacuum."""
+        """Return local equilibrium; at second order with the response's one- and two-point functions on it."""
+        if self.order == "second" and self.coherences:
+            return two_point_state(self.problem())
         steps = np.arange(1, self.n + 1) / (self.n + 1)
         profile = 0.5 + self.m_left + (self.m_right - self.m_left) * steps
         densities = profile if self.order == "finite" else np.full(self.n, 0.5)

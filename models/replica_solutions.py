@@ -14,7 +14,7 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from numpy.typing import NDArray
 
-from tnness import ChainGenerator
+from tnness import ChainGenerator, ChainState, Truncation
 
 Real = NDArray[np.float64]
 
@@ -83,12 +83,28 @@ def _pairs(n: int) -> Iterator[tuple[int, int]]:
 class TwoPoint:
     """The solution of the equations of order delta^2, cut off behind two-point functions.
 
-    h: <Z Z> of one site, (n,). a: coherences with their Jordan-Wigner strings, b: <ZZ ZZ>, symmetric (n, n).
+    amplitudes: 2^n times the coefficient of every string kept, in the orthonormal operators of a site: by the kinds of
+        its two ends, upper triangles (n, n); single sites stand on the diagonal of (ZZ, ZZ).
     """
 
-    h: Real
-    a: Real
-    b: Real
+    amplitudes: dict[tuple[int, int], Real]
+
+    @property
+    def h(self) -> Real:
+        """h_i / delta^2: (n,)."""
+        return np.diag(self.amplitudes[ZZ, ZZ]) / 4
+
+    @property
+    def a(self) -> Real:
+        """a_ij / delta^2, with Jordan-Wigner strings, 0 on the diagonal: (n, n)."""
+        upper = self.amplitudes[UP, DOWN] / 4
+        return upper + upper.T
+
+    @property
+    def b(self) -> Real:
+        """b_ij / delta^2, 0 on the diagonal: (n, n)."""
+        upper = np.triu(self.amplitudes[ZZ, ZZ], 1) / 8
+        return upper + upper.T
 
     @property
     def entropy_deviation(self) -> float:
@@ -149,15 +165,37 @@ def two_point(generator: ChainGenerator) -> TwoPoint:
                     values.append(image[output])
     matrix = sparse.csc_array((values, (rows, columns)), shape=(len(keys), len(keys)))
     q = np.asarray(sparse_linalg.spsolve(matrix, -source))
-    h, a, b = np.zeros(n), np.zeros((n, n)), np.zeros((n, n))
-    for (i, j, kind, _), value in zip(keys, q, strict=True):
-        if i == j:
-            h[i] = value / 4
-        elif kind == ZZ:
-            b[i, j] = b[j, i] = value / 8
-        elif kind == UP:
-            a[i, j] = a[j, i] = value / 4
-    return TwoPoint(h, a, b)
+    amplitudes = {kind: np.zeros((n, n)) for kind in _KINDS}
+    for (i, j, *kind), value in zip(keys, q, strict=True):
+        amplitudes[kind[0], kind[1]][i, j] = value
+    return TwoPoint(amplitudes)
+
+
+def two_point_state(generator: ChainGenerator) -> ChainState:
+    """Return vacuum + resolution * the solution of `two_point`: a start in which the slow, conserved modes are at rest.
+
+    The exclusion process's correlations, which take a time ~ n^2 to build up, are in it exactly. Bonds carry what has
+    begun: nothing, a string by its first site and kind, everything; then they are compressed.
+    """
+    n, amplitudes = generator.n, two_point(generator).amplitudes
+    units = np.eye(6) / 2  # the vacuum has the coefficient 1/2 on every site
+    tensors = []
+    for site in range(n):
+        begun, now = ([(i, kind) for i in range(end) for kind in _KINDS] for end in (site, site + 1))
+        tensor = np.zeros((2 + len(begun), 6, 2 + len(now)))
+        tensor[0, :, 0] = tensor[1, :, 1] = units[0]
+        tensor[0, :, 1] = generator.resolution * amplitudes[ZZ, ZZ][site, site] * units[ZZ]
+        for k, (i, kind) in enumerate(begun):
+            tensor[2 + k, :, 1] = generator.resolution * amplitudes[kind][i, site] * units[kind[1]]
+            tensor[2 + k, :, 2 + k] = units[ZZ if kind in ((UP, DOWN), (DOWN, UP)) else 0]
+        for k, kind in enumerate(_KINDS):
+            tensor[0, :, 2 + len(begun) + k] = units[kind[0]]
+        tensors.append(tensor)
+    tensors[0] = tensors[0][:1]
+    tensors[-1] = tensors[-1][:, :, :2].sum(axis=2, keepdims=True)
+    state = ChainState(tensors)
+    state.compress(Truncation(chi=64, cutoff=(1e-6 * generator.resolution) ** 2))
+    return state
 
 
 def _digits(number: int, width: int) -> tuple[int, ...]:

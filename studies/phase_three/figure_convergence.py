@@ -53,7 +53,7 @@ def relaxation() -> xr.Dataset:
     """Both quantities against time from local equilibrium."""
     model = find("replica-abc")(n=LENGTH, order="second")
     times = SPACING * np.arange(1, COUNT + 1)
-    found = evolve(model, times.tolist(), engine=TEBD(chi=64, dt=1.6)).dataset
+    found = evolve(model, times.tolist(), engine=TEBD(chi=64, dt=1.6), initial="identity").dataset
     half = found["mutual_information"].values[:, LENGTH // 2 - 1]
     return xr.Dataset(
         {"deviation_in_time": ("time", found["entropy_deviation"].values), "information_in_time": ("time", half)},

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import replica_oracle as oracle
-from measured import exact_values
+from measured import exact_values, measure
+from tnness import TEBD
 from tnness.model import generator_of
 from tnness.registry import find
-from tnness_models.replica_solutions import phase_two, two_point
+from tnness_models.replica_solutions import phase_two, two_point, two_point_state
 
 ABC = find("replica-abc")
 
@@ -61,3 +62,17 @@ def test_two_point_equations_give_the_papers_powers():
         information.append(n**2 * closed.mutual_information[n // 2 - 1])
     assert_allclose(2 * deviation[1] - deviation[0], 10.63, rtol=0.2)
     assert_allclose(2 * information[1] - information[0], 4.90, rtol=0.2)
+
+
+def test_the_start_holds_the_two_point_solution_and_the_exact_correlations():
+    n = 8
+    model = ABC(n=n, order="second")
+    generator = generator_of(model)
+    run = TEBD(chi=64).init(generator, two_point_state(generator))
+    values, closed = measure(model, run.view()), two_point(generator)
+    assert_allclose(values["entropy_deviation"], closed.entropy_deviation, rtol=1e-4)  # SOURCE
+    assert_allclose(values["mutual_information"], closed.mutual_information, rtol=1e-3)
+    assert_allclose(values["h"], closed.h, atol=1e-6)
+    i = np.arange(1, n + 1)
+    tau = -np.minimum.outer(i, i) * (n + 1 - np.maximum.outer(i, i)) / ((n + 1) ** 2 * n)
+    assert_allclose(values["tau"], tau * (1 - np.eye(n)), atol=1e-8)

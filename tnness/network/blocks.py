@@ -20,6 +20,8 @@ from tnness.network.truncation import Truncation, householder, safe_svd
 Index = NDArray[np.int64]
 ABSENT = 1e-15
 """Singular values below this, relative to the state, are round-off of a sector that is not there."""
+STRAY = 1e-13
+"""Norm of other total charges, relative to the state, that is taken for round-off and dropped."""
 
 
 @dataclass
@@ -51,16 +53,16 @@ class ChargedState:
                 columns.append(column)
                 carries.append(s[:rank, None] * vt[:rank])
                 kept.append(np.repeat(rows[sector[:1]], rank, axis=0))
-            labels.append(np.concatenate(kept))
-            tensor = np.hstack(columns).reshape(left, dim, -1)
-            carry = np.vstack(carries)
+            whole, carry, label = np.hstack(columns), np.vstack(carries), np.concatenate(kept)
             if i < state.n - 1:
                 state.tensors[i + 1] = np.ascontiguousarray(np.tensordot(carry, state.tensors[i + 1], 1))
-            elif len(carry) == 1:
-                tensor = tensor * carry[0, 0]
             else:
-                return None
-            state.tensors[i] = tensor
+                own = int(np.abs(carry[:, 0]).argmax())
+                if np.linalg.norm(np.delete(carry[:, 0], own)) > STRAY:
+                    return None
+                whole, label = whole[:, [own]] * carry[own, 0], label[[own]]
+            labels.append(label)
+            state.tensors[i] = whole.reshape(left, dim, -1)
         state.centre = state.n - 1
         return cls(state, labels, charges)
 
