@@ -36,15 +36,15 @@ class Preset:
 
 
 GAUSSIAN = tuple((10.0**-k, 0.0) for k in (6, 5.5, 5, 4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5, 0))
-FEW = (0.003, 0.01, 0.03, 0.1, 0.3)
+FEW = (0.01, 0.03, 0.1, 0.3, 0.5)
 
 PRESETS = {
     "quick": Preset(
         name="quick",
         cuts=(
             Cut(name="I to II: p2 = 0", gates=GAUSSIAN, varied="p1", lengths=(50, 100), chi=0),
-            Cut(name="II to III: p1 = 1/2", gates=tuple((0.5, p) for p in FEW), varied="p2", lengths=(8, 16), chi=64),
-            Cut(name="I to III: p2 = 1/2", gates=tuple((p, 0.5) for p in FEW), varied="p1", lengths=(8, 16), chi=64),
+            Cut(name="II to III: p1 = 1/2", gates=tuple((0.5, p) for p in FEW), varied="p2", lengths=(6, 12), chi=64),
+            Cut(name="I to III: p2 = 1/2", gates=tuple((p, 0.5) for p in FEW), varied="p1", lengths=(6, 12), chi=64),
         ),
         haar=(2, 3, 4, 5, 6, 7, 8, 10, 12),
         drawn=(2, 3, 4, 5),
