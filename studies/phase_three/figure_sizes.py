@@ -144,7 +144,7 @@ def save(figure: Figure, dataset: xr.Dataset, name: str, folder: Path = FIGURES)
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"{name}_{dataset.attrs['preset']}"
     dataset.to_netcdf(f"{stem}.nc", engine="h5netcdf")
-    figure.savefig(f"{stem}.png", dpi=110)
+    figure.savefig(f"{stem}.png", dpi=100)
     print(f"{stem}.png")
     return Path(f"{stem}.png")
 
