@@ -167,6 +167,11 @@ class AndersonWire:
                 unit="nat",
                 description="I_1 between the left and the right half",
             ),
+            "negativity": Observable(
+                lambda view: view.negativity(self.bias, self.energy_rule),
+                unit="nat",
+                description="fermionic logarithmic negativity of the left and the right half",
+            ),
             "mutual_information_bound": Observable(
                 self._bound, unit="nat", description="N_AB C^2 / (2 N_p N_h), from below"
             ),

@@ -50,6 +50,7 @@ def test_record_against_dense_integrals(tmp_path):
 def test_full_correlations():
     found = values(AndersonWire(size=3, disorder=12.0, full=True, detectors=(1, 20)))
     assert float(found["mutual_information"]) > float(found["mutual_information_bound"]) > 0
+    assert float(found["negativity"]) > 0
     assert float(found["mutual_coherence_full"]) > float(found["mutual_coherence"])
     assert 0 < float(found["density_full"].sum()) < 27
     view = Transfer().view(draw(AndersonWire(size=3, disorder=12.0), 0).problem())

@@ -61,17 +61,3 @@ def bound_states(chain: TransferChain) -> tuple[int, int]:
         levels = scipy.linalg.eigvalsh(np.real(dense))
         counts.append(int(np.sum(sign * (edge - levels) > 0)))
     return counts[0], counts[1]
-
-
-def correlation_entropy(correlations: NDArray[np.complex128] | Real) -> float:
-    """Return the entropy of the Gaussian state, -Tr [G ln G + (1 - G) ln (1 - G)], in nats."""
-    levels = np.clip(scipy.linalg.eigvalsh(correlations), 0, 1)
-    inner = levels[(levels > 0) & (levels < 1)]
-    return float(-np.sum(inner * np.log(inner) + (1 - inner) * np.log1p(-inner)))
-
-
-def mutual_information(correlations: NDArray[np.complex128] | Real, first: slice, second: slice) -> float:
-    """Return I_1 = S(A) + S(B) - S(AB) of two sets of sites, in nats."""
-    joint = np.r_[np.arange(len(correlations))[first], np.arange(len(correlations))[second]]
-    parts = correlation_entropy(correlations[first, first]) + correlation_entropy(correlations[second, second])
-    return parts - correlation_entropy(correlations[np.ix_(joint, joint)])

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.engines import equilibrium, lyapunov, scattering
+from tnness.engines import equilibrium, gaussian_entropy, lyapunov, scattering
 from tnness.engines.decay import Decay
 from tnness.engines.elimination import Elimination
 from tnness.engines.poles import find_poles, refined
@@ -195,9 +195,16 @@ class ChainView:
 
     def mutual_information(self, bias: float, rule: str = "auto") -> float:
         """Return I_1 between the first and the last slices // 2 slices, in nats."""
-        sites = self.chain.slices * self.chain.m
-        half = self.chain.slices // 2 * self.chain.m
-        return equilibrium.mutual_information(self.correlations(bias, rule), slice(0, half), slice(sites - half, sites))
+        return float(gaussian_entropy.mutual_information(self.correlations(bias, rule), *self._halves()))
+
+    def negativity(self, bias: float, rule: str = "auto") -> float:
+        """Return the fermionic logarithmic negativity between the first and the last slices // 2 slices, in nats."""
+        return gaussian_entropy.negativity(self.correlations(bias, rule), *self._halves())
+
+    def _halves(self) -> tuple[range, range]:
+        """Return the sites of the first and of the last slices // 2 slices."""
+        sites, half = self.chain.slices * self.chain.m, self.chain.slices // 2 * self.chain.m
+        return range(half), range(sites - half, sites)
 
     def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
         if key not in self._known:
