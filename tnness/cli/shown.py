@@ -24,6 +24,16 @@ MEANING = {
     "energy_balance": "d<H>/dt over the dissipative flows",
     "positivity": "lowest eigenvalue or probability of two sites",
     "fallbacks": "LAPACK fallbacks",
+    "linear_residual": "|H u - source| over its round-off scale",
+    "unitarity": "largest element of S^+ S - 1",
+    "quadrature": "relative error of the energy integral",
+    "energies": "energies at which scattering states were computed",
+    "poles": "resonances integrated in closed form (without: plain nodes)",
+    "current_spread": "relative spread of the current over the bonds",
+    "bound_states_below": "bound states below the leads' band, filled",
+    "bound_states_above": "bound states above the leads' band, empty",
+    "slices": "slices multiplied",
+    "statistical": "relative statistical error of the smallest exponent",
 }
 
 

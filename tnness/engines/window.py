@@ -125,7 +125,7 @@ def _panel(
     expected = _expected_poles(chain, reach * panel.half)
     if rule == "legendre" or reach < LEAST_REACH or (rule == "auto" and expected > MOST_POLES):
         return _halved(chain, panel, quadrature, matrix)
-    poles = window_poles(chain, panel, reach, max(24, int(1.2 * expected)))
+    poles = window_poles(chain, panel, reach, 6 + int(1.5 * expected))
     for nodes in (quadrature.nodes, 2 * quadrature.nodes):
         better, worse = deflated(chain, panel, nodes, poles, matrix)
         found = Integral(better, worse, nodes, float(len(poles.values)))
