@@ -24,6 +24,7 @@ from tnness.errors import InputError, NumericalError
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
+from tnness.network.marginals import Traces
 from tnness.network.truncation import Array, Truncation, cholesky
 from tnness.problems.generator import ChainGenerator
 
@@ -200,9 +201,8 @@ class TEBDRun:
             if charged is not None:
                 dropped, helped = charged.sweep(gates, truncation)
             else:
-                dropped, helped = sweep(
-                    state, gates, truncation, np.random.default_rng([self.seed, self.steps, number])
-                )
+                rng = np.random.default_rng([self.seed, self.steps, number])
+                dropped, helped = sweep(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped
         state.normalise()
         log_trace = self._log_trace(state)  # refuses a state that is lost before it replaces the old one
@@ -292,7 +292,11 @@ def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
 
 
 def sweep(
-    state: ChainState, gates: list[Array | None], truncation: Truncation, rng: np.random.Generator
+    state: ChainState,
+    gates: list[Array | None],
+    truncation: Truncation,
+    rng: np.random.Generator,
+    trace: Sequence[Array] | None = None,
 ) -> tuple[float, int]:
     """Apply one layer of gates, moving the centre from one end of the chain to the other.
 
@@ -302,19 +306,26 @@ def sweep(
     gates: per bond a matrix (D D', D D') or None.
     truncation: how the bonds with a gate are split.
     rng: for random directions, where a bond grows.
+    trace: one covector per site, for a method that keeps marginals; without it none are kept.
 
     Returns
     -------
     The sum of the relative discarded weights, and the number of LAPACK fallbacks.
     """
+    if state.centre != state.n - 1:
+        state.move_centre(0)
+    traces = Traces(state, trace) if trace is not None and truncation.keeps else None
     if state.centre == state.n - 1:
-        return _sweep_left(state, gates, truncation, rng)
-    state.move_centre(0)
-    return _sweep_right(state, gates, truncation, rng)
+        return _sweep_left(state, gates, truncation, rng, traces)
+    return _sweep_right(state, gates, truncation, rng, traces)
 
 
 def _sweep_right(
-    state: ChainState, gates: list[Array | None], truncation: Truncation, rng: np.random.Generator
+    state: ChainState,
+    gates: list[Array | None],
+    truncation: Truncation,
+    rng: np.random.Generator,
+    traces: Traces | None,
 ) -> tuple[float, int]:
     tensors, discarded, fallbacks = state.tensors, 0.0, 0
     for i, gate in enumerate(gates):
@@ -327,18 +338,24 @@ def _sweep_right(
         else:
             guess = tensors[i + 1].reshape(bond, q * right)
             theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
-            split = truncation.split(theta, guess, rng)
+            split = truncation.split(theta, guess, rng, *(() if traces is None else (traces.across(i, p, q),)))
             isometry, helped = split.isometry, split.fallbacks
             tensors[i + 1] = np.ascontiguousarray(split.remainder).reshape(-1, q, right)
             discarded += split.discarded
         tensors[i] = np.ascontiguousarray(isometry).reshape(left, p, -1)
         fallbacks += helped
+        if traces is not None:
+            traces.passed_right(i, tensors[i])
     state.centre = state.n - 1
     return discarded, fallbacks
 
 
 def _sweep_left(
-    state: ChainState, gates: list[Array | None], truncation: Truncation, rng: np.random.Generator
+    state: ChainState,
+    gates: list[Array | None],
+    truncation: Truncation,
+    rng: np.random.Generator,
+    traces: Traces | None,
 ) -> tuple[float, int]:
     tensors, discarded, fallbacks = state.tensors, 0.0, 0
     for i in range(state.n - 2, -1, -1):
@@ -352,12 +369,15 @@ def _sweep_left(
         else:
             guess = tensors[i].reshape(left * p, bond).T
             theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
-            split = truncation.split(theta.T, guess, rng)
+            kept = () if traces is None else (traces.across(i, p, q).transposed(),)
+            split = truncation.split(theta.T, guess, rng, *kept)
             isometry, helped = split.isometry, split.fallbacks
             tensors[i] = np.ascontiguousarray(split.remainder.T).reshape(left, p, -1)
             discarded += split.discarded
         tensors[i + 1] = np.ascontiguousarray(isometry.T).reshape(-1, q, right)
         fallbacks += helped
+        if traces is not None:
+            traces.passed_left(i + 1, tensors[i + 1])
     state.centre = 0
     return discarded, fallbacks
 

@@ -55,9 +55,17 @@ class Truncation:
         if self.method not in TRUNCATIONS:
             raise InputError(f"truncation method {self.method!r} is unknown{suggestion(self.method, TRUNCATIONS)}")
 
-    def split(self, matrix: Array, guess: Array | None, rng: np.random.Generator) -> Split:
-        """Split `matrix` by the chosen method; without a guess every method starts from random directions."""
-        return TRUNCATIONS[self.method](matrix, guess, self, rng)
+    @property
+    def keeps(self) -> bool:
+        """True where the method can be told what a split must keep."""
+        return self.method in KEEPING
+
+    def split(self, matrix: Array, guess: Array | None, rng: np.random.Generator, *kept: Any) -> Split:
+        """Split `matrix` by the chosen method; without a guess every method starts from random directions.
+
+        kept: for a method that `keeps`, what the split must leave as it is (`tnness.network.marginals.Kept`).
+        """
+        return TRUNCATIONS[self.method](matrix, guess, self, rng, *kept)
 
 
 @dataclass(frozen=True)
@@ -70,17 +78,19 @@ class Split:
     fallbacks: int = 0
 
 
-Method = Callable[[Array, "Array | None", Truncation, np.random.Generator], Split]
+Method = Callable[..., Split]  # (matrix, guess, truncation, rng), and what must be kept for those that keep something
 TRUNCATIONS: dict[str, Method] = {}
+KEEPING: set[str] = set()
 
 
-def register_truncation(name: str) -> Callable[[Method], Method]:
-    """Register a truncation method under a name; a name is taken once."""
+def register_truncation(name: str, keeps: bool = False) -> Callable[[Method], Method]:
+    """Register a truncation method under a name; a name is taken once. keeps: it can be told what a split must keep."""
 
     def keep(method: Method) -> Method:
         if name in TRUNCATIONS:
             raise InputError(f"truncation method {name!r} is registered already")
         TRUNCATIONS[name] = method
+        KEEPING.update({name} if keeps else ())
         return method
 
     return keep
@@ -177,7 +187,7 @@ def _cutoff(truncation: Truncation, dtype: np.dtype) -> float:
 
 def _finish(matrix: Array, isometry: Array, fallbacks: int, rng: np.random.Generator) -> Split:
     remainder = isometry.conj().T @ matrix
-    return Split(isometry, remainder, _outside(matrix, isometry, remainder, rng), fallbacks)
+    return Split(isometry, remainder, discarded_weight(matrix, isometry, remainder, rng), fallbacks)
 
 
 def _weight(matrix: Array) -> float:
@@ -190,7 +200,7 @@ def _weight(matrix: Array) -> float:
     return weight
 
 
-def _outside(matrix: Array, isometry: Array, remainder: Array, rng: np.random.Generator) -> float:
+def discarded_weight(matrix: Array, isometry: Array, remainder: Array, rng: np.random.Generator) -> float:
     """Return |M - Q Q^+ M|^2 / |M|^2, given the remainder Q^+ M.
 
     1 - |Q^+ M|^2 / |M|^2 is good to round-off, 1e-7 in single precision: below that the mean of |(1 - Q Q^+) M x|^2
@@ -250,7 +260,7 @@ def split_randomized(matrix: Array, guess: Array | None, truncation: Truncation,
     for _ in range(max(1, truncation.power)):
         isometry = householder(matrix @ (matrix.conj().T @ isometry)).basis
     small = isometry.conj().T @ matrix
-    missed = _outside(matrix, isometry, small, rng)
+    missed = discarded_weight(matrix, isometry, small, rng)
     u, s, vt, fallbacks = safe_svd(small)
     rank = kept_rank(s, truncation.chi, max(0.0, _cutoff(truncation, matrix.dtype) - missed))
     weights = s.astype(float) ** 2

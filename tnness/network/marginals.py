@@ -1,0 +1,118 @@
+"""Truncation that keeps local marginals: the trace, and every operator on one site or two neighbours.
+
+At a cut, M (left p, q right) is truncated to Q Q^+ M. Whatever Q's space contains is kept: the vectors <trace| x e_p,
+so that the reduced state of all sites from p on is unchanged, and M (e_q x |trace>), so that that of all sites up to q
+is. They take p + q of the chi columns; the rest is the warm-started dominant subspace of what they leave. So truncation
+moves no energy: a state that relaxes slowly is not driven by what is dropped, at the price of the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg as linalg
+
+from tnness.network.chain_state import ChainState
+from tnness.network.truncation import (
+    Array,
+    Split,
+    Truncation,
+    cholesky,
+    discarded_weight,
+    householder,
+    register_truncation,
+    split_cholesky_qr,
+    split_randomized,
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a split of M (m, n) leaves as it is: <u|M for the columns u of `rows`, M|v> for the v of `columns`."""
+
+    rows: Array  # (m, a)
+    columns: Array  # (n, b)
+
+    def transposed(self) -> Kept:
+        """What a split of M^T keeps."""
+        return Kept(self.columns, self.rows)
+
+
+@register_truncation("marginals", keeps=True)
+def split_keeping_marginals(
+    matrix: Array, guess: Array | None, truncation: Truncation, rng: np.random.Generator, kept: Kept | None = None
+) -> Split:
+    """Split M so that <u|M and M|v> stay exact.
+
+    As `cholesky-qr` does where nothing is to be kept, nothing has to be dropped, or chi has no room for what is kept.
+    """
+    kept_columns = 0 if kept is None else kept.rows.shape[1] + kept.columns.shape[1]
+    if kept is None or not kept_columns < truncation.chi < min(matrix.shape) or not np.isfinite(matrix).all():
+        return split_cholesky_qr(matrix, guess, truncation, rng)
+    fixed = householder(np.hstack([kept.rows, matrix @ kept.columns])).basis  # (m, a + b)
+    held = fixed.conj().T @ matrix
+    rest = matrix - fixed @ held
+    found, fallbacks = _dominant(rest, guess, truncation.chi - kept_columns, truncation, rng)
+    if fallbacks:
+        found = householder(found - fixed @ (fixed.conj().T @ found)).basis
+    isometry = np.hstack([fixed, found])
+    remainder = np.vstack([held, found.conj().T @ matrix])
+    return Split(isometry, remainder, discarded_weight(matrix, isometry, remainder, rng), fallbacks)
+
+
+def _dominant(
+    rest: Array, guess: Array | None, count: int, truncation: Truncation, rng: np.random.Generator
+) -> tuple[Array, int]:
+    """Return an orthonormal basis (m, count) of the dominant subspace of `rest`, and the number of fallbacks.
+
+    The range of rest guess^+, of which the largest `count` directions are taken, and improved by power iterations.
+    """
+    if guess is None or len(guess) < count:
+        split = split_randomized(rest, None, replace(truncation, chi=count), rng)
+        return split.isometry, split.fallbacks
+    images = rest @ guess.conj().T
+    chosen = (len(guess) - count, len(guess) - 1)
+    _, rotation = linalg.eigh(images.conj().T @ images, subset_by_index=chosen, check_finite=False)
+    basis = cholesky(images @ rotation.astype(images.dtype, copy=False))
+    fallbacks = basis.fallbacks
+    for _ in range(truncation.power):
+        basis = cholesky(rest @ (rest.conj().T @ basis.basis))
+        fallbacks += basis.fallbacks
+    return basis.basis, fallbacks
+
+
+class Traces:
+    """The trace over all sites left, and right, of each cut of a chain, kept up to date along a sweep.
+
+    Parameters
+    ----------
+    state: the chain. trace: one covector per site.
+    """
+
+    def __init__(self, state: ChainState, trace: Sequence[Array]) -> None:
+        dtype = state.dtype
+        self._trace = [covector.astype(dtype, copy=False) for covector in trace]
+        self._left = [np.ones(1, dtype)]  # _left[i]: over the sites below i, on the left bond of i
+        self._right = [np.ones(1, dtype)] * (state.n + 1)  # _right[i]: over the sites from i on, on the same bond
+        for i, tensor in enumerate(state.tensors):
+            self._left.append(np.ones(1, dtype))
+            self.passed_right(i, tensor)
+        for i in reversed(range(state.n)):
+            self.passed_left(i, state.tensors[i])
+
+    def across(self, bond: int, p: int, q: int) -> Kept:
+        """Return what a split of M (left p, q right) keeps: <trace| x e_p on its rows, e_q x |trace> on its columns."""
+        left, right = self._left[bond], self._right[bond + 2]
+        return Kept(
+            np.kron(left[:, None], np.eye(p, dtype=left.dtype)), np.kron(np.eye(q, dtype=right.dtype), right[:, None])
+        )
+
+    def passed_right(self, site: int, tensor: Array) -> None:
+        """Take in the final tensor of a site, on a sweep to the right."""
+        self._left[site + 1] = self._trace[site] @ np.tensordot(self._left[site], tensor, (0, 0))
+
+    def passed_left(self, site: int, tensor: Array) -> None:
+        """Take in the final tensor of a site, on a sweep to the left."""
+        self._right[site] = (tensor @ self._right[site + 1]) @ self._trace[site]
