@@ -70,7 +70,7 @@ def _dominant(
     The range of rest guess^+, of which the largest `count` directions are taken, and improved by power iterations.
     """
     if guess is None or len(guess) < count:
-        split = split_randomized(rest, None, replace(truncation, chi=count), rng)
+        split = split_randomized(rest, guess, replace(truncation, chi=count), rng)
         return split.isometry, split.fallbacks
     images = rest @ guess.conj().T
     chosen = (len(guess) - count, len(guess) - 1)
