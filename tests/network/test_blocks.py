@@ -82,6 +82,21 @@ def test_a_state_without_a_definite_charge_is_left_alone():
     assert ChargedState.adapted(ChainState.product([np.ones(3)] * N), CHARGES) is None
 
 
+def test_sectors_that_nothing_completes_are_dropped():
+    charged, gates = ChargedState.adapted(neutral(), CHARGES), conserving_gates(np.random.default_rng(8))
+    for layer in range(3):
+        charged.sweep(gates[layer % 2], Truncation(chi=50, method="svd"))
+    dense = charged.state.dense()
+    stray = dense.reshape((D,) * N).copy()
+    stray[2, 2, 2, 2, 2, 2] = 1e-14 * np.linalg.norm(dense)  # round-off with another total charge
+    adapted = ChargedState.adapted(ChainState.from_dense(stray, (D,) * N), CHARGES)
+    for layer in range(3):
+        for state in (charged, adapted):
+            state.sweep(gates[layer % 2], Truncation(chi=100, method="svd"))
+    expected = charged.state.dense()
+    assert_allclose(adapted.state.dense(), expected, atol=1e-9 * np.abs(expected).max())
+
+
 def test_an_interrupted_run_goes_on_to_the_same_numbers():
     model = find("replica-abc")(n=5, order="second")
     generator, settings = generator_of(model), TEBD(chi=20, dt=0.5, schedule=())

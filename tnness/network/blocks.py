@@ -122,8 +122,8 @@ class ChargedState:
         tensors, codes = self.state.tensors, self.charges.codes
         left, p, bond = tensors[i].shape
         _, q, right = tensors[i + 1].shape
-        middle = _sectors(codes(self.labels[i + 1]))
         outer = _sectors(codes(self._outer(i)[0 if rightwards else 1]))
+        middle = {code: inner for code, inner in _sectors(codes(self.labels[i + 1])).items() if code in outer}
         first, second = tensors[i].reshape(left * p, bond), tensors[i + 1].reshape(bond, q * right)
         moved, other = (first, second) if rightwards else (second.T, first.T)  # moved (rows, bond), other (bond, rest)
         parts = {code: householder(moved[np.ix_(outer[code], inner)]) for code, inner in middle.items()}
@@ -149,9 +149,9 @@ class ChargedState:
         first, second = tensors[i].reshape(left * p, bond), tensors[i + 1].reshape(bond, q * right)
         theta = np.zeros((left * p, q * right))
         for code, inner in _sectors(codes(self.labels[i + 1])).items():
-            theta[np.ix_(rows[code], columns[code])] = (
-                first[np.ix_(rows[code], inner)] @ second[np.ix_(inner, columns[code])]
-            )
+            if code in rows and code in columns:  # else nothing completes it: a sector of round-off was dropped
+                block = first[np.ix_(rows[code], inner)] @ second[np.ix_(inner, columns[code])]
+                theta[np.ix_(rows[code], columns[code])] = block
         theta = np.matmul(gate, theta.reshape(left, p * q, right)).reshape(left * p, q * right)
         blocks, fallbacks = [], 0
         for code in rows.keys() & columns.keys():
