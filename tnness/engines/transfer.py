@@ -37,13 +37,13 @@ class Transfer:
 
     Parameters
     ----------
-    nodes: Legendre nodes of an energy panel (default 6). reach: radius, in half widths of the panel, within which
+    nodes: Legendre nodes of an energy panel (default 8). reach: radius, in half widths of the panel, within which
         resonances are integrated in closed form (8). tolerance: relative error of energy integrals that is asked for
         (1e-6). most: energies after which panels are not halved any more (4096).
     blocks: independent bars behind the error of a Lyapunov exponent (32).
     """
 
-    nodes: int = 6
+    nodes: int = 8
     reach: float = 8.0
     tolerance: float = 1e-6
     most: int = 4096

@@ -36,7 +36,7 @@ class Quadrature:
     tolerance: relative error that is asked for. most: energies after which panels are not halved any more.
     """
 
-    nodes: int = 6
+    nodes: int = 8
     reach: float = 8.0
     tolerance: float = 1e-6
     most: int = 4096

@@ -1,0 +1,135 @@
+"""The studies on transfer chains, end to end on the smallest systems, and their laws against closed forms."""
+
+import importlib
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+@contextmanager
+def modules(study):
+    """The study's modules by name, as its scripts find them."""
+    folder = STUDIES / study
+    names = [path.stem for path in folder.glob("*.py")]
+    sys.path.insert(0, str(folder))
+    try:
+        yield {name: importlib.import_module(name) for name in names}
+    finally:
+        sys.path.remove(str(folder))
+        for name in names:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def griffiths():
+    with modules("griffiths") as found:
+        yield found
+
+
+def test_griffiths_figures(griffiths, tmp_path):
+    ensemble = griffiths["presets"].Ensemble
+    few = {"alpha": (0.5, 1.5), "eps": (1e-5, 1e-4, 1e-3, 1e-2), "realisations": 2}
+    tiny = replace(
+        griffiths["presets"].PRESETS["quick"],
+        thermal=(ensemble(n=30, **few), ensemble(n=1000, **few)),
+        plane=(ensemble(n=4, **few), ensemble(n=6, **few)),
+        charge=ensemble(n=20, **few),
+        charge_plane=ensemble(n=5, **few),
+        spreading=ensemble(n=1000, alpha=(1.5,), eps=tuple(np.geomspace(1, 1e4, 9)), realisations=2),
+    )
+    for number in (1, 4, 5, 6, 7):
+        module = griffiths[f"figure_{number}"]
+        data = module.averages(tiny)
+        figure = module.draw(data, tiny)
+        assert isinstance(figure, Figure)
+        griffiths["drawing"].save(figure, data, f"figure_{number}", tiny, tmp_path)
+    assert len(list(tmp_path.glob("*.png"))) == 5
+
+
+def test_griffiths_lines(griffiths):
+    analysis = griffiths["analysis"]
+    assert analysis.suggested_z(0.5) == 3
+    assert analysis.suggested_z(1.0) == analysis.suggested_z(4.0) == 2
+    eps = np.array([1e-6])
+    # int dk / (2 pi) (D k^2 + eps)^-2 = 1 / (4 sqrt(D) eps^(3/2)) for small eps
+    conductivity = 5 * 0.5 / (np.e * 1.5)
+    expected = np.sqrt(2 * 0.05**2 / 3 * eps**2 / (4 * np.sqrt(conductivity) * eps**1.5)) / 2
+    np.testing.assert_allclose(analysis.diffusive_variation(1.5, eps), expected, rtol=1e-3)
+    # alpha > 1 and eps -> 0: <1/G> = e alpha / (gamma (alpha - 1))
+    np.testing.assert_allclose(analysis.mean_current(3.0, np.array([1e-12])), 0.1 * 5 * 2 / (3 * np.e), rtol=1e-4)
+
+
+def test_griffiths_ensembles_do_not_depend_on_how_they_are_batched(griffiths):
+    networks = griffiths["networks"]
+    ensemble = griffiths["presets"].Ensemble(n=10, alpha=(0.5,), eps=(1e-2,), realisations=3)
+    found = networks.thermal(ensemble)["mean"].values
+    assert found.shape == (1, 1, 3)
+    assert len(np.unique(found)) == 3
+
+
+def test_transition_figures(tmp_path):
+    with modules("anderson_transition") as study:
+        tiny = replace(
+            study["presets"].PRESETS["quick"],
+            sizes={2: 40, 6: 40},
+            disorder=(16.5,),
+            scaling_sizes={2: 3, 3: 3},
+            scaling_disorder=(10.0, 21.0),
+            scaling_tolerance=0.1,
+            bars={2: 20_000, 3: 20_000},
+            bar_disorder=(14.0, 16.5, 19.0),
+        )
+        rows = study["samples"].coherence(tiny, tmp_path)
+        for name in ("figure_2a", "figure_1b"):
+            assert isinstance(study[name].draw(study[name].averages(rows, tiny), tiny), Figure)
+        again = study["samples"].coherence(tiny, tmp_path)
+        assert all(again[key].equals(rows[key]) for key in rows)
+        data = study["figure_2b"].averages(study["samples"].slopes(tiny, tmp_path), tiny)
+        assert isinstance(study["figure_2b"].draw(data, tiny), Figure)
+        assert isinstance(study["figure_lyapunov"].draw(study["samples"].ratios(tiny, tmp_path), tiny), Figure)
+
+
+def test_slope_is_the_derivative_of_the_coherence(tmp_path):
+    with modules("anderson_transition") as study:
+        tiny = replace(
+            study["presets"].PRESETS["quick"], scaling_sizes={4: 1}, scaling_disorder=(12.0,), scaling_tolerance=1e-7
+        )
+        samples = study["samples"]
+        slopes = {}
+        for x in (23.9, 24.0, 24.1):
+            samples.SLOPE_AT = x
+            slopes[x] = samples.slopes(tiny, tmp_path / f"{x}")[4, 12.0]
+        numeric = (float(slopes[24.1]["coherence"][0]) - float(slopes[23.9]["coherence"][0])) / 0.2
+        assert float(slopes[24.0]["slope"][0]) == pytest.approx(numeric, rel=1e-3)
+
+
+def test_profiles_solve_their_diffusion_equation():
+    with modules("anderson_transition") as study:
+        figure = study["figure_1b"]
+        x = np.linspace(0, 1, 11)
+        np.testing.assert_allclose(figure.diffusive(x, 2.0), 2 - 4 * x, atol=1e-12)
+        for law in (figure.critical, figure.localised):
+            np.testing.assert_allclose(law(x, 1.0, 1e-9), 1 - 2 * x, atol=1e-6)
+            np.testing.assert_allclose(law(x, 1.0, 5.0), -law(1 - x, 1.0, 5.0), atol=1e-12)
+
+
+def test_diffusive_figure(tmp_path):
+    with modules("anderson_diffusive") as study:
+        module = study["figure_8"]
+        tiny = module.Preset(name="quick", weight={2: 4, 4: 3}, correlation={2: 3}, detunings=module.grid(20.0, 8))
+        assert isinstance(module.draw(module.averages(tiny, tmp_path), tiny), Figure)
+
+
+def test_cavity_figure():
+    with modules("cavity") as study:
+        module = study["figure"]
+        data = module.scaling(np.array([0.05, 0.1, 0.2, 0.4]))
+        assert (data["error_corrected"] < data["error_printed"]).all()
+        assert isinstance(module.draw([module.profile(2), module.profile(3)], data, "quick"), Figure)
