@@ -53,7 +53,7 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
 def draw(data: xr.Dataset, preset: Preset) -> Figure:
     """One panel a W, with the fits of the three laws."""
     figure = Figure(figsize=(11, 3.8), layout="constrained")
-    panels = figure.subplots(1, data.sizes["disorder"])
+    panels = figure.subplots(1, data.sizes["disorder"], squeeze=False)[0]
     x = (data["slice"].values + 0.5) / data.attrs["size"]
     half = x < 0.5
     for axes, w in zip(panels, data["disorder"].values, strict=True):

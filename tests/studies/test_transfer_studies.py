@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -78,22 +79,51 @@ def test_transition_figures(tmp_path):
     with modules("anderson_transition") as study:
         tiny = replace(
             study["presets"].PRESETS["quick"],
-            sizes={2: 40, 6: 40},
-            disorder=(16.5,),
-            scaling_sizes={2: 3, 3: 3},
+            sizes={2: 4, 3: 4},
+            disorder=(10.0, 21.0),
+            scaling_sizes={2: 3},
             scaling_disorder=(10.0, 21.0),
             scaling_tolerance=0.1,
-            bars={2: 20_000, 3: 20_000},
-            bar_disorder=(14.0, 16.5, 19.0),
         )
         rows = study["samples"].coherence(tiny, tmp_path)
-        for name in ("figure_2a", "figure_1b"):
-            assert isinstance(study[name].draw(study[name].averages(rows, tiny), tiny), Figure)
+        assert isinstance(study["figure_2a"].draw(study["figure_2a"].averages(rows, tiny), tiny), Figure)
         again = study["samples"].coherence(tiny, tmp_path)
         assert all(again[key].equals(rows[key]) for key in rows)
         data = study["figure_2b"].averages(study["samples"].slopes(tiny, tmp_path), tiny)
         assert isinstance(study["figure_2b"].draw(data, tiny), Figure)
-        assert isinstance(study["figure_lyapunov"].draw(study["samples"].ratios(tiny, tmp_path), tiny), Figure)
+
+
+def test_transition_profile_figure():
+    with modules("anderson_transition") as study:
+        tiny = replace(study["presets"].PRESETS["quick"], sizes={8: 40}, disorder=(10.0, 16.5))
+        x = (np.arange(8) + 0.5) / 8
+        noise = np.random.default_rng(0).normal(size=(2, 40, 8))
+        rows = {
+            (8, w): xr.Dataset({"density": (("a", "b"), 1 - 2 * x + 0.1 * noise[k])})
+            for k, w in enumerate(tiny.disorder)
+        }
+        data = study["figure_1b"].averages(rows, tiny)
+        assert isinstance(study["figure_1b"].draw(data, tiny), Figure)
+
+
+def test_scaling_fit_finds_what_was_put_in(tmp_path):
+    with modules("anderson_transition") as study:
+        figure = study["figure_lyapunov"]
+        widths, disorder = np.array([3, 4, 6]), np.array([14.0, 15.0, 16.0, 17.0, 18.0])
+        at = tuple(np.meshgrid(disorder, widths.astype(float)))
+        ratio = np.exp(figure.law(at, 16.4, 1.5, 0.4, np.log(0.58), -0.6, 0.05))
+        data = xr.Dataset(
+            {"ratio": (("width", "disorder"), ratio), "ratio_error": (("width", "disorder"), 1e-3 * ratio)},
+            {"width": widths, "disorder": disorder},
+        )
+        found, errors, chi2 = figure.fit(data)
+        np.testing.assert_allclose(found, [16.4, 1.5, 0.4, np.log(0.58), -0.6, 0.05], rtol=1e-4)
+        assert chi2 < 1e-6
+        assert (errors > 0).all()
+        preset = replace(study["presets"].PRESETS["quick"], bars={3: 1000, 4: 1000, 6: 1000})
+        assert isinstance(figure.draw(data, preset), Figure)
+        bars = replace(preset, bars={2: 20_000}, bar_disorder=(16.5,))
+        assert (study["samples"].ratios(bars, tmp_path)["ratio_error"] > 0).all()
 
 
 def test_slope_is_the_derivative_of_the_coherence(tmp_path):
