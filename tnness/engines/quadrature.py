@@ -141,8 +141,8 @@ class LegendreRule:
 def second_kind(z: ArrayLike, count: int) -> Complex:
     """Return Q_l(z) = 1/2 int_-1^1 P_l(x) / (z - x) dx for l < count and z off the interval: (..., count).
 
-    >>> complex(second_kind(2.0, 1)[0]).real  # ln(3) / 2
-    0.5493061443340549
+    >>> round(complex(second_kind(2.0, 1)[0]).real, 12)  # ln(3) / 2
+    0.549306144334
     """
     z = np.asarray(z, dtype=complex)
     found = np.empty((*z.shape, count), complex)
