@@ -1,0 +1,128 @@
+"""Correlation matrices under free-fermion gates on neighbours, between two reservoirs.
+
+A two-site gate that conserves particles and maps Gaussian states to Gaussian states is a 2 x 2 unitary V on orbitals:
+G -> V* G V^T on its two rows and columns, G_ij = <c^+_i c_j>. A sequence of gates falls into layers of disjoint ones
+that keep the order of those that overlap; a layer is one array operation. Modes 0 and n + 1 are the reservoirs: their
+particle is fresh (density p, no correlations) before a gate on bond 0 or n, and thrown away after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.quadratic import NotQuadratic
+from tnness.errors import InputError
+
+Array = NDArray[Any]
+
+ROUND_OFF = 1e-10
+"""Matrix elements below this count as 0, and unitaries are unitary to this."""
+
+
+class GaussianCircuit:
+    """A chain of n sites between two reservoirs.
+
+    Parameters
+    ----------
+    correlation: G (n, n), Hermitian, eigenvalues in [0, 1].
+    left, right: densities of the reservoirs, 0 to 1 (default: 1/2).
+    """
+
+    def __init__(self, correlation: Array, left: float = 0.5, right: float = 0.5) -> None:
+        for name, density in (("left", left), ("right", right)):
+            if not 0 <= density <= 1:
+                raise InputError(f"the density {density:g} of the {name} reservoir is not between 0 and 1")
+        self.n, self.left, self.right = len(correlation), left, right
+        self._modes = np.zeros((self.n + 2, self.n + 2), complex)
+        self._modes[1:-1, 1:-1] = correlation
+
+    @property
+    def correlation(self) -> Array:
+        """G of the sites: (n, n)."""
+        return self._modes[1:-1, 1:-1]
+
+    def apply(self, bonds: Sequence[int] | Array, maps: Array) -> None:
+        """Apply gates one after another.
+
+        Parameters
+        ----------
+        bonds: of each gate, 0 (left reservoir and first site) to n (last site and right reservoir).
+        maps: V of each gate (gates, 2, 2), see `orbital_map`; the first mode is the left one.
+        """
+        bonds, maps = np.asarray(bonds), np.asarray(maps)
+        if len(bonds) and not (bonds.min() >= 0 and bonds.max() <= self.n):
+            raise InputError(f"gates act on bonds 0 to {self.n}, got {bonds.min()} to {bonds.max()}")
+        excess = maps.conj().swapaxes(-1, -2) @ maps - np.eye(2)
+        if np.abs(excess).max(initial=0.0) > ROUND_OFF:
+            raise InputError(f"gate {int(np.abs(excess).max((1, 2)).argmax())} is not unitary")
+        for chosen in layers(bonds, self.n):
+            self._layer(bonds[chosen], maps[chosen])
+
+    def _layer(self, bonds: Array, maps: Array) -> None:
+        modes, (a, b, c, d) = self._modes, maps.reshape(-1, 4).T
+        for mode, density in ((0, self.left), (self.n + 1, self.right)):
+            modes[mode] = modes[:, mode] = 0.0
+            modes[mode, mode] = density
+        first, second = modes[bonds], modes[bonds + 1]
+        modes[bonds] = a.conj()[:, None] * first + b.conj()[:, None] * second
+        modes[bonds + 1] = c.conj()[:, None] * first + d.conj()[:, None] * second
+        first, second = modes[:, bonds], modes[:, bonds + 1]
+        modes[:, bonds] = first * a + second * b
+        modes[:, bonds + 1] = first * c + second * d
+
+
+def layers(bonds: Sequence[int] | Array, n: int) -> list[Array]:
+    """Return the numbers of the gates, layer by layer: disjoint in a layer, in their order where they overlap.
+
+    >>> [layer.tolist() for layer in layers([0, 1, 3, 1], 4)]
+    [[0, 2], [1], [3]]
+    """
+    depth, found = [0] * (n + 2), np.empty(len(bonds), int)
+    for number, k in enumerate(np.asarray(bonds).tolist()):
+        here = max(depth[k], depth[k + 1])
+        found[number] = here
+        depth[k] = depth[k + 1] = here + 1
+    order = np.argsort(found, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(found[order])) + 1) if len(order) else []
+
+
+def orbital_map(gates: Array, occupied: int = 0) -> Array:
+    """Return V of two-site gates: a particle on mode i goes to sum_j V_ji of it on mode j.
+
+    Parameters
+    ----------
+    gates: unitaries (..., 4, 4) on two sites, first site major, by Jordan-Wigner.
+    occupied: the level that holds a particle (default 0, spin up).
+
+    Raises
+    ------
+    NotQuadratic: a gate that does not conserve particles, or makes them interact.
+
+    >>> iswap = np.array([[1, 0, 0, 0], [0, 0, 1j, 0], [0, 1j, 0, 0], [0, 0, 0, 1]])
+    >>> orbital_map(iswap).imag.tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    order = np.array([0, 1, 2, 3] if occupied == 0 else [3, 2, 1, 0])  # both, first, second, none
+    matrix = np.asarray(gates, complex)[..., order[:, None], order]
+    kept = np.zeros((4, 4), bool)
+    kept[0, 0] = kept[3, 3] = True
+    kept[1:3, 1:3] = True
+    if np.abs(np.where(kept, 0, matrix)).max(initial=0.0) > ROUND_OFF:
+        raise NotQuadratic("a gate does not conserve the number of particles")
+    vacuum = matrix[..., 3, 3]
+    found = matrix[..., 1:3, 1:3] / vacuum[..., None, None]
+    if np.abs(np.linalg.det(found) - matrix[..., 0, 0] / vacuum).max(initial=0.0) > ROUND_OFF:
+        raise NotQuadratic("a gate makes particles interact: its phase on two of them is not that of free fermions")
+    return found
+
+
+def haar_maps(rng: np.random.Generator, count: int) -> Array:
+    """Return Haar-distributed V in U(2): (count, 2, 2)."""
+    normal = rng.standard_normal((2, count, 2, 2))
+    q, r = np.linalg.qr(normal[0] + 1j * normal[1])
+    diagonal = np.einsum("kii->ki", r)
+    return q * (diagonal / np.abs(diagonal))[:, None, :]
