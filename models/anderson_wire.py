@@ -60,6 +60,8 @@ class AndersonWire:
         for name in ("t_par", "bias"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} = {getattr(self, name):g}: a number > 0 is needed")
+        if self.t_contact == 0:
+            raise InputError("t_contact = 0: the wire is not connected to its leads")
         if self.energy_rule not in ("auto", "poles", "legendre"):
             raise InputError(f"energy_rule = {self.energy_rule!r} is not one of auto, poles, legendre")
         if not self.energies:

@@ -12,7 +12,7 @@ from tnness.engines.quadrature import LegendreRule, Panel, panels, second_kind
 from tnness.engines.scattering import scattering_states, transmission
 from tnness.engines.window import Quadrature, integrate
 from tnness.errors import InputError
-from tnness.problems.transfer import TransferChain
+from tnness.problems.transfer import Lead, TransferChain
 from transfer_chains import FIRST_COHERENCE, FIRST_POTENTIAL, dense_coherence, dense_green, mirrored, wire
 
 BIAS = 0.0495
@@ -174,6 +174,17 @@ def test_equal_levels_are_deflated_together():
     by_nodes = integrate(chain, -0.2, 0.25, Quadrature(tolerance=1e-9), "legendre")
     assert by_poles.poles > 1
     assert_allclose(by_poles.coherence.halves, by_nodes.coherence.halves, atol=1e-7)
+
+
+def test_a_bound_level_inside_the_window_carries_nothing():
+    """Slices of two levels and narrow leads: the odd level, at E = 0.1, couples to a closed channel only."""
+    modes = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2)
+    lead = Lead(modes, np.array([0.0, 9.0]), 0.5, 0.4)
+    onsite = np.broadcast_to([[0.3, 0.2], [0.2, 0.3]], (2, 2, 2)).copy()
+    chain = TransferChain(onsite, np.full((1, 2), 0.05), lead, lead)
+    found = [integrate(chain, 0.0, 0.21, Quadrature(nodes=10), rule) for rule in ("poles", "legendre")]
+    assert found[0].poles >= 2
+    assert_allclose(found[0].coherence.halves, found[1].coherence.halves, atol=1e-7)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

@@ -127,6 +127,7 @@ def test_small():
         ({"disorder": -1.0}, "disorder"),
         ({"bias": 0.0}, "bias = 0"),
         ({"t_par": 0.0}, "t_par = 0"),
+        ({"t_contact": 0.0}, "not connected"),
         ({"energies": []}, "energies"),
         ({"energy_rule": "pole"}, "did you mean 'poles'"),
         ({"size": 2, "potential": [[[1.0]]]}, r"must have shape \(2, 2, 2\)"),

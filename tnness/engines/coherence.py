@@ -116,7 +116,8 @@ def _pole_weights(
     overlap = np.einsum("kin,n,kjn->kij", couplings.conj(), signs, couplings, optimize=True)
     difference = poles.values.conj()[:, None] - poles.values
     weights = conjugate[:, None, :] - rule.pole_weights(poles.values)[None, :, :]  # (i, j, node)
-    inner = np.einsum("kij,ijk->ij", overlap, weights) / difference
+    inner = np.einsum("kij,ijk->ij", overlap, weights)
+    inner = np.divide(inner, difference, out=np.zeros_like(inner), where=difference != 0)  # a bound level has no width
     return outer, inner
 
 

@@ -29,6 +29,8 @@ SHIFT = 1e-6
 """Distance from the eigenvalue, over the radius, at which an inverse iteration is made."""
 NARROW = 1e-7
 """Width, over the radius, below which Im(lambda) is taken from the flow into the leads: free of cancellation."""
+BOUND = 1e-26
+"""Width, over the radius, below which a level counts as bound: its ends are round-off, and who fills it is unknown."""
 DEGENERATE = 1e-7
 """Distance of two eigenvalues, over the radius, below which their vectors may be any mixture."""
 
@@ -116,7 +118,8 @@ def refined(chain: TransferChain, value: complex, vector: Complex, radius: float
     vector = _normalised(chain, np.array([value]), vector[..., None])[..., 0]
     width = -2 * value.imag
     if width < NARROW * radius:
-        value = complex(value.real, -_flow(chain, value.real, vector) / 2)
+        width = _flow(chain, value.real, vector)
+        value = complex(value.real, -width / 2 if width > BOUND * radius else 0.0)
     return value, vector
 
 
