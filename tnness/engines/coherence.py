@@ -59,9 +59,10 @@ class Coherence:
 def plain(chain: TransferChain, panel: Panel, nodes: int, matrix: bool) -> Coherence:
     """Return the contribution of a panel by Gauss-Legendre nodes."""
     energies, weights = panel.rule(nodes)
-    parts = []
+    parts, states = [], None
     for energy, weight in zip(energies, weights, strict=True):
-        found = scattering_states(chain, energy)
+        found = scattering_states(chain, energy, states)
+        states = found.states
         signs = np.repeat([0.5 * weight, -0.5 * weight], [found.left_count, found.right_count])
         parts.append(_read(chain, found.states, found.states.conj() * signs, matrix))
     return reduce(Coherence.plus, parts)

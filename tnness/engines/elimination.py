@@ -11,6 +11,7 @@ this, overflows.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.lapack import get_lapack_funcs
 
 from tnness.errors import NumericalError
-from tnness.problems.transfer import Lead, TransferChain
+from tnness.problems.transfer import FixedValues, Lead, TransferChain
 
 Array = NDArray[Any]
 
-_lapack: Any = get_lapack_funcs
+
+@lru_cache(maxsize=8)
+def _lapack(kind: str) -> tuple[Any, Any]:
+    """Return getrf and getri for a type; looking them up takes as long as a small factorisation."""
+    functions: Any = get_lapack_funcs(("getrf", "getri"), dtype=np.dtype(kind))
+    return functions[0], functions[1]
 
 
 class Elimination:
@@ -38,8 +44,8 @@ class Elimination:
         self.chain = chain
         self.energy = np.asarray(energy)
         at = self.energy if boundary is None else np.asarray(boundary)
-        known = {id(end): end.self_energy(at) for end in (chain.left, chain.right) if isinstance(end, Lead)}
-        self.ends = [known.get(id(end)) for end in (chain.left, chain.right)]
+        self.ends: list[Array | None] = [_self_energy(chain.left, at), None]
+        self.ends[1] = self.ends[0] if chain.right is chain.left else _self_energy(chain.right, at)
         self.responses: list[Array] = [np.empty(0)] * chain.slices
         beyond = None
         for x in reversed(range(chain.slices)):
@@ -51,8 +57,11 @@ class Elimination:
     def _block(self, x: int) -> Array:
         """Return z - H_x, with the self-energies at the ends."""
         onsite = self.chain.onsite[..., x, :, :]
-        energy = self.energy[..., None, None]
-        block = energy * np.eye(self.chain.m) - onsite
+        sites = np.arange(self.chain.m)
+        shape = np.broadcast_shapes(onsite.shape, (*self.energy.shape, 1, 1))
+        block = np.empty(shape, np.result_type(onsite, self.energy))
+        np.negative(onsite, out=block)
+        block[..., sites, sites] += self.energy[..., None]
         if x == 0 and self.ends[0] is not None:
             block = block - self.ends[0]
         if x == self.chain.slices - 1 and self.ends[1] is not None:
@@ -70,15 +79,16 @@ class Elimination:
             solution[x + 1] += self.responses[x + 1] @ chain.couple(x, solution[x], back=True)
         return solution
 
-    def columns(self, left: Array, right: Array) -> Array:
+    def columns(self, left: Array, right: Array, out: Array | None = None) -> Array:
         """Return G applied to columns on the first slice and to columns on the last: (slice, ..., m, left + right).
 
-        The zeros of the source are never multiplied.
+        The zeros of the source are never multiplied. out: an array of that shape and type to write to.
         """
         chain, last, split = self.chain, self.chain.slices - 1, left.shape[-1]
         first = self.responses[last] @ right
         shape = (chain.slices, *first.shape[:-1], split + right.shape[-1])
-        solution = np.empty(shape, np.result_type(left, right, self.responses[0]))
+        kind = np.result_type(left, right, self.responses[0])
+        solution = out if out is not None and (out.shape, out.dtype) == (shape, kind) else np.empty(shape, kind)
         solution[last, ..., split:] = first
         for x in reversed(range(last)):
             first = self.responses[x] @ chain.couple(x, first)
@@ -88,6 +98,10 @@ class Elimination:
             solution[x + 1, ..., :split] = 0
             solution[x + 1] += self.responses[x + 1] @ chain.couple(x, solution[x], back=True)
         return solution
+
+
+def _self_energy(end: Lead | FixedValues | None, energy: Array) -> Array | None:
+    return end.self_energy(energy) if isinstance(end, Lead) else None
 
 
 def _sandwich(chain: TransferChain, bond: int, response: Array) -> Array:
@@ -113,7 +127,7 @@ def inverse(block: Array) -> Array:
             raise NumericalError("a slice's response is singular: the energy is an eigenvalue of part of the chain")
         return 1 / block
     if block.ndim == 2:
-        getrf, getri = (_lapack(name, (block,))[0] for name in (("getrf",), ("getri",)))
+        getrf, getri = _lapack(block.dtype.char)
         # The transpose of a C-ordered block is LAPACK's order, and the inverse of the transpose comes back transposed.
         factors, pivots, info = getrf(block.T, overwrite_a=True)
         if info == 0:
