@@ -10,6 +10,7 @@ currents are read from the two factors.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from tnness.engines.poles import Poles, find_poles
 from tnness.engines.quadrature import LegendreRule, Panel
-from tnness.engines.scattering import scattering_states
+from tnness.engines.scattering import ScatteringStates, scattering_states
 from tnness.problems.transfer import TransferChain
 
 Complex = NDArray[np.complex128]
@@ -57,15 +58,35 @@ class Coherence:
 
 
 def plain(chain: TransferChain, panel: Panel, nodes: int, matrix: bool) -> Coherence:
-    """Return the contribution of a panel by Gauss-Legendre nodes."""
-    energies, weights = panel.rule(nodes)
-    parts, states = [], None
-    for energy, weight in zip(energies, weights, strict=True):
+    """Return the contribution of a panel by Gauss-Legendre nodes, added up one by one."""
+
+    def parts() -> Iterator[Coherence]:
+        for weight, found in _states(chain, panel, nodes):
+            signs = np.repeat([0.5 * weight, -0.5 * weight], [found.left_count, found.right_count])
+            yield _read(chain, found.states, found.states.conj() * signs, matrix)
+
+    return reduce(Coherence.plus, parts())
+
+
+def weights_of_leads(chain: TransferChain, panel: Panel, nodes: int) -> Real:
+    """Return int dE sum_n |phi_n(x)|^2 of a panel for the states of either lead: (lead, slice, m).
+
+    Positive numbers, much cheaper than the coherence, in which every resonance shows.
+    """
+    total = np.zeros((2, chain.slices, chain.m))
+    for weight, found in _states(chain, panel, nodes):
+        for k, states in enumerate((found.left, found.right)):
+            total[k] += weight * (np.sum(states.real**2, axis=-1) + np.sum(states.imag**2, axis=-1))
+    return total
+
+
+def _states(chain: TransferChain, panel: Panel, nodes: int) -> Iterator[tuple[float, ScatteringStates]]:
+    """Yield weight and states of every node; the states' memory is used again for the next."""
+    states = None
+    for energy, weight in zip(*panel.rule(nodes), strict=True):
         found = scattering_states(chain, energy, states)
         states = found.states
-        signs = np.repeat([0.5 * weight, -0.5 * weight], [found.left_count, found.right_count])
-        parts.append(_read(chain, found.states, found.states.conj() * signs, matrix))
-    return reduce(Coherence.plus, parts)
+        yield weight, found
 
 
 def deflated(chain: TransferChain, panel: Panel, nodes: int, poles: Poles, matrix: bool) -> tuple[Coherence, Coherence]:

@@ -15,7 +15,7 @@ from functools import reduce
 
 import numpy as np
 
-from tnness.engines.coherence import Coherence, deflated, plain, window_poles
+from tnness.engines.coherence import Coherence, Real, deflated, plain, weights_of_leads, window_poles
 from tnness.engines.poles import is_deflatable
 from tnness.engines.quadrature import Panel, panels
 from tnness.errors import InputError
@@ -149,38 +149,42 @@ def _expected_poles(chain: TransferChain, radius: float) -> float:
 
 
 def _halved(chain: TransferChain, panel: Panel, quadrature: Quadrature, matrix: bool) -> Integral:
-    """Halve panels, worst first, until the difference between halves and wholes is small enough together."""
-    nodes, used = quadrature.nodes, quadrature.nodes
-    whole = plain(chain, panel, nodes, matrix)
-    leaves = [_split(chain, panel, whole, nodes, matrix)]
-    used += 2 * nodes
+    """Halve panels, worst first, until halves and wholes agree; then integrate over the halves, and over the wholes.
+
+    What is compared while halving is how much weight the states of either lead have on each site: the coherence of many
+    panels would not fit in memory.
+    """
+    nodes = quadrature.nodes
+    leaves = [_split(chain, panel, weights_of_leads(chain, panel, nodes), nodes)]
+    used = 3 * nodes
     while True:
-        total = reduce(Coherence.plus, (leaf.value for leaf in leaves))
-        errors = [np.linalg.norm(leaf.difference.density) + np.linalg.norm(leaf.difference.halves) for leaf in leaves]
-        size = np.linalg.norm(total.density) + np.linalg.norm(total.halves)
+        errors = [leaf.error for leaf in leaves]
+        size = np.linalg.norm(np.sum([part for leaf in leaves for part in leaf.parts], axis=0))
         if sum(errors) <= quadrature.tolerance * size or used + 4 * nodes > quadrature.most:
-            coarse = total.plus(reduce(Coherence.plus, (leaf.difference for leaf in leaves)), -1)
-            return Integral(total, coarse, used, math.nan)
+            break
         worst = leaves.pop(int(np.argmax(errors)))
-        for half, value in zip(worst.panel.halves(), worst.halves, strict=True):
-            leaves.append(_split(chain, half, value, nodes, matrix))
+        halves = zip(worst.panel.halves(), worst.parts, strict=True)
+        leaves += [_split(chain, half, part, nodes) for half, part in halves]
         used += 4 * nodes
+    fine = reduce(
+        Coherence.plus, (plain(chain, half, nodes, matrix) for leaf in leaves for half in leaf.panel.halves())
+    )
+    coarse = reduce(Coherence.plus, (plain(chain, leaf.panel, nodes, matrix) for leaf in leaves))
+    return Integral(fine, coarse, used + 3 * nodes * len(leaves), math.nan)
 
 
 @dataclass(frozen=True, eq=False)
 class _Leaf:
-    """A panel, its two halves, and how far they are from the whole."""
+    """A panel, the weights of its two halves, and how far their sum is from that of the whole."""
 
     panel: Panel
-    halves: tuple[Coherence, Coherence]
-    value: Coherence
-    difference: Coherence
+    parts: tuple[Real, Real]
+    error: float
 
 
-def _split(chain: TransferChain, panel: Panel, whole: Coherence, nodes: int, matrix: bool) -> _Leaf:
-    first, second = (plain(chain, half, nodes, matrix) for half in panel.halves())
-    value = first.plus(second)
-    return _Leaf(panel, (first, second), value, value.plus(whole, -1))
+def _split(chain: TransferChain, panel: Panel, whole: Real, nodes: int) -> _Leaf:
+    first, second = (weights_of_leads(chain, half, nodes) for half in panel.halves())
+    return _Leaf(panel, (first, second), float(np.linalg.norm(first + second - whole)))
 
 
 def _relative(error: np.ndarray, value: np.ndarray) -> float:
