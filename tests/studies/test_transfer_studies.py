@@ -81,8 +81,8 @@ def test_transition_figures(tmp_path):
             study["presets"].PRESETS["quick"],
             sizes={2: 4, 3: 4},
             disorder=(10.0, 21.0),
-            scaling_sizes={2: 3},
-            scaling_disorder=(10.0, 21.0),
+            scaling_sizes={4: 2},
+            scaling_disorder=(10.0, 26.0),
             scaling_tolerance=0.1,
         )
         rows = study["samples"].coherence(tiny, tmp_path)
