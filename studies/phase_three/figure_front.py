@@ -53,9 +53,9 @@ def speed(times: np.ndarray, shares: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def main(
-    n: Annotated[int, typer.Option(help="sites; fronts must not reach the ends")] = 48,
-    end: Annotated[float, typer.Option(help="last time")] = 40.0,
-    chi: Annotated[int, typer.Option(help="bond dimension")] = 64,
+    n: Annotated[int, typer.Option(help="sites; fronts must not reach the ends")] = 24,
+    end: Annotated[float, typer.Option(help="last time")] = 12.0,
+    chi: Annotated[int, typer.Option(help="bond dimension")] = 32,
     name: Annotated[str, typer.Option("--preset", help="name of the files")] = "quick",
 ) -> None:
     """Measure the speed for every ensemble of gates and draw the fronts."""

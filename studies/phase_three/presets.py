@@ -36,18 +36,18 @@ PRESETS = {
     "quick": Preset(
         name="quick",
         sizes=(
-            Sizes(gates=(HALF,), chi={**SHORT, 12: 96, 16: 160, 20: 160}),
+            Sizes(gates=(HALF,), chi={**SHORT, 12: 96, 16: 160, 20: 128}),
             Sizes(gates=OTHERS, chi={4: 0, 6: 216, 8: 216, 12: 96, 16: 160, 20: 160}),
         ),
         chis=tuple(at(20, chi) for chi in (32, 64, 96, 128)),
-        steps=tuple(at(8, 216, dt=dt, tolerance=1e-4) for dt in (0.8, 1.6, 2.4)),
+        steps=tuple(at(6, 216, dt=dt, tolerance=1e-4) for dt in (0.8, 1.6, 2.4)),
         deltas=tuple(at(4, 0, delta=delta) for delta in (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)),
     ),
     "paper": Preset(
         name="paper",
         sizes=(
-            Sizes(gates=(HALF,), chi={**SHORT, 12: 96, 16: 160, 20: 160, 28: 128, 40: 128}),
-            Sizes(gates=OTHERS, chi={4: 0, 6: 216, 8: 216, 12: 96, 16: 160, 20: 160, 28: 160}),
+            Sizes(gates=(HALF,), chi={**SHORT, 12: 96, 16: 160, 20: 128, 28: 128, 40: 128}),
+            Sizes(gates=OTHERS, chi={4: 0, 6: 216, 8: 216, 12: 96, 16: 160, 20: 160}),
         ),
         chis=tuple(at(n, chi) for n in (20, 40) for chi in (32, 64, 96, 128)),
         steps=tuple(at(8, 216, dt=dt, tolerance=1e-4) for dt in (0.4, 0.8, 1.6, 2.4)),
