@@ -11,6 +11,8 @@ from samples import slopes
 from tnness.study.statistics import average
 
 NU = 1.57
+LOCALISED = 0.8
+"""y beyond which the area law is drawn."""
 
 
 def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Dataset:
@@ -27,6 +29,15 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
     return found
 
 
+def amplitude(data: xr.Dataset) -> float:
+    """Return A of A y^-nu fitted to the localised points of all sizes."""
+    y = (data["disorder"] / CRITICAL - 1) * data["size"] ** (1 / NU)
+    chosen = (y > LOCALISED).transpose("size", "disorder").values
+    values, errors = data["slope"].values[chosen], data["slope_error"].values[chosen]
+    law = y.transpose("size", "disorder").values[chosen] ** -NU
+    return float(np.sum(law * values / errors**2) / np.sum(law**2 / errors**2))
+
+
 def draw(data: xr.Dataset, preset: Preset) -> Figure:
     """All sizes against y, and A y^-nu through the last point of the largest."""
     figure = Figure(figsize=(5.6, 4.4), layout="constrained")
@@ -37,15 +48,14 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
         axes.errorbar(
             y, one["slope"], one["slope_error"], marker="o", ms=4, lw=0.7, color=f"C{k}", label=rf"$L_0$ = {size}"
         )
-    largest = data.isel(size=-1)
-    fine = np.linspace(0.6, 3.5, 50)
-    end = (float(data["disorder"][-1]) / CRITICAL - 1) * int(data["size"][-1]) ** (1 / NU)
+    law = amplitude(data)
+    fine = np.linspace(LOCALISED, 3.0, 50)
     axes.plot(
         fine,
-        float(largest["slope"][-1]) * (end / fine) ** NU,
+        law * fine**-NU,
         "k--",
         lw=0.8,
-        label=r"$\propto \xi / L_0 \propto y^{-\nu}$",
+        label=rf"$\propto \xi / L_0 \propto y^{{-\nu}}$, fitted to y > {LOCALISED}",
     )
     axes.axvline(0, color="0.7", lw=0.6)
     axes.set(xlabel=r"$y = (W/W_c - 1) L_0^{1/\nu}$, $\nu = 1.57$", ylabel=r"$dC_d/dx$ at $x = 24$", ylim=(0, None))
