@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tnness.balance import checks, positivity
+from tnness.engines.accelerated import AcceleratedRun
 from tnness.engines.protocol import Run
 from tnness.engines.tebd import TEBDRun
 from tnness.problems.generator import ChainGenerator
-from tnness.relaxation import FLOOR, History, Values, change, scale, size
+from tnness.relaxation import CAUTION, FLOOR, History, Values, change, scale, size
 
 KINDS = ("relaxation", "trotter", "truncation")
 """The three errors that are estimated per observable."""
@@ -146,7 +147,7 @@ def certify_steady(
     }
     figures |= {
         "outcome": _verdict(run, relaxed, judged, tolerance, needs_trotter),
-        "relaxation": tail.relative if tail else math.inf,
+        "relaxation": figures["relaxation"] if isinstance(run, AcceleratedRun) else tail.relative if tail else math.inf,
         "relaxation_rate": prior.rate if prior is not None and prior.rate > 0 else rate,
     }
     return Certificate(
@@ -172,6 +173,8 @@ def certify_evolution(run: Run) -> Certificate:
 
 def is_relaxed(run: Run, history: History, tolerance: float, prior: Prior | None) -> bool:
     """True where all that is still to come in the present stage is small, and in the last stage surely so."""
+    if isinstance(run, AcceleratedRun):
+        return run.settled
     tail = history.tail(run.stage)
     if tail is None or not tail.relative <= tolerance:
         return False
@@ -186,6 +189,8 @@ def is_stalled(run: Run, history: History, tolerance: float) -> bool:
 
     It came within SAFETY times the tolerance in the first half of its time, and is no further now.
     """
+    if isinstance(run, AcceleratedRun):
+        return run.exhausted
     tail, half = history.tail(run.stage), history.halfway(run.stage)
     if tail is None or half is None or len(history.of(run.stage)) < STALLED:
         return False
@@ -204,6 +209,8 @@ def trotter_is_open(run: Run, history: History, tolerance: float, prior: Prior |
 
 def _verdict(run: TEBDRun, relaxed: bool, figures: dict[str, Any], tolerance: float, needs_trotter: bool) -> str:
     trotter, truncation = figures["trotter"], figures["truncation"]
+    if not relaxed and isinstance(run, AcceleratedRun):
+        return "not settled: raise --chi or the time between jumps (--set burst=...)"
     if not relaxed and figures["stalled"]:
         return "truncation keeps it from settling: raise --chi"
     if not relaxed:
@@ -222,6 +229,8 @@ def _verdict(run: TEBDRun, relaxed: bool, figures: dict[str, Any], tolerance: fl
 
 
 def _relaxation_error(run: Run, history: History, prior: Prior | None) -> dict[str, float]:
+    if isinstance(run, AcceleratedRun):
+        return {name: CAUTION * run.predicted.get(name, math.inf) for name in history.values}
     bounds = history.bounds(run.stage, prior.rate if prior is not None else math.nan)
     return dict.fromkeys(history.values, math.inf) if bounds is None else bounds
 

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from tnness import model as modelling
 from tnness.certificate import PRIOR_STAGE, certify_evolution, certify_steady, is_relaxed, is_stalled, trotter_is_open
 from tnness.checkpoint import Output
+from tnness.engines.accelerated import AcceleratedRun
 from tnness.engines.protocol import DirectEngine, Engine, Run
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
@@ -38,7 +39,7 @@ from tnness.job import (
 )
 from tnness.progress import Progress, Stop
 from tnness.record import FORMAT, Record, evolution_dataset, steady_dataset, unfinished_dataset, versions
-from tnness.relaxation import History, Values
+from tnness.relaxation import FLOOR, History, Values, change, scale, size
 
 MAX_STEPS = 20_000
 """Default cap of a steady-state run, in time steps."""
@@ -101,9 +102,11 @@ class Driver:
     def _relax(self, work: Work, progress: Progress) -> bool:
         run, history, prior, tolerance = work.run, work.history, work.origin.prior, self.job.tolerance
         report = run.step()
-        history.add(run.time, run.stage, self._measure(run, monitored=True))
+        history.add(run.time, run.stage, self._measure(run.view(), monitored=True))
         if report.finished:
             return False
+        if isinstance(run, AcceleratedRun) and run.proposal is not None:
+            self._decide(run, history)
         tail = history.tail(run.stage)
         progress.relaxing(run, report.chi, tail, tolerance)
         last = run.stage == len(run.stage_names) - 1
@@ -116,6 +119,17 @@ class Driver:
             return False
         run.next_stage()
         return True
+
+    def _decide(self, run: AcceleratedRun, history: History) -> None:
+        """Measure what the jump that is proposed would change, and leave it to the run to make it."""
+        now, then = history.last_of(run.stage) or {}, self._measure(run.proposal, monitored=True)
+        jumps = {name: size(change(now[name], then[name])) for name in then}
+        drifts = {name: size(slope) / run.slow.rate for name, slope in history.slopes(run.stage, run.late).items()}
+        jump, drift = (
+            max((found[k] / max(scale(now[k]), scale(then[k]), FLOOR) for k in then), default=0.0)
+            for found in (jumps, drifts)
+        )
+        run.decide({name: max(jumps[name], drifts[name]) for name in then}, jump, drift, self.job.tolerance)
 
     def _refine(self, work: Work) -> bool:
         open_ = self.job.refine and trotter_is_open(work.run, work.history, self.job.tolerance, work.origin.prior)
@@ -141,14 +155,14 @@ class Driver:
             report = run.step(until=until)
             progress.evolving(run, report.chi)
         if run.time >= until:
-            history.add(run.time, run.stage, self._measure(run))
+            history.add(run.time, run.stage, self._measure(run.view()))
             progress.measured(run)
             done += 1
         return done < len(self.job.times)
 
-    def _measure(self, run: Run, monitored: bool = False) -> dict[str, NDArray[np.float64]]:
+    def _measure(self, view: Any, monitored: bool = False) -> dict[str, NDArray[np.float64]]:
         chosen = {k: o for k, o in self.observables.items() if o.monitored or not monitored}
-        found = measured(chosen, run.view(), self.job.name)
+        found = measured(chosen, view, self.job.name)
         return {name: np.asarray(estimate.value) for name, estimate in found.items()}
 
     # ------------------------------------------------------------------ the beginning
@@ -192,7 +206,7 @@ class Driver:
     def _rehearse(self, run: Run) -> None:
         """Measure everything once and fit it into a record, so that a mistake is not found after hours."""
         history = History()
-        history.add(0.0, 0, self._measure(run))
+        history.add(0.0, 0, self._measure(run.view()))
         try:
             unfinished_dataset(history, self.observables, self.job.kind == EVOLUTION)
         except ValueError as error:
@@ -221,7 +235,7 @@ class Driver:
             return self._record(work, evolution_dataset(history, self.observables, certify_evolution(run)))
         about = self.job.tolerance, work.origin.prior, self.job.refine
         certificate = certify_steady(run, self.generator, history, *about)
-        return self._record(work, steady_dataset(self._measure(run), self.observables, certificate))
+        return self._record(work, steady_dataset(self._measure(run.view()), self.observables, certificate))
 
     def _kept(self, work: Work, failed: bool = False) -> str:
         """Save what there is, and say as the end of a message where it is and how to go on."""

@@ -83,6 +83,15 @@ class History:
         indices = self.of(stage)
         return {name: series[indices[-1]] for name, series in self.values.items()} if indices else None
 
+    def slopes(self, stage: int, since: float) -> Values:
+        """Return d/dt of every observable, by linear regression over a stage from a time on."""
+        indices = [i for i in self.of(stage) if self.times[i] >= since]
+        centred = np.array([self.times[i] for i in indices])
+        centred -= centred.mean()
+        weights = centred / max(float(centred @ centred), 1e-300)
+        late = {name: np.array([series[i] for i in indices], float) for name, series in self.values.items()}
+        return {name: np.asarray(np.tensordot(weights, values, 1), np.float64) for name, values in late.items()}
+
     def time_in(self, stage: int) -> float:
         """Return the time covered by the measurements of a stage."""
         indices = self.of(stage)

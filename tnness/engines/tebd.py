@@ -30,6 +30,10 @@ from tnness.problems.generator import ChainGenerator
 
 AUTO_STEP = 1.6
 """Default dt is AUTO_STEP over the largest spectral norm of a bond's generator (order 4; a third of it at order 2)."""
+WEAK_STEP = 0.9
+"""The same where dissipation is weak: what the Trotter error heats stands against it."""
+SMALLEST_KEEPING = 24
+"""Smallest bond dimension of an accelerated stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,9 @@ class TEBD:
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
     dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5).
     block: Trotter steps between two measurements (default 1).
+    accelerate: jump to a steady state of weak dissipation instead of waiting for it (`tnness.engines.accelerated`);
+        splits then keep marginals, whatever the method. Default False.
+    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1).
     """
 
     chi: int = 64
@@ -66,6 +73,8 @@ class TEBD:
     schedule: tuple[int, ...] | None = None
     dtype: str = "float64"
     block: int = 1
+    accelerate: bool = False
+    burst: float = 60.0
 
     name = "tebd"
 
@@ -79,6 +88,8 @@ class TEBD:
             raise InputError(f"dtype = {self.dtype!r}: float64 or float32")
         if self.block < 1:
             raise InputError(f"block = {self.block!r}: the steps between measurements are an integer >= 1")
+        if not (math.isfinite(self.burst) and self.burst > 0):
+            raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
         for chi in self.schedule or ():
             Truncation(chi=chi)
 
@@ -86,12 +97,13 @@ class TEBD:
         """Return the schedule of a steady state on this problem.
 
         If there are several bond dimensions, the smallest is run at dt and again at dt/2: their difference estimates
-        the Trotter error. The last two, chi/2 and chi, estimate the truncation error in the same way.
+        the Trotter error (not where runs are accelerated: there the last stage is refined). The last two, chi/2 and
+        chi, estimate the truncation error in the same way.
         """
         dt = self.time_step(generator)
         chis = [c for c in self.coarse if c < self.chi] + [self.chi]
         stages = [Stage(chi=c, dt=dt, power=self.power) for c in chis]
-        if len(stages) > 1:
+        if len(stages) > 1 and not self.accelerate:
             stages.insert(1, replace(stages[0], dt=dt / 2))
         return tuple(stages)
 
@@ -100,6 +112,8 @@ class TEBD:
         """Bond dimensions that come before chi: the given schedule, or chi/4 and chi/2 from 8 on."""
         if self.schedule is not None:
             return self.schedule
+        if self.accelerate:  # columns that are kept leave a smaller bond nothing for the rest
+            return tuple(c for c in (self.chi // 2,) if c >= SMALLEST_KEEPING)
         return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8)
 
     def time_step(self, generator: ChainGenerator) -> float:
@@ -107,7 +121,8 @@ class TEBD:
         if self.dt is not None:
             return self.dt
         largest = max(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds)
-        return AUTO_STEP / max(largest, 1e-12) * (1.0 if self.order == 4 else 1 / 3)
+        step = WEAK_STEP if self.accelerate else AUTO_STEP
+        return step / max(largest, 1e-12) * (1.0 if self.order == 4 else 1 / 3)
 
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> TEBDRun:
         """Return a run that starts from `initial` (copied) at time 0 in the first stage."""
@@ -117,7 +132,7 @@ class TEBD:
         if generator.charges is not None and state.dtype == np.float64:
             charged = ChargedState.adapted(state, generator.charges)
             state = charged.state if charged is not None else state
-        return TEBDRun(self, generator, state, seed)
+        return self._run()(self, generator, state, seed)
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> TEBDRun:
         """Return the run that was saved."""
@@ -125,11 +140,22 @@ class TEBD:
         tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
         state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
         state.centre = int(numbers["centre"])
-        run = TEBDRun(self, generator, state, int(numbers["seed"]), log_trace=float(numbers["log_trace"]))
+        time = float(numbers["time"])
+        run = self._run()(
+            self, generator, state, int(numbers["seed"]), time=time, log_trace=float(numbers["log_trace"])
+        )
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
         run.refined = int(numbers["refined"])
-        run.time, run.discarded, run.trace_drift = (float(numbers[k]) for k in ("time", "discarded", "trace_drift"))
+        run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
+        run.recall(snapshot)
         return run
+
+    def _run(self) -> type[TEBDRun]:
+        if not self.accelerate:
+            return TEBDRun
+        from tnness.engines.accelerated import AcceleratedRun  # which stands on this module
+
+        return AcceleratedRun
 
 
 @dataclass
@@ -217,7 +243,7 @@ class TEBDRun:
         return Truncation(
             chi=stage.chi,
             cutoff=self.settings.cutoff * resolution**2,
-            method=self.settings.method if resolution == 1 else "svd",
+            method="marginals" if self.settings.accelerate else self.settings.method if resolution == 1 else "svd",
             power=stage.power,
         )
 
@@ -247,6 +273,9 @@ class TEBDRun:
         assert self.state.centre is not None
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}
         return Snapshot(arrays, numbers | ({"metric": 1} if self.generator.metric is not None else {}))
+
+    def recall(self, snapshot: Snapshot) -> None:
+        """Take up what a snapshot holds beside the state and the numbers of this class: nothing."""
 
     def view(self) -> ChainView:
         """Return a view of the present state."""

@@ -1,0 +1,184 @@
+"""Weak coupling: the slow variables against dense algebra, and accelerated steady states against exact ones."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import systems
+from tnness import TEBD, Record, evolve, find, steady_state
+from tnness.engines.accelerated import CALM
+from tnness.engines.exact import DenseView
+from tnness.engines.slow import SlowVariables
+from tnness.errors import InputError
+from tnness.model import draw, generator_of
+from tnness.network.initial import identity_state, product_state
+
+MBL = find("mbl-heisenberg")
+FAST = TEBD(chi=16, schedule=(), accelerate=True, burst=40.0)
+
+
+def chain(n=4, h=2.0, eps=0.003, seed=3):
+    return draw(MBL(n=n, h=h, eps=eps), seed)
+
+
+def bond_terms(model):
+    """The bonds' shares of H as dense matrices, from `systems`."""
+    n = model.n
+    return [
+        np.kron(np.kron(np.eye(2**i), systems_h), np.eye(2 ** (n - i - 2))) for i, systems_h in enumerate(shared(model))
+    ]
+
+
+def shared(model):
+    origin = generator_of(model).origin
+    return [origin.bond_hamiltonian_shared(bond) for bond in range(model.n - 1)]
+
+
+def test_covariance_and_response_equal_dense_traces():
+    model = chain(eps=0.1)
+    slow, terms = SlowVariables(generator_of(model)), bond_terms(model)
+    dense = systems.mbl_hamiltonian(4, model.h, model.fields_z, model.fields_x)
+    assert_allclose(sum(terms), dense, atol=1e-12)
+    jumps = [np.sqrt(model.eps) * jump for jump in systems.mbl_jumps(4, model.drive)]
+    dissipator = systems.dense_dissipator(jumps)
+
+    def dissipated(operator):
+        return (dissipator @ operator.ravel()).reshape(16, 16)
+
+    for i in range(3):
+        assert_allclose(slow.heating[i], np.trace(terms[i] @ dissipated(np.eye(16))).real / 16, atol=1e-12)
+        for j in range(3):
+            assert_allclose(slow.covariance[i, j], np.trace(terms[i] @ terms[j]).real / 16, atol=1e-12)
+    response = -np.array([[np.trace(a @ dissipated(b)).real / 16 for b in terms] for a in terms])
+    laplacian = np.array([[1, -1, 0], [-1, 2, -1], [0, -1, 1]])
+    conduction = slow.jacobian - response
+    assert_allclose(conduction, conduction[0, 0] * laplacian, atol=1e-12)
+    assert slow.uniform == pytest.approx(slow.heating.sum() / response.sum())
+
+
+def test_energies_and_multipliers_of_a_hot_state():
+    """exp(-sum lambda_i h_i) at small lambda: to first order the multipliers come back."""
+    model = chain()
+    generator = generator_of(model)
+    slow, wanted = SlowVariables(generator), 1e-4 * np.array([1.0, -0.5, 2.0])
+    rho = (np.eye(16) - sum(x * h for x, h in zip(wanted, bond_terms(model), strict=True))) / 16
+    tensor = rho.reshape((2,) * 8).transpose(0, 4, 1, 5, 2, 6, 3, 7)
+    for space in generator.spaces:
+        tensor = np.tensordot(tensor, space.elements, ((0, 1), (2, 1)))
+    view = DenseView(tensor.real.ravel(), generator.spaces, generator.functionals)
+    energies = slow.energies(view)
+    assert_allclose(energies, [np.trace(h @ rho).real for h in bond_terms(model)], atol=1e-14)
+    assert_allclose(slow.multipliers(energies), wanted, rtol=1e-9)
+
+
+def check(n, eps, engine):
+    model = chain(n=n, eps=eps)
+    record, exact = (steady_state(model, engine=e, tolerance=1e-3) for e in (engine, "exact"))
+    assert_allclose(record["beta_variation"], exact["beta_variation"], rtol=5e-3)
+    assert_allclose(record["sz"], exact["sz"], atol=2e-3)
+    return record
+
+
+def test_an_accelerated_steady_state_equals_the_exact_one():
+    check(3, 0.03, dataclasses.replace(FAST, burst=15.0, block=4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "eps"), [(4, 0.01), (6, 0.01)])
+def test_longer_chains_too(n, eps):
+    check(n, eps, dataclasses.replace(FAST, chi=4 ** (n // 2), burst=60.0))
+
+
+@pytest.mark.slow
+def test_a_chain_with_more_slow_variables_than_energies_is_not_called_converged_before_it_is():
+    """Four spins at eps = 0.003: the drive resolves single levels, all sixteen populations are slow."""
+    model = chain(n=4, eps=0.003)
+    record, exact = steady_state(model, engine=FAST, tolerance=1e-3), steady_state(model, engine="exact")
+    error = abs(float(record["beta_variation"] / exact["beta_variation"]) - 1)
+    assert error < 5e-3 or not record.certificate.converged
+
+
+@pytest.mark.slow
+def test_it_settles_from_above_and_from_below():
+    model = chain(eps=0.01)
+    found = [float(steady_state(model, engine=FAST, initial=f"thermal:{beta}")["energy"]) for beta in (0.02, 1.0)]
+    exact = float(steady_state(model, engine="exact")["energy"])
+    assert_allclose(found, exact, rtol=5e-3)
+
+
+def test_the_trace_says_what_was_done():
+    generator = generator_of(chain(n=2, eps=0.1))
+    run = dataclasses.replace(FAST, burst=10.0).init(generator, identity_state(generator.spaces))
+    while not run.settled:
+        while run.proposal is None:
+            run.step()
+        jump, drift = (0.5 if len(run.trace) == 0 else 1e-5), (0.5 if len(run.trace) == 1 else 1e-5)
+        run.decide({"energy": jump}, jump, drift, 1e-3)
+    stages, times, jumps, drifts, sizes, jumped = zip(*run.trace, strict=True)
+    assert set(stages) == {0}
+    assert all(np.diff(times) >= 10)
+    assert (jumps[0], drifts[1]) == (0.5, 0.5)
+    assert jumped[0] == 1
+    assert jumped[-CALM:] == (0,) * CALM
+    assert len(run.trace) >= 2 + CALM  # the jump, the drift, and what is calm after them
+    assert all(size >= 0 for size in sizes)
+    assert run.predicted == {"energy": 1e-5}
+
+
+def test_a_jump_that_had_to_be_shortened_is_made_whatever_it_changes():
+    generator = generator_of(chain(eps=0.01))
+    run = FAST.init(generator, product_state(generator.spaces, [np.diag([1.0, 0.0])] * 4))
+    while run.proposal is None:
+        run.step()
+    run.decide({}, 0.0, 0.0, 1e-3)
+    assert run.trace[0][5] == 1
+    assert run.calm == 0
+
+
+def test_a_saved_run_goes_on_bit_for_bit():
+    generator = generator_of(chain())
+    runs = [FAST.init(generator, identity_state(generator.spaces)) for _ in range(2)]
+    for k in range(200):
+        for number, run in enumerate(runs):
+            run.step()
+            if run.proposal is not None:
+                run.decide({}, 1.0, 0.0, 1e-3)
+            if number and k in (60, 170):
+                runs[1] = FAST.restore(generator, run.save())
+    first, second = (run.save() for run in runs)
+    assert first.numbers == second.numbers
+    for name, array in first.arrays.items():
+        assert array.tobytes() == second.arrays[name].tobytes(), name
+
+
+def test_a_run_that_cannot_settle_says_so():
+    """Two of four columns of every bond are too few: truncation moves the energies more than the drive does."""
+    engine = TEBD(chi=3, schedule=(), accelerate=True, burst=10.0)
+    record = steady_state(chain(n=5, eps=0.001), engine=engine, tolerance=1e-5, max_time=60)
+    assert not record.certificate.converged
+    assert "not settled" in record.outcome or "truncation dominates" in record.outcome or "no error" in record.outcome
+
+
+def test_it_is_kept_in_the_record(tmp_path):
+    steady_state(chain(n=2, eps=0.1), engine=dataclasses.replace(FAST, burst=10.0), out=tmp_path / "a.nc")
+    snapshot = Record.open(tmp_path / "a.nc").snapshot
+    assert snapshot.arrays["slow_trace"].shape[1] == 6
+    assert snapshot.arrays["slow_trace"][-1, 5] == 0
+
+
+@pytest.mark.parametrize("model", [find("ssep")(n=3), find("haar-circuit")()])
+def test_it_needs_a_hamiltonian(model):
+    with pytest.raises(InputError, match="needs a Lindbladian with a Hamiltonian"):
+        steady_state(model, engine=FAST)
+
+
+def test_it_is_for_steady_states():
+    with pytest.raises(InputError, match="gives no time evolution"):
+        evolve(chain(), [1.0], engine=FAST)
+
+
+def test_a_burst_takes_time():
+    with pytest.raises(InputError, match="burst = 0"):
+        TEBD(burst=0.0)

@@ -1,0 +1,206 @@
+"""A steady state of a weakly coupled chain by bursts of evolution and jumps of the slow variables between them.
+
+Plain evolution waits for 1/eps. Here a burst lets everything fast relax; the drift of the bond energies over its last
+part, by regression, gives a Newton step with Anderson mixing; gates of local cooling take the state there. A jump is
+first proposed: the driver measures what it would change. Where that is little, nothing is done, and a second burst
+without a jump has to confirm it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.protocol import Report, Snapshot
+from tnness.engines.slow import SlowVariables
+from tnness.engines.tebd import TEBDRun, sweep
+from tnness.engines.trotter import Gates, layers
+from tnness.errors import InputError
+from tnness.network.chain_state import ChainState
+from tnness.network.chain_view import ChainView
+
+Real = NDArray[np.float64]
+
+SETTLING = 0.4
+"""Share of a burst that is left to what is fast, before the drift is taken."""
+CAP = 0.3
+"""Largest change of a multiplier in one jump, relative to their mean size."""
+DRIFT = 5.0
+"""Factor on the tolerance for what is to come by the present drift, which truncation keeps from vanishing."""
+MEMORY = 3
+"""Earlier bursts that Anderson mixing uses."""
+CALM = 2
+"""Bursts in a row that propose no jump worth making, after which a stage is over."""
+MOST, MOST_COARSE = 24, 8
+"""Bursts after which the last stage, or an earlier one, is given up."""
+COARSE = 10.0
+"""Factor on the tolerance in earlier stages, which only prepare the last."""
+AIMS = 4
+"""Rounds of gates by which a jump comes to the energies it aims at."""
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What one burst gave: its end, the energies there, the Newton step; then what came of it."""
+
+    time: float
+    energies: Real
+    newton: Real
+
+
+@dataclass
+class AcceleratedRun(TEBDRun):
+    """A run of `tebd` with `accelerate`.
+
+    bursts: those of the present stage. calm: of these, how many in a row were followed by no jump. trace: of the whole
+    run, one row a burst: stage, time, relative change by the jump and by the drift, largest change of a multiplier,
+    jumped (0 or 1).
+    predicted: what the last proposal would have changed, absolute, by observable.
+    """
+
+    bursts: list[Burst] = field(default_factory=list)
+    calm: int = 0
+    trace: list[tuple[float, ...]] = field(default_factory=list)
+    predicted: dict[str, float] = field(default_factory=dict)
+    samples: list[tuple[float, Real]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.slow = SlowVariables(self.generator)
+        assert self.generator.origin is not None
+        self._cooling = self.generator.origin.cooling_maps()
+        self._proposal: tuple[ChainState, float, bool] | None = None
+        if self.time == 0 and not self.trace and np.abs(self.slow.energies(self.view())).max() < 1e-9:
+            self.state = self._cooled(self.state, np.full(self.slow.count, self.slow.uniform))
+
+    @property
+    def settled(self) -> bool:
+        """True where the present stage is over: nothing is left to jump for."""
+        return self.calm >= CALM
+
+    @property
+    def exhausted(self) -> bool:
+        """True where the present stage had its share of bursts without settling."""
+        return len(self.bursts) >= (MOST if self._last else MOST_COARSE)
+
+    @property
+    def _last(self) -> bool:
+        return self.stage >= len(self._schedule) - 1
+
+    def step(self, until: float | None = None) -> Report:
+        """Advance by one block of steps; at the end of a burst, prepare a proposal."""
+        if until is not None:
+            raise InputError("--accelerate jumps to a steady state: it gives no time evolution")
+        report = super().step()
+        self.samples.append((self.time, self.slow.energies(self.view())))
+        if self.samples[-1][0] - self.samples[0][0] >= self.settings.burst:
+            self._propose()
+        return report
+
+    def next_stage(self) -> None:
+        """Enter the next stage; what was learnt at another bond dimension or time step is left behind."""
+        super().next_stage()
+        self.bursts, self.samples, self.calm = [], [], 0
+
+    # ------------------------------------------------------------------ proposals
+
+    @property
+    def proposal(self) -> ChainView | None:
+        """A view of the state that a jump would lead to, where one is proposed."""
+        if self._proposal is None:
+            return None
+        return ChainView(self._proposal[0], self.generator.spaces, self.generator.functionals)
+
+    @property
+    def late(self) -> float:
+        """The time from which on the last burst counts: what is fast is over by then."""
+        return self.time - (1 - SETTLING) * self.settings.burst
+
+    def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
+        """Jump, if what the jump would change is more than the tolerance, or if it had to be shortened.
+
+        A burst is calm where, besides, nothing drifts: there may be slow variables beside the energies, which no jump
+        reaches and only time does.
+
+        Parameters
+        ----------
+        predicted: what is still to come of every observable, absolute. jump: the worst relative change by the jump.
+        drift: the worst relative change at the present drift, within the time 1/rate. tolerance: of both.
+        """
+        assert self._proposal is not None
+        state, size, shortened = self._proposal
+        self.predicted, self._proposal = predicted, None
+        allowed = tolerance * (1.0 if self._last else COARSE)
+        jumps = shortened or not jump <= allowed
+        self.calm = 0 if jumps or not drift <= DRIFT * allowed else self.calm + 1
+        self.trace.append((float(self.stage), self.time, jump, drift, size, float(jumps)))
+        if jumps:
+            self.state = state
+            self.log_trace = self._log_trace(state) - self.trace_drift
+
+    def _propose(self) -> None:
+        times, energies = (np.array(column) for column in zip(*self.samples, strict=True))
+        self.samples = []
+        late = times >= times[0] + SETTLING * (times[-1] - times[0])
+        centred = times[late] - times[late].mean()
+        drift = centred @ energies[late] / (centred @ centred)
+        end = energies[late].mean(axis=0) + drift * centred[-1]
+        self.bursts.append(Burst(self.time, end, self.slow.newton(drift)))
+        step = self._mixed()
+        change = self.slow.multipliers(step)
+        size = float(np.abs(change).max())
+        typical = max(float(np.abs(self.slow.multipliers(end)).mean()), abs(self.slow.uniform))
+        share = min(1.0, CAP * typical / max(size, 1e-300))
+        self._proposal = (self._moved(end + share * step), size * share, share < 1)
+
+    def _mixed(self) -> Real:
+        """Return the Newton step of the last burst, improved by what the steps before it did (Anderson mixing)."""
+        last, earlier = self.bursts[-1], self.bursts[-1 - MEMORY : -1]
+        if not earlier:
+            return last.newton
+        moved = np.stack([last.energies - burst.energies for burst in earlier], axis=1)
+        turned = np.stack([last.newton - burst.newton for burst in earlier], axis=1)
+        weights = np.linalg.lstsq(turned, last.newton, rcond=1e-3)[0]
+        return last.newton - (moved + turned) @ weights
+
+    def _moved(self, target: Real) -> ChainState:
+        """Return the state after gates exp(-d_i h_i/2) . exp(-d_i h_i/2) that give it these energies."""
+        state = self.state
+        for _ in range(AIMS):
+            view = ChainView(state, self.generator.spaces, self.generator.functionals)
+            state = self._cooled(state, self.slow.multipliers(target - self.slow.energies(view)))
+        return state
+
+    def _cooled(self, state: ChainState, change: Real) -> ChainState:
+        state = ChainState(list(state.tensors), state.centre, state.log_norm)
+        gates = Gates([x * bond for x, bond in zip(change, self._cooling, strict=True)], state.dtype)
+        truncation = self._truncation(self.stages[min(self.stage, len(self.stages) - 1)])
+        rng = np.random.default_rng([self.seed, self.steps])
+        for parity, fraction in layers(4, 1):
+            sweep(state, gates.layer(parity, fraction), truncation, rng, self._trace)
+        state.normalise()
+        return state
+
+    # ------------------------------------------------------------------ saved and restored
+
+    def save(self) -> Snapshot:
+        """Return everything needed to go on as if never interrupted."""
+        plain = super().save()
+        count = self.slow.count
+        arrays: dict[str, NDArray[Any]] = {
+            "slow_bursts": np.array([[b.time, *b.energies, *b.newton] for b in self.bursts]).reshape(-1, 1 + 2 * count),
+            "slow_samples": np.array([[t, *e] for t, e in self.samples]).reshape(-1, 1 + count),
+            "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
+        }
+        return Snapshot(plain.arrays | arrays, plain.numbers | {"calm": self.calm})
+
+    def recall(self, snapshot: Snapshot) -> None:
+        """Take up what `save` kept beside the state."""
+        count, arrays = self.slow.count, snapshot.arrays
+        self.bursts = [Burst(float(row[0]), row[1 : 1 + count], row[1 + count :]) for row in arrays["slow_bursts"]]
+        self.samples = [(float(row[0]), row[1:]) for row in arrays["slow_samples"]]
+        self.trace = [tuple(row.tolist()) for row in arrays["slow_trace"]]
+        self.calm = int(snapshot.numbers["calm"])
