@@ -17,8 +17,8 @@ import scipy.sparse as sparse
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.basis import LocalSpace, Vector
-from tnness.errors import ModelError
 from tnness.charges import Charges
+from tnness.errors import ModelError
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian
