@@ -16,6 +16,7 @@ from tnness.engines.exact import steady_vector
 from tnness.ensembles import replica_map
 from tnness.errors import InputError
 from tnness.model import build, generator_of
+from tnness.network.chain_view import ChainView
 from tnness.registry import find
 from tnness_models import conserving_gates, replica
 from tnness_models.replica import replica_spin
@@ -278,3 +279,14 @@ def test_truncation_keeps_the_trace_to_round_off_of_the_source():
 def test_bad_parameters_are_refused(parameters, reason):
     with pytest.raises(InputError, match=reason):
         build(ABC, parameters)
+
+
+def test_a_record_hands_out_the_state_in_the_chains_own_coordinates():
+    model = ABC(n=3, order="second")
+    generator = generator_of(model)
+    record = steady_state(model, engine=TEBD(chi=36, dt=0.5), tolerance=1e-4)
+    view = ChainView(record.state, generator.spaces, generator.functionals)
+    assert_allclose(replica.entropy_deviation(view) / SOURCE, record["entropy_deviation"], rtol=1e-9)
+    assert_allclose(record["entropy_deviation"], exact_values(model)["entropy_deviation"], rtol=1e-3)
+    again = TEBD(chi=36).init(generator, record.state)
+    assert_allclose(replica.entropy_deviation(again.view()) / SOURCE, record["entropy_deviation"], rtol=1e-6)
