@@ -13,9 +13,9 @@ import typer
 from threadpoolctl import threadpool_limits
 
 from benchmarks.scattering import wire
-from tnness.engines.coherence import plain
-from tnness.engines.quadrature import Panel
-from tnness.engines.window import Quadrature, integrate
+from tnness.engines.wire.coherence import plain
+from tnness.engines.wire.quadrature import Panel
+from tnness.engines.wire.window import Quadrature, integrate
 from tnness.problems.transfer import TransferChain
 
 BIAS = 0.0495

@@ -15,9 +15,9 @@ import scipy.linalg
 import typer
 from threadpoolctl import threadpool_limits
 
-from tnness.engines.gaussian_trajectories import GaussianTrajectories
-from tnness.engines.quadratic import Quadratic
-from tnness.engines.renewal import Renewal
+from tnness.engines.fermions.quadratic import Quadratic
+from tnness.engines.fermions.renewal import Renewal
+from tnness.engines.fermions.trajectories import GaussianTrajectories
 from tnness.engines.spectral import Spectrum
 from tnness.engines.trajectories import Trajectories
 from tnness.registry import find

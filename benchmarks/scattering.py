@@ -19,7 +19,7 @@ import scipy.sparse.linalg
 import typer
 from threadpoolctl import threadpool_limits
 
-from tnness.engines.scattering import scattering_states
+from tnness.engines.wire.scattering import scattering_states
 from tnness.problems.transfer import Lead, TransferChain, ring_hamiltonian, ring_modes
 
 SIZES = [8, 10, 12, 16]

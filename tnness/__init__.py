@@ -7,7 +7,7 @@ certificate. See the README for a tour and `tnness --help` for the command line.
 from tnness.basis import LocalSpace, bit, boson, classical, levels, quantum_space, spin, spin_half, spin_one, spinless
 from tnness.certificate import Certificate
 from tnness.engines.exact import Exact
-from tnness.engines.ground import ground_energy, ground_state
+from tnness.engines.pure.ground import ground_energy, ground_state
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
 from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError, Unavailable

@@ -22,8 +22,8 @@ from tnness.basis import LocalSpace
 from tnness.certificate import Prior
 from tnness.engines.exact import Exact
 from tnness.engines.gaussian import Gaussian
-from tnness.engines.ground import ground_state
 from tnness.engines.protocol import DirectEngine, Engine
+from tnness.engines.pure.ground import ground_state
 from tnness.engines.spectral import Spectral
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state

@@ -8,11 +8,11 @@ import xarray as xr
 from presets import CRITICAL, Preset
 from tqdm import tqdm
 
-from tnness.engines.coherence import plain
-from tnness.engines.lyapunov import lyapunov
-from tnness.engines.quadrature import Panel
 from tnness.engines.transfer import Transfer
-from tnness.engines.window import Quadrature, integrate
+from tnness.engines.wire.coherence import plain
+from tnness.engines.wire.lyapunov import lyapunov
+from tnness.engines.wire.quadrature import Panel
+from tnness.engines.wire.window import Quadrature, integrate
 from tnness_models.anderson_bar import AndersonBar
 from tnness_models.anderson_wire import AndersonWire
 

@@ -20,7 +20,7 @@ from drawing import (
 from matplotlib.figure import Figure
 from presets import Curves, Preset
 
-from tnness.engines.gaussian_entropy import entropy
+from tnness.engines.fermions.entropy import entropy
 from tnness.engines.trajectories import Trajectories
 
 RANDOM_GAUSSIAN = np.log(2) - 0.5

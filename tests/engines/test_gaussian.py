@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 import systems
 from tnness.basis import spin_half as s
 from tnness.engines.exact import DenseView, steady_vector
+from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.gaussian import Gaussian
-from tnness.engines.quadratic import NotQuadratic
 from tnness.errors import InputError, NumericalError, Unavailable
 from tnness.observables import purity, renyi2_entropy
 from tnness.problems.lindbladian import Lindbladian

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from tnness.basis import spin_half as s
 from tnness.basis import spinless as f
 from tnness.engines.exact import Exact
-from tnness.engines.quadratic import NotQuadratic
+from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.trajectories import Trajectories
 from tnness.errors import InputError, ModelError, Unavailable
 from tnness.network.chain_state import ChainState

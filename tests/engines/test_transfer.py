@@ -7,13 +7,13 @@ import pytest
 import scipy.linalg
 from numpy.testing import assert_allclose
 
-import tnness.engines.lyapunov as engine
-from tnness.engines.equilibrium import bound_states, filled_correlations
-from tnness.engines.gaussian_entropy import mutual_information
-from tnness.engines.lyapunov import lyapunov
+import tnness.engines.wire.lyapunov as engine
+from tnness.engines.fermions.entropy import mutual_information
 from tnness.engines.protocol import DirectEngine
-from tnness.engines.scattering import scattering_states
 from tnness.engines.transfer import Transfer
+from tnness.engines.wire.equilibrium import bound_states, filled_correlations
+from tnness.engines.wire.lyapunov import lyapunov
+from tnness.engines.wire.scattering import scattering_states
 from tnness.errors import InputError
 from tnness.problems.resistors import resistor_chain
 from tnness.problems.transfer import Lead, RandomBar, TransferChain, ring_hamiltonian

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from tnness.engines.elimination import Elimination
+from tnness.engines.wire.elimination import Elimination
 from tnness.errors import InputError
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import FixedValues, Lead, TransferChain, ring_hamiltonian, ring_modes

@@ -1,7 +1,7 @@
 """Free fermions by their correlation matrices: quadratic Lindbladians of a thousand sites, exactly.
 
-The problem is recognised from its terms (`tnness.engines.quadratic`); one that is not quadratic is refused with the
-term that is not. What its averages need depends on the dephasing: none, on one site, or on several.
+The problem is recognised from its terms (`tnness.engines.fermions.quadratic`); one that is not quadratic is refused with
+the term that is not. What its averages need depends on the dephasing: none, on one site, or on several.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
-from tnness.engines.correlations import evolve_dephased, evolve_undephased, steady_correlation
-from tnness.engines.gaussian_states import initial_correlation
-from tnness.engines.gaussian_view import GaussianView
+from tnness.engines.fermions.correlations import evolve_dephased, evolve_undephased, steady_correlation
+from tnness.engines.fermions.quadratic import Quadratic, quadratic
+from tnness.engines.fermions.renewal import Renewal
+from tnness.engines.fermions.states import initial_correlation
+from tnness.engines.fermions.view import GaussianView
 from tnness.engines.protocol import Solution
-from tnness.engines.quadratic import Quadratic, quadratic
-from tnness.engines.renewal import Renewal
 from tnness.errors import InputError, NumericalError
 
 Matrix = NDArray[Any]

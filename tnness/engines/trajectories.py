@@ -13,14 +13,14 @@ from typing import Any, Literal
 import numpy as np
 
 from tnness.basis import LocalSpace
-from tnness.engines.gaussian_states import initial_orbitals
-from tnness.engines.gaussian_trajectories import GaussianTrajectories
-from tnness.engines.gaussian_view import GaussianView
-from tnness.engines.ground import ground_state
-from tnness.engines.mps_trajectories import MPSTrajectories
+from tnness.engines.fermions.quadratic import NotQuadratic, Quadratic, quadratic
+from tnness.engines.fermions.states import initial_orbitals
+from tnness.engines.fermions.trajectories import GaussianTrajectories
+from tnness.engines.fermions.view import GaussianView
 from tnness.engines.protocol import Solution
-from tnness.engines.pure_view import PureView
-from tnness.engines.quadratic import NotQuadratic, Quadratic, quadratic
+from tnness.engines.pure.ground import ground_state
+from tnness.engines.pure.trajectories import MPSTrajectories
+from tnness.engines.pure.view import PureView
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.engines import equilibrium, gaussian_entropy, lyapunov, scattering
-from tnness.engines.decay import Decay
-from tnness.engines.elimination import Elimination
-from tnness.engines.poles import find_poles, refined
+from tnness.engines.fermions import entropy as gaussian_entropy
 from tnness.engines.protocol import Solution
-from tnness.engines.quadrature import panels
-from tnness.engines.window import Integral, Quadrature, integrate
+from tnness.engines.wire import equilibrium, lyapunov, scattering
+from tnness.engines.wire.decay import Decay
+from tnness.engines.wire.elimination import Elimination
+from tnness.engines.wire.poles import find_poles, refined
+from tnness.engines.wire.quadrature import panels
+from tnness.engines.wire.window import Integral, Quadrature, integrate
 from tnness.errors import InputError
 from tnness.problems.transfer import RandomBar, TransferChain
 

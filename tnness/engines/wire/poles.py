@@ -17,7 +17,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
 
-from tnness.engines.elimination import Elimination
+from tnness.engines.wire.elimination import Elimination
 from tnness.errors import InputError, NumericalError
 from tnness.problems.transfer import Lead, TransferChain
 

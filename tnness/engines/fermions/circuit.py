@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.quadratic import NotQuadratic
+from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.errors import InputError
 
 Array = NDArray[Any]

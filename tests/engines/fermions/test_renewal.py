@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness.engines.renewal import Renewal
+from tnness.engines.fermions.renewal import Renewal
 
 ENERGY = [0.4848203832, 2.5080136935, 5.2276326820, 7.6154906860]
 SPREADING = [0.5793484656, 1.0303531232, 1.2662701524, 1.4145176891]

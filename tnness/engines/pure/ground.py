@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tnness.engines.gaussian_states import occupied_level
-from tnness.engines.pure_view import PureView
-from tnness.engines.quadratic import NotQuadratic, check_spaces, quadratic
+from tnness.engines.fermions.quadratic import NotQuadratic, check_spaces, quadratic
+from tnness.engines.fermions.states import occupied_level
+from tnness.engines.pure.view import PureView
 from tnness.errors import InputError, NumericalError
 from tnness.network.adapters import from_tenpy
 from tnness.network.chain_state import ChainState

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
-from tnness.engines.quadratic import Quadratic
+from tnness.engines.fermions.quadratic import Quadratic
 from tnness.errors import InputError
 
 Matrix = NDArray[Any]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from tnness.engines.elimination import Elimination
-from tnness.engines.scattering import bond_current, scattering_matrix, scattering_states, transmission
+from tnness.engines.wire.elimination import Elimination
+from tnness.engines.wire.scattering import bond_current, scattering_matrix, scattering_states, transmission
 from tnness.errors import NumericalError
 from tnness.problems.resistors import resistor_chain
 from tnness.problems.transfer import Lead, TransferChain

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tnness.basis import spinless as f
-from tnness.engines.pure_view import PureView
+from tnness.engines.pure.view import PureView
 from tnness.errors import ModelError, Unavailable
 from tnness.network.chain_state import ChainState
 from tnness.terms import Operator

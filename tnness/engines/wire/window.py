@@ -15,9 +15,9 @@ from functools import reduce
 
 import numpy as np
 
-from tnness.engines.coherence import Coherence, Real, deflated, plain, weights_of_leads, window_poles
-from tnness.engines.poles import is_deflatable
-from tnness.engines.quadrature import Panel, panels
+from tnness.engines.wire.coherence import Coherence, Real, deflated, plain, weights_of_leads, window_poles
+from tnness.engines.wire.poles import is_deflatable
+from tnness.engines.wire.quadrature import Panel, panels
 from tnness.errors import InputError
 from tnness.problems.transfer import TransferChain
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
-from tnness.engines import gaussian_entropy
-from tnness.engines.quadratic import NotQuadratic, bilinear
+from tnness.engines.fermions import entropy as gaussian_entropy
+from tnness.engines.fermions.quadratic import NotQuadratic, bilinear
 from tnness.errors import ModelError, Unavailable
 from tnness.terms import LocalOperator, Operator
 

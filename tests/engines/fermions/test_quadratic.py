@@ -8,8 +8,8 @@ from tnness.basis import spin_half as s
 from tnness.basis import spin_one
 from tnness.basis import spinless as f
 from tnness.engines.exact import Exact
+from tnness.engines.fermions.quadratic import NotQuadratic, bilinear, quadratic
 from tnness.engines.gaussian import Gaussian
-from tnness.engines.quadratic import NotQuadratic, bilinear, quadratic
 from tnness.network.initial import product_state
 from tnness.problems.lindbladian import Lindbladian
 

@@ -18,7 +18,7 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from numpy.typing import NDArray
 
-from tnness.engines.quadratic import Quadratic
+from tnness.engines.fermions.quadratic import Quadratic
 from tnness.errors import NumericalError
 
 Matrix = NDArray[Any]

@@ -21,7 +21,7 @@ import numpy as np
 import scipy.linalg as linalg
 from numpy.typing import NDArray
 
-from tnness.engines.quadratic import Quadratic
+from tnness.engines.fermions.quadratic import Quadratic
 
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]

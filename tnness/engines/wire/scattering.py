@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.elimination import Elimination
+from tnness.engines.wire.elimination import Elimination
 from tnness.problems.transfer import TransferChain
 
 Complex = NDArray[np.complex128]

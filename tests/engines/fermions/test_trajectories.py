@@ -5,9 +5,9 @@ import pytest
 import scipy.linalg
 from numpy.testing import assert_allclose
 
-from tnness.engines.gaussian_trajectories import GaussianTrajectories
-from tnness.engines.quadratic import Quadratic
-from tnness.engines.renewal import Renewal
+from tnness.engines.fermions.quadratic import Quadratic
+from tnness.engines.fermions.renewal import Renewal
+from tnness.engines.fermions.trajectories import GaussianTrajectories
 
 
 def noisy(n, strengths, seed=1, disorder=2.0):

@@ -17,9 +17,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.poles import Poles, find_poles
-from tnness.engines.quadrature import LegendreRule, Panel
-from tnness.engines.scattering import ScatteringStates, scattering_states
+from tnness.engines.wire.poles import Poles, find_poles
+from tnness.engines.wire.quadrature import LegendreRule, Panel
+from tnness.engines.wire.scattering import ScatteringStates, scattering_states
 from tnness.problems.transfer import TransferChain
 
 Complex = NDArray[np.complex128]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import tnness_models.conserving_gates as ensemble
-from tnness.engines.gaussian_circuit import GaussianCircuit, haar_maps, layers, orbital_map
-from tnness.engines.gaussian_entropy import entropy
-from tnness.engines.quadratic import NotQuadratic
+from tnness.engines.fermions.circuit import GaussianCircuit, haar_maps, layers, orbital_map
+from tnness.engines.fermions.entropy import entropy
+from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.errors import InputError
 from tnness_models.replica_solutions import phase_two
 

@@ -1,6 +1,6 @@
 """Pure states under white noise as matrix-product states: no free-fermion shortcut, so that particles may interact.
 
-The same time step and the same noise as `tnness.engines.gaussian_trajectories`: half a step of H, the kicks, half a
+The same time step and the same noise as `tnness.engines.fermions.trajectories`: half a step of H, the kicks, half a
 step of H; the two halves between kicks are one, made by the Trotter gates and sweeps of `tebd` on complex amplitudes.
 """
 

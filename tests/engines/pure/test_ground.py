@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from tnness.basis import spin_half as s
 from tnness.basis import spinless as f
-from tnness.engines.ground import ground_energy, ground_state
+from tnness.engines.pure.ground import ground_energy, ground_state
 from tnness.errors import InputError
 from tnness.problems.lindbladian import Lindbladian
 from tnness.terms import total

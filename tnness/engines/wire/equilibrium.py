@@ -16,7 +16,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from tnness.engines.elimination import inverse
+from tnness.engines.wire.elimination import inverse
 from tnness.problems.transfer import TransferChain
 
 Real = NDArray[np.float64]

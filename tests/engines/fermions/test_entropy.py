@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness.engines.gaussian_entropy import entropy, mutual_coherence, mutual_information, negativity, renyi2
+from tnness.engines.fermions.entropy import entropy, mutual_coherence, mutual_information, negativity, renyi2
 
 
 def correlation(n, seed):

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
 
-from tnness.engines.poles import find_poles
-from tnness.engines.quadrature import LegendreRule, Panel, panels, second_kind
-from tnness.engines.scattering import scattering_states, transmission
-from tnness.engines.window import Quadrature, integrate
+from tnness.engines.wire.poles import find_poles
+from tnness.engines.wire.quadrature import LegendreRule, Panel, panels, second_kind
+from tnness.engines.wire.scattering import scattering_states, transmission
+from tnness.engines.wire.window import Quadrature, integrate
 from tnness.errors import InputError
 from tnness.problems.transfer import Lead, TransferChain
 from transfer_chains import FIRST_COHERENCE, FIRST_POTENTIAL, dense_coherence, dense_green, mirrored, wire

@@ -1,0 +1,1 @@
+"""What the `gaussian` engine is made of: quadratic problems, correlation matrices, their entropies, trajectories."""
