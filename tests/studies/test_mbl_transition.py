@@ -1,32 +1,21 @@
 """The figures of the MBL study, end to end on the smallest chains, and the disorder loop behind them."""
 
-import importlib
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
+from study_modules import modules_of
 from tnness.errors import NumericalError
 from tnness.study.collect import collect
-
-STUDY = Path(__file__).parents[2] / "studies" / "mbl_transition"
-MODULES = [path.stem for path in STUDY.glob("*.py")]
 
 
 @pytest.fixture(scope="module")
 def study():
-    """The study's modules by name, as `python studies/mbl_transition/figure_2.py` finds them."""
-    sys.path.insert(0, str(STUDY))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(STUDY))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with modules_of("mbl_transition") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,18 @@
 """The figures of the noisy insulator, end to end on the smallest chains."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-STUDY = Path(__file__).parents[2] / "studies" / "noisy_insulator"
-MODULES = [path.stem for path in STUDY.glob("*.py")]
+from study_modules import STUDIES, modules_of
 
 
 @pytest.fixture(scope="module")
 def study():
-    """The study's modules by name, as `python studies/noisy_insulator/figure_1.py` finds them."""
-    sys.path.insert(0, str(STUDY))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(STUDY))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with modules_of("noisy_insulator") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +78,7 @@ def test_figures_share_the_runs_that_they_share(study, tiny, store):
 
 
 def test_what_is_committed_can_be_drawn(study):
-    for path in sorted((STUDY / "figures").glob("figure_1_quick_*.nc")):
+    for path in sorted((STUDIES / "noisy_insulator" / "figures").glob("figure_1_quick_*.nc")):
         table = xr.load_dataset(path, engine="h5netcdf")
         assert np.isfinite(table["value"]).all()
         assert (table["value"].isel(time=-1) > table["value"].isel(time=0)).all()

@@ -1,28 +1,17 @@
 """The study of phase III, end to end on the shortest chains."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-STUDY = Path(__file__).parents[2] / "studies" / "phase_three"
-MODULES = [path.stem for path in STUDY.glob("*.py")]
+from study_modules import modules_of
 
 
 @pytest.fixture(scope="module")
 def study():
-    """The study's modules by name, as `python studies/phase_three/figure_sizes.py` finds them."""
-    sys.path.insert(0, str(STUDY))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(STUDY))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with modules_of("phase_three") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -1,36 +1,18 @@
 """The studies on transfer chains, end to end on the smallest systems, and their laws against closed forms."""
 
-import importlib
-import sys
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-STUDIES = Path(__file__).parents[2] / "studies"
-
-
-@contextmanager
-def modules(study):
-    """The study's modules by name, as its scripts find them."""
-    folder = STUDIES / study
-    names = [path.stem for path in folder.glob("*.py")]
-    sys.path.insert(0, str(folder))
-    try:
-        yield {name: importlib.import_module(name) for name in names}
-    finally:
-        sys.path.remove(str(folder))
-        for name in names:
-            sys.modules.pop(name, None)
+from study_modules import modules_of
 
 
 @pytest.fixture
 def griffiths():
-    with modules("griffiths") as found:
+    with modules_of("griffiths") as found:
         yield found
 
 
@@ -76,7 +58,7 @@ def test_griffiths_ensembles_do_not_depend_on_how_they_are_batched(griffiths):
 
 
 def test_transition_figures(tmp_path):
-    with modules("anderson_transition") as study:
+    with modules_of("anderson_transition") as study:
         tiny = replace(
             study["presets"].PRESETS["quick"],
             sizes={2: 4, 3: 4},
@@ -94,7 +76,7 @@ def test_transition_figures(tmp_path):
 
 
 def test_transition_profile_figure():
-    with modules("anderson_transition") as study:
+    with modules_of("anderson_transition") as study:
         tiny = replace(study["presets"].PRESETS["quick"], sizes={8: 40}, disorder=(10.0, 16.5))
         x = (np.arange(8) + 0.5) / 8
         noise = np.random.default_rng(0).normal(size=(2, 40, 8))
@@ -107,7 +89,7 @@ def test_transition_profile_figure():
 
 
 def test_scaling_fit_finds_what_was_put_in(tmp_path):
-    with modules("anderson_transition") as study:
+    with modules_of("anderson_transition") as study:
         figure = study["figure_lyapunov"]
         widths, disorder = np.array([3, 4, 6]), np.array([14.0, 15.0, 16.0, 17.0, 18.0])
         at = tuple(np.meshgrid(disorder, widths.astype(float)))
@@ -127,7 +109,7 @@ def test_scaling_fit_finds_what_was_put_in(tmp_path):
 
 
 def test_slope_is_the_derivative_of_the_coherence(tmp_path):
-    with modules("anderson_transition") as study:
+    with modules_of("anderson_transition") as study:
         tiny = replace(
             study["presets"].PRESETS["quick"], scaling_sizes={4: 1}, scaling_disorder=(12.0,), scaling_tolerance=1e-7
         )
@@ -141,7 +123,7 @@ def test_slope_is_the_derivative_of_the_coherence(tmp_path):
 
 
 def test_profiles_solve_their_diffusion_equation():
-    with modules("anderson_transition") as study:
+    with modules_of("anderson_transition") as study:
         figure = study["figure_1b"]
         x = np.linspace(0, 1, 11)
         np.testing.assert_allclose(figure.diffusive(x, 2.0), 2 - 4 * x, atol=1e-12)
@@ -151,14 +133,14 @@ def test_profiles_solve_their_diffusion_equation():
 
 
 def test_diffusive_figure(tmp_path):
-    with modules("anderson_diffusive") as study:
+    with modules_of("anderson_diffusive") as study:
         module = study["figure_8"]
         tiny = module.Preset(name="quick", weight={2: 4, 4: 3}, correlation={2: 3}, detunings=module.grid(20.0, 8))
         assert isinstance(module.draw(module.averages(tiny, tmp_path), tiny), Figure)
 
 
 def test_cavity_figure():
-    with modules("cavity") as study:
+    with modules_of("cavity") as study:
         module = study["figure"]
         data = module.scaling(np.array([0.05, 0.1, 0.2, 0.4]))
         assert (data["error_corrected"] < data["error_printed"]).all()

@@ -1,7 +1,7 @@
 """Free fermions by their correlation matrices: quadratic Lindbladians of a thousand sites, exactly.
 
-The problem is recognised from its terms (`tnness.engines.fermions.quadratic`); one that is not quadratic is refused with
-the term that is not. What its averages need depends on the dephasing: none, on one site, or on several.
+The problem is recognised from its terms (`tnness.engines.fermions.quadratic`); one that is not is refused with the term
+that is not. What its averages need depends on the dephasing: none, on one site, or on several.
 """
 
 from __future__ import annotations
