@@ -590,7 +590,7 @@ def weak_drive_steady_state(hamiltonian: Array, jumps: Sequence[Array]) -> Array
 
 @dataclass(frozen=True)
 class MblReference:
-    """Issue 2's case of the driven MBL chain, confirmed to 1e-12 by two routes (sparse LU, jump chain)."""
+    """The reference case of the driven MBL chain, confirmed to 1e-12 by two routes (sparse LU, jump chain)."""
 
     n: int = 6
     h: float = 2.0

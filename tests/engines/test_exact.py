@@ -56,7 +56,7 @@ def driven(n, mu=0.6, delta=0.0, dephasing=0.0):
 
 
 def mbl(n, eps=0.1, h=2.0):
-    """Issue 2's chain, drive "correlated", its fields repeated beyond n = 6."""
+    """The reference chain, drive "correlated", its fields repeated beyond n = 6."""
     reference = exact.mbl_exact_reference()
     chain, scale = Lindbladian([s] * n), 1 / np.sqrt(8)
     for i in range(n):
