@@ -66,6 +66,8 @@ def test_the_seed_of_a_point_repeats_it(swept):
         (f"sweep {SWEEP} --store s -p drive=literal", "holds a sweep with other settings: parameters.drive"),
         (f"sweep {SWEEP} --store n --chi 8", "engine 'exact' has no setting 'chi'"),
         (f"sweep {SWEEP} --store nowhere/there/s --measure no.py:f", "there is no file 'no.py'"),
+        (f"sweep {SWEEP} --store n --time 0:1:3 --tol 1e-3", "--tol and --max-time belong to a steady state"),
+        (f"sweep {SWEEP} --store n --set chi", "--set chi: NAME=VALUE is needed"),
         ("status nowhere", "there is no sweep in nowhere"),
         ("collect nowhere --out x.nc", "there is no sweep in nowhere"),
         ("collect s --out nowhere/x.nc", "the output folder nowhere does not exist"),

@@ -93,6 +93,12 @@ def pairs_of(option: str, pairs: list[str] | None) -> dict[str, Any]:
     return values
 
 
+def engine_settings(named: dict[str, Any], schedule: str | None, further: list[str] | None) -> dict[str, Any]:
+    """Return the settings of an engine that were given: by options of their own, and by --set."""
+    settings = named | {"schedule": integers("--schedule", schedule)}
+    return {name: value for name, value in settings.items() if value is not None} | pairs_of("--set", further)
+
+
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
     """Read a comma list of finite numbers."""
     if text is None:

@@ -32,9 +32,9 @@ from tnness.cli.options import (
     Setting,
     Time,
     Tolerance,
+    engine_settings,
     integers,
     numbers,
-    pairs_of,
     parameters,
     times,
 )
@@ -76,10 +76,9 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
-    settings = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power}
-    settings |= {"schedule": integers("--schedule", schedule), "dtype": dtype, "block": block}
-    settings |= pairs_of("--set", setting)
-    wanted = Changes({k: v for k, v in settings.items() if v is not None}, _times(time), tol, max_time)
+    named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
+    settings = engine_settings(named | {"block": block}, schedule, setting)
+    wanted = Changes(settings, _times(time), tol, max_time)
     writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
     if model.endswith((".nc", ".nc.part")):
         _refuse(model, {"--param": param, "--seed": seed, "--initial": initial, "--engine": engine})

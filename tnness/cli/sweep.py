@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -27,8 +27,7 @@ from tnness.cli.options import (
     Time,
     Tolerance,
     axes,
-    integers,
-    pairs_of,
+    engine_settings,
     parameters,
     times,
 )
@@ -89,10 +88,10 @@ def sweep_command(
     """Compute every point of a grid that the store does not hold yet; run it again to continue or to add."""
     from tnness.study.sweep import sweep
 
-    settings: dict[str, Any] = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff}
-    settings |= {"power": power, "schedule": integers("--schedule", schedule), "dtype": dtype}
-    settings |= pairs_of("--set", setting)
-    known = {name: value for name, value in settings.items() if value is not None}
+    named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
+    known = engine_settings(named, schedule, setting)
+    if time is not None and (tol is not None or max_time is not None):
+        raise InputError("--tol and --max-time belong to a steady state, not to --time")
     summary = sweep(
         model,
         axes(grid),
