@@ -28,11 +28,12 @@ def partial_swaps() -> GateEnsemble:
     """Return mu_1: a Haar block of SU(2) on ud, du and opposite phases on uu, dd: Haar U(2) on free fermions."""
 
     def block(unitary: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        gate = np.eye(4, dtype=complex)
-        gate[1:3, 1:3] = unitary
+        gate = np.zeros((*unitary.shape[:-2], 4, 4), complex)
+        gate[..., 0, 0] = gate[..., 3, 3] = 1
+        gate[..., 1:3, 1:3] = unitary
         return gate
 
-    outer = over_angles(1, lambda angle: np.diag(np.exp(1j * angle[0] * np.array([1, 0, 0, -1]))))
+    outer = over_angles(1, lambda angle: np.exp(1j * angle * np.array([1, 0, 0, -1]))[..., None, :] * np.eye(4))
     return chained(mapped(haar_su2(), block), outer)
 
 

@@ -59,7 +59,7 @@ def test_phases_equal_finer_quadrature():
     [
         haar_su2(),
         phases(HADAMARD, [0, None]),
-        over_angles(1, lambda a: np.diag(np.exp([1j * a[0], -1j * a[0]]))),
+        over_angles(1, lambda a: np.exp(1j * a * np.array([1, -1]))[..., None] * np.eye(2)),
         mixture([(0.3, haar_su2()), (0.7, phases(np.eye(2), [0, 1]))]),
         chained(haar_su2(), fixed(HADAMARD)),
         mapped(haar_su2(), lambda u: np.kron(u, np.eye(2))),
@@ -68,7 +68,7 @@ def test_phases_equal_finer_quadrature():
 )
 def test_what_is_drawn_has_the_moments_of_the_design(ensemble):
     rng = np.random.default_rng(5)
-    channels = np.array([np.kron(u, u.conj()) for u in (ensemble.draw(rng) for _ in range(4000))])
+    channels = np.array([np.kron(u, u.conj()) for u in ensemble.sample(rng, 4000)])
     size = channels.shape[1] ** 2
     drawn = np.einsum("kab,kcd->acbd", channels, channels, optimize=True).reshape(size, size) / len(channels)
     assert_allclose(drawn, ensemble.second_moment(), atol=6 / np.sqrt(4000))  # six standard errors of a unit modulus

@@ -41,12 +41,12 @@ class GateEnsemble:
     ----------
     weights: of the design, summing to 1: (K,).
     unitaries: of the design: (K, d, d). Averages of second moments over it are those of the ensemble, exactly.
-    draw: rng -> one unitary of the ensemble itself: (d, d).
+    sample: rng, count -> unitaries of the ensemble itself: (count, d, d).
     """
 
     weights: Real
     unitaries: Complex
-    draw: Callable[[np.random.Generator], Complex]
+    sample: Callable[[np.random.Generator, int], Complex]
 
     def __post_init__(self) -> None:
         if self.weights.min() < 0 or abs(self.weights.sum() - 1) > ROUND_OFF:
@@ -54,6 +54,10 @@ class GateEnsemble:
         excess = self.unitaries.conj().transpose(0, 2, 1) @ self.unitaries - np.eye(self.unitaries.shape[1])
         if np.abs(excess).max() > ROUND_OFF:
             raise InputError("a gate of the ensemble is not unitary")
+
+    def draw(self, rng: np.random.Generator) -> Complex:
+        """Return one unitary of the ensemble itself: (d, d)."""
+        return self.sample(rng, 1)[0]
 
     @cached_property
     def channels(self) -> Complex:
@@ -75,20 +79,25 @@ class GateEnsemble:
 def fixed(unitary: ArrayLike) -> GateEnsemble:
     """Return the ensemble of one gate (d, d)."""
     gate = np.asarray(unitary, complex)
-    return GateEnsemble(np.ones(1), gate[None], lambda rng: gate)
+    return GateEnsemble(np.ones(1), gate[None], lambda rng, count: np.repeat(gate[None], count, axis=0))
 
 
-def over_angles(count: int, gate: Callable[[Any], ArrayLike]) -> GateEnsemble:
+def over_angles(count: int, gate: Callable[[Real], ArrayLike]) -> GateEnsemble:
     """Return gate(angles) with independent angles, uniform on the circle.
 
     Parameters
     ----------
-    count: number of angles. gate: angles -> (d, d), each angle entering as e^{+-i phi} and to no higher power.
+    count: number of angles. gate: angles (..., count) -> (..., d, d), each angle entering as e^{+-i phi} and to no
+        higher power.
     """
     grid = 2 * np.pi * np.arange(ANGLES) / ANGLES
-    unitaries = np.array([gate(angles) for angles in product(grid, repeat=count)], dtype=complex)
+    unitaries = np.asarray(gate(np.array(list(product(grid, repeat=count)))), complex)
     weights = np.full(len(unitaries), 1 / len(unitaries))
-    return GateEnsemble(weights, unitaries, lambda rng: np.asarray(gate(rng.uniform(0, 2 * np.pi, count)), complex))
+
+    def sample(rng: np.random.Generator, size: int) -> Complex:
+        return np.asarray(gate(rng.uniform(0, 2 * np.pi, (size, count))), complex)
+
+    return GateEnsemble(weights, unitaries, sample)
 
 
 def phases(unitary: ArrayLike, groups: Sequence[int | None]) -> GateEnsemble:
@@ -101,7 +110,12 @@ def phases(unitary: ArrayLike, groups: Sequence[int | None]) -> GateEnsemble:
     gate = np.asarray(unitary, complex)
     numbers = sorted({g for g in groups if g is not None})
     column = np.array([numbers.index(g) if g is not None else len(numbers) for g in groups])
-    return over_angles(len(numbers), lambda angles: gate * np.exp(1j * np.append(angles, 0.0))[column])
+
+    def turned(angles: Real) -> Complex:
+        fixed_too = np.concatenate([angles, np.zeros((*angles.shape[:-1], 1))], axis=-1)
+        return gate * np.exp(1j * fixed_too)[..., None, column]
+
+    return over_angles(len(numbers), turned)
 
 
 def haar_su2() -> GateEnsemble:
@@ -110,30 +124,41 @@ def haar_su2() -> GateEnsemble:
     cos t is uniform on [-1, 1], a and b on the circle.
     """
 
-    def rotation(cosine: float, a: float, b: float) -> Complex:
+    def rotation(cosine: Real, a: Real, b: Real) -> Complex:
         c, s = np.sqrt((1 + cosine) / 2), np.sqrt((1 - cosine) / 2)
-        return np.array([[np.exp(1j * a) * c, np.exp(1j * b) * s], [-np.exp(-1j * b) * s, np.exp(-1j * a) * c]])
+        rows = [[np.exp(1j * a) * c, np.exp(1j * b) * s], [-np.exp(-1j * b) * s, np.exp(-1j * a) * c]]
+        return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+
+    def sample(rng: np.random.Generator, count: int) -> Complex:
+        return rotation(rng.uniform(-1, 1, count), *rng.uniform(0, 2 * np.pi, (2, count)))
 
     nodes, weights = np.polynomial.legendre.leggauss(3)  # what survives the phases is of degree 2 in cos t
     grid = 2 * np.pi * np.arange(ANGLES) / ANGLES
-    unitaries = np.array([rotation(x, a, b) for x in nodes for a in grid for b in grid])
-    each = np.repeat(weights / 2, ANGLES**2) / ANGLES**2
-    return GateEnsemble(each, unitaries, lambda rng: rotation(rng.uniform(-1, 1), *rng.uniform(0, 2 * np.pi, 2)))
+    unitaries = rotation(*np.array(list(product(nodes, grid, grid))).T)
+    return GateEnsemble(np.repeat(weights / 2, ANGLES**2) / ANGLES**2, unitaries, sample)
 
 
 def mapped(ensemble: GateEnsemble, embed: Callable[[Complex], ArrayLike]) -> GateEnsemble:
-    """Return the ensemble of embed(U), e.g. of a block placed into a larger gate; `embed` must be linear in each U."""
-    unitaries = np.array([embed(u) for u in ensemble.unitaries], dtype=complex)
-    return GateEnsemble(ensemble.weights, unitaries, lambda rng: np.asarray(embed(ensemble.draw(rng)), complex))
+    """Return the ensemble of embed(U), e.g. of a block placed into a larger gate: (..., d, d) -> (..., d', d').
+
+    `embed` must be linear in each U.
+    """
+    unitaries = np.asarray(embed(ensemble.unitaries), complex)
+    return GateEnsemble(
+        ensemble.weights, unitaries, lambda rng, count: np.asarray(embed(ensemble.sample(rng, count)), complex)
+    )
 
 
 def chained(first: GateEnsemble, second: GateEnsemble) -> GateEnsemble:
     """Return the ensemble of products V U, U from `first` and V from `second`, drawn independently."""
     unitaries = np.einsum("kab,lbc->lkac", second.unitaries, first.unitaries)
     weights = np.outer(first.weights, second.weights).ravel()
-    return GateEnsemble(
-        weights, unitaries.reshape(-1, *unitaries.shape[2:]), lambda rng: second.draw(rng) @ first.draw(rng)
-    )
+
+    def sample(rng: np.random.Generator, count: int) -> Complex:
+        inner = first.sample(rng, count)
+        return second.sample(rng, count) @ inner
+
+    return GateEnsemble(weights, unitaries.reshape(-1, *unitaries.shape[2:]), sample)
 
 
 def mixture(parts: Sequence[tuple[float, GateEnsemble]]) -> GateEnsemble:
@@ -143,11 +168,16 @@ def mixture(parts: Sequence[tuple[float, GateEnsemble]]) -> GateEnsemble:
     if probabilities.min(initial=0.0) < 0 or abs(probabilities.sum() - 1) > ROUND_OFF:
         raise InputError(f"probabilities are >= 0 and sum to 1, got {', '.join(f'{p:g}' for p in probabilities)}")
 
-    def draw(rng: np.random.Generator) -> Complex:
-        return kept[rng.choice(len(kept), p=[p for p, _ in kept])][1].draw(rng)
+    def sample(rng: np.random.Generator, count: int) -> Complex:
+        which = rng.choice(len(kept), count, p=[p for p, _ in kept])
+        found = np.empty((count, *kept[0][1].unitaries.shape[1:]), complex)
+        for number, (_, ensemble) in enumerate(kept):
+            places = np.flatnonzero(which == number)
+            found[places] = ensemble.sample(rng, len(places))
+        return found
 
     weights = np.concatenate([p * e.weights for p, e in kept])
-    return GateEnsemble(weights, np.concatenate([e.unitaries for _, e in kept]), draw)
+    return GateEnsemble(weights, np.concatenate([e.unitaries for _, e in kept]), sample)
 
 
 def haar_second_moment(d: int) -> Real:
