@@ -55,7 +55,7 @@ def test_covariance_and_response_equal_dense_traces():
     laplacian = np.array([[1, -1, 0], [-1, 2, -1], [0, -1, 1]])
     conduction = slow.jacobian - response
     assert_allclose(conduction, conduction[0, 0] * laplacian, atol=1e-12)
-    assert slow.uniform == pytest.approx(slow.heating.sum() / response.sum())
+    assert slow.uniform == pytest.approx(-slow.heating.sum() / response.sum())
 
 
 def test_energies_and_multipliers_of_a_hot_state():

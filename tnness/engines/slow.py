@@ -53,7 +53,7 @@ class SlowVariables:
         self.jacobian = response + CONDUCTIVITY * scale * laplacian
         self.rate = float(response.sum() / self.covariance.sum())
         """Rate at which the total energy relaxes, to first order: what is slow at all should not be much slower."""
-        self.uniform = float(self.heating.sum() / response.sum()) if response.sum() > 0 else 0.0
+        self.uniform = float(-self.heating.sum() / response.sum()) if response.sum() > 0 else 0.0
         """The lambda, the same everywhere, at which the total energy is stationary to first order."""
 
     def energies(self, view: ProductView) -> Real:

@@ -53,34 +53,50 @@ def split_keeping_marginals(
         return split_cholesky_qr(matrix, guess, truncation, rng)
     fixed = householder(np.hstack([kept.rows, matrix @ kept.columns])).basis  # (m, a + b)
     held = fixed.conj().T @ matrix
-    rest = matrix - fixed @ held
-    found, fallbacks = _dominant(rest, guess, truncation.chi - kept_columns, truncation, rng)
-    if fallbacks:
-        found = householder(found - fixed @ (fixed.conj().T @ found)).basis
+    found, fallbacks = _dominant(matrix - fixed @ held, fixed, guess, truncation, rng)
     isometry = np.hstack([fixed, found])
     remainder = np.vstack([held, found.conj().T @ matrix])
     return Split(isometry, remainder, discarded_weight(matrix, isometry, remainder, rng), fallbacks)
 
 
 def _dominant(
-    rest: Array, guess: Array | None, count: int, truncation: Truncation, rng: np.random.Generator
+    rest: Array, fixed: Array, guess: Array | None, truncation: Truncation, rng: np.random.Generator
 ) -> tuple[Array, int]:
-    """Return an orthonormal basis (m, count) of the dominant subspace of `rest`, and the number of fallbacks.
+    """Return an orthonormal basis (m, chi - columns of `fixed`) of the dominant subspace of `rest`, and the fallbacks.
 
-    The range of rest guess^+, of which the largest `count` directions are taken, and improved by power iterations.
+    The range of rest guess^+, of which the largest directions are taken, and improved by power iterations. Products of
+    large matrices are in the precision of `rest`, what is made of the narrow ones in double: beside what is kept, they
+    are small.
     """
+    count = truncation.chi - fixed.shape[1]
     if guess is None or len(guess) < count:
         split = split_randomized(rest, guess, replace(truncation, chi=count), rng)
-        return split.isometry, split.fallbacks
-    images = rest @ guess.conj().T
+        again = householder(np.hstack([fixed, split.isometry])).basis[:, fixed.shape[1] :]
+        return again, split.fallbacks
+    wide = fixed.astype(np.promote_types(fixed.dtype, np.float64), copy=False)
+    images = _beside(wide, rest @ guess.conj().T)
     chosen = (len(guess) - count, len(guess) - 1)
     _, rotation = linalg.eigh(images.conj().T @ images, subset_by_index=chosen, check_finite=False)
-    basis = cholesky(images @ rotation.astype(images.dtype, copy=False))
-    fallbacks = basis.fallbacks
+    basis, fallbacks = _orthonormal(wide, images @ rotation)
     for _ in range(truncation.power):
-        basis = cholesky(rest @ (rest.conj().T @ basis.basis))
-        fallbacks += basis.fallbacks
-    return basis.basis, fallbacks
+        improved = rest @ (rest.conj().T @ basis.astype(rest.dtype, copy=False))
+        basis, helped = _orthonormal(wide, _beside(wide, improved))
+        fallbacks += helped
+    return basis.astype(rest.dtype, copy=False), fallbacks
+
+
+def _beside(fixed: Array, columns: Array) -> Array:
+    """Return columns - fixed fixed^+ columns, in the precision of `fixed`."""
+    columns = columns.astype(fixed.dtype, copy=False)
+    return columns - fixed @ (fixed.conj().T @ columns)
+
+
+def _orthonormal(fixed: Array, columns: Array) -> tuple[Array, int]:
+    """Return an orthonormal basis of columns that are orthogonal to `fixed`, and the number of fallbacks."""
+    found = cholesky(columns)
+    if not found.fallbacks:
+        return found.basis, 0
+    return householder(_beside(fixed, found.basis)).basis, found.fallbacks
 
 
 class Traces:

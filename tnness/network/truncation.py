@@ -131,6 +131,9 @@ def cholesky(columns: Array) -> Orthonormal:
         again = _cholesky_pass(found[0]) if found[3] < SALVAGEABLE else None
         found = None if again is None else (again[0], again[1] @ found[1], *again[2:])
     if found is None or not found[3] <= series:
+        if columns.dtype == np.float32:  # a Gram matrix in single precision loses what is small: try in double
+            wide = cholesky(columns.astype(np.float64))
+            return replace(wide, basis=wide.basis.astype(np.float32), factor=wide.factor.astype(np.float32))
         return replace(householder(columns), fallbacks=1)
     first, triangle, excess, error = found
     root = _inverse_root(excess, error)
