@@ -130,6 +130,8 @@ class Driver:
             for found in (jumps, drifts)
         )
         run.decide({name: max(jumps[name], drifts[name]) for name in then}, jump, drift, self.job.tolerance)
+        if run.settled and not run.last:
+            history.add(run.time, run.stage, then)  # what the stage came to, after its last jump
 
     def _refine(self, work: Work) -> bool:
         open_ = self.job.refine and trotter_is_open(work.run, work.history, self.job.tolerance, work.origin.prior)

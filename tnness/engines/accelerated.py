@@ -33,7 +33,7 @@ DRIFT = 5.0
 MEMORY = 3
 """Earlier bursts that Anderson mixing uses."""
 CALM = 2
-"""Bursts in a row that propose no jump worth making, after which a stage is over."""
+"""Bursts in a row that propose no jump worth making, after which the last stage is over; one is enough before."""
 MOST, MOST_COARSE = 24, 8
 """Bursts after which the last stage, or an earlier one, is given up."""
 COARSE = 10.0
@@ -79,15 +79,16 @@ class AcceleratedRun(TEBDRun):
     @property
     def settled(self) -> bool:
         """True where the present stage is over: nothing is left to jump for."""
-        return self.calm >= CALM
+        return self.calm >= (CALM if self.last else 1)
 
     @property
     def exhausted(self) -> bool:
         """True where the present stage had its share of bursts without settling."""
-        return len(self.bursts) >= (MOST if self._last else MOST_COARSE)
+        return len(self.bursts) >= (MOST if self.last else MOST_COARSE)
 
     @property
-    def _last(self) -> bool:
+    def last(self) -> bool:
+        """True in the last stage."""
         return self.stage >= len(self._schedule) - 1
 
     def step(self, until: float | None = None) -> Report:
@@ -133,9 +134,10 @@ class AcceleratedRun(TEBDRun):
         assert self._proposal is not None
         state, size, shortened = self._proposal
         self.predicted, self._proposal = predicted, None
-        allowed = tolerance * (1.0 if self._last else COARSE)
-        jumps = shortened or not jump <= allowed
-        self.calm = 0 if jumps or not drift <= DRIFT * allowed else self.calm + 1
+        allowed = tolerance * (1.0 if self.last else COARSE)
+        calm = not shortened and jump <= allowed and drift <= DRIFT * allowed
+        jumps = shortened or not jump <= allowed or not self.last  # an earlier stage hands on the best that it has
+        self.calm = self.calm + 1 if calm else 0
         self.trace.append((float(self.stage), self.time, jump, drift, size, float(jumps)))
         if jumps:
             self.state = state
