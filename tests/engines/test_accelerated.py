@@ -55,7 +55,16 @@ def test_covariance_and_response_equal_dense_traces():
     laplacian = np.array([[1, -1, 0], [-1, 2, -1], [0, -1, 1]])
     conduction = slow.jacobian - response
     assert_allclose(conduction, conduction[0, 0] * laplacian, atol=1e-12)
-    assert slow.uniform == pytest.approx(-slow.heating.sum() / response.sum())
+    assert slow.rate == pytest.approx(response.sum() / slow.covariance.sum())
+    assert_allclose(slow.heating + slow.jacobian @ slow.start, 0, atol=1e-12)
+
+
+def test_the_start_is_warm_where_the_drive_cools():
+    """The drive favours opposite neighbours, of negative exchange energy: a positive temperature."""
+    model = chain(n=6, eps=0.01)
+    run = FAST.init(generator_of(model), identity_state(generator_of(model).spaces))
+    exact = float(steady_state(model, engine="exact")["energy"])
+    assert_allclose(run.slow.energies(run.view()).sum(), exact, rtol=0.3)
 
 
 def test_energies_and_multipliers_of_a_hot_state():
@@ -130,9 +139,10 @@ def test_the_trace_says_what_was_done():
 def test_a_jump_that_had_to_be_shortened_is_made_whatever_it_changes():
     generator = generator_of(chain(eps=0.01))
     run = FAST.init(generator, product_state(generator.spaces, [np.diag([1.0, 0.0])] * 4))
-    while run.proposal is None:
-        run.step()
-    run.decide({}, 0.0, 0.0, 1e-3)
+    while not run.trace:
+        while run.proposal is None:
+            run.step()
+        run.decide({}, 0.0, 0.0, 1e-3)
     assert run.trace[0][5] == 1
     assert run.calm == 0
 

@@ -28,6 +28,10 @@ SETTLING = 0.4
 """Share of a burst that is left to what is fast, before the drift is taken."""
 CAP = 0.3
 """Largest change of a multiplier in one jump, relative to their mean size."""
+LONGEST = 8
+"""Lengths of a burst to which it is stretched, by doubling, while its drift is lost in the noise."""
+CLEAR = 0.5
+"""Noise of a jump, relative to it, above which a burst is stretched rather than followed."""
 DRIFT = 5.0
 """Factor on the tolerance for what is to come by the present drift, which truncation keeps from vanishing."""
 MEMORY = 3
@@ -44,18 +48,30 @@ AIMS = 4
 
 @dataclass(frozen=True)
 class Burst:
-    """What one burst gave: its end, the energies there, the Newton step; then what came of it."""
+    """What one burst gave: its end, the mean energies of its late part, the Newton step from these."""
 
     time: float
     energies: Real
     newton: Real
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A state to jump to. size: largest change of a multiplier. noise: its share of the step. shortened: by CAP."""
+
+    burst: Burst
+    state: ChainState
+    size: float
+    noise: float
+    shortened: bool
+
+
 @dataclass
 class AcceleratedRun(TEBDRun):
     """A run of `tebd` with `accelerate`.
 
-    bursts: those of the present stage. calm: of these, how many in a row were followed by no jump. trace: of the whole
+    bursts: those of the present stage. calm: of these, how many in a row were followed by no jump. stretch: lengths of
+    a burst that the present one is to have. trace: of the whole
     run, one row a burst: stage, time, relative change by the jump and by the drift, largest change of a multiplier,
     jumped (0 or 1).
     predicted: what the last proposal would have changed, absolute, by observable.
@@ -63,6 +79,7 @@ class AcceleratedRun(TEBDRun):
 
     bursts: list[Burst] = field(default_factory=list)
     calm: int = 0
+    stretch: int = 1
     trace: list[tuple[float, ...]] = field(default_factory=list)
     predicted: dict[str, float] = field(default_factory=dict)
     samples: list[tuple[float, Real]] = field(default_factory=list)
@@ -70,11 +87,9 @@ class AcceleratedRun(TEBDRun):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.slow = SlowVariables(self.generator)
-        assert self.generator.origin is not None
-        self._cooling = self.generator.origin.cooling_maps()
-        self._proposal: tuple[ChainState, float, bool] | None = None
+        self._proposal: Proposal | None = None
         if self.time == 0 and not self.trace and np.abs(self.slow.energies(self.view())).max() < 1e-9:
-            self.state = self._cooled(self.state, np.full(self.slow.count, self.slow.uniform))
+            self.state = self._cooled(self.state, self.slow.start)
 
     @property
     def settled(self) -> bool:
@@ -97,14 +112,14 @@ class AcceleratedRun(TEBDRun):
             raise InputError("--accelerate jumps to a steady state: it gives no time evolution")
         report = super().step()
         self.samples.append((self.time, self.slow.energies(self.view())))
-        if self.samples[-1][0] - self.samples[0][0] >= self.settings.burst:
-            self._propose()
+        if self.time - self.samples[0][0] >= self.settings.burst * self.stretch:
+            self._proposal = self._propose()
         return report
 
     def next_stage(self) -> None:
         """Enter the next stage; what was learnt at another bond dimension or time step is left behind."""
         super().next_stage()
-        self.bursts, self.samples, self.calm = [], [], 0
+        self.bursts, self.samples, self.calm, self.stretch = [], [], 0, 1
 
     # ------------------------------------------------------------------ proposals
 
@@ -113,54 +128,58 @@ class AcceleratedRun(TEBDRun):
         """A view of the state that a jump would lead to, where one is proposed."""
         if self._proposal is None:
             return None
-        return ChainView(self._proposal[0], self.generator.spaces, self.generator.functionals)
+        return ChainView(self._proposal.state, self.generator.spaces, self.generator.functionals)
 
     @property
     def late(self) -> float:
-        """The time from which on the last burst counts: what is fast is over by then."""
-        return self.time - (1 - SETTLING) * self.settings.burst
+        """The time from which on the present burst counts: what is fast is over by then."""
+        return self.samples[0][0] + SETTLING * self.settings.burst
 
     def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
-        """Jump, if what the jump would change is more than the tolerance, or if it had to be shortened.
+        """Jump, stay, or stretch the burst.
 
-        A burst is calm where, besides, nothing drifts: there may be slow variables beside the energies, which no jump
-        reaches and only time does.
+        It stays where what the jump would change is within the tolerance, and is calm where, besides, nothing drifts:
+        there may be slow variables beside the densities, which no jump reaches and only time does. It stretches the
+        burst where noise hides where to jump.
 
         Parameters
         ----------
         predicted: what is still to come of every observable, absolute. jump: the worst relative change by the jump.
         drift: the worst relative change at the present drift, within the time 1/rate. tolerance: of both.
         """
-        assert self._proposal is not None
-        state, size, shortened = self._proposal
-        self.predicted, self._proposal = predicted, None
+        proposal, self._proposal = self._proposal, None
+        assert proposal is not None
         allowed = tolerance * (1.0 if self.last else COARSE)
-        calm = not shortened and jump <= allowed and drift <= DRIFT * allowed
-        jumps = shortened or not jump <= allowed or not self.last  # an earlier stage hands on the best that it has
-        self.calm = self.calm + 1 if calm else 0
-        self.trace.append((float(self.stage), self.time, jump, drift, size, float(jumps)))
+        small = jump <= allowed and not proposal.shortened
+        calm = small and drift <= DRIFT * allowed
+        if not calm and proposal.noise > CLEAR and self.stretch < LONGEST:
+            self.stretch *= 2
+            return
+        jumps = not small or not self.last  # an earlier stage hands on the best that it has
+        self.predicted, self.calm = predicted, self.calm + 1 if calm else 0
+        self.bursts.append(proposal.burst)
+        self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(jumps)))
+        self.samples, self.stretch = [], max(1, self.stretch // 2)
         if jumps:
-            self.state = state
-            self.log_trace = self._log_trace(state) - self.trace_drift
+            self.state = proposal.state
+            self.log_trace = self._log_trace(self.state) - self.trace_drift
 
-    def _propose(self) -> None:
+    def _propose(self) -> Proposal:
+        """Return where the drift of the densities vanishes, as far as this burst tells."""
         times, energies = (np.array(column) for column in zip(*self.samples, strict=True))
-        self.samples = []
-        late = times >= times[0] + SETTLING * (times[-1] - times[0])
-        centred = times[late] - times[late].mean()
-        drift = centred @ energies[late] / (centred @ centred)
-        end = energies[late].mean(axis=0) + drift * centred[-1]
-        self.bursts.append(Burst(self.time, end, self.slow.newton(drift)))
-        step = self._mixed()
-        change = self.slow.multipliers(step)
-        size = float(np.abs(change).max())
-        typical = max(float(np.abs(self.slow.multipliers(end)).mean()), abs(self.slow.uniform))
-        share = min(1.0, CAP * typical / max(size, 1e-300))
-        self._proposal = (self._moved(end + share * step), size * share, share < 1)
+        late = times >= self.late
+        drift, noise = _drift(times[late], energies[late])
+        mean = energies[late].mean(axis=0)
+        burst = Burst(self.time, mean, self.slow.newton(drift))
+        step = self._mixed(burst)
+        size, scatter = (float(np.abs(self.slow.multipliers(x)).max()) for x in (step, self.slow.newton(noise)))
+        typical = float(np.abs(self.slow.multipliers(mean)).mean()), float(np.abs(self.slow.start).mean())
+        share = min(1.0, CAP * max(typical) / max(size, 1e-300))
+        return Proposal(burst, self._moved(mean + share * step), size * share, scatter / max(size, 1e-300), share < 1)
 
-    def _mixed(self) -> Real:
-        """Return the Newton step of the last burst, improved by what the steps before it did (Anderson mixing)."""
-        last, earlier = self.bursts[-1], self.bursts[-1 - MEMORY : -1]
+    def _mixed(self, last: Burst) -> Real:
+        """Return the Newton step of a burst, improved by what the steps before it did (Anderson mixing)."""
+        earlier = self.bursts[-MEMORY:]
         if not earlier:
             return last.newton
         moved = np.stack([last.energies - burst.energies for burst in earlier], axis=1)
@@ -178,7 +197,7 @@ class AcceleratedRun(TEBDRun):
 
     def _cooled(self, state: ChainState, change: Real) -> ChainState:
         state = ChainState(list(state.tensors), state.centre, state.log_norm)
-        gates = Gates([x * bond for x, bond in zip(change, self._cooling, strict=True)], state.dtype)
+        gates = Gates(self.slow.cooling(change), state.dtype)
         truncation = self._truncation(self.stages[min(self.stage, len(self.stages) - 1)])
         rng = np.random.default_rng([self.seed, self.steps])
         for parity, fraction in layers(4, 1):
@@ -197,7 +216,7 @@ class AcceleratedRun(TEBDRun):
             "slow_samples": np.array([[t, *e] for t, e in self.samples]).reshape(-1, 1 + count),
             "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
         }
-        return Snapshot(plain.arrays | arrays, plain.numbers | {"calm": self.calm})
+        return Snapshot(plain.arrays | arrays, plain.numbers | {"calm": self.calm, "stretch": self.stretch})
 
     def recall(self, snapshot: Snapshot) -> None:
         """Take up what `save` kept beside the state."""
@@ -205,4 +224,19 @@ class AcceleratedRun(TEBDRun):
         self.bursts = [Burst(float(row[0]), row[1 : 1 + count], row[1 + count :]) for row in arrays["slow_bursts"]]
         self.samples = [(float(row[0]), row[1:]) for row in arrays["slow_samples"]]
         self.trace = [tuple(row.tolist()) for row in arrays["slow_trace"]]
-        self.calm = int(snapshot.numbers["calm"])
+        self.calm, self.stretch = (int(snapshot.numbers[name]) for name in ("calm", "stretch"))
+
+
+def _drift(times: Real, energies: Real) -> tuple[Real, Real]:
+    """Return d/dt of the energies (time, density) by regression, and its uncertainty: half the change between halves.
+
+    White noise would make it a quarter; the rest is for what is correlated in time.
+    """
+    middle = len(times) // 2
+    slopes = [_slope(times[part], energies[part]) for part in (slice(None), slice(middle), slice(middle, None))]
+    return slopes[0], (slopes[2] - slopes[1]) / 2
+
+
+def _slope(times: Real, values: Real) -> Real:
+    centred = times - times.mean()
+    return np.asarray(centred @ values / max(float(centred @ centred), 1e-300), np.float64)

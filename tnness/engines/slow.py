@@ -1,15 +1,18 @@
 r"""The slow variables of a weakly coupled chain: the energies of its bonds, and how they answer.
 
-As the dissipation goes to zero the steady state becomes exp(-sum_i lambda_i h_i), and only the energies e_i = <h_i>
-relax slowly. Their rate of change d(lambda) has the model Jacobian J = A + K L around infinite temperature:
-A_ij = -<h_i D(h_j)> is the dissipative response, K L the conduction of heat between neighbours (L the Laplacian of the
-chain, K a rough conductivity). With the covariance C_ij = <h_i h_j>, lambda ~ -C^{-1} e and a Newton step is
-de = C J^{-1} d.
+As the dissipation goes to zero the steady state becomes exp(-sum_k lambda_k q_k), and only the q_k relax slowly: the
+shares of the bonds in the energy, and what else the model says is nearly conserved
+(`Lindbladian.nearly_conserved`). With e_k = <q_k> their rate of change is
+d = s + J lambda, s_k = <q_k D(1)>, J = A + K L around infinite temperature: A_kl = -<q_k D(q_l)> is the dissipative
+response, K L the conduction between neighbours (L the Laplacian along each density, K a rough conductivity). With the
+covariance C_kl = <q_k q_l>, lambda ~ -C^{-1} e and a Newton step is de = C J^{-1} d.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,80 +21,158 @@ from tnness.errors import InputError
 from tnness.observables import ProductView
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
+from tnness.terms import Matrix
 
 Real = NDArray[np.float64]
 
 CONDUCTIVITY = 2e-3
-"""K, in units of the covariance of a bond's energy times its norm: rough, since mixing learns the rest."""
+"""K, in units of the covariance of a density times its norm: rough, since mixing learns the rest."""
 REACH = 2
-"""Bonds apart up to which two energies answer each other directly."""
+"""Bonds apart up to which two densities answer each other directly."""
+LEAK = 1e-6
+"""Largest rate of change of a sum under the Hamiltonian, relative to that of its terms, that counts as conserved."""
+
+
+@dataclass(frozen=True)
+class Density:
+    """One slow variable: an operator q on sites (bond, bond + 1)."""
+
+    bond: int
+    covector: Real  # Tr(E_a x E_b q), (D, D')
+    cooling: Real  # rho -> -(q rho + rho q)/2, (D D', D D')
 
 
 class SlowVariables:
-    """The bond energies of a Lindbladian's Hamiltonian, their covariance and the Jacobian of their drift.
+    """The local densities that relax slowly, their covariance and the Jacobian of their drift.
 
     Raises
     ------
-    InputError: there is no Hamiltonian, or the chain is classical.
+    InputError: there is no Hamiltonian; the chain is classical; the dissipation is not weak, or leaves the densities
+        alone; a density that the model names is not conserved by the Hamiltonian.
     """
 
     def __init__(self, generator: ChainGenerator) -> None:
-        chain = generator.origin
-        if chain is None or not all(space.quantum for space in chain.spaces) or not chain.hamiltonian_terms:
-            raise InputError("--accelerate follows the energies of bonds: it needs a Lindbladian with a Hamiltonian")
-        self.spaces, self.count = chain.spaces, chain.n - 1
-        self.covectors = [_covector(chain, bond) for bond in range(self.count)]
-        jumps = chain.dissipator()
-        near = [(i, j) for i in range(self.count) for j in range(self.count) if abs(i - j) <= REACH]
-        self.covariance, response = np.zeros((2, self.count, self.count))
+        chain = _weakly_coupled(generator)
+        jumps, coherent = chain.dissipator(), chain.coherent()
+        families = [[_density(chain, bond, chain.bond_hamiltonian_shared(bond)) for bond in range(chain.n - 1)]]
+        families += [_named(chain, number) for number in range(len(chain.densities))]
+        self.spaces, self.densities = chain.spaces, [density for family in families for density in family]
+        self.count = len(self.densities)
+        self.covariance, response, leaks = np.zeros((3, self.count, self.count))
         self.heating = np.zeros(self.count)
-        for i, j in near:
-            self.covariance[i, j], response[i, j], self.heating[i] = self._answers(jumps, i, j)
-        laplacian = np.diag(np.full(self.count, 2.0)) - np.eye(self.count, k=1) - np.eye(self.count, k=-1)
-        laplacian[[0, -1], [0, -1]] = min(1.0, self.count - 1)
-        scale = np.sqrt(np.trace(self.covariance) / self.count) ** 3
-        self.jacobian = response + CONDUCTIVITY * scale * laplacian
-        self.rate = float(response.sum() / self.covariance.sum())
-        """Rate at which the total energy relaxes, to first order: what is slow at all should not be much slower."""
-        self.uniform = float(-self.heating.sum() / response.sum()) if response.sum() > 0 else 0.0
-        """The lambda, the same everywhere, at which the total energy is stationary to first order."""
+        for i, first in enumerate(self.densities):
+            for j, second in enumerate(self.densities):
+                if abs(first.bond - second.bond) <= REACH:
+                    self.covariance[i, j], response[i, j], self.heating[i] = self._answers(jumps, first, second)
+                if families[1:] and abs(first.bond - second.bond) <= REACH + 1:
+                    leaks[i, j] = self._leak(coherent, first, second)
+        self.jacobian, rates, start = response, [], 0
+        for number, family in enumerate(families):
+            own = slice(start, start + len(family))
+            start = own.stop
+            name = f"density {number - 1}" if number else "the energy"
+            if leaks[own, own].sum() > LEAK**2 * max(np.trace(leaks[own, own]), 1e-12):
+                raise InputError(f"--accelerate: {name} is not conserved, the Hamiltonian changes its sum")
+            rates.append(float(response[own, own].sum() / self.covariance[own, own].sum()))
+            if not rates[-1] > 0:
+                raise InputError(f"--accelerate: the dissipation does not relax {name}, so it has no steady value")
+            scale = np.sqrt(np.trace(self.covariance[own, own]) / len(family)) ** 3
+            self.jacobian[own, own] += CONDUCTIVITY * scale * _laplacian(len(family))
+        self.rate = min(rates)
+        """Rate at which the sums relax, to first order: what is slow at all should not be much slower."""
+        if np.linalg.cond(self.covariance) > 1e12:
+            raise InputError("--accelerate: the densities that the model names are not independent of the energy")
+        self.start = np.asarray(-np.linalg.solve(self.jacobian, self.heating), np.float64)
+        """lambda_k at which the drift vanishes to first order."""
 
     def energies(self, view: ProductView) -> Real:
-        """Return e_i, (bond,)."""
-        values = [float(np.vdot(c, view.pair(bond)).real) for bond, c in enumerate(self.covectors)]
+        """Return e_k, (density,)."""
+        values = [float(np.vdot(one.covector, view.pair(one.bond)).real) for one in self.densities]
         return np.array(values, dtype=np.float64)
 
+    def cooling(self, change: Real) -> list[Real]:
+        """Return for each bond the generator of rho -> exp(-x q/2) rho exp(-x q/2), x = change_k for its densities."""
+        bonds = [np.zeros((a.dim * b.dim,) * 2) for a, b in pairwise(self.spaces)]
+        for x, one in zip(change, self.densities, strict=True):
+            bonds[one.bond] += x * one.cooling
+        return bonds
+
     def multipliers(self, energies: Real) -> Real:
-        """Return lambda_i to first order, or the change of it that changes the energies so."""
+        """Return lambda_k to first order, or the change of it that changes the energies so."""
         return np.asarray(-np.linalg.solve(self.covariance, energies), dtype=np.float64)
 
     def newton(self, drift: Real) -> Real:
         """Return the change of the energies at which their drift would vanish."""
         return np.asarray(self.covariance @ np.linalg.solve(self.jacobian, drift), dtype=np.float64)
 
-    def _answers(self, jumps: ChainGenerator, i: int, j: int) -> tuple[float, float, float]:
-        """Return <h_i h_j> - <h_i><h_j>, -<h_i D(h_j)> and <h_i D(1)> at infinite temperature."""
-        start, stop = max(0, min(i, j) - 1), min(self.count + 1, max(i, j) + 3)
+    def _answers(self, jumps: ChainGenerator, first: Density, second: Density) -> tuple[float, float, float]:
+        """Return <q q'> - <q><q'>, -<q D(q')> and <q D(1)> at infinite temperature."""
+        start, stop = self._window(first, second, 1)
         spaces = self.spaces[start:stop]
         norm = float(np.prod([space.levels for space in spaces]))
-        first, second = (self._embedded(bond, start, stop) for bond in (i, j))
-        one = reduce(np.multiply.outer, [space.trace for space in spaces])
-        dissipated = [np.vdot(first, _apply(jumps, start, stop, x)) / norm for x in (second, one)]
-        mean = np.vdot(first, one) * np.vdot(second, one) / norm**2
-        return float(np.vdot(first, second) / norm - mean), -float(dissipated[0]), float(dissipated[1])
+        one, other = (self._embedded(density, start, stop) for density in (first, second))
+        identity = reduce(np.multiply.outer, [space.trace for space in spaces])
+        dissipated = [np.vdot(one, _apply(jumps, start, stop, x)) / norm for x in (other, identity)]
+        mean = np.vdot(one, identity) * np.vdot(other, identity) / norm**2
+        return float(np.vdot(one, other) / norm - mean), -float(dissipated[0]), float(dissipated[1])
 
-    def _embedded(self, bond: int, start: int, stop: int) -> Real:
-        """The coefficients of h on sites start..stop-1: (D, ..., D)."""
-        before = [self.spaces[site].trace for site in range(start, bond)]
-        after = [self.spaces[site].trace for site in range(bond + 2, stop)]
-        return reduce(np.multiply.outer, [*before, self.covectors[bond], *after])
+    def _leak(self, coherent: ChainGenerator, first: Density, second: Density) -> float:
+        """Return <[H, q] [H, q']> at infinite temperature, up to the sign."""
+        start, stop = self._window(first, second, 1)
+        norm = float(np.prod([space.levels for space in self.spaces[start:stop]]))
+        one, other = (
+            _apply(coherent, start, stop, self._embedded(density, start, stop)) for density in (first, second)
+        )
+        return float(np.vdot(one, other) / norm)
+
+    def _window(self, first: Density, second: Density, margin: int) -> tuple[int, int]:
+        bonds = first.bond, second.bond
+        return max(0, min(bonds) - margin), min(len(self.spaces), max(bonds) + 2 + margin)
+
+    def _embedded(self, density: Density, start: int, stop: int) -> Real:
+        """The coefficients of q on sites start..stop-1: (D, ..., D)."""
+        before = [self.spaces[site].trace for site in range(start, density.bond)]
+        after = [self.spaces[site].trace for site in range(density.bond + 2, stop)]
+        return reduce(np.multiply.outer, [*before, density.covector, *after])
 
 
-def _covector(chain: Lindbladian, bond: int) -> Real:
-    """Coefficients Tr(E_a x E_b h) of a bond's share of the Hamiltonian, (D, D')."""
+def _weakly_coupled(generator: ChainGenerator) -> Lindbladian:
+    """Return the Lindblad equation behind a generator; refuse what has no slow energy."""
+    chain = generator.origin
+    if chain is None or not all(space.quantum for space in chain.spaces) or not chain.hamiltonian_terms:
+        raise InputError("--accelerate follows the energies of bonds: it needs a Lindbladian with a Hamiltonian")
+    weak, strong = (
+        max(float(np.linalg.norm(bond, 2)) for bond in part.merged_bonds)
+        for part in (chain.dissipator(), chain.coherent())
+    )
+    if not weak < strong:
+        raise InputError(
+            f"--accelerate is for weak dissipation: on a bond its norm is {weak:.3g}, the Hamiltonian's {strong:.3g}"
+        )
+    return chain
+
+
+def _named(chain: Lindbladian, number: int) -> list[Density]:
+    """The densities of one conserved sum that the model names."""
+    found = []
+    for operator in chain.densities[number]:
+        bond = min(min(operator.sites), chain.n - 2)
+        found.append(_density(chain, bond, operator.matrix((bond, bond + 1), chain.levels, chain.parities)))
+    return found
+
+
+def _density(chain: Lindbladian, bond: int, matrix: Matrix) -> Density:
     left, right = chain.spaces[bond : bond + 2]
-    h = chain.bond_hamiltonian_shared(bond).reshape(left.levels, right.levels, left.levels, right.levels)
-    return np.einsum("iab,jcd,bdac->ij", left.elements, right.elements, h, optimize=True).real
+    q = matrix.reshape(left.levels, right.levels, left.levels, right.levels)
+    covector = np.einsum("iab,jcd,bdac->ij", left.elements, right.elements, q, optimize=True).real
+    cooling = chain.local_map((bond, bond + 1), lambda e: -0.5 * (matrix @ e + e @ matrix))
+    return Density(bond, covector, cooling)
+
+
+def _laplacian(count: int) -> Real:
+    laplacian = np.diag(np.full(count, 2.0)) - np.eye(count, k=1) - np.eye(count, k=-1)
+    laplacian[[0, -1], [0, -1]] = min(1.0, count - 1)
+    return laplacian
 
 
 def _apply(jumps: ChainGenerator, start: int, stop: int, tensor: Real) -> Real:

@@ -60,6 +60,8 @@ class Lindbladian:
         """Fermion parity (-1)^n of each site, None where it has no fermions."""
         self.hamiltonian_terms: list[Operator] = []
         self.jumps: list[Jump] = []
+        self.densities: list[tuple[Operator, ...]] = []
+        """Local densities, beside the energy, whose sums the Hamiltonian conserves."""
 
     @property
     def n(self) -> int:
@@ -108,6 +110,17 @@ class Lindbladian:
             )
         self.jumps.append(Jump(operator, float(rate)))
 
+    def nearly_conserved(self, density: Sequence[Operator]) -> None:
+        """Name a density, beside the energy, whose sum the Hamiltonian conserves: weak dissipation moves it slowly.
+
+        density: one operator per site or bond, from left to right, such as [s.Sz(i) for i in range(n)]. An accelerated
+        steady state follows it (`tnness.engines.slow`).
+        """
+        operators = tuple(_placed(operator, f"density {len(self.densities)}") for operator in density)
+        for operator in operators:
+            self._window(operator, f"density {len(self.densities)}")
+        self.densities.append(operators)
+
     def bond_hamiltonian(self, bond: int, site_weight: float = 1.0) -> Matrix:
         """Return h on sites (bond, bond + 1), two-site terms plus `site_weight` times its sites' own: (d d', d d')."""
         window = (bond, bond + 1)
@@ -151,6 +164,12 @@ class Lindbladian:
         """Return the jumps alone, without the Hamiltonian."""
         alone = Lindbladian(self.spaces)
         alone.jumps = list(self.jumps)
+        return alone.generator()
+
+    def coherent(self) -> ChainGenerator:
+        """Return the Hamiltonian alone, without the jumps."""
+        alone = Lindbladian(self.spaces)
+        alone.hamiltonian_terms = list(self.hamiltonian_terms)
         return alone.generator()
 
     def effective_generator(self) -> sparse.csr_array:
