@@ -155,6 +155,7 @@ def certify_steady(
         trace_drift=run.trace_drift,
         fallbacks=run.fallbacks,
         estimates=estimates,
+        further=_acceleration(run, history) if isinstance(run, AcceleratedRun) else {},
         **figures,
     )
 
@@ -230,16 +231,37 @@ def _verdict(run: TEBDRun, relaxed: bool, figures: dict[str, Any], tolerance: fl
 
 def _relaxation_error(run: Run, history: History, prior: Prior | None) -> dict[str, float]:
     if isinstance(run, AcceleratedRun):
-        return {name: CAUTION * run.predicted.get(name, math.inf) for name in history.values}
+        spread = _bracket(run, history)
+        return {
+            name: max(CAUTION * run.predicted.get(name, math.inf), spread.get(name, 0.0)) for name in history.values
+        }
     bounds = history.bounds(run.stage, prior.rate if prior is not None else math.nan)
     return dict.fromkeys(history.values, math.inf) if bounds is None else bounds
+
+
+def _acceleration(run: AcceleratedRun, history: History) -> dict[str, float]:
+    """Return the figures of an accelerated run: bursts, jumps, and the bracket where one was asked for."""
+    figures = {"bursts": float(len(run.trace)), "jumps": float(sum(row[-1] for row in run.trace))}
+    found = _bracket(run, history)
+    return figures | ({"bracket": _worst(found, history.last_of(run.stage) or {})} if found else {})
+
+
+def _bracket(run: AcceleratedRun, history: History) -> dict[str, float]:
+    """Return how far the ends of the starts from above and from below are apart, or from the end before them."""
+    if run.starts < 2:
+        return {}
+    below = len(run.stages) - 1
+    return {
+        name: max(error, _change(history, below - 2, below)[name])
+        for name, error in _change(history, below - 1, below).items()
+    }
 
 
 def _trotter_error(run: TEBDRun, history: History, prior: Prior | None) -> dict[str, float]:
     """Richardson: |O(dt) - O(dt')| / ((dt/dt')^order - 1) is the error at dt'; the rest of it that at dt."""
     order, stages, final = run.settings.order, run.stages, len(run.stages) - 1
     if run.refined:
-        return _change(history, final - 1, final, 1 / (2.0**order - 1))
+        return _change(history, run.refined_stage - 1, run.refined_stage, 1 / (2.0**order - 1))
     if final > 0 and stages[0].chi == stages[1].chi and stages[0].dt > stages[1].dt:
         ratio = (stages[0].dt / stages[1].dt) ** order
         return _change(history, 0, 1, ratio / (ratio - 1))

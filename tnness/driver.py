@@ -38,7 +38,7 @@ from tnness.job import (
     prior_of,
 )
 from tnness.progress import Progress, Stop
-from tnness.record import FORMAT, Record, evolution_dataset, steady_dataset, unfinished_dataset, versions
+from tnness.record import FORMAT, Record, evolution_dataset, steady_dataset, unfinished_dataset, versions, with_bursts
 from tnness.relaxation import FLOOR, History, Values, change, scale, size
 
 MAX_STEPS = 20_000
@@ -115,7 +115,7 @@ class Driver:
         if not over and run.time < self._time_limit(work, last):
             return True
         progress.stage_over(run, tail)
-        if last and not (relaxed and self._refine(work)):
+        if last and not (relaxed and self._more(work)):
             return False
         run.next_stage()
         return True
@@ -132,6 +132,10 @@ class Driver:
         run.decide({name: max(jumps[name], drifts[name]) for name in then}, jump, drift, self.job.tolerance)
         if run.settled and not run.last:
             history.add(run.time, run.stage, then)  # what the stage came to, after its last jump
+
+    def _more(self, work: Work) -> bool:
+        """Append a stage that measures an error, where one is open or a bracket is wanted."""
+        return self._refine(work) or (isinstance(work.run, AcceleratedRun) and work.run.start_again())
 
     def _refine(self, work: Work) -> bool:
         open_ = self.job.refine and trotter_is_open(work.run, work.history, self.job.tolerance, work.origin.prior)
@@ -253,6 +257,8 @@ class Driver:
         """Return the record of the present state, unfinished without a dataset."""
         if dataset is None:
             dataset = unfinished_dataset(work.history, self.observables, self.job.kind == EVOLUTION)
+        if isinstance(work.run, AcceleratedRun):
+            dataset = with_bursts(dataset, work.run.trace)
         dataset.attrs |= provenance(self.job, work.run.time, work.wall)
         dataset.attrs |= {"local_dimensions": json.dumps(self.generator.dims), "origin": work.origin.dump()}
         return Record(dataset, work.run.save(), work.history)

@@ -35,7 +35,7 @@ from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
 from tnness.observables import Estimate, Observable
 from tnness.problems.generator import ChainGenerator
-from tnness.record import PREFIX, RESERVED, Record
+from tnness.record import BURSTS, PREFIX, RESERVED, Record
 
 ENGINES: dict[str, type] = {
     "tebd": TEBD,
@@ -208,7 +208,7 @@ def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
     if not isinstance(found, dict) or not all(isinstance(o, Observable) for o in found.values()):
         raise ModelError(f"model {name!r}: observables() must return a dictionary of Observables")
     for key in found:
-        if not isinstance(key, str) or not key or "/" in key or key in RESERVED or key.startswith(PREFIX):
+        if not isinstance(key, str) or not key or "/" in key or key in (*RESERVED, *BURSTS) or key.startswith(PREFIX):
             raise ModelError(
                 f"model {name!r}: no observable can be called {key!r} (a record uses or cannot hold the name)"
             )

@@ -13,7 +13,7 @@ import importlib.metadata
 import io
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,15 @@ FORMAT = "tnness-record-1"
 ENGINE = "h5netcdf"
 PREFIX = "certificate_"
 UNFINISHED = "unfinished"
+BURSTS = {
+    "burst_stage": ("1", "stage in which a burst of evolution fell"),
+    "burst_time": ("1/energy", "time at its end"),
+    "burst_change": ("1", "worst relative change of an observable by the jump proposed after it"),
+    "burst_drift": ("1", "the same by its drift within the time 1/rate"),
+    "burst_jump": ("1", "largest change of a multiplier by the jump"),
+    "burst_jumped": ("1", "whether the jump was made"),
+}
+"""What a record keeps of every burst of an accelerated run, (burst,): unit and meaning."""
 RESERVED = ("time", "dt", "chi", "outcome", "status", "seed", "cpu_seconds", "realization")
 """Names of coordinates and variables that no observable can have."""
 
@@ -182,6 +191,21 @@ def unfinished_dataset(history: History, observables: Mapping[str, Observable], 
     else:
         dataset = _dataset({k: series[-1] for k, series in history.values.items()}, observables)
     return _with_coordinates(dataset).assign_attrs(outcome=UNFINISHED)
+
+
+def with_bursts(dataset: xr.Dataset, trace: Sequence[Sequence[float]]) -> xr.Dataset:
+    """Add the trace of an accelerated run, one row for each burst, as the variables `BURSTS`."""
+    columns = np.array(trace, dtype=float).reshape(-1, len(BURSTS)).T
+    found = {
+        name: xr.Variable("burst", column, {"units": unit, "long_name": meaning})
+        for (name, (unit, meaning)), column in zip(BURSTS.items(), columns, strict=True)
+    }
+    return dataset.assign(found)
+
+
+def is_observable(name: Any) -> bool:
+    """True for the variables of a record that its model measured, errors among them."""
+    return not str(name).startswith(PREFIX) and name not in BURSTS
 
 
 def _evolution(history: History, observables: Mapping[str, Observable]) -> xr.Dataset:

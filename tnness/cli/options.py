@@ -26,6 +26,12 @@ Order = Annotated[int | None, typer.Option(help="Trotter order, 2 or 4.")]
 Method = Annotated[str | None, typer.Option(help="Truncation method: svd, qr, cholesky-qr, randomized.")]
 Cutoff = Annotated[float | None, typer.Option(help="Discarded weight that is always acceptable.")]
 Power = Annotated[int | None, typer.Option(help="Power iterations of each split.")]
+Accelerate = Annotated[
+    bool, typer.Option("--accelerate", help="Jump to the steady state of weak dissipation instead of waiting for it.")
+]
+Bracket = Annotated[
+    bool, typer.Option("--bracket", help="With --accelerate: settle from above and from below too, and compare.")
+]
 Setting = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the engine, by its name (repeatable)."),

@@ -13,7 +13,9 @@ from tnness import registry
 from tnness.checkpoint import CHECKPOINT_EVERY
 from tnness.cli.app import app
 from tnness.cli.options import (
+    Accelerate,
     Block,
+    Bracket,
     Chi,
     Cutoff,
     Dt,
@@ -62,6 +64,8 @@ def run(
     schedule: Schedule = None,
     dtype: Dtype = None,
     block: Block = None,
+    accelerate: Accelerate = False,
+    bracket: Bracket = False,
     setting: Setting = None,
     seed: Seed = None,
     initial: Annotated[
@@ -77,7 +81,8 @@ def run(
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    settings = engine_settings(named | {"block": block}, schedule, setting)
+    named |= {"block": block, "accelerate": accelerate or None, "bracket": bracket or None}
+    settings = engine_settings(named, schedule, setting)
     wanted = Changes(settings, _times(time), tol, max_time)
     writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
     if model.endswith((".nc", ".nc.part")):
@@ -117,6 +122,7 @@ def converge_command(
     power: Power = None,
     dtype: Dtype = None,
     block: Block = None,
+    accelerate: Accelerate = False,
     seed: Seed = None,
     tol: Tolerance = None,
     max_time: MaxTime = None,
@@ -134,7 +140,7 @@ def converge_command(
     refuse_record(out.with_suffix(".png"), out)
     instance = modelling.build(registry.find(model), parameters(param), model)
     settings = {"order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype, "block": block}
-    engine = engine_for(instance, "tebd", **settings)
+    engine = engine_for(instance, "tebd", **settings, accelerate=accelerate)
     assert isinstance(engine, TEBD)
     dataset = converge(
         instance,

@@ -11,6 +11,7 @@ import typer
 from tnness import registry
 from tnness.cli.app import app
 from tnness.cli.options import (
+    Accelerate,
     Chi,
     Cutoff,
     Dt,
@@ -66,6 +67,7 @@ def sweep_command(
     power: Power = None,
     schedule: Schedule = None,
     dtype: Dtype = None,
+    accelerate: Accelerate = False,
     setting: Setting = None,
     initial: Annotated[str | None, typer.Option(help="identity, thermal:BETA, product:0101...")] = None,
     time: Time = None,
@@ -89,7 +91,7 @@ def sweep_command(
     from tnness.study.sweep import sweep
 
     named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    known = engine_settings(named, schedule, setting)
+    known = engine_settings(named | {"accelerate": accelerate or None}, schedule, setting)
     if time is not None and (tol is not None or max_time is not None):
         raise InputError("--tol and --max-time belong to a steady state, not to --time")
     summary = sweep(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tnness.engines.protocol import Report, Snapshot
 from tnness.engines.slow import SlowVariables
-from tnness.engines.tebd import TEBDRun, sweep
+from tnness.engines.tebd import Stage, TEBDRun, sweep
 from tnness.engines.trotter import Gates, layers
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
@@ -42,6 +42,9 @@ MOST, MOST_COARSE = 24, 8
 """Bursts after which the last stage, or an earlier one, is given up."""
 COARSE = 10.0
 """Factor on the tolerance in earlier stages, which only prepare the last."""
+BRACKET = 0.3
+"""Relative change of the energies from which the starts from above and from below come back."""
+STARTS = ("above", "below")
 AIMS = 4
 """Rounds of gates by which a jump comes to the energies it aims at."""
 
@@ -74,12 +77,14 @@ class AcceleratedRun(TEBDRun):
     a burst that the present one is to have. trace: of the whole
     run, one row a burst: stage, time, relative change by the jump and by the drift, largest change of a multiplier,
     jumped (0 or 1).
-    predicted: what the last proposal would have changed, absolute, by observable.
+    predicted: what the last proposal would have changed, absolute, by observable. starts: how many of those from above
+    and from below were appended.
     """
 
     bursts: list[Burst] = field(default_factory=list)
     calm: int = 0
     stretch: int = 1
+    starts: int = 0
     trace: list[tuple[float, ...]] = field(default_factory=list)
     predicted: dict[str, float] = field(default_factory=dict)
     samples: list[tuple[float, Real]] = field(default_factory=list)
@@ -116,9 +121,32 @@ class AcceleratedRun(TEBDRun):
             self._proposal = self._propose()
         return report
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The schedule, its refinement, and the same again for each further start."""
+        stages = super().stages
+        return (*stages, *(stages[-1] for _ in range(self.starts)))
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """One label per stage; those that start elsewhere say from where."""
+        names, own = super().stage_names, len(super().stages)
+        return (*names[:own], *(f"{name} from {where}" for name, where in zip(names[own:], STARTS, strict=False)))
+
+    def start_again(self) -> bool:
+        """Append the start from above, then that from below, where a bracket is wanted."""
+        if not self.settings.bracket or self.starts == len(STARTS):
+            return False
+        self.starts += 1
+        return True
+
     def next_stage(self) -> None:
         """Enter the next stage; what was learnt at another bond dimension or time step is left behind."""
         super().next_stage()
+        if self.stage >= len(super().stages):  # energies are negative at positive temperature: less of them is above
+            factor = 1 - BRACKET if self.stage == len(super().stages) else 1 + BRACKET
+            self.state = self._moved(factor * self.slow.energies(self.view()))
+            self.log_trace = self._log_trace(self.state)
         self.bursts, self.samples, self.calm, self.stretch = [], [], 0, 1
 
     # ------------------------------------------------------------------ proposals
@@ -216,7 +244,9 @@ class AcceleratedRun(TEBDRun):
             "slow_samples": np.array([[t, *e] for t, e in self.samples]).reshape(-1, 1 + count),
             "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
         }
-        return Snapshot(plain.arrays | arrays, plain.numbers | {"calm": self.calm, "stretch": self.stretch})
+        return Snapshot(
+            plain.arrays | arrays, plain.numbers | {"calm": self.calm, "stretch": self.stretch, "starts": self.starts}
+        )
 
     def recall(self, snapshot: Snapshot) -> None:
         """Take up what `save` kept beside the state."""
@@ -224,7 +254,7 @@ class AcceleratedRun(TEBDRun):
         self.bursts = [Burst(float(row[0]), row[1 : 1 + count], row[1 + count :]) for row in arrays["slow_bursts"]]
         self.samples = [(float(row[0]), row[1:]) for row in arrays["slow_samples"]]
         self.trace = [tuple(row.tolist()) for row in arrays["slow_trace"]]
-        self.calm, self.stretch = (int(snapshot.numbers[name]) for name in ("calm", "stretch"))
+        self.calm, self.stretch, self.starts = (int(snapshot.numbers[name]) for name in ("calm", "stretch", "starts"))
 
 
 def _drift(times: Real, energies: Real) -> tuple[Real, Real]:

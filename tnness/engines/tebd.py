@@ -65,7 +65,9 @@ class TEBD:
     block: Trotter steps between two measurements (default 1).
     accelerate: jump to a steady state of weak dissipation instead of waiting for it (`tnness.engines.accelerated`);
         splits then keep marginals, whatever the method. Default False.
-    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1).
+    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1), up to 8 times as
+        much where the drift is lost in noise.
+    bracket: settle twice more in the end, from above and from below, and compare. Default False; needs `accelerate`.
     """
 
     chi: int = 64
@@ -79,6 +81,7 @@ class TEBD:
     block: int = 1
     accelerate: bool = False
     burst: float = 60.0
+    bracket: bool = False
 
     name = "tebd"
 
@@ -94,6 +97,8 @@ class TEBD:
             raise InputError(f"block = {self.block!r}: the steps between measurements are an integer >= 1")
         if not (math.isfinite(self.burst) and self.burst > 0):
             raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
+        if self.bracket and not self.accelerate:
+            raise InputError("bracket starts accelerated runs from above and from below: it needs accelerate")
         for chi in self.schedule or ():
             Truncation(chi=chi)
 
@@ -201,6 +206,11 @@ class TEBDRun:
             return False
         self.refined = 1
         return True
+
+    @property
+    def refined_stage(self) -> int:
+        """Index of the stage that `refine` appends."""
+        return len(self._schedule)
 
     @property
     def stage_names(self) -> tuple[str, ...]:

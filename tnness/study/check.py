@@ -25,7 +25,7 @@ from tnness.network.initial import identity_state
 from tnness.observables import Observable, ProductView
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.record import PREFIX, unfinished_dataset
+from tnness.record import is_observable, unfinished_dataset
 from tnness.relaxation import History, change, size
 from tnness.solve import evolve, steady_state
 
@@ -115,7 +115,7 @@ def _direct(instance: Any, name: str, seed: int) -> list[Finding]:
         except (InputError, NumericalError):  # no steady state, or not one
             times = [1.0]
             found = evolve(instance, times, engine=engine, seed=seed, name=name or None)
-        names = [str(k) for k in found.dataset.data_vars if not str(k).startswith(PREFIX)]
+        names = [str(k) for k in found.dataset.data_vars if is_observable(k)]
         sampled = [k for k in names if f"{k}_error" in names]
         if not exact or sampled:
             return Finding(engine, PASSED, f"{found.outcome}; {', '.join(names)}")

@@ -20,7 +20,7 @@ from tnness.driver import Driver
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, RecordError, TnnessError
 from tnness.job import STEADY, TOLERANCE, Job, differences, name_of
-from tnness.record import FORMAT, PREFIX, Record, part_path
+from tnness.record import BURSTS, FORMAT, PREFIX, Record, part_path
 
 
 def converge(
@@ -150,7 +150,8 @@ def _checked(chi: Sequence[int], dt: Sequence[float | None]) -> tuple[list[int],
 def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset:
     first, best = rows[0][0].dataset, rows[-1][-1].dataset
     variables: dict[str, xr.Variable] = {}
-    for key in map(str, first.data_vars):
+    shared = [str(k) for k in first.data_vars if all(k in record.dataset for row in rows for record in row)]
+    for key in (k for k in shared if k not in BURSTS):
         stack = np.array([[record.dataset[key].values for record in row] for row in rows])
         attributes = {k: v for k, v in first[key].attrs.items() if k != "error"}
         variables[key] = xr.Variable(("dt", "chi", *first[key].dims), stack, attributes)

@@ -13,7 +13,7 @@ import xarray as xr
 
 from tnness.errors import InputError, RecordError, suggestion
 from tnness.files import require_folder
-from tnness.record import PREFIX, Record
+from tnness.record import Record, is_observable
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions
 from tnness.study.sweep_figure import panels as sweep_panels
@@ -64,7 +64,7 @@ def plot(
 
 def _chosen(dataset: xr.Dataset, path: Path, names: Sequence[str]) -> list[str]:
     """Return the observables to draw: those named, or all."""
-    known = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k != "outcome"]
+    known = [str(k) for k in dataset.data_vars if is_observable(k) and k != "outcome"]
     derived = {f"{k}{ending}" for k in known for ending in ("_extrapolated", "_error")}
     known = [k for k in known if k not in derived]
     for name in names:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from tnness.errors import InputError, suggestion
-from tnness.record import PREFIX
+from tnness.record import is_observable
 from tnness.study.collect import REALIZATION
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
 
 
 def _chosen(dataset: xr.Dataset, names: Sequence[str]) -> list[str]:
-    known = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k not in BESIDE]
+    known = [str(k) for k in dataset.data_vars if is_observable(k) and k not in BESIDE]
     for name in names:
         if name not in dataset.data_vars:
             raise InputError(f"the table holds no observable {name!r}{suggestion(name, known)}")
