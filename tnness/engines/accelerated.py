@@ -28,9 +28,9 @@ SETTLING = 0.4
 """Share of a burst that is left to what is fast, before the drift is taken."""
 CAP = 0.3
 """Largest change of a multiplier in one jump, relative to their mean size."""
-LONGEST = 8
+LONGEST = 4
 """Lengths of a burst to which it is stretched, by doubling, while its drift is lost in the noise."""
-CLEAR = 0.5
+CLEAR = 1.0
 """Noise of a jump, relative to it, above which a burst is stretched rather than followed."""
 DRIFT = 5.0
 """Factor on the tolerance for what is to come by the present drift, which truncation keeps from vanishing."""
@@ -258,13 +258,13 @@ class AcceleratedRun(TEBDRun):
 
 
 def _drift(times: Real, energies: Real) -> tuple[Real, Real]:
-    """Return d/dt of the energies (time, density) by regression, and its uncertainty: half the change between halves.
+    """Return d/dt of the energies (time, density) by regression, and its uncertainty: a quarter of what halves differ by.
 
-    White noise would make it a quarter; the rest is for what is correlated in time.
+    As it is where the noise is white.
     """
     middle = len(times) // 2
     slopes = [_slope(times[part], energies[part]) for part in (slice(None), slice(middle), slice(middle, None))]
-    return slopes[0], (slopes[2] - slopes[1]) / 2
+    return slopes[0], (slopes[2] - slopes[1]) / 4
 
 
 def _slope(times: Real, values: Real) -> Real:

@@ -65,7 +65,7 @@ class TEBD:
     block: Trotter steps between two measurements (default 1).
     accelerate: jump to a steady state of weak dissipation instead of waiting for it (`tnness.engines.accelerated`);
         splits then keep marginals, whatever the method. Default False.
-    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1), up to 8 times as
+    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1), up to 4 times as
         much where the drift is lost in noise.
     bracket: settle twice more in the end, from above and from below, and compare. Default False; needs `accelerate`.
     """
