@@ -80,6 +80,15 @@ class GaussianView:
         """Return ln Tr rho^2."""
         return -self.renyi2(0, len(self.spaces))
 
+    @property
+    def density(self) -> Vector:
+        """<n_i>: (n,)."""
+        return np.real(np.diag(self.correlation))
+
+    def negativity(self, first: Sequence[int], second: Sequence[int]) -> float:
+        """Return the fermionic logarithmic negativity of two regions, in nats."""
+        return gaussian_entropy.negativity(self._state(), first, second)
+
     def excitation(self, site: int) -> Vector:
         """Return the densities (n,) of one particle that started on `site`, averaged over the noise."""
         if self._excitation is None or self._excitation[0] != site:
