@@ -19,10 +19,29 @@ from tnness.engines.circuits.view import DensityView
 from tnness.engines.tebd import TEBD, sweep
 from tnness.errors import InputError
 from tnness.network.chain_view import ChainView
-from tnness.network.truncation import Truncation
+from tnness.network.truncation import Split, Truncation, householder, split_svd
 from tnness.problems.circuit import Circuit, Gates
 
 Array = NDArray[Any]
+
+
+class LargeGates(Truncation):
+    """Truncation of bonds that a single gate may multiply: by an SVD as long as a bond grows, not at all where it fits.
+
+    The warm-started methods then find a bond of full size, which they keep.
+    """
+
+    def split(self, matrix: Array, guess: Array | None, rng: np.random.Generator, *kept: Any) -> Split:
+        """Split `matrix` (m, n): exactly if m or n is at most chi."""
+        rows, columns = matrix.shape
+        if rows <= min(columns, self.chi):
+            return Split(np.eye(rows, dtype=matrix.dtype), matrix, 0.0)
+        if columns <= self.chi:
+            found = householder(matrix)
+            return Split(found.basis, found.factor, 0.0)
+        if guess is None or len(guess) < self.chi:
+            return split_svd(matrix, None, self, rng)
+        return super().split(matrix, guess, rng, *kept)
 
 
 class NetworkState:
@@ -37,7 +56,7 @@ class NetworkState:
         if engine.dt is not None or engine.schedule is not None or engine.accelerate:
             raise InputError("a circuit has no time step, no schedule and no acceleration: leave dt and the like out")
         self.law, self.engine = circuit, engine
-        self.truncation = Truncation(chi=engine.chi, cutoff=engine.cutoff, method=engine.method, power=engine.power)
+        self.truncation = LargeGates(chi=engine.chi, cutoff=engine.cutoff, method=engine.method, power=engine.power)
         self.state = chain_state(circuit, initial).copy(np.dtype(engine.dtype))
         self.state.canonicalise(0)
         self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
@@ -46,8 +65,9 @@ class NetworkState:
 
     def apply(self, gates: Gates) -> None:
         """Apply gates one after another."""
-        maps = [matrix.astype(self.state.dtype, copy=False) for matrix in self.law.maps(gates)]
-        queue = Queue(gates.bonds, maps, self.law.n)
+        maps = zip(gates.bonds.tolist(), self.law.maps(gates), strict=True)
+        acting = [(bond, matrix.astype(self.state.dtype, copy=False)) for bond, matrix in maps if not _is_one(matrix)]
+        queue = Queue([bond for bond, _ in acting], [matrix for _, matrix in acting], self.law.n)
         while queue:
             self._sweep(queue, rightwards=self.state.centre == 0)
         self.state.normalise()
@@ -81,6 +101,10 @@ class NetworkState:
         """Return the weight dropped at all splits together, the bond dimension, and the fallbacks of LAPACK."""
         largest = float(max(self.state.bond_dimensions))
         return {"weight_dropped": self.dropped, "bond_dimension": largest, "qr_fallbacks": float(self.fallbacks)}
+
+
+def _is_one(matrix: Array) -> bool:
+    return bool(np.abs(matrix - np.eye(len(matrix))).max() < 1e-15)
 
 
 class Queue:

@@ -17,8 +17,11 @@ from tnness.problems.circuit import Circuit
 
 Say = Callable[[str, float], None]
 
-DROPPED = 1e-4
-"""Weight dropped within one relaxation (or in a whole evolution) above which the bond dimension dominates."""
+DROPPED = 1e-3
+"""Weight dropped within one relaxation (or in a whole evolution) above which the bond dimension dominates.
+
+At 8 sites and chi = 32, 64 it went with errors of Delta S and I of 5 % at 1e-2 and of 0.2 % at 5e-4.
+"""
 
 
 def start(circuit: Circuit, engine: Any, initial: Any = None, seed: int = 0) -> State:
