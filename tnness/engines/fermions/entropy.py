@@ -30,13 +30,21 @@ def entropy(correlation: Array, sites: Sequence[int] | slice | None = None) -> V
     >>> float(entropy(np.eye(2) / 2).round(6))
     1.386294
     """
-    n = occupations(correlation, sites)
+    return entropy_of(occupations(correlation, sites))
+
+
+def entropy_of(n: Vector) -> Vector:
+    """Return the von Neumann entropy of modes with these occupations: (..., modes) -> (...), in nats."""
     return np.asarray(_shannon(n) + _shannon(1 - n)).sum(axis=-1)
 
 
 def renyi2(correlation: Array, sites: Sequence[int] | slice | None = None) -> Vector:
     """Return the Renyi-2 entropy -sum ln(n^2 + (1 - n)^2), in nats."""
-    n = occupations(correlation, sites)
+    return renyi2_of(occupations(correlation, sites))
+
+
+def renyi2_of(n: Vector) -> Vector:
+    """Return the Renyi-2 entropy of modes with these occupations: (..., modes) -> (...), in nats."""
     return -np.log(n**2 + (1 - n) ** 2).sum(axis=-1)
 
 
