@@ -152,8 +152,9 @@ class Circuit:
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         ends = sum(end is not None for end in (self.left, self.right))
+        where = "at random" if self.placement == "random" else "in layers"
         kind = "" if self.spaces[0].quantum else ", measured after every gate"
-        return f"circuit of random gates on {self.n} sites and {ends} reservoirs, placed at {self.placement}{kind}"
+        return f"circuit of random gates on {self.n} sites and {ends} reservoirs, placed {where}{kind}"
 
     def count(self, time: float) -> int:
         """Return the number of gates up to a time; unit time is one gate per bond."""
@@ -177,7 +178,15 @@ class Circuit:
             yield self.draw(seed, block)[max(start - first, 0) : min(stop - first, DRAWN)]
 
     def maps(self, gates: Gates) -> list[Real]:
-        """Return the gates as real matrices on the coefficients of the sites: (D^2, D^2), (D, D) of bonds 0 and n."""
+        """Return the gates as real matrices on the coefficients of the sites: (D^2, D^2), (D, D) of bonds 0 and n.
+
+        Raises
+        ------
+        InputError: a gate that is not unitary.
+        """
+        excess = np.abs(gates.unitaries.conj().swapaxes(-1, -2) @ gates.unitaries - np.eye(gates.unitaries.shape[-1]))
+        if excess.max(initial=0.0) > ROUND_OFF:
+            raise InputError(f"gate {int(excess.max((1, 2)).argmax())} is not unitary: U^+ U is not 1")
         both = superoperators(gates.unitaries, self.spaces[0])
         if self.channel is not None:
             single = _channel(np.asarray(self.channel), self.spaces[0])
