@@ -25,7 +25,7 @@ from tnness.errors import InputError
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
-DRAWN = 1024
+DRAWN = 4096
 """Gates that are drawn at once, each time from a generator of their own."""
 STREAM = 2
 """Which child of the seed the gates come from."""
@@ -171,11 +171,9 @@ class Circuit:
             bonds = order[numbers % len(order)]
         return Gates(bonds, self.gates.sample(rng, DRAWN))
 
-    def trajectory(self, seed: int, start: int, stop: int) -> Iterator[Gates]:
-        """Yield the gates number start..stop-1 of a trajectory, in pieces."""
-        for block in range(start // DRAWN, -(-stop // DRAWN)):
-            first = block * DRAWN
-            yield self.draw(seed, block)[max(start - first, 0) : min(stop - first, DRAWN)]
+    def trajectory(self, seed: int) -> Trajectory:
+        """Return the sequence of gates of a seed."""
+        return Trajectory(self, seed)
 
     def maps(self, gates: Gates) -> list[Real]:
         """Return the gates as real matrices on the coefficients of the sites: (D^2, D^2), (D, D) of bonds 0 and n.
@@ -203,6 +201,22 @@ class Circuit:
         if bond == 0:
             return np.tensordot(np.tensordot(space.trace, pair, 1), fresh, (1, 0))
         return np.tensordot(np.tensordot(pair, fresh, 1), space.trace, (1, 0))
+
+
+class Trajectory:
+    """One sequence of gates."""
+
+    def __init__(self, law: Circuit, seed: int) -> None:
+        self.law, self.seed = law, seed
+        self._block, self._drawn = -1, Gates(np.zeros(0, int), np.zeros((0, 0, 0)))
+
+    def gates(self, start: int, stop: int) -> Iterator[Gates]:
+        """Yield the gates number start..stop-1, in pieces."""
+        for block in range(start // DRAWN, -(-stop // DRAWN)):
+            if block != self._block:
+                self._block, self._drawn = block, self.law.draw(self.seed, block)
+            first = block * DRAWN
+            yield self._drawn[max(start - first, 0) : min(stop - first, DRAWN)]
 
 
 def superoperators(unitaries: Array, space: LocalSpace) -> Real:

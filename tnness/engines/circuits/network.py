@@ -61,7 +61,7 @@ class NetworkState:
         self.state.canonicalise(0)
         self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
         self.trace = [space.trace for space in circuit.spaces]
-        self.dropped, self.fallbacks, self.sweeps = 0.0, 0, 0
+        self.dropped, self.fallbacks, self.largest = 0.0, 0, 1
 
     def apply(self, gates: Gates) -> None:
         """Apply gates one after another."""
@@ -81,7 +81,8 @@ class NetworkState:
         self._end(0 if rightwards else n, taken)
         if any(matrix is not None for matrix in taken[1:n]) or taken[n if rightwards else 0] is not None:
             dropped, helped = sweep(self.state, taken[1:n], self.truncation, self.rng, self.trace)
-            self.dropped, self.fallbacks, self.sweeps = self.dropped + dropped, self.fallbacks + helped, self.sweeps + 1
+            self.dropped, self.fallbacks = self.dropped + dropped, self.fallbacks + helped
+            self.largest = max(self.largest, *self.state.bond_dimensions)
             self._end(n if rightwards else 0, taken)
 
     def _end(self, bond: int, taken: Sequence[Array | None]) -> None:
@@ -98,9 +99,9 @@ class NetworkState:
         return DensityView(ChainView(self.state.copy(), self.law.spaces, {"trace": self.trace}))
 
     def figures(self) -> dict[str, float]:
-        """Return the weight dropped at all splits together, the bond dimension, and the fallbacks of LAPACK."""
-        largest = float(max(self.state.bond_dimensions))
-        return {"weight_dropped": self.dropped, "bond_dimension": largest, "qr_fallbacks": float(self.fallbacks)}
+        """Return the weight dropped at all splits together, the largest bond dimension, and the fallbacks of LAPACK."""
+        largest, fallbacks = float(self.largest), float(self.fallbacks)
+        return {"weight_dropped": self.dropped, "bond_dimension": largest, "qr_fallbacks": fallbacks}
 
 
 def _is_one(matrix: Array) -> bool:

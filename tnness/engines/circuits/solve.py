@@ -61,9 +61,9 @@ def solve(
     last, figures = max(numbers[-1], 1), dict[str, float]()
 
     def views() -> Iterator[tuple[float, CircuitView]]:
-        done, first = 0, state.view()
+        done, first, trajectory = 0, state.view(), circuit.trajectory(seed)
         for k, number in enumerate(numbers):
-            for gates in circuit.trajectory(seed, done, number):
+            for gates in trajectory.gates(done, number):
                 report(f"{done:,} of {last:,} gates", done / last)
                 state.apply(gates)
                 done += len(gates)
