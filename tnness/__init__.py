@@ -26,6 +26,7 @@ from tnness.observables import (
     renyi2_mutual_information,
     two_point,
 )
+from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
@@ -48,6 +49,7 @@ __all__ = [
     "ChainGenerator",
     "ChainState",
     "Changes",
+    "Circuit",
     "Estimate",
     "Exact",
     "FactorisedHopping",

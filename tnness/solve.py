@@ -18,8 +18,20 @@ from tnness.direct import Direct
 from tnness.driver import Driver
 from tnness.engines.protocol import DirectEngine, Engine
 from tnness.errors import InputError, Interrupted, RecordError
-from tnness.job import EVOLUTION, STEADY, TOLERANCE, Job, as_tuples, engine_for, label, name_of, observables_of
+from tnness.job import (
+    EVOLUTION,
+    STEADY,
+    TOLERANCE,
+    Job,
+    as_tuples,
+    engine_for,
+    label,
+    name_of,
+    observables_of,
+    own_code,
+)
 from tnness.network.chain_state import ChainState
+from tnness.problems.circuit import Circuit
 from tnness.record import Record, part_path
 
 __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "steady_state"]
@@ -119,8 +131,10 @@ def evolve(
 
 
 def run(job: Job, output: Output, progress: bool = False) -> Record:
-    """Run a job by the driver of its engine, write the record, and return it."""
-    driver = Direct if isinstance(job.engine, DirectEngine) else Driver
+    """Run a job by the driver of its engine (of circuits: by the direct one), write the record, and return it."""
+    with own_code(job.name):
+        direct = isinstance(job.engine, DirectEngine) or isinstance(modelling.problem_of(job.model, job.name), Circuit)
+    driver = Direct if direct else Driver
     return driver(job, output, progress).run()
 
 

@@ -109,11 +109,14 @@ class Solution:
     figures: the certificate's figures by name; complete once the views are exhausted.
     outcome: the verdict, asked for once the views are exhausted: "exact", "converged", "complete" (of a time evolution)
         or an advice that says what dominates and what to change.
+    averaged: whether the views of a steady state are samples in time, so that the record holds their averages with
+        errors by blocking; a "complete" outcome then becomes the verdict on these.
     """
 
     views: Iterable[tuple[float, Any]]
     figures: Mapping[str, float] = field(default_factory=dict)
     outcome: str | Callable[[], str] = "exact"
+    averaged: bool = False
 
     @property
     def verdict(self) -> str:

@@ -23,9 +23,10 @@ from tnness.job import ENGINES, measured, name_of, observables_of, offered_engin
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state
 from tnness.observables import Observable, ProductView
+from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.record import is_observable, unfinished_dataset
+from tnness.record import Record, is_observable, unfinished_dataset
 from tnness.relaxation import History, change, size
 from tnness.solve import evolve, steady_state
 
@@ -59,6 +60,8 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
         with own_code(name or getattr(model, "__name__", type(model).__name__)):
             instance = smallest(model() if isinstance(model, type) else model, seed)
             problem = modelling.problem_of(instance, name or name_of(instance))
+            if isinstance(problem, Circuit):
+                return [_stated(instance, problem.summary()), *_circuit(instance, problem, name, seed)]
             if not isinstance(problem, (Lindbladian, ChainGenerator)):
                 return [_stated(instance, problem.summary()), *_direct(instance, name, seed)]
             generator = modelling.generator_of(instance, name or name_of(instance))
@@ -129,6 +132,36 @@ def _direct(instance: Any, name: str, seed: int) -> list[Finding]:
         return Finding(engine, PASSED if worst < 1e-6 else FAILED, f"{subject} against the exact one: {worst:.1e}")
 
     return [_guarded(engine, lambda engine=engine: look(engine)) for engine in offered]
+
+
+def _circuit(instance: Any, circuit: Circuit, name: str, seed: int) -> list[Finding]:
+    """Every map conserves the trace; the engines agree on the same gates; a steady state is sampled well enough."""
+    trace, found = circuit.spaces[0].trace, dict[str, Record]()
+    covectors = {len(v): v for v in (trace, np.kron(trace, trace))}
+    leak = max(np.abs(covectors[len(m)] @ m - covectors[len(m)]).max() for m in circuit.maps(circuit.draw(seed, 0)))
+
+    def look(engine: str) -> Finding:
+        try:
+            record = evolve(instance, [0.0, 1.0, 10.0], engine=engine, seed=seed, name=name or None)
+        except ModelError as error:  # a part of the parameters may be beyond it
+            return Finding(engine, NOTED, f"not with these parameters: {error}")
+        names = [str(k) for k in record.dataset.data_vars if is_observable(k)]
+        found[engine] = record
+        first, oracle = next(iter(found.items()))
+        if engine == first:
+            return Finding(engine, PASSED, f"{record.outcome}; {', '.join(names)}")
+        shared = [k for k in names if k in oracle.dataset]
+        worst = _worst(*({k: each[k].values for k in shared} for each in (record, oracle)))
+        return Finding(engine, PASSED if worst < 1e-8 else FAILED, f"against {first}, the same gates: {worst:.1e}")
+
+    def sampled() -> Finding:
+        record = steady_state(instance, engine=next(iter(found)), seed=seed, name=name or None)
+        return Finding("steady state", PASSED if record.certificate.converged else NOTED, record.outcome)
+
+    findings = [_guarded(engine, lambda engine=engine: look(engine)) for engine in offered_engines(instance)]
+    told = f"conserved by every map to {leak:.0e}"
+    findings.insert(0, Finding("trace", PASSED if leak < 1e-12 else FAILED, told))
+    return findings + ([_guarded("steady state", sampled)] if found else [])
 
 
 def _trace(generator: ChainGenerator) -> Finding:

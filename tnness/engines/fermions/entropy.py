@@ -30,13 +30,21 @@ def entropy(correlation: Array, sites: Sequence[int] | slice | None = None) -> V
     >>> float(entropy(np.eye(2) / 2).round(6))
     1.386294
     """
-    n = occupations(correlation, sites)
+    return entropy_of(occupations(correlation, sites))
+
+
+def entropy_of(n: Vector) -> Vector:
+    """Return the von Neumann entropy of modes with these occupations: (..., modes) -> (...), in nats."""
     return np.asarray(_shannon(n) + _shannon(1 - n)).sum(axis=-1)
 
 
 def renyi2(correlation: Array, sites: Sequence[int] | slice | None = None) -> Vector:
     """Return the Renyi-2 entropy -sum ln(n^2 + (1 - n)^2), in nats."""
-    n = occupations(correlation, sites)
+    return renyi2_of(occupations(correlation, sites))
+
+
+def renyi2_of(n: Vector) -> Vector:
+    """Return the Renyi-2 entropy of modes with these occupations: (..., modes) -> (...), in nats."""
     return -np.log(n**2 + (1 - n) ** 2).sum(axis=-1)
 
 
@@ -73,6 +81,26 @@ def negativity(correlation: Array, first: Sequence[int], second: Sequence[int]) 
     xi = np.clip(np.linalg.eigvals(twisted).real, 0.0, 1.0)
     zeta = occupations(correlation, both)
     return float(np.log(np.sqrt(xi) + np.sqrt(1 - xi)).sum() + np.log(zeta**2 + (1 - zeta) ** 2).sum() / 2)
+
+
+def dense_negativity(rho: Array, first: int) -> float:
+    """Return ln |rho^{T_A}|_1 of a density matrix of fermions, in nats: A its first modes, B the others.
+
+    In the basis of occupations, the fermionic partial transpose takes |a b><a' b'| to |a' b><a b'| with the factor
+    i^{(s mod 2)} (-1)^{s t}, s = N(a) + N(a'), t = N(b) + N(b') (Shapourian, Shiozaki, Ryu, eq. (20)); rho keeps the
+    parity of N.
+
+    Parameters
+    ----------
+    rho: (2^n, 2^n), first mode major; index 1 of a mode is occupied. first: number of modes in A.
+    """
+    size = 2**first
+    rest = len(rho) // size
+    counts = [np.array([bin(k).count("1") for k in range(d)]) for d in (size, rest)]
+    s, t = (np.add.outer(count, count) for count in counts)
+    phases = 1j ** (s % 2)[:, None, :, None] * (-1.0) ** (s[:, None, :, None] * t[None, :, None, :])
+    twisted = (phases * rho.reshape(size, rest, size, rest)).transpose(2, 1, 0, 3).reshape(len(rho), -1)
+    return float(np.log(np.linalg.svd(twisted, compute_uv=False).sum()))
 
 
 def _restricted(correlation: Array, sites: Sequence[int] | slice) -> Array:

@@ -37,6 +37,7 @@ class GaussianView:
     ) -> None:
         self.correlation, self.spaces, self.gaussian = correlation, tuple(spaces), gaussian
         self._excitation = excitation
+        self._spectra: dict[tuple[int, ...], Vector] = {}
 
     def expect(self, operator: Operator) -> float:
         """Return <O>, real part, of densities, hops between neighbours and, in Gaussian states, density pairs."""
@@ -70,15 +71,32 @@ class GaussianView:
 
     def entropy(self, sites: Sequence[int] | slice | None = None) -> float:
         """Return the von Neumann entropy of some sites (default: all), in nats."""
-        return float(gaussian_entropy.entropy(self._state(), sites))
+        return float(gaussian_entropy.entropy_of(self._occupations(sites)))
 
     def renyi2(self, start: int, stop: int) -> float:
         """Return the Renyi-2 entropy of sites start..stop-1 (nats)."""
-        return float(gaussian_entropy.renyi2(self._state(), slice(start, stop)))
+        return float(gaussian_entropy.renyi2_of(self._occupations(slice(start, stop))))
+
+    def _occupations(self, sites: Sequence[int] | slice | None) -> Vector:
+        """Eigenvalues of G on some sites, diagonalised once."""
+        sites = slice(None) if sites is None else sites
+        key = tuple(range(len(self.spaces))[sites]) if isinstance(sites, slice) else tuple(sites)
+        if key not in self._spectra:
+            self._spectra[key] = gaussian_entropy.occupations(self._state(), key)
+        return self._spectra[key]
 
     def log_purity(self) -> float:
         """Return ln Tr rho^2."""
         return -self.renyi2(0, len(self.spaces))
+
+    @property
+    def density(self) -> Vector:
+        """<n_i>: (n,)."""
+        return np.real(np.diag(self.correlation))
+
+    def negativity(self, first: Sequence[int], second: Sequence[int]) -> float:
+        """Return the fermionic logarithmic negativity of two regions, in nats."""
+        return gaussian_entropy.negativity(self._state(), first, second)
 
     def excitation(self, site: int) -> Vector:
         """Return the densities (n,) of one particle that started on `site`, averaged over the noise."""

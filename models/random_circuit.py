@@ -1,0 +1,252 @@
+"""A current-driven random circuit, one realisation at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness import Circuit, InputError, Observable, bit, register, spin_half
+from tnness.ensembles import mapped
+from tnness.model import check_sites
+
+from .conserving_gates import check_probabilities, gates
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+
+
+@register("random-circuit")
+@dataclass(frozen=True, kw_only=True)
+class RandomCircuit:
+    """A random circuit of spins 1/2 between two reservoirs of different magnetisation: one realisation.
+
+    In each step a gate acts on a random bond: a partial swap with probability p1, an interaction with p2, a swap or
+    nothing otherwise; gates at the ends act on a fresh spin of density 1/2 + m, which is thrown away. Unit time is
+    n + 1 steps. Up is a particle, and without interactions (p2 = 0) the particles are free fermions: engine `gaussian`,
+    to hundreds of sites; `tebd` and `exact` take all gates. A steady state is the average over one trajectory, with
+    errors by blocking; over many realisations a `sweep` averages.
+
+    The average over circuits is the symmetric exclusion process whatever p1 and p2. Entropies are measured from its
+    local equilibrium, the product of states of the average densities n_i: Delta S_X = sum_(i in X) H(n_i) - S_X.
+    "leading" are their expansions in the purity, 2^(|X| - 1) (Tr rho_X^2 - prod (1 + (2 n_i - 1)^2)/2), whose averages
+    the replica (`replica-abc`) gives.
+
+    M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), doi:10.1103/PhysRevX.9.021007.
+    """
+
+    n: int = 20  # number of sites
+    p1: float = 1.0  # probability of a partial swap
+    p2: float = 0.0  # probability of an interaction
+    m_left: float = 0.5  # magnetisation of the left reservoir, density 1/2 + m
+    m_right: float = -0.5  # magnetisation of the right reservoir
+    steps: int | None = None  # gates of a steady state's trajectory; 10 (n + 1)^3 unless given
+    settle: int | None = None  # gates before its averages begin; a fifth of the steps unless given
+    every: int | None = None  # gates between two samples; a thousand samples unless given
+    placement: Literal["random", "layers"] = "random"  # gates on random bonds, or on all even, then all odd ones
+    coherences: bool = True  # without: every gate is followed by a measurement of both spins, (54)
+    initial: Literal["equilibrium", "mixed", "step", "full", "empty", "neel"] = "equilibrium"  # densities at time 0
+    cuts: int | None = 1  # cuts between left and right, evenly spaced: 1 is the middle; all unless given
+    negativity: bool = True  # compute the negativity, at the cost of n^3 for each cut
+    matrices: bool = False  # keep G_ij = <c^+_i c_j> and |G_ij|^2
+
+    engines: ClassVar[tuple[str, ...]] = ("gaussian", "tebd", "exact")
+
+    def __post_init__(self) -> None:
+        check_sites(self.n)
+        check_probabilities(self.p1, self.p2)
+        for name, m in (("m_left", self.m_left), ("m_right", self.m_right)):
+            if not abs(m) <= 0.5:
+                raise InputError(f"{name} = {m:g}: a magnetisation lies between -1/2 and 1/2")
+        if self.cuts is not None and not 1 <= self.cuts < self.n:
+            raise InputError(f"cuts = {self.cuts}: a chain of {self.n} sites has 1 to {self.n - 1} cuts")
+        if self.initial not in _PROFILES:
+            raise InputError(f"initial = {self.initial!r} is not one of {', '.join(_PROFILES)}")
+        self.problem()  # which checks the numbers of steps
+
+    def small(self) -> Self:
+        """Return a chain of four sites and a short trajectory."""
+        return replace(self, n=min(self.n, 4), steps=4000, settle=None, every=None, cuts=1)
+
+    def problem(self) -> Circuit:
+        """Return the circuit."""
+        ensemble, space = gates(self.p1, self.p2), spin_half
+        left, right = ([0.5 + m, 0.5 - m] for m in (self.m_left, self.m_right))
+        if not self.coherences:  # of a bit, level 1 is the particle
+            ensemble, space = mapped(ensemble, lambda u: u[..., ::-1, ::-1]), bit
+            left, right = left[::-1], right[::-1]
+        return Circuit(
+            [space] * self.n,
+            ensemble,
+            left,
+            right,
+            placement=self.placement,
+            steps=self.steps,
+            settle=self.settle,
+            every=self.every,
+        )
+
+    def initial_state(self, engine: str) -> Array:
+        """Return the density matrices of the sites at time 0: (n, 2, 2)."""
+        p = _PROFILES[self.initial](self.steady_density, 0.5 + self.m_left, 0.5 + self.m_right)
+        levels = np.stack([p, 1 - p] if self.coherences else [1 - p, p], axis=1)
+        return levels[:, :, None] * np.eye(2)
+
+    # ------------------------------------------------------------------ local equilibrium
+
+    @property
+    def steady_density(self) -> Real:
+        """The average density of the steady state with random placement: (n,)."""
+        i = np.arange(1, self.n + 1) / (self.n + 1)
+        return 0.5 + self.m_left + (self.m_right - self.m_left) * i
+
+    def mean_density(self, start: Real, steps: int) -> Real:
+        """Return the density averaged over circuits after some steps: (n,).
+
+        Every gate of any kind leaves either spin of its bond with the mean of both. start: at time 0.
+        """
+        extended = np.concatenate([[0.5 + self.m_left], start, [0.5 + self.m_right]])
+        if self.placement == "random":
+            modes, decay = self._modes
+            rest = modes @ (decay**steps * (modes.T @ (start - self.steady_density)))
+            return self.steady_density + rest
+        order = np.array([*range(0, self.n + 1, 2), *range(1, self.n + 1, 2)])
+        periods, rest = divmod(steps, self.n + 1)
+        whole = np.linalg.matrix_power(self._averaged(order), periods)
+        return (self._averaged(order[:rest]) @ whole @ extended)[1:-1]
+
+    @cached_property
+    def _modes(self) -> tuple[Real, Real]:
+        """Eigenvectors of one averaged step, (n, n), and its eigenvalues."""
+        k = np.pi * np.arange(1, self.n + 1) / (self.n + 1)
+        modes = np.sqrt(2 / (self.n + 1)) * np.sin(np.outer(np.arange(1, self.n + 1), k))
+        return modes, 1 - (1 - np.cos(k)) / (self.n + 1)
+
+    def _averaged(self, bonds: Array) -> Real:
+        """Gates on these bonds in turn, as a matrix on the densities and the two reservoirs: (n + 2, n + 2)."""
+        total = np.eye(self.n + 2)
+        for k in bonds.tolist():
+            step = np.eye(self.n + 2)
+            step[k : k + 2, k : k + 2] = 0.5
+            step[0], step[-1] = np.eye(self.n + 2)[[0, -1]]
+            total = step @ total
+        return total
+
+    def _equilibrium(self, view: Any) -> Real:
+        """Average densities at the time of a view."""
+        return self.mean_density(view.start.density, round(view.time * (self.n + 1)))
+
+    # ------------------------------------------------------------------ what is measured
+
+    @property
+    def cut_sites(self) -> list[int]:
+        """Sites to the left of each cut."""
+        if self.cuts is None:
+            return list(range(1, self.n))
+        return sorted({round(self.n * (j + 1) / (self.cuts + 1)) for j in range(self.cuts)})
+
+    def observables(self) -> dict[str, Observable]:
+        """Return densities and coherences, entropies from local equilibrium, and what the two sides of cuts share."""
+        nat: dict[str, Any] = {"unit": "nat"}
+        cut: dict[str, Any] = {"dims": ("cut",), "coordinates": {"cut": self.cut_sites}}
+        found = {
+            "density": Observable(lambda v: v.state.density, dims=("site",), description="<n_i>"),
+            "h": Observable(
+                lambda v: v.state.density**2 - self._equilibrium(v) ** 2,
+                dims=("site",),
+                description="<n_i>^2 less the square of its average over circuits",
+            ),
+            "purity": Observable(lambda v: np.exp(v.state.log_purity()), monitored=False, description="Tr rho^2"),
+            "entropy": Observable(lambda v: v.state.entropy(), **nat, description="von Neumann entropy of the chain"),
+            "renyi2_entropy": Observable(lambda v: -v.state.log_purity(), **nat, description="-ln Tr rho^2"),
+            "entropy_deviation": Observable(
+                self._deviation, **nat, description="Delta S: entropy missing from local equilibrium"
+            ),
+            "leading_entropy_deviation": Observable(
+                lambda v: self._leading(v, 0, self.n),
+                **nat,
+                monitored=False,
+                description="Delta S to leading order, from the purity",
+            ),
+            "mutual_information": Observable(
+                self._across(lambda v, a, b: v.entropy(a) + v.entropy(b) - v.entropy()),
+                **(cut | nat),
+                description="I = S_A + S_B - S_AB",
+            ),
+            "renyi2_mutual_information": Observable(
+                self._across(lambda v, a, b: v.renyi2(0, len(a)) + v.renyi2(len(a), self.n) + v.log_purity()),
+                **(cut | nat),
+                description="the same of Renyi-2 entropies",
+            ),
+            "leading_mutual_information": Observable(
+                lambda v: [
+                    self._leading(v, 0, self.n) - self._leading(v, 0, k) - self._leading(v, k, self.n)
+                    for k in self.cut_sites
+                ],
+                **(cut | nat),
+                monitored=False,
+                description="I to leading order, from purities",
+            ),
+            "mutual_coherence": Observable(
+                self._across(lambda v, a, b: 2 * np.sum(np.abs(v.correlation[np.ix_(a, b)]) ** 2)),
+                **cut,
+                description="2 sum |G_ij|^2, i and j on either side",
+            ),
+        }
+        if self.negativity:
+            found["negativity"] = Observable(
+                self._across(lambda v, a, b: v.negativity(a, b)),
+                **(cut | nat),
+                description="fermionic logarithmic negativity of the two sides",
+            )
+        return found | (self._matrices() if self.matrices else {})
+
+    def _matrices(self) -> dict[str, Observable]:
+        quiet: dict[str, Any] = {"monitored": False}
+        return {
+            "correlation": Observable(
+                lambda v: np.stack([v.state.correlation.real, v.state.correlation.imag]),
+                dims=("part", "site", "site_2"),
+                coordinates={"part": ["real", "imaginary"]},
+                description="G_ij = <c^+_i c_j>",
+                **quiet,
+            ),
+            "a": Observable(
+                lambda v: np.abs(v.state.correlation) ** 2 * (1 - np.eye(self.n)),
+                dims=("site", "site_2"),
+                description="|G_ij|^2, 0 on the diagonal",
+                **quiet,
+            ),
+        }
+
+    def _across(self, measure: Any) -> Any:
+        """measure(state, sites left, sites right) for each cut: view -> (cut,)."""
+        sites = range(self.n)
+        return lambda view: [measure(view.state, sites[:k], sites[k:]) for k in self.cut_sites]
+
+    def _deviation(self, view: Any) -> float:
+        n = self._equilibrium(view)
+        return float(np.sum(_shannon(n) + _shannon(1 - n)) - view.state.entropy())
+
+    def _leading(self, view: Any, start: int, stop: int) -> float:
+        fields = 2 * self._equilibrium(view)[start:stop] - 1
+        purity = np.exp(-view.state.renyi2(start, stop) + (stop - start) * np.log(2))
+        return float(purity - np.prod(1 + fields**2)) / 2
+
+
+_PROFILES: dict[str, Any] = {
+    "equilibrium": lambda steady, left, right: steady,
+    "mixed": lambda steady, left, right: np.full(len(steady), 0.5),
+    "step": lambda steady, left, right: np.where(np.arange(len(steady)) < len(steady) // 2, left, right),
+    "full": lambda steady, left, right: np.ones(len(steady)),
+    "empty": lambda steady, left, right: np.zeros(len(steady)),
+    "neel": lambda steady, left, right: (np.arange(len(steady)) % 2).astype(float),
+}
+"""Densities at time 0 by name: of the steady state's, and of the reservoirs'."""
+
+
+def _shannon(p: Real) -> Real:
+    return -p * np.log(np.where(p > 0, p, 1.0))

@@ -1,0 +1,1 @@
+"""Trajectories of random circuits: correlation matrices, matrix-product density operators, full density matrices."""

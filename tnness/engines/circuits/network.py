@@ -1,0 +1,140 @@
+"""A density operator as a matrix-product state under random gates, by the sweeps of `tebd`.
+
+The orthogonality centre travels from end to end; on its way every gate is applied whose predecessors on its sites are
+done, so that a sweep takes in more than a layer. Gates in a row on one bond are multiplied first. Maps of the ends, no
+isometries, act where the centre is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.circuits.states import chain_state
+from tnness.engines.circuits.view import DensityView
+from tnness.engines.tebd import TEBD, sweep
+from tnness.errors import InputError
+from tnness.network.chain_view import ChainView
+from tnness.network.truncation import Split, Truncation, householder, split_svd
+from tnness.problems.circuit import Circuit, Gates
+
+Array = NDArray[Any]
+
+
+class LargeGates(Truncation):
+    """Truncation of bonds that a single gate may multiply: by an SVD as long as a bond grows, not at all where it fits.
+
+    The warm-started methods then find a bond of full size, which they keep.
+    """
+
+    def split(self, matrix: Array, guess: Array | None, rng: np.random.Generator, *kept: Any) -> Split:
+        """Split `matrix` (m, n): exactly if m or n is at most chi."""
+        rows, columns = matrix.shape
+        if rows <= min(columns, self.chi):
+            return Split(np.eye(rows, dtype=matrix.dtype), matrix, 0.0)
+        if columns <= self.chi:
+            found = householder(matrix)
+            return Split(found.basis, found.factor, 0.0)
+        if guess is None or len(guess) < self.chi:
+            return split_svd(matrix, None, self, rng)
+        return super().split(matrix, guess, rng, *kept)
+
+
+class NetworkState:
+    """A matrix-product density operator.
+
+    Parameters
+    ----------
+    engine: its chi, cutoff, method, power and dtype are used. seed: of the random directions where bonds grow.
+    """
+
+    def __init__(self, circuit: Circuit, initial: Any, engine: TEBD, seed: int = 0) -> None:
+        if engine.dt is not None or engine.schedule is not None or engine.accelerate:
+            raise InputError("a circuit has no time step, no schedule and no acceleration: leave dt and the like out")
+        self.law, self.engine = circuit, engine
+        self.truncation = LargeGates(chi=engine.chi, cutoff=engine.cutoff, method=engine.method, power=engine.power)
+        self.state = chain_state(circuit, initial).copy(np.dtype(engine.dtype))
+        self.state.canonicalise(0)
+        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
+        self.trace = [space.trace for space in circuit.spaces]
+        self.dropped, self.fallbacks, self.largest = 0.0, 0, 1
+
+    def apply(self, gates: Gates) -> None:
+        """Apply gates one after another."""
+        maps = zip(gates.bonds.tolist(), self.law.maps(gates), strict=True)
+        acting = [(bond, matrix.astype(self.state.dtype, copy=False)) for bond, matrix in maps if not _is_one(matrix)]
+        queue = Queue([bond for bond, _ in acting], [matrix for _, matrix in acting], self.law.n)
+        while queue:
+            self._sweep(queue, rightwards=self.state.centre == 0)
+        self.state.normalise()
+
+    def _sweep(self, queue: Queue, rightwards: bool) -> None:
+        n = self.law.n
+        order = range(n + 1) if rightwards else range(n, -1, -1)
+        taken = [queue.take(bond) for bond in order]
+        if not rightwards:
+            taken.reverse()
+        self._end(0 if rightwards else n, taken)
+        if any(matrix is not None for matrix in taken[1:n]) or taken[n if rightwards else 0] is not None:
+            dropped, helped = sweep(self.state, taken[1:n], self.truncation, self.rng, self.trace)
+            self.dropped, self.fallbacks = self.dropped + dropped, self.fallbacks + helped
+            self.largest = max(self.largest, *self.state.bond_dimensions)
+            self._end(n if rightwards else 0, taken)
+
+    def _end(self, bond: int, taken: Sequence[Array | None]) -> None:
+        """Apply the map of an end, where the centre is."""
+        matrix = taken[bond]
+        if matrix is not None:
+            site = min(bond, self.law.n - 1)
+            self.state.tensors[site] = np.ascontiguousarray(
+                np.tensordot(matrix, self.state.tensors[site], (1, 1)).transpose(1, 0, 2)
+            )
+
+    def view(self) -> DensityView:
+        """Return a view of the present state."""
+        return DensityView(ChainView(self.state.copy(), self.law.spaces, {"trace": self.trace}))
+
+    def figures(self) -> dict[str, float]:
+        """Return the weight dropped at all splits together, the largest bond dimension, and the fallbacks of LAPACK."""
+        largest, fallbacks = float(self.largest), float(self.fallbacks)
+        return {"weight_dropped": self.dropped, "bond_dimension": largest, "qr_fallbacks": fallbacks}
+
+
+def _is_one(matrix: Array) -> bool:
+    return bool(np.abs(matrix - np.eye(len(matrix))).max() < 1e-15)
+
+
+class Queue:
+    """Gates that wait for those before them on their sites.
+
+    bonds: 0 to n. maps: one for each gate.
+
+    >>> queue = Queue([1, 2, 1], [np.eye(1)] * 3, 3)
+    >>> [queue.take(bond) is not None for bond in (1, 2, 1)], bool(queue)
+    ([True, True, True], False)
+    """
+
+    def __init__(self, bonds: Sequence[int] | Array, maps: Sequence[Array], n: int) -> None:
+        self.maps, self.left = maps, len(maps)
+        self.sites: list[deque[tuple[int, int]]] = [deque() for _ in range(n + 2)]  # site s stands at s + 1
+        for number, bond in enumerate(np.asarray(bonds).tolist()):
+            for place in (bond, bond + 1):
+                self.sites[place].append((number, bond))
+
+    def __bool__(self) -> bool:
+        return self.left > 0
+
+    def take(self, bond: int) -> Array | None:
+        """Return the product of all gates of a bond that are next on both of its sites, or None."""
+        first, second = self.sites[bond], self.sites[bond + 1]
+        product = None
+        while first and second and first[0] == second[0] and first[0][1] == bond:
+            number, _ = first.popleft()
+            second.popleft()
+            self.left -= 1
+            product = self.maps[number] if product is None else self.maps[number] @ product
+        return product

@@ -1,0 +1,166 @@
+"""The state of one realisation, in three forms, and how gates act on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.circuits.view import DensityView
+from tnness.engines.exact import LARGEST, DenseView, Exact
+from tnness.engines.fermions.circuit import GaussianCircuit, orbital_map
+from tnness.engines.fermions.quadratic import NotQuadratic
+from tnness.engines.fermions.states import occupied_level
+from tnness.engines.fermions.view import GaussianView
+from tnness.errors import InputError, ModelError
+from tnness.network.chain_state import ChainState
+from tnness.network.initial import product_state
+from tnness.problems.circuit import Circuit, Gates
+
+Array = NDArray[Any]
+
+
+class State(Protocol):
+    """A realisation: gates change it, a view reads it and stays as it is."""
+
+    dropped: float
+
+    def apply(self, gates: Gates) -> None:
+        """Apply gates one after another."""
+        ...
+
+    def view(self) -> Any:
+        """Return a view of the present state."""
+        ...
+
+    def figures(self) -> dict[str, float]:
+        """Return what the certificate says of it."""
+        ...
+
+
+class GaussianState:
+    """A correlation matrix: circuits of free-fermion gates between reservoirs without coherences.
+
+    Raises
+    ------
+    NotQuadratic: a gate of the ensemble that makes particles interact, or does not conserve them.
+    ModelError: measurements or noise behind the gates, or reservoirs with coherences.
+    """
+
+    dropped = 0.0
+
+    def __init__(self, circuit: Circuit, initial: Any) -> None:
+        space = circuit.spaces[0]
+        if circuit.channel is not None or not space.quantum:
+            raise ModelError("engine 'gaussian' takes unitary gates: measurements and noise leave no Gaussian state")
+        if space.levels != 2 or "N" not in space.operators:
+            raise ModelError(f"engine 'gaussian' takes sites with 0 or 1 particles, got {space!r}")
+        self.occupied, self.spaces = occupied_level(space), circuit.spaces
+        try:
+            orbital_map(circuit.gates.unitaries, self.occupied)
+        except NotQuadratic as error:
+            raise NotQuadratic(f"engine 'gaussian' takes gates of free fermions: {error}; use tebd or exact") from None
+        densities = []
+        for name, end in (("left", circuit.left), ("right", circuit.right)):
+            matrix = np.eye(2) / 2 if end is None else np.asarray(end)
+            if abs(matrix[0, 1]) > 1e-12:
+                raise ModelError(f"engine 'gaussian' takes reservoirs without coherences; the {name} one has some")
+            densities.append(float(matrix[self.occupied, self.occupied].real))
+        self.circuit = GaussianCircuit(self._correlation(initial, circuit), *densities)
+
+    def _correlation(self, initial: Any, circuit: Circuit) -> Array:
+        """G of an initial state: a correlation matrix, or a product state."""
+        if isinstance(initial, np.ndarray) and initial.ndim == 2:
+            if initial.shape != (circuit.n, circuit.n) or np.abs(initial - initial.conj().T).max() > 1e-10:
+                raise InputError(
+                    f"the initial correlation matrix must be Hermitian of shape ({circuit.n}, {circuit.n})"
+                )
+            return initial.astype(complex)
+        sites = site_states(circuit, initial)
+        if np.abs(sites[:, 0, 1]).max() > 1e-12:
+            raise ModelError("engine 'gaussian' starts from sites without coherences between 0 and 1 particles")
+        return np.diag(sites[:, self.occupied, self.occupied])
+
+    def apply(self, gates: Gates) -> None:
+        """Apply gates one after another."""
+        self.circuit.apply(gates.bonds, orbital_map(gates.unitaries, self.occupied))
+
+    def view(self) -> GaussianView:
+        """Return a view of the present state."""
+        return GaussianView(self.circuit.correlation.copy(), self.spaces)
+
+    def figures(self) -> dict[str, float]:
+        """Return by how much the eigenvalues of G leave [0, 1]."""
+        n = np.linalg.eigvalsh(self.circuit.correlation)
+        return {"occupation_excess": max(0.0, float(-n[0]), float(n[-1] - 1))}
+
+
+class DenseState:
+    """All coefficients of a density matrix."""
+
+    dropped = 0.0
+
+    def __init__(self, circuit: Circuit, initial: Any, engine: Exact) -> None:
+        dims = [space.dim for space in circuit.spaces]
+        if math.prod(dims) > LARGEST:
+            size = f"10^{math.log10(math.prod(dims)):.1f}"
+            raise InputError(f"engine 'exact' takes up to {LARGEST:,} dimensions, this chain has {size}: use 'tebd'")
+        self.law = circuit
+        self.tensor = chain_state(circuit, initial).dense().astype(float).reshape(dims)
+
+    def apply(self, gates: Gates) -> None:
+        """Apply gates one after another."""
+        n, dim = self.law.n, self.law.spaces[0].dim
+        vector = self.tensor
+        for bond, matrix in zip(gates.bonds.tolist(), self.law.maps(gates), strict=True):
+            first = min(max(bond - 1, 0), n - 1)
+            vector = np.matmul(matrix, vector.reshape(dim**first, len(matrix), -1))
+        self.tensor = vector.reshape((dim,) * n)
+
+    def view(self) -> DensityView:
+        """Return a view of the present state."""
+        spaces = self.law.spaces
+        return DensityView(DenseView(self.tensor, spaces, {"trace": [space.trace for space in spaces]}))
+
+    def figures(self) -> dict[str, float]:
+        """Return how far the trace is from 1."""
+        trace = self.tensor
+        for space in self.law.spaces:
+            trace = np.tensordot(space.trace, trace, 1)
+        return {"trace_error": abs(float(trace) - 1)}
+
+
+def chain_state(circuit: Circuit, initial: Any) -> ChainState:
+    """Return an initial state as a matrix-product state."""
+    if isinstance(initial, ChainState):
+        if initial.dims != tuple(space.dim for space in circuit.spaces):
+            raise InputError(f"the initial state has local dimensions {initial.dims}, not those of the circuit's sites")
+        return initial
+    return product_state(circuit.spaces, list(site_states(circuit, initial)))
+
+
+def site_states(circuit: Circuit, initial: Any) -> Array:
+    """Return the sites' density matrices of an initial product state: (n, d, d).
+
+    Parameters
+    ----------
+    initial: None or "identity" (mixed), "product:01*..." (the level of each site, * for a mixed one), or the sites'
+        density matrices (n, d, d).
+    """
+    levels, n = circuit.spaces[0].levels, circuit.n
+    if initial is None or (isinstance(initial, str) and initial == "identity"):
+        return np.broadcast_to(np.eye(levels) / levels, (n, levels, levels))
+    kind, _, digits = initial.partition(":") if isinstance(initial, str) else ("", "", "")
+    if kind == "product" and len(digits) == n and set(digits) <= {*map(str, range(levels)), "*"}:
+        return np.array([np.eye(levels) / levels if d == "*" else np.diag(np.eye(levels)[int(d)]) for d in digits])
+    if isinstance(initial, (Sequence, np.ndarray)) and not isinstance(initial, str):
+        given = np.asarray(initial, complex)
+        if given.shape == (n, levels, levels):
+            return given
+    shown = repr(initial) if isinstance(initial, str) else f"a {type(initial).__name__}"
+    raise InputError(
+        f"initial = {shown}: identity, product:01*... with one digit per site ({n}), or states of the sites are needed"
+    )
