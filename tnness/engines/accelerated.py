@@ -258,9 +258,9 @@ class AcceleratedRun(TEBDRun):
 
 
 def _drift(times: Real, energies: Real) -> tuple[Real, Real]:
-    """Return d/dt of the energies (time, density) by regression, and its uncertainty: a quarter of what halves differ by.
+    """Return d/dt of the energies (time, density) by regression, and its uncertainty.
 
-    As it is where the noise is white.
+    A quarter of what the slopes of its halves differ by, as it is where the noise is white.
     """
     middle = len(times) // 2
     slopes = [_slope(times[part], energies[part]) for part in (slice(None), slice(middle), slice(middle, None))]
