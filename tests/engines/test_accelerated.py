@@ -8,12 +8,16 @@ from numpy.testing import assert_allclose
 
 import systems
 from tnness import TEBD, Record, evolve, find, steady_state
+from tnness import spin_half as s
 from tnness.engines.accelerated import CALM
 from tnness.engines.exact import DenseView
 from tnness.engines.slow import SlowVariables
 from tnness.errors import InputError
 from tnness.model import draw, generator_of
 from tnness.network.initial import identity_state, product_state
+from tnness.observables import expectation
+from tnness.problems.lindbladian import Lindbladian
+from tnness.record import BURSTS
 
 MBL = find("mbl-heisenberg")
 FAST = TEBD(chi=16, schedule=(), accelerate=True, burst=40.0)
@@ -173,9 +177,114 @@ def test_a_run_that_cannot_settle_says_so():
 
 def test_it_is_kept_in_the_record(tmp_path):
     steady_state(chain(n=2, eps=0.1), engine=dataclasses.replace(FAST, burst=10.0), out=tmp_path / "a.nc")
-    snapshot = Record.open(tmp_path / "a.nc").snapshot
-    assert snapshot.arrays["slow_trace"].shape[1] == 6
-    assert snapshot.arrays["slow_trace"][-1, 5] == 0
+    record = Record.open(tmp_path / "a.nc")
+    assert set(BURSTS) <= set(record.dataset)
+    assert record["burst_time"].dims == ("burst",)
+    assert record["burst_jumped"].values[-CALM:].tolist() == [0] * CALM
+    assert (np.diff(record["burst_time"]) >= 10).all()
+    assert record.certificate.further["bursts"] == len(record["burst_time"])
+    assert record.certificate.further["jumps"] == record["burst_jumped"].sum()
+
+
+def test_a_bracket_closes_from_above_and_from_below():
+    engine = dataclasses.replace(FAST, burst=15.0, block=4, bracket=True)
+    model = chain(n=3, eps=0.03)
+    record, exact = steady_state(model, engine=engine, tolerance=1e-3), steady_state(model, engine="exact")
+    assert record.certificate.converged
+    stages = sorted(set(record.history.stages))[-3:]
+    ends = [record.history.last_of(stage)["energy"] for stage in stages]
+    starts = [record.history.values["energy"][record.history.of(stage)[0]] for stage in stages[1:]]
+    assert starts[0] > 0.9 * exact["energy"]  # from 0.7 of it, after a first block of steps
+    assert starts[1] < 1.1 * exact["energy"]
+    assert_allclose(ends, exact["energy"], rtol=2e-3)
+    spread = record.certificate.further["bracket"]
+    assert 0 < spread < 1e-2
+    worst = max(abs(ends[2] - ends[0]), abs(ends[2] - ends[1]))
+    assert record.certificate.estimates["relaxation"]["energy"] >= worst
+
+
+def test_a_bracket_needs_acceleration():
+    with pytest.raises(InputError, match="it needs accelerate"):
+        TEBD(bracket=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Magnet:
+    """A Heisenberg chain in fields along z: beside the energy, the magnetisation is nearly conserved."""
+
+    n: int = 4
+    eps: float = 0.01
+    slow: bool = True
+    fields: tuple[float, ...] = (0.3, -0.8, 0.5, 0.1)
+
+    engines = ("tebd", "exact")
+
+    def problem(self):
+        chain = Lindbladian([s] * self.n)
+        for i in range(self.n - 1):
+            chain.hamiltonian(s.Sx(i) * s.Sx(i + 1) + s.Sy(i) * s.Sy(i + 1) + s.Sz(i) * s.Sz(i + 1))
+            for flip, sign in ((s.Sp, 1), (s.Sm, -1)):
+                chain.jump(flip(i) * (1 - 2 * sign * s.Sz(i + 1)), rate=(2 + sign) * self.eps / 8)
+        for i in range(self.n):
+            chain.hamiltonian(self.fields[i] * s.Sz(i))
+            chain.jump(s.Sz(i), rate=self.eps * (1 + i))
+        if self.slow:
+            chain.nearly_conserved([s.Sz(i) for i in range(self.n)])
+        return chain
+
+    def observables(self):
+        return {"sz": expectation([s.Sz(i) for i in range(self.n)], "site")}
+
+
+def test_a_model_names_what_else_is_slow():
+    engine = dataclasses.replace(FAST, burst=25.0, block=2)
+    named, alone = (steady_state(Magnet(slow=slow), engine=engine, tolerance=1e-3) for slow in (True, False))
+    exact = steady_state(Magnet(), engine="exact")
+    assert named.certificate.converged
+    assert_allclose(named["sz"], exact["sz"], atol=5e-3 * np.abs(exact["sz"]).max())
+    assert named.time < alone.time  # what no jump reaches, time has to bring
+
+
+def test_densities_answer_as_dense_traces_do():
+    generator = generator_of(Magnet())
+    slow, number = SlowVariables(generator), 3
+    ladder = [np.kron(np.kron(np.eye(2**i), np.diag([0.5, -0.5])), np.eye(2 ** (3 - i))) for i in range(4)]
+    assert_allclose(slow.covariance[number:, number:], np.eye(4) / 4, atol=1e-12)
+    origin = generator.origin
+    energies = [
+        np.kron(np.kron(np.eye(2**b), origin.bond_hamiltonian_shared(b)), np.eye(2 ** (2 - b))) for b in range(3)
+    ]
+    mixed = [[np.trace(h @ z).real / 16 for z in ladder] for h in energies]
+    assert_allclose(slow.covariance[:number, number:], mixed, atol=1e-12)
+    rho = np.eye(16) / 16 + 1e-3 * sum(ladder[:2])
+    tensor = rho.reshape((2,) * 8).transpose(0, 4, 1, 5, 2, 6, 3, 7)
+    for space in generator.spaces:
+        tensor = np.tensordot(tensor, space.elements, ((0, 1), (2, 1)))
+    view = DenseView(tensor.real.ravel(), generator.spaces, generator.functionals)
+    expected = [np.trace(q @ rho).real for q in (*energies, *ladder)]
+    assert_allclose(slow.energies(view), expected, atol=1e-13)
+
+
+def test_strong_dissipation_is_refused():
+    with pytest.raises(InputError, match="is for weak dissipation: on a bond its norm is"):
+        steady_state(chain(n=2, eps=5.0), engine=FAST)
+
+
+def test_dissipation_that_leaves_the_energy_alone_is_refused():
+    lonely = Lindbladian([s] * 2)
+    lonely.hamiltonian(s.Sz(0) * s.Sz(1))
+    lonely.jump(s.Sz(0), rate=0.01)
+    with pytest.raises(InputError, match="does not relax the energy"):
+        SlowVariables(lonely.generator())
+
+
+def test_a_density_that_is_a_share_of_the_energy_is_refused():
+    doubled = Lindbladian([s] * 2)
+    doubled.hamiltonian(s.Sz(0) * s.Sz(1))
+    doubled.jump(s.Sm(0), rate=0.01)
+    doubled.nearly_conserved([s.Sz(0) * s.Sz(1)])
+    with pytest.raises(InputError, match="not independent"):
+        SlowVariables(doubled.generator())
 
 
 @pytest.mark.parametrize("model", [find("ssep")(n=3), find("haar-circuit")()])

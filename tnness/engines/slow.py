@@ -33,6 +33,10 @@ LEAK = 1e-6
 """Largest rate of change of a sum under the Hamiltonian, relative to that of its terms, that counts as conserved."""
 
 
+RELAXES = 1e-6
+"""Smallest rate at which a sum relaxes, relative to the dissipation, that is more than round-off."""
+
+
 @dataclass(frozen=True)
 class Density:
     """One slow variable: an operator q on sites (bond, bond + 1)."""
@@ -67,6 +71,7 @@ class SlowVariables:
                 if families[1:] and abs(first.bond - second.bond) <= REACH + 1:
                     leaks[i, j] = self._leak(coherent, first, second)
         self.jacobian, rates, start = response, [], 0
+        largest = max(float(np.linalg.norm(bond, 2)) for bond in jumps.merged_bonds)
         for number, family in enumerate(families):
             own = slice(start, start + len(family))
             start = own.stop
@@ -74,7 +79,7 @@ class SlowVariables:
             if leaks[own, own].sum() > LEAK**2 * max(np.trace(leaks[own, own]), 1e-12):
                 raise InputError(f"--accelerate: {name} is not conserved, the Hamiltonian changes its sum")
             rates.append(float(response[own, own].sum() / self.covariance[own, own].sum()))
-            if not rates[-1] > 0:
+            if not rates[-1] > RELAXES * largest:
                 raise InputError(f"--accelerate: the dissipation does not relax {name}, so it has no steady value")
             scale = np.sqrt(np.trace(self.covariance[own, own]) / len(family)) ** 3
             self.jacobian[own, own] += CONDUCTIVITY * scale * _laplacian(len(family))
