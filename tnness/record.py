@@ -107,7 +107,7 @@ class Record:
         arrays = self.snapshot.arrays
         if "vector" in arrays:
             return ChainState.from_dense(arrays["vector"], json.loads(self.dataset.attrs["local_dimensions"]))
-        tensors = [np.asarray(arrays[name], float) for name in sorted(arrays)]
+        tensors = [np.asarray(arrays[name], float) for name in sorted(arrays) if name.startswith("tensor_")]
         numbers = self.snapshot.numbers
         centre = None if numbers.get("metric") else int(numbers["centre"])  # it is the metric's, not the plain norm's
         return ChainState(tensors, centre, float(numbers["log_norm"]))

@@ -182,6 +182,7 @@ def test_it_is_kept_in_the_record(tmp_path):
     assert record["burst_time"].dims == ("burst",)
     assert record["burst_jumped"].values[-CALM:].tolist() == [0] * CALM
     assert (np.diff(record["burst_time"]) >= 10).all()
+    assert record.state.n == 2
     assert record.certificate.further["bursts"] == len(record["burst_time"])
     assert record.certificate.further["jumps"] == record["burst_jumped"].sum()
 

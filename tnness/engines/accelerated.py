@@ -51,11 +51,26 @@ AIMS = 4
 
 @dataclass(frozen=True)
 class Burst:
-    """What one burst gave: its end, the mean energies of its late part, the Newton step from these."""
+    """What the late part of a burst gave, per density: mean energies, their drift, its noise, the jumps' share of it.
+
+    time: its end.
+    """
 
     time: float
     energies: Real
-    newton: Real
+    drift: Real
+    noise: Real
+    dissipated: Real
+
+    @property
+    def row(self) -> list[float]:
+        """All of it, as one row."""
+        return [self.time, *self.energies, *self.drift, *self.noise, *self.dissipated]
+
+    @classmethod
+    def of(cls, row: Real) -> Burst:
+        """Return the burst of a row."""
+        return cls(float(row[0]), *np.split(row[1:], 4))
 
 
 @dataclass(frozen=True)
@@ -116,7 +131,8 @@ class AcceleratedRun(TEBDRun):
         if until is not None:
             raise InputError("--accelerate jumps to a steady state: it gives no time evolution")
         report = super().step()
-        self.samples.append((self.time, self.slow.energies(self.view())))
+        view = self.view()
+        self.samples.append((self.time, np.concatenate([self.slow.energies(view), self.slow.dissipated(view)])))
         if self.time - self.samples[0][0] >= self.settings.burst * self.stretch:
             self._proposal = self._propose()
         return report
@@ -194,26 +210,37 @@ class AcceleratedRun(TEBDRun):
 
     def _propose(self) -> Proposal:
         """Return where the drift of the densities vanishes, as far as this burst tells."""
-        times, energies = (np.array(column) for column in zip(*self.samples, strict=True))
+        times, values = (np.array(column) for column in zip(*self.samples, strict=True))
         late = times >= self.late
-        drift, noise = _drift(times[late], energies[late])
-        mean = energies[late].mean(axis=0)
-        burst = Burst(self.time, mean, self.slow.newton(drift))
-        step = self._mixed(burst)
-        size, scatter = (float(np.abs(self.slow.multipliers(x)).max()) for x in (step, self.slow.newton(noise)))
+        energies, dissipated = np.split(values[late], 2, axis=1)
+        drift, noise = _drift(times[late], energies)
+        mean = energies.mean(axis=0)
+        burst = Burst(self.time, mean, drift, noise, dissipated.mean(axis=0))
+        conductances = self._learnt(burst)
+        step = self._mixed(burst, conductances)
+        scattered = self.slow.newton(noise, conductances)
+        size, scatter = (float(np.abs(self.slow.multipliers(x)).max()) for x in (step, scattered))
         typical = float(np.abs(self.slow.multipliers(mean)).mean()), float(np.abs(self.slow.start).mean())
         share = min(1.0, CAP * max(typical) / max(size, 1e-300))
         return Proposal(burst, self._moved(mean + share * step), size * share, scatter / max(size, 1e-300), share < 1)
 
-    def _mixed(self, last: Burst) -> Real:
+    def _learnt(self, last: Burst) -> Real:
+        """Return the conductances that the bursts of this stage fit."""
+        known = [*self.bursts, last]
+        flows = np.array([burst.drift - burst.dissipated for burst in known])
+        return self.slow.learnt(
+            np.array([burst.energies for burst in known]), flows, np.array([burst.noise for burst in known])
+        )
+
+    def _mixed(self, last: Burst, conductances: Real) -> Real:
         """Return the Newton step of a burst, improved by what the steps before it did (Anderson mixing)."""
-        earlier = self.bursts[-MEMORY:]
+        step, earlier = self.slow.newton(last.drift, conductances), self.bursts[-MEMORY:]
         if not earlier:
-            return last.newton
+            return step
         moved = np.stack([last.energies - burst.energies for burst in earlier], axis=1)
-        turned = np.stack([last.newton - burst.newton for burst in earlier], axis=1)
-        weights = np.linalg.lstsq(turned, last.newton, rcond=1e-3)[0]
-        return last.newton - (moved + turned) @ weights
+        turned = np.stack([step - self.slow.newton(burst.drift, conductances) for burst in earlier], axis=1)
+        weights = np.linalg.lstsq(turned, step, rcond=1e-3)[0]
+        return step - (moved + turned) @ weights
 
     def _moved(self, target: Real) -> ChainState:
         """Return the state after gates exp(-d_i h_i/2) . exp(-d_i h_i/2) that give it these energies."""
@@ -240,8 +267,8 @@ class AcceleratedRun(TEBDRun):
         plain = super().save()
         count = self.slow.count
         arrays: dict[str, NDArray[Any]] = {
-            "slow_bursts": np.array([[b.time, *b.energies, *b.newton] for b in self.bursts]).reshape(-1, 1 + 2 * count),
-            "slow_samples": np.array([[t, *e] for t, e in self.samples]).reshape(-1, 1 + count),
+            "slow_bursts": np.array([burst.row for burst in self.bursts]).reshape(-1, 1 + 4 * count),
+            "slow_samples": np.array([[t, *x] for t, x in self.samples]).reshape(-1, 1 + 2 * count),
             "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
         }
         return Snapshot(
@@ -250,8 +277,8 @@ class AcceleratedRun(TEBDRun):
 
     def recall(self, snapshot: Snapshot) -> None:
         """Take up what `save` kept beside the state."""
-        count, arrays = self.slow.count, snapshot.arrays
-        self.bursts = [Burst(float(row[0]), row[1 : 1 + count], row[1 + count :]) for row in arrays["slow_bursts"]]
+        arrays = snapshot.arrays
+        self.bursts = [Burst.of(row) for row in arrays["slow_bursts"]]
         self.samples = [(float(row[0]), row[1:]) for row in arrays["slow_samples"]]
         self.trace = [tuple(row.tolist()) for row in arrays["slow_trace"]]
         self.calm, self.stretch, self.starts = (int(snapshot.numbers[name]) for name in ("calm", "stretch", "starts"))

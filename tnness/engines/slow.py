@@ -16,6 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from tnness.errors import InputError
 from tnness.observables import ProductView
@@ -25,8 +26,10 @@ from tnness.terms import Matrix
 
 Real = NDArray[np.float64]
 
-CONDUCTIVITY = 2e-3
+CONDUCTIVITY = 1e-2
 """K, in units of the covariance of a density times its norm: rough, since mixing learns the rest."""
+VAGUE = 3.0
+"""Relative uncertainty of the rough conductivity."""
 REACH = 2
 """Bonds apart up to which two densities answer each other directly."""
 LEAK = 1e-6
@@ -58,8 +61,7 @@ class SlowVariables:
     def __init__(self, generator: ChainGenerator) -> None:
         chain = _weakly_coupled(generator)
         jumps, coherent = chain.dissipator(), chain.coherent()
-        families = [[_density(chain, bond, chain.bond_hamiltonian_shared(bond)) for bond in range(chain.n - 1)]]
-        families += [_named(chain, number) for number in range(len(chain.densities))]
+        families = [_energies(chain), *(_named(chain, number) for number in range(len(chain.densities)))]
         self.spaces, self.densities = chain.spaces, [density for family in families for density in family]
         self.count = len(self.densities)
         self.covariance, response, leaks = np.zeros((3, self.count, self.count))
@@ -70,7 +72,8 @@ class SlowVariables:
                     self.covariance[i, j], response[i, j], self.heating[i] = self._answers(jumps, first, second)
                 if families[1:] and abs(first.bond - second.bond) <= REACH + 1:
                     leaks[i, j] = self._leak(coherent, first, second)
-        self.jacobian, rates, start = response, [], 0
+        self.response, rates, start = response, [], 0
+        links: list[tuple[int, int]] = []
         largest = max(float(np.linalg.norm(bond, 2)) for bond in jumps.merged_bonds)
         for number, family in enumerate(families):
             own = slice(start, start + len(family))
@@ -81,14 +84,25 @@ class SlowVariables:
             rates.append(float(response[own, own].sum() / self.covariance[own, own].sum()))
             if not rates[-1] > RELAXES * largest:
                 raise InputError(f"--accelerate: the dissipation does not relax {name}, so it has no steady value")
-            scale = np.sqrt(np.trace(self.covariance[own, own]) / len(family)) ** 3
-            self.jacobian[own, own] += CONDUCTIVITY * scale * _laplacian(len(family))
+            links += [(i, j) for i in range(own.start, own.stop) for j in range(i + 1, min(i + 3, own.stop))]
+        self.links = np.array(links).reshape(-1, 2)
+        """Pairs of densities of one sum that conduct to each other, (link, 2)."""
+        self.conductances = CONDUCTIVITY * np.diag(self.covariance)[self.links].min(axis=1) ** 1.5
+        """K of each link, roughly."""
+        self._adjoints = [self._adjoint(jumps, density) for density in self.densities]
         self.rate = min(rates)
         """Rate at which the sums relax, to first order: what is slow at all should not be much slower."""
         if np.linalg.cond(self.covariance) > 1e12:
             raise InputError("--accelerate: the densities that the model names are not independent of the energy")
-        self.start = np.asarray(-np.linalg.solve(self.jacobian, self.heating), np.float64)
+        self.start = np.asarray(-np.linalg.solve(self.jacobian(self.conductances), self.heating), np.float64)
         """lambda_k at which the drift vanishes to first order."""
+
+    def jacobian(self, conductances: Real) -> Real:
+        """Return J = A + K L for the conductances of the links, (density, density)."""
+        laplacian = np.zeros_like(self.response)
+        laplacian[tuple(self.links.T)] = -conductances
+        laplacian += laplacian.T
+        return self.response + laplacian - np.diag(laplacian.sum(axis=1))
 
     def energies(self, view: ProductView) -> Real:
         """Return e_k, (density,)."""
@@ -106,9 +120,37 @@ class SlowVariables:
         """Return lambda_k to first order, or the change of it that changes the energies so."""
         return np.asarray(-np.linalg.solve(self.covariance, energies), dtype=np.float64)
 
-    def newton(self, drift: Real) -> Real:
+    def dissipated(self, view: ProductView) -> Real:
+        """Return <q_k D(rho)>, what the jumps alone change, (density,)."""
+        values = []
+        for (start, stop), adjoint in self._adjoints:
+            values.append(float(np.vdot(adjoint, view.window(start, stop)).real))
+        return np.array(values, dtype=np.float64)
+
+    def newton(self, drift: Real, conductances: Real) -> Real:
         """Return the change of the energies at which their drift would vanish."""
-        return np.asarray(self.covariance @ np.linalg.solve(self.jacobian, drift), dtype=np.float64)
+        return np.asarray(self.covariance @ np.linalg.solve(self.jacobian(conductances), drift), dtype=np.float64)
+
+    def learnt(self, energies: Real, flows: Real, noises: Real) -> Real:
+        """Return the conductances, none negative, that fit what some bursts showed: sum_j K_ij (lambda_i - lambda_j).
+
+        Least squares, with the rough conductances, to a factor of a few, as what is known beforehand.
+
+        Parameters
+        ----------
+        energies, flows, noises: of each burst the e_k, what each density gained from the others per time, and how well
+            that is known: (burst, density).
+        """
+        lambdas = np.array([self.multipliers(e) for e in energies])
+        first, second = self.links.T
+        differences = lambdas[:, first] - lambdas[:, second]  # (burst, link)
+        incidence = np.zeros((self.count, len(self.links)))
+        incidence[first, range(len(first))], incidence[second, range(len(second))] = 1.0, -1.0
+        weights = 1 / np.maximum(np.hypot(noises, 0.1 * np.abs(flows).max()), 1e-300)  # (burst, density)
+        rows = (weights[:, :, None] * incidence * differences[:, None, :]).reshape(-1, len(self.links))
+        vague = VAGUE * self.conductances
+        matrix = np.vstack([rows * vague, np.eye(len(self.links))])  # of K / vague
+        return vague * nnls(matrix, np.concatenate([(weights * flows).ravel(), np.full(len(vague), 1 / VAGUE)]))[0]
 
     def _answers(self, jumps: ChainGenerator, first: Density, second: Density) -> tuple[float, float, float]:
         """Return <q q'> - <q><q'>, -<q D(q')> and <q D(1)> at infinite temperature."""
@@ -120,6 +162,11 @@ class SlowVariables:
         dissipated = [np.vdot(one, _apply(jumps, start, stop, x)) / norm for x in (other, identity)]
         mean = np.vdot(one, identity) * np.vdot(other, identity) / norm**2
         return float(np.vdot(one, other) / norm - mean), -float(dissipated[0]), float(dissipated[1])
+
+    def _adjoint(self, jumps: ChainGenerator, density: Density) -> tuple[tuple[int, int], Real]:
+        """Return the sites on which D^+(q) acts, and its coefficients (D, ..., D)."""
+        start, stop = self._window(density, density, 1)
+        return (start, stop), _apply(jumps, start, stop, self._embedded(density, start, stop), adjoint=True)
 
     def _leak(self, coherent: ChainGenerator, first: Density, second: Density) -> float:
         """Return <[H, q] [H, q']> at infinite temperature, up to the sign."""
@@ -157,6 +204,22 @@ def _weakly_coupled(generator: ChainGenerator) -> Lindbladian:
     return chain
 
 
+def _energies(chain: Lindbladian) -> list[Density]:
+    """The terms of the Hamiltonian from left to right: those on a site, then those on the bond to the next.
+
+    They are kept apart: in strong fields energy goes slowly from a site's field to the bonds beside it.
+    """
+    found = []
+    for bond in range(chain.n - 1):
+        levels = chain.spaces[bond].levels, chain.spaces[bond + 1].levels
+        left = np.kron(chain.site_hamiltonian(bond), np.eye(levels[1]))
+        terms = [left, chain.bond_hamiltonian(bond, site_weight=0.0)]
+        if bond == chain.n - 2:
+            terms.append(np.kron(np.eye(levels[0]), chain.site_hamiltonian(bond + 1)))
+        found += [_density(chain, bond, term) for term in terms if np.ptp(np.linalg.eigvalsh(term)) > 1e-12]
+    return found
+
+
 def _named(chain: Lindbladian, number: int) -> list[Density]:
     """The densities of one conserved sum that the model names."""
     found = []
@@ -168,24 +231,19 @@ def _named(chain: Lindbladian, number: int) -> list[Density]:
 
 def _density(chain: Lindbladian, bond: int, matrix: Matrix) -> Density:
     left, right = chain.spaces[bond : bond + 2]
+    matrix = matrix - np.trace(matrix) / len(matrix) * np.eye(len(matrix))
     q = matrix.reshape(left.levels, right.levels, left.levels, right.levels)
     covector = np.einsum("iab,jcd,bdac->ij", left.elements, right.elements, q, optimize=True).real
     cooling = chain.local_map((bond, bond + 1), lambda e: -0.5 * (matrix @ e + e @ matrix))
     return Density(bond, covector, cooling)
 
 
-def _laplacian(count: int) -> Real:
-    laplacian = np.diag(np.full(count, 2.0)) - np.eye(count, k=1) - np.eye(count, k=-1)
-    laplacian[[0, -1], [0, -1]] = min(1.0, count - 1)
-    return laplacian
-
-
-def _apply(jumps: ChainGenerator, start: int, stop: int, tensor: Real) -> Real:
-    """Apply the terms of a generator that lie within sites start..stop-1."""
+def _apply(jumps: ChainGenerator, start: int, stop: int, tensor: Real, adjoint: bool = False) -> Real:
+    """Apply the terms of a generator that lie within sites start..stop-1, or their adjoints."""
     total = np.zeros_like(tensor)
     for bond in range(start, stop - 1):
         front = np.moveaxis(tensor, (bond - start, bond - start + 1), (0, 1))
-        matrix = jumps.merged_bonds[bond]
+        matrix = jumps.merged_bonds[bond].T if adjoint else jumps.merged_bonds[bond]
         image = (matrix @ front.reshape(len(matrix), -1)).reshape(front.shape)
         total += np.moveaxis(image, (0, 1), (bond - start, bond - start + 1))
     return total

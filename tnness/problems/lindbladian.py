@@ -132,6 +132,13 @@ class Lindbladian:
                 total += site_weight * Operator((term,)).matrix(window, self.levels, self.parities)
         return total
 
+    def site_hamiltonian(self, site: int) -> Matrix:
+        """Return the terms of H on one site alone: (d, d)."""
+        total = np.zeros((self.spaces[site].levels,) * 2, dtype=complex)
+        for term in (t for operator in self.hamiltonian_terms for t in operator if t.sites == (site,)):
+            total += Operator((term,)).matrix((site,), self.levels, self.parities)
+        return total
+
     def bond_hamiltonian_shared(self, bond: int) -> Matrix:
         """Return h on (bond, bond + 1) with one-site terms shared between bonds, so that H is the sum of these."""
         result = self.bond_hamiltonian(bond, site_weight=0.0)
