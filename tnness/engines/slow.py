@@ -36,6 +36,8 @@ LEAK = 1e-6
 """Largest rate of change of a sum under the Hamiltonian, relative to that of its terms, that counts as conserved."""
 
 
+DEPENDENT = 1e-10
+"""Relative weight below which a combination of densities counts as none."""
 RELAXES = 1e-6
 """Smallest rate at which a sum relaxes, relative to the dissipation, that is more than round-off."""
 
@@ -85,16 +87,17 @@ class SlowVariables:
             if not rates[-1] > RELAXES * largest:
                 raise InputError(f"--accelerate: the dissipation does not relax {name}, so it has no steady value")
             links += [(i, j) for i in range(own.start, own.stop) for j in range(i + 1, min(i + 3, own.stop))]
-        self.links = np.array(links).reshape(-1, 2)
+        self.links = np.array(links, dtype=int).reshape(-1, 2)
         """Pairs of densities of one sum that conduct to each other, (link, 2)."""
         self.conductances = CONDUCTIVITY * np.diag(self.covariance)[self.links].min(axis=1) ** 1.5
         """K of each link, roughly."""
         self._adjoints = [self._adjoint(jumps, density) for density in self.densities]
         self.rate = min(rates)
         """Rate at which the sums relax, to first order: what is slow at all should not be much slower."""
-        if np.linalg.cond(self.covariance) > 1e12:
-            raise InputError("--accelerate: the densities that the model names are not independent of the energy")
-        self.start = np.asarray(-np.linalg.solve(self.jacobian(self.conductances), self.heating), np.float64)
+        scaled = self.covariance / np.abs(self.covariance).max()
+        weights, modes = np.linalg.eigh(scaled)
+        self._modes = modes[:, weights > DEPENDENT]  # densities may depend on each other: fields along z, and S^z
+        self.start = -self._solved(self.jacobian(self.conductances), self.heating)
         """lambda_k at which the drift vanishes to first order."""
 
     def jacobian(self, conductances: Real) -> Real:
@@ -118,7 +121,7 @@ class SlowVariables:
 
     def multipliers(self, energies: Real) -> Real:
         """Return lambda_k to first order, or the change of it that changes the energies so."""
-        return np.asarray(-np.linalg.solve(self.covariance, energies), dtype=np.float64)
+        return -self._solved(self.covariance, energies)
 
     def dissipated(self, view: ProductView) -> Real:
         """Return <q_k D(rho)>, what the jumps alone change, (density,)."""
@@ -129,7 +132,12 @@ class SlowVariables:
 
     def newton(self, drift: Real, conductances: Real) -> Real:
         """Return the change of the energies at which their drift would vanish."""
-        return np.asarray(self.covariance @ np.linalg.solve(self.jacobian(conductances), drift), dtype=np.float64)
+        return self.covariance @ self._solved(self.jacobian(conductances), drift)
+
+    def _solved(self, matrix: Real, vector: Real) -> Real:
+        """Solve matrix x = vector for an x without combinations of densities that vanish."""
+        modes = self._modes
+        return np.asarray(modes @ np.linalg.solve(modes.T @ matrix @ modes, modes.T @ vector), np.float64)
 
     def learnt(self, energies: Real, flows: Real, noises: Real) -> Real:
         """Return the conductances, none negative, that fit what some bursts showed: sum_j K_ij (lambda_i - lambda_j).
