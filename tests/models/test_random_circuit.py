@@ -132,6 +132,17 @@ def test_cuts():
     assert record["mutual_information"]["cut"].values.tolist() == [3, 6, 9]
 
 
+def test_the_interferometer_reads_the_coherence_of_two_sites():
+    """(86): with t = i r the ports differ by 2 Im <c^+_L c_R> of the two sites, on any engine."""
+    model = RandomCircuit(n=5, detectors=(1, 3), matrices=True)
+    records = [evolve(model, [20.0], engine=engine) for engine in ("gaussian", "exact")]
+    element = records[0]["correlation"][0, 1, 1, 3]
+    for record in records:
+        left, right = record["interferometer"][0].values
+        assert_allclose(right - left, 2 * element, atol=1e-12)
+        assert_allclose(left + right, record["density"][0, [1, 3]].sum(), atol=1e-12)
+
+
 def test_two_starts_under_one_circuit_forget_themselves():
     """App. B: the same gates carry two initial states to one."""
     records = [evolve(RandomCircuit(n=6, initial=i, matrices=True), [0.0, 300.0], seed=1) for i in ("full", "mixed")]
@@ -149,6 +160,7 @@ def test_two_starts_under_one_circuit_forget_themselves():
         ({"cuts": 20}, "a chain of 20 sites has 1 to 19 cuts"),
         ({"initial": "warm"}, "initial = 'warm' is not one of equilibrium"),
         ({"placement": "dense"}, "placement = 'dense' is not one of"),
+        ({"detectors": (0, 20)}, r"detectors = \[0, 20\]: the sites are 0 to 19"),
         ({"n": 1}, "at least 2"),
     ],
 )

@@ -29,7 +29,7 @@ DRAWN = 4096
 """Gates that are drawn at once, each time from a generator of their own."""
 STREAM = 2
 """Which child of the seed the gates come from."""
-SAMPLED, SAMPLES = 10, 1024
+SAMPLED, SAMPLES = 40, 1024
 """Default gates of a trajectory, in units of (bonds)^3, and samples of it."""
 ROUND_OFF = 1e-10
 
@@ -65,7 +65,7 @@ class Circuit:
         odd bonds, and so on. Unit time is one gate per bond.
     channel: Kraus operators (count, d, d) that act on both spins of a bond behind every gate: noise, resets,
         measurements; default none.
-    steps: gates of a trajectory whose averages stand for the steady state; default 10 (bonds)^3, some fifty times the
+    steps: gates of a trajectory whose averages stand for the steady state; default 40 (bonds)^3, two hundred times the
         relaxation of diffusive modes. settle: gates before the averages begin; default a fifth of the steps.
     every: gates between two samples; default such that there are about a thousand.
 
