@@ -115,8 +115,11 @@ def test_entropies_are_measured_from_local_equilibrium():
     """At time 0 of the equilibrium start nothing deviates; at small bias the leading order is the whole."""
     model = RandomCircuit(n=6, m_left=0.01, m_right=-0.01, cuts=None)
     record = evolve(model, [0.0, 100.0], seed=3)
-    for name in ("h", "entropy_deviation", "leading_entropy_deviation", "mutual_information"):
+    for name in ("h", "entropy_deviation", "relative_entropy", "leading_entropy_deviation", "mutual_information"):
         assert_allclose(record[name][0], 0, atol=1e-12)
+    far = evolve(RandomCircuit(n=6, initial="step"), [0.0, 0.3, 2.0, 30.0], seed=4)
+    assert (far["relative_entropy"] > -1e-12).all()  # Klein's inequality, of every realisation
+    assert far["relative_entropy"][0] == 0
     last = record.dataset.isel(time=1)
     assert last["entropy_deviation"] > 1e-5
     assert_allclose(last["entropy_deviation"], last["leading_entropy_deviation"], rtol=1e-3)
