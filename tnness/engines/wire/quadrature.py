@@ -1,11 +1,8 @@
-"""Energy integrals: Gauss-Legendre nodes, windows split at thresholds, and weights for integrands with a pole.
+"""Energy integrals: Gauss-Legendre nodes, windows split at thresholds, and what nodes miss of a pole.
 
-For a smooth f, interpolated at Legendre nodes, and a pole anywhere,
+    int dE / (E - lambda) = sum_k w_k / (E_k - lambda) - 2 Q_n(z) / P_n(z),   z = (lambda - centre) / half width,
 
-    int f(E) / (E - lambda) dE = sum_k W_k(lambda) f(E_k),
-    W_k(lambda) = -w_k sum_l (2 l + 1) P_l(x_k) Q_l(z),   z = (lambda - centre) / half width,
-
-with Q_l the Legendre functions of the second kind: exact however narrow the resonance.
+for n nodes, with the Legendre functions P_n and Q_n: exact however narrow the resonance.
 """
 
 from __future__ import annotations
@@ -22,10 +19,10 @@ from tnness.errors import InputError
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 
-NEAR = 1.2
-"""Bernstein parameter of a pole beyond which Q_l is integrated directly: upward recurrence loses NEAR^(2 l) there."""
-DIRECT = 128
-"""Nodes of that integral: exact to NEAR^(-2 x DIRECT)."""
+CANCELS = 1e-8
+"""What nodes miss of a pole below which the difference of integral and sum has lost half of its digits."""
+DIRECT = 64
+"""Nodes of the integral for Legendre functions of the second kind."""
 
 
 @lru_cache(maxsize=64)
@@ -128,21 +125,21 @@ class LegendreRule:
         return (_complex(energy) - self.panel.centre) / self.panel.half
 
     def missed(self, z: ArrayLike) -> Complex:
-        """Return K = int dE / (E - lambda) - sum_k w_k / (E_k - lambda)."""
+        """Return K = int dE / (E - lambda) - sum_k w_k / (E_k - lambda) = -2 Q_n(z) / P_n(z)."""
         x, w = self.points
         z = _complex(z)
-        return np.log(1 - z) - np.log(-1 - z) - np.sum(w / (x - z[..., None]), axis=-1)
+        found = np.log(1 - z) - np.log(-1 - z) - np.sum(w / (x - z[..., None]), axis=-1)
+        far = np.abs(found) < CANCELS
+        return np.where(far, -2 * _second_kind(np.where(far, z, 2), self.count) / _legendre(z, self.count), found)
 
     def highest_of_pole(self, z: ArrayLike) -> Complex:
         """Return minus the highest coefficient of the series through 1 / (x - z): (2 n - 1) / (n P_n(z))."""
         return _complex((2 * self.count - 1) / (self.count * _legendre(_complex(z), self.count)))
 
     def missed_per_highest(self, reach: float) -> float:
-        """Return K over `highest_of_pole` at z = reach > 1: -2 n Q_n / (2 n - 1), which does not cancel."""
-        x, w = gauss(64)
+        """Return K over `highest_of_pole` at z = reach > 1."""
         n = self.count
-        second_kind = w @ ((1 - x**2) ** n / (2 * (reach - x)) ** (n + 1))
-        return -2 * n / (2 * n - 1) * float(second_kind)
+        return -2 * n / (2 * n - 1) * float(_second_kind(_complex(reach), n).real)
 
     def last_degree(self, z: ArrayLike) -> Complex:
         """Return the highest Legendre polynomial at z."""
@@ -163,6 +160,12 @@ class LegendreRule:
 
 def _complex(z: ArrayLike) -> Complex:
     return np.asarray(z).astype(np.complex128)
+
+
+def _second_kind(z: Complex, degree: int) -> Complex:
+    """Return Q_n(z) = int_-1^1 (1 - x^2)^n / (2 (z - x))^(n + 1) dx off the interval."""
+    x, w = gauss(DIRECT)
+    return _complex(np.sum(w * (1 - x**2) ** degree / (2 * (z[..., None] - x)) ** (degree + 1), axis=-1))
 
 
 def _legendre(x: NDArray, degree: int) -> NDArray:

@@ -186,10 +186,15 @@ def _deflated(
 
 
 def _that_matter(rule: LegendreRule, poles: Poles, tolerance: float) -> NDArray[np.bool_]:
-    """Return which poles must be refined: what the nodes miss of them, times the error it is known with."""
-    interpolation = math.exp(-rule.count * math.acosh(poles.radius / rule.panel.half))
+    """Return which poles must be refined: what the nodes miss of them, times the error it is known with.
+
+    More nodes than the tolerance needs ask for better poles too.
+    """
+    reach = poles.radius / rule.panel.half
+    interpolation = math.exp(-rule.count * math.acosh(reach))
     cost = np.abs(rule.missed(rule.scaled(poles.values))) / (2 * math.pi) * np.maximum(poles.errors, interpolation)
-    return (cost > REFINED * tolerance) & (poles.values.imag < 0)
+    allowed = REFINED * min(tolerance, max(float(np.abs(rule.missed(reach))), 1e-3 * tolerance))
+    return (cost > allowed) & (poles.values.imag < 0)
 
 
 def _off_resonance(panel: Panel, count: int, poles: Poles) -> int:
