@@ -193,7 +193,7 @@ def _that_matter(rule: LegendreRule, poles: Poles, tolerance: float) -> NDArray[
     reach = poles.radius / rule.panel.half
     interpolation = math.exp(-rule.count * math.acosh(reach))
     cost = np.abs(rule.missed(rule.scaled(poles.values))) / (2 * math.pi) * np.maximum(poles.errors, interpolation)
-    allowed = REFINED * min(tolerance, max(float(np.abs(rule.missed(reach))), 1e-3 * tolerance))
+    allowed = min(REFINED * tolerance, max(reach * float(np.abs(rule.missed(reach))), 1e-3 * REFINED * tolerance))
     return (cost > allowed) & (poles.values.imag < 0)
 
 
