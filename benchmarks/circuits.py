@@ -10,7 +10,7 @@ dimension. Free fermions: Delta S / L at L = 200, p1 = 1, small bias, against th
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -51,7 +51,7 @@ class Ours:
 class Tenpy(TenpyPeer):
     """TeNPy's engine, gate by gate."""
 
-    def __init__(self, law: Circuit, chi: int, **about: object) -> None:
+    def __init__(self, law: Circuit, chi: int, **about: Any) -> None:
         super().__init__(chi, **about)
         self.law = law
 

@@ -8,6 +8,7 @@ from tnness.errors import InputError
 from tnness.problems.circuit import Gates
 from tnness.registry import find
 from tnness.solve import evolve, steady_state
+from tnness.study.check import check
 from tnness_models.replica_solutions import phase_two
 
 RandomCircuit, ReplicaABC = find("random-circuit"), find("replica-abc")
@@ -125,6 +126,17 @@ def test_entropies_are_measured_from_local_equilibrium():
     assert_allclose(last["entropy_deviation"], last["leading_entropy_deviation"], rtol=1e-3)
     assert_allclose(last["mutual_information"], last["leading_mutual_information"], rtol=1e-2)
     assert_allclose(last["mutual_information"], 2 * last["mutual_coherence"], rtol=1e-2)
+
+
+def test_check_runs_every_engine_on_the_same_gates():
+    found = {finding.subject: finding for finding in check(RandomCircuit(n=3))}
+    assert {finding.verdict for finding in found.values()} == {"ok"}
+    assert "the same gates" in found["tebd"].detail
+    assert "the same gates" in found["exact"].detail
+    interacting = {finding.subject: finding for finding in check(RandomCircuit(n=3, p1=0.5, p2=0.5))}
+    assert interacting["gaussian"].verdict == "note"
+    assert "makes particles interact" in interacting["gaussian"].detail
+    assert interacting["exact"].verdict == "ok"
 
 
 def test_cuts():

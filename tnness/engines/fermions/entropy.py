@@ -68,7 +68,7 @@ def negativity(correlation: Array, first: Sequence[int], second: Sequence[int]) 
 
         E_f = sum ln(sqrt(xi) + sqrt(1 - xi)) + 1/2 sum ln(zeta^2 + (1 - zeta)^2).
 
-    xi are also those of the Hermitian (1 - Gamma_-) (1 + Gamma_+ Gamma_-)^{-1} (1 - Gamma_+) / 2, which is diagonalised.
+    The Hermitian (1 - Gamma_-) (1 + Gamma_+ Gamma_-)^{-1} (1 - Gamma_+) / 2 has the same xi, and is diagonalised.
     Where modes are pure, E_f is known to the root of round-off, 1e-8 for each. Shapourian, Shiozaki, Ryu, Phys. Rev. B
     95, 165101 (2017).
     """
