@@ -180,7 +180,7 @@ class RandomCircuit:
                 description="Delta S to leading order, from the purity",
             ),
             "mutual_information": Observable(
-                self._across(lambda v, a, b: v.entropy(a) + v.entropy(b) - v.entropy()),
+                self._across(lambda v, a, b: -v.entropy() + v.entropy(a) + v.entropy(b)),
                 **(cut | nat),
                 description="I = S_A + S_B - S_AB",
             ),
