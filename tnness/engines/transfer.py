@@ -39,14 +39,14 @@ class Transfer:
     Parameters
     ----------
     nodes: Legendre nodes of an energy panel, to begin with (default 8; with resonances in closed form 3 are enough for
-        1e-6). reach: radius, in half widths of the panel, within which resonances are taken in closed form (10).
+        1e-6). reach: radius, in half widths of the panel, within which resonances are taken in closed form (12).
         tolerance: relative error of energy integrals that is asked for (1e-6). most: energies after which panels are
         not halved any more (4096).
     blocks: independent bars behind the error of a Lyapunov exponent (32).
     """
 
     nodes: int = 8
-    reach: float = 10.0
+    reach: float = 12.0
     tolerance: float = 1e-6
     most: int = 4096
     blocks: int = 32

@@ -53,7 +53,7 @@ class Quadrature:
     """
 
     nodes: int = 8
-    reach: float = 10.0
+    reach: float = 12.0
     tolerance: float = 1e-6
     most: int = 4096
 
@@ -134,7 +134,7 @@ def integrate(
     for k, panel in enumerate(pieces):
         report(f"energies {panel.start:g} to {panel.stop:g}", k / len(pieces))
         share = 2 * panel.half / (stop - start)
-        own = replace(quadrature, tolerance=quadrature.tolerance / share)
+        own = replace(quadrature, tolerance=quadrature.tolerance / (share * len(pieces)))  # errors add up to the whole
         reach = min(quadrature.reach, _free(panel, thresholds)) if is_deflatable(chain) else 0.0
         one = _deflated(chain, panel, own, rule, reach, matrix) if rule != "legendre" and reach >= LEAST_REACH else None
         found.append(one or _halved(chain, panel, own, share, matrix))
