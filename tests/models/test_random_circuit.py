@@ -69,6 +69,24 @@ def test_averages_are_those_of_the_exact_replica_at_four_sites(engine):
     assert np.abs(z.mean(axis=0) * np.sqrt(len(z))).max() < 4
 
 
+@pytest.mark.slow
+def test_volume_law_at_fifty_sites():
+    """p1 = 1, small bias: Delta S / (L delta^2) and I by (34)-(36) at second order, from the closed equations."""
+    n, delta = 50, 0.02
+    model = RandomCircuit(n=n, m_left=delta / 2, m_right=-delta / 2, steps=2_500_000, negativity=False)
+    record = steady_state(model, seed=1)
+    assert record.outcome == "converged"
+    a = phase_two(n, 1.0, 0.5 + delta / 2, 0.5 - delta / 2)
+    expected = {"entropy_deviation": 2 * a.sum(), "relative_entropy": 2 * a.sum()}
+    for name, value in expected.items():
+        error = record[name].attrs["error"]
+        assert error < 0.01 * value
+        assert abs(float(record[name]) - value) < 4 * error
+    shared, error = float(record["mutual_information"]), float(record["mutual_information_error"])
+    assert error < 0.01 * shared
+    assert abs(shared - 4 * a[: n // 2, n // 2 :].sum()) < 4 * error
+
+
 def test_without_partial_swaps_there_are_only_products():
     """p1 = 0: every site holds a spin of one of the reservoirs; S and Delta S are exact at any time."""
     model = RandomCircuit(n=6, p1=0.0, m_left=0.3, m_right=-0.3, matrices=True, initial="step", cuts=None)
