@@ -185,8 +185,8 @@ def refined(
             step = near.energy - value
             source = step * vector[..., None]
             for lead, place in zip(chain.leads, (0, -1), strict=True):
-                change = lead.self_energy(near.energy) - lead.self_energy(value)
-                source[place] -= change @ vector[place, :, None]
+                change = lead.contact**2 * (lead.surface(near.energy) - lead.surface(value))
+                source[place, :, 0] -= lead.modes @ (change * (lead.modes.T @ vector[place]))
             new = _normalised(chain, np.array([value]), near.solve(source))[..., 0]
             new *= np.sign(np.vdot(vector, new).real)
             moved, value, vector = np.abs(new - vector).max(), value - _quadratic(chain, value, new), new
@@ -207,7 +207,8 @@ def _narrow(chain: TransferChain, value: complex, vector: Complex, radius: float
 def _quadratic(chain: TransferChain, value: complex, vector: Complex) -> complex:
     """Return r^T (lambda - H - Sigma(lambda)) r."""
     total = complex(value * np.sum(vector * vector))
-    total -= complex(np.einsum("xi,xij,xj->", vector, chain.onsite, vector, optimize=True))
+    parts = np.stack([vector.real, vector.imag], axis=-1)  # H is real
+    total -= complex(np.sum(vector * ((chain.onsite @ parts) @ [1, 1j])))
     for x in range(chain.slices - 1):
         total -= 2 * complex(np.sum(vector[x] * chain.couple(x, vector[x + 1][:, None])[:, 0]))
     for lead, end in zip(chain.leads, (vector[0], vector[-1]), strict=True):
