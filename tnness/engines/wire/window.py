@@ -40,6 +40,10 @@ GRADING = 4.0
 """Ratio of the distances from a threshold between which a panel is deflated: its rim is at 4/3 half widths."""
 GRADED = 4
 """Panels cut off towards a threshold."""
+FEW_POLES = 40.0
+"""Expected number of resonances beyond which one more node is cheaper than a larger radius."""
+NEAR = 2.0
+"""Half widths within which resonances are deflated however many they are."""
 MOST_POLES = 600
 """Expected number of resonances above which plain nodes are cheaper."""
 
@@ -48,8 +52,8 @@ MOST_POLES = 600
 class Quadrature:
     """How an energy integral is done.
 
-    nodes: Legendre nodes of a panel, to begin with. reach: radius, in half widths of the panel, within which resonances
-    are deflated. tolerance: relative error that is asked for. most: energies after which panels are not halved.
+    nodes: Legendre nodes of a panel, to begin with. reach: largest radius, in half widths of the panel, within which
+    resonances are deflated. tolerance: relative error that is asked for. most: energies after which panels are not halved.
     """
 
     nodes: int = 8
@@ -135,7 +139,7 @@ def integrate(
         report(f"energies {panel.start:g} to {panel.stop:g}", k / len(pieces))
         share = 2 * panel.half / (stop - start)
         own = replace(quadrature, tolerance=quadrature.tolerance / (share * len(pieces)))  # errors add up to the whole
-        reach = min(quadrature.reach, _free(panel, thresholds)) if is_deflatable(chain) else 0.0
+        reach = min(_reach(chain, panel, quadrature), _free(panel, thresholds)) if is_deflatable(chain) else 0.0
         one = _deflated(chain, panel, own, rule, reach, matrix) if rule != "legendre" and reach >= LEAST_REACH else None
         found.append(one or _halved(chain, panel, own, share, matrix))
     return reduce(Integral.plus, found)
@@ -156,6 +160,12 @@ def _graded(panel: Panel, thresholds: np.ndarray, depth: int) -> list[Panel]:
     cut = threshold - (threshold - panel.start) / GRADING
     inner = Panel(cut, panel.stop, root_stop=panel.root_stop)
     return [*_graded(Panel(panel.start, cut), thresholds, depth), *_graded(inner, thresholds, depth - 1)]
+
+
+def _reach(chain: TransferChain, panel: Panel, quadrature: Quadrature) -> float:
+    """Return the radius that is asked for, in half widths, or less where it would hold many resonances."""
+    few = FEW_POLES / max(_expected_poles(chain, panel.half), 1e-300)
+    return min(quadrature.reach, max(NEAR, few))
 
 
 def _free(panel: Panel, thresholds: np.ndarray) -> float:
