@@ -140,3 +140,9 @@ def test_gates_must_fit_and_be_unitary():
         law.draw(0, 0)
     with pytest.raises(InputError, match="gate 1 of a trajectory is not unitary"):
         law.maps(Gates(np.array([1, 1]), np.stack([np.eye(4), np.ones((4, 4))])))
+
+
+def test_no_gates_have_no_maps():
+    """Two times may be closer than a gate."""
+    law = circuit()
+    assert law.maps(law.draw(0, 0)[:0]) == []

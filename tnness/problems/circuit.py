@@ -239,7 +239,7 @@ def superoperators(unitaries: Array, space: LocalSpace) -> Real:
     flat = elements.reshape(len(elements), -1)
     kraus = np.asarray(unitaries)
     rotated = kraus[..., None, :, :] @ elements @ kraus.conj().swapaxes(-1, -2)[..., None, :, :]
-    rows = rotated.reshape(*kraus.shape[:-2], len(elements), -1) @ flat.conj().T  # (..., input, output)
+    rows = rotated.reshape(*kraus.shape[:-2], *flat.shape) @ flat.conj().T  # (..., input, output)
     return np.ascontiguousarray(rows.real.swapaxes(-1, -2))
 
 
