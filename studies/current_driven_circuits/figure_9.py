@@ -100,13 +100,13 @@ def draw(table: xr.Dataset) -> Figure:
         value = at_diffusion_length(here)
         left.plot(length, value, "o-", label=f"p2 = {p2:g}", **style)
         if p2 > 0:
-            inner = np.sqrt(DIFFUSION / p2)  # l_in with v^2 = p2
-            middle.loglog(p2 * table["time"] / DIFFUSION, value / inner, "o-", label=f"p2 = {p2:g}", **style)
+            inner = np.sqrt(DIFFUSION / p2)  # D/v, with (26): v^2 = D p2
+            middle.loglog(p2 * table["time"], value / inner, "o-", label=f"p2 = {p2:g}", **style)
         right.plot(table["w"], here.isel(time=-1), "o-", label=f"p2 = {p2:g}", **style)
     left.plot(length, at_diffusion_length(table["drawn"]), "k--", lw=0.9, label="p2 = 0, 200 circuits drawn")
     left.set(xlabel="$l_D = (Dt)^{1/2}$", ylabel=r"$\Delta S(l_D, t) / \delta^2$ [nat]", title="(a)")
     middle.set(
-        xlabel=r"$t / \tau_{in}$, with $\tau_{in} = D / p_2$", title="(b) in units of $l_{in} = (D / p_2)^{1/2}$"
+        xlabel=r"$t / \tau_{in}$, with $\tau_{in} = 1 / p_2$", title="(b) in units of $l_{in} = (D / p_2)^{1/2}$"
     )
     right.axvline(length[-1], color="grey", lw=0.7, ls=":")
     right.plot(table["w"], table["drawn"].isel(time=-1), "k--", lw=0.9)

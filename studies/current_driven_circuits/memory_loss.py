@@ -48,10 +48,10 @@ def distances(setting: Setting) -> xr.Dataset:
 
 
 def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
-    """ln of the distances, mean and error over circuits: Gaussian by length, density matrices by gates."""
+    """Distances, mean and error over circuits: Gaussian by length, density matrices by gates."""
     memory = preset.memory
 
-    def logarithms(gates: tuple[float, float], n: int, engine: str) -> xr.DataArray:
+    def over_circuits(gates: tuple[float, float], n: int, engine: str) -> xr.DataArray:
         place = store / f"memory_{engine}_p2={gates[1]:g}_span={SPAN:g}"
         about = {"p2": gates[1]}
         grid = {"p1": (gates[0],), "n": (n,)}
@@ -65,14 +65,14 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
             measure=distances,
             workers=workers,
         )
-        values = np.log(np.maximum(found["distance"].isel(p1=0, n=0, drop=True), 1e-15))
+        values = found["distance"].isel(p1=0, n=0, drop=True)
         error = values.std("realization", ddof=1) / np.sqrt(memory.realizations)
         return xr.concat([values.mean("realization"), error], "stat", coords="minimal")
 
     table = xr.Dataset(
         {
-            "gaussian": xr.concat([logarithms((1.0, 0.0), n, "gaussian") for n in memory.gaussian], "n"),
-            "dense": xr.concat([logarithms(gates, memory.dense, "exact") for gates in memory.gates], "gates"),
+            "gaussian": xr.concat([over_circuits((1.0, 0.0), n, "gaussian") for n in memory.gaussian], "n"),
+            "dense": xr.concat([over_circuits(gates, memory.dense, "exact") for gates in memory.gates], "gates"),
         }
     )
     names = [f"p1 = {p1:g}, p2 = {p2:g}" for p1, p2 in memory.gates]
@@ -82,9 +82,9 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
 
 
 def slope(values: np.ndarray, at: np.ndarray) -> float:
-    """Decay rate of exp(values) over the later half of the times."""
-    late = at >= at[-1] / 2
-    return float(-np.polyfit(at[late], values[late], 1)[0])
+    """Decay rate of the values over the later half of the times, those that are not 0."""
+    late = (at >= at[-1] / 2) & (values > 1e-12)
+    return float(-np.polyfit(at[late], np.log(values[late]), 1)[0]) if late.sum() > 2 else np.nan
 
 
 def draw(table: xr.Dataset) -> Figure:
@@ -95,12 +95,13 @@ def draw(table: xr.Dataset) -> Figure:
         for number, label in enumerate(table[along].values):
             mean, error = (table[name].sel({along: label, "stat": k}).values for k in ("mean", "error"))
             told = f"L = {label}" if along == "n" else label
-            axes.semilogy(at, np.exp(mean), "o-", ms=3, lw=0.8, color=f"C{number}", label=told)
-            axes.fill_between(at, np.exp(mean - error), np.exp(mean + error), color=f"C{number}", alpha=0.2, lw=0)
+            axes.semilogy(at, mean, "o-", ms=3, lw=0.8, color=f"C{number}", label=told)
+            axes.fill_between(at, np.maximum(mean - error, 1e-4), mean + error, color=f"C{number}", alpha=0.2, lw=0)
         axes.semilogy(at, np.exp(-at), "k--", lw=0.8, label="the density's slowest mode")
+        axes.set_ylim(1e-3, 1.5)
         axes.set_xlabel(r"$t\,(1 - \cos\frac{\pi}{L+1})$")
         axes.legend(fontsize=7)
-    figure.axes[0].set(ylabel="distance, geometric mean", title=r"$\|G_1 - G_2\|$, p1 = 1, p2 = 0")
+    figure.axes[0].set(ylabel="mean distance", title=r"$\|G_1 - G_2\|$, p1 = 1, p2 = 0")
     figure.axes[1].set_title(rf"$\frac{{1}}{{2}}\,\|\rho_1 - \rho_2\|_1$, L = {table.attrs['dense']}")
     count = table.attrs["realizations"]
     title(figure, f"all up and Neel under the same circuit, delta = 1; {count} circuits each", table)

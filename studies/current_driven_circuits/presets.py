@@ -125,9 +125,9 @@ PRESETS = {
         shown=50,
         sampled=1000,
         quench=Quench(gaussian=60, dense=8, realizations=(12, 16), end=60.0),
-        step=Step(n=20, delta=0.05, p1=0.5, p2=(0.0, 0.01, 0.03, 0.1, 0.3), chi=48, end=50.0, count=14),
-        states={8: 64, 16: 32, 32: 16, 48: 6},
-        memory=Memory(gaussian=(10, 20, 40), dense=6, gates=GATES, realizations=8),
+        step=Step(n=20, delta=0.05, p1=0.5, p2=(0.0, 0.03, 0.1, 0.3), chi=32, end=50.0, count=14),
+        states={8: 128, 16: 64, 32: 32, 48: 12},
+        memory=Memory(gaussian=(10, 20, 40), dense=6, gates=GATES, realizations=20),
         averages=Averages(dense=(3, 4), gaussian=10, realizations=16, gates=(10_000, 13_000)),
     ),
     "paper": Preset(

@@ -20,7 +20,7 @@ AGES = (0.02, 0.1, 0.4)
 """tau = t / L^2 at which |phi|^2 is drawn."""
 WINDOW = 0.1
 """Relative width of what counts as one age, to either side."""
-LAGS = 40
+LAGS = 120
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ def sums(states: Amplitudes) -> tuple[float, float, np.ndarray, float]:
     all_of = np.abs(z.sum(axis=1) + (states.old[first].conj() @ states.old[second].T).ravel()).max()
     z = z[:, states.left]
     count = z.shape[1]
-    lagged = [np.real(z[:, : count - s].conj() * z[:, s:]).sum(axis=1).mean() for s in range(LAGS)]
+    lags = range(min(LAGS, count))
+    lagged = [np.real(z[:, : count - s].conj() * z[:, s:]).sum(axis=1).mean() for s in lags]
+    lagged += [np.nan] * (LAGS - len(lags))
     return float(np.mean(np.abs(z.sum(axis=1)) ** 2)), lagged[0], np.array(lagged), float(all_of)
 
 
@@ -151,9 +153,12 @@ def draw(table: xr.Dataset) -> Figure:
     middle.legend(fontsize=7)
     for number, length in enumerate(lengths):
         here = table["lagged"].sel(n=length)
-        right.plot(here["lag"][1:], here[1:], "o-", ms=2.5, lw=0.8, color=f"C{number}", label=f"L = {length}")
-    right.axhline(0, color="black", lw=0.6)
-    right.set(xlabel="s", title=r"(c) Re $E\,z_l^* z_{l+s}\,/\,E|z_l|^2$, $z_l = \phi^{i*}_l\phi^j_l$")
+        right.loglog(here["lag"][1:], here[1:], "o-", ms=2.5, lw=0.8, color=f"C{number}", label=f"L = {length}")
+    lags = np.arange(1, LAGS)
+    right.plot(lags, 0.25 / np.sqrt(lags), "k--", lw=0.8, label=r"$s^{-1/2}/4$")
+    right.set(
+        ylim=(3e-3, 0.4), xlabel="s", title=r"(c) Re $E\,z_l^* z_{l+s}\,/\,E|z_l|^2$, $z_l = \phi^{i*}_l\phi^j_l$"
+    )
     right.legend(fontsize=7)
     counts = ", ".join(f"L = {n}: {r}" for n, r in zip(lengths, table.attrs["realizations"], strict=True))
     title(figure, f"p1 = 1, p2 = 0, every spin that came in is followed; circuits: {counts}", table)

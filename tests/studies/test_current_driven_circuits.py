@@ -191,7 +191,7 @@ def test_starts_are_forgotten(study, tiny, store):
     table = study["memory_loss"].data(tiny, store)
     for name, other in (("gaussian", "n"), ("dense", "gates")):
         mean = table[name].sel(stat="mean")
-        assert (mean.isel(moment=-1) < mean.isel(moment=0) - 3).all(), (name, other)
+        assert (mean.isel(moment=-1) < mean.isel(moment=0) / 20).all(), (name, other)
 
 
 def test_averages_are_the_replicas(study, tiny, store):
