@@ -22,7 +22,7 @@ class Preset:
 PRESETS = {
     "quick": Preset(
         name="quick",
-        sizes={6: 400, 8: 200, 10: 100, 12: 60, 14: 24},
+        sizes={6: 400, 8: 200, 10: 100, 12: 40, 14: 16},
         disorder=(10.0, 16.5, 21.0),
         scaling_sizes={6: 200, 8: 100, 10: 40},
         scaling_disorder=(10.0, 13.0, 15.0, 16.5, 18.0, 21.0, 26.0),

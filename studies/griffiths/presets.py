@@ -50,7 +50,7 @@ PRESETS = {
         charge_plane=Ensemble(
             n=100, alpha=(0.05, 0.3, 0.5, 1.0, 3.0), eps=(1e-4, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8), realisations=3
         ),
-        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=60),
+        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=240),
     ),
     "paper": Preset(
         name="paper",
