@@ -53,7 +53,8 @@ class Quadrature:
     """How an energy integral is done.
 
     nodes: Legendre nodes of a panel, to begin with. reach: largest radius, in half widths of the panel, within which
-    resonances are deflated. tolerance: relative error that is asked for. most: energies after which panels are not halved.
+    resonances are deflated. tolerance: relative error that is asked for. most: energies after which panels are not
+    halved any more.
     """
 
     nodes: int = 8
