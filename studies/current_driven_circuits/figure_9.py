@@ -101,18 +101,22 @@ def draw(table: xr.Dataset) -> Figure:
         left.plot(length, value, "o-", label=f"p2 = {p2:g}", **style)
         if p2 > 0:
             inner = np.sqrt(DIFFUSION / p2)  # D/v, with (26): v^2 = D p2
-            middle.loglog(p2 * table["time"], value / inner, "o-", label=f"p2 = {p2:g}", **style)
+            middle.semilogx(p2 * table["time"], value / inner, "o-", label=f"p2 = {p2:g}", **style)
         right.plot(table["w"], here.isel(time=-1), "o-", label=f"p2 = {p2:g}", **style)
     left.plot(length, at_diffusion_length(table["drawn"]), "k--", lw=0.9, label="p2 = 0, 200 circuits drawn")
     left.set(xlabel="$l_D = (Dt)^{1/2}$", ylabel=r"$\Delta S(l_D, t) / \delta^2$ [nat]", title="(a)")
+    middle.axvline(1, color="grey", lw=0.7, ls=":")
     middle.set(
-        xlabel=r"$t / \tau_{in}$, with $\tau_{in} = 1 / p_2$", title="(b) in units of $l_{in} = (D / p_2)^{1/2}$"
+        ylabel=r"$\Delta S(l_D, t) / (\delta^2 l_{in})$ [nat]",
+        xlabel=r"$t / \tau_{in}$, with $\tau_{in} = 1 / p_2$",
+        title="(b) in units of $l_{in} = (D / p_2)^{1/2}$",
     )
     right.axvline(length[-1], color="grey", lw=0.7, ls=":")
     right.plot(table["w"], table["drawn"].isel(time=-1), "k--", lw=0.9)
     right.set(xlabel="x", ylabel=r"$\Delta S(x, t) / \delta^2$ [nat]", title=f"(c) t = {float(table['time'][-1]):g}")
-    for axes in (left, middle):
+    for axes in (left, middle, right):
         axes.legend(fontsize=7)
+        axes.title.set_fontsize(9)
     about = table.attrs
     how = f"averaged replica, TEBD, chi = {about['chi']}, delta = {about['delta']:g}, leading order from purities"
     title(figure, f"step of the magnetisation, L = {about['n']}, p1 = {about['p1']:g}; {how}", table)

@@ -129,6 +129,8 @@ def draw(table: xr.Dataset) -> Figure:
     right.set_xscale("log")
     middle.set(xlabel="t", title=f"(b) L = {short}, density matrices, Neel")
     right.set(xlabel="t", title=f"(c) L = {short}, from particles on sites 1, 5")
+    for axes in (left, middle, right):
+        axes.title.set_fontsize(9)
     for axes in (middle, right):
         axes.axhline(short, color="grey", lw=0.6, ls=":")
         axes.legend(fontsize=7)

@@ -149,13 +149,13 @@ def draw(table: xr.Dataset) -> Figure:
     middle.loglog(
         lengths, float(table["incoherent"][0]) * (lengths[0] / lengths) ** 2, "k:", lw=0.8, label="(80): 1/L$^2$"
     )
+    middle.set_xticks(lengths, [str(n) for n in lengths])
+    middle.set_xticks([], minor=True)
     middle.set(xlabel="L", title=r"(b) $|G_{ij}|^2/\delta^2$, x = 1/4, y = 3/4")
     middle.legend(fontsize=7)
     for number, length in enumerate(lengths):
         here = table["lagged"].sel(n=length)
         right.loglog(here["lag"][1:], here[1:], "o-", ms=2.5, lw=0.8, color=f"C{number}", label=f"L = {length}")
-    lags = np.arange(1, LAGS)
-    right.plot(lags, 0.25 / np.sqrt(lags), "k--", lw=0.8, label=r"$s^{-1/2}/4$")
     right.set(
         ylim=(3e-3, 0.4), xlabel="s", title=r"(c) Re $E\,z_l^* z_{l+s}\,/\,E|z_l|^2$, $z_l = \phi^{i*}_l\phi^j_l$"
     )
