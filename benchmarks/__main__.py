@@ -10,7 +10,7 @@ import typer
 def main(quick: Annotated[bool, typer.Option(help="chi = 50 steps and the scaling only")] = False) -> None:
     """Steps against TeNPy and quimb, scaling and memory, time to a steady state; scattering states against Kwant."""
     runs = [["steps", "--chi", "50"], ["scaling"]] if quick else [["steps"], ["scaling"], ["steady"], ["noise"]]
-    runs += [] if quick else [["scattering"], ["deflation"]]
+    runs += [] if quick else [["scattering"], ["deflation"], ["circuits"]]
     for module, *options in runs:
         typer.echo(f"== {module} {' '.join(options)}".rstrip())
         subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *options], check=True)

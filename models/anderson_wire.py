@@ -13,6 +13,8 @@ from tnness.model import check_rates
 from tnness.observables import Estimate
 from tnness.problems.transfer import Array, Lead, Real, TransferChain, ring_hamiltonian, ring_modes
 
+from .interferometer import ports
+
 
 @register("anderson-wire")
 @dataclass(frozen=True, kw_only=True)
@@ -204,14 +206,7 @@ class AndersonWire:
 
     def _interferometer(self, view: Any) -> list[float]:
         assert self.detectors is not None
-        first, second = self.detectors
-        correlations = self._correlations(view)
-        r, t = 1 / np.sqrt(2), np.exp(1j * self.detector_phase) / np.sqrt(2)
-        sides = np.real(correlations[first, first]), np.real(correlations[second, second])
-        element = correlations[first, second]
-        left = abs(r) ** 2 * sides[0] + abs(t) ** 2 * sides[1] + 2 * (np.conj(r) * t * element).real
-        right = abs(t) ** 2 * sides[0] + abs(r) ** 2 * sides[1] + 2 * (np.conj(t) * r * element).real
-        return [float(left), float(right)]
+        return ports(self._correlations(view), self.detectors, self.detector_phase)
 
     def _given_potential(self) -> tuple[tuple[tuple[float, ...], ...], ...]:
         values = self.potential

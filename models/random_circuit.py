@@ -14,6 +14,7 @@ from tnness.ensembles import mapped
 from tnness.model import check_sites
 
 from .conserving_gates import check_probabilities, gates
+from .interferometer import ports
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -43,7 +44,7 @@ class RandomCircuit:
     p2: float = 0.0  # probability of an interaction
     m_left: float = 0.5  # magnetisation of the left reservoir, density 1/2 + m
     m_right: float = -0.5  # magnetisation of the right reservoir
-    steps: int | None = None  # gates of a steady state's trajectory; 10 (n + 1)^3 unless given
+    steps: int | None = None  # gates of a steady state's trajectory; 40 (n + 1)^3 unless given
     settle: int | None = None  # gates before its averages begin; a fifth of the steps unless given
     every: int | None = None  # gates between two samples; a thousand samples unless given
     placement: Literal["random", "layers"] = "random"  # gates on random bonds, or on all even, then all odd ones
@@ -51,6 +52,8 @@ class RandomCircuit:
     initial: Literal["equilibrium", "mixed", "step", "full", "empty", "neel"] = "equilibrium"  # densities at time 0
     cuts: int | None = 1  # cuts between left and right, evenly spaced: 1 is the middle; all unless given
     negativity: bool = True  # compute the negativity, at the cost of n^3 for each cut
+    detectors: tuple[int, int] | None = None  # sites whose interference is measured
+    detector_phase: float = 1.5707963267948966  # phase of t over r of the balanced beam splitter
     matrices: bool = False  # keep G_ij = <c^+_i c_j> and |G_ij|^2
 
     engines: ClassVar[tuple[str, ...]] = ("gaussian", "tebd", "exact")
@@ -63,13 +66,15 @@ class RandomCircuit:
                 raise InputError(f"{name} = {m:g}: a magnetisation lies between -1/2 and 1/2")
         if self.cuts is not None and not 1 <= self.cuts < self.n:
             raise InputError(f"cuts = {self.cuts}: a chain of {self.n} sites has 1 to {self.n - 1} cuts")
+        if self.detectors is not None and not all(0 <= site < self.n for site in self.detectors):
+            raise InputError(f"detectors = {list(self.detectors)}: the sites are 0 to {self.n - 1}")
         if self.initial not in _PROFILES:
             raise InputError(f"initial = {self.initial!r} is not one of {', '.join(_PROFILES)}")
         self.problem()  # which checks the numbers of steps
 
     def small(self) -> Self:
         """Return a chain of four sites and a short trajectory."""
-        return replace(self, n=min(self.n, 4), steps=4000, settle=None, every=None, cuts=1)
+        return replace(self, n=min(self.n, 4), steps=4000, settle=None, every=None, cuts=1, detectors=None)
 
     def problem(self) -> Circuit:
         """Return the circuit."""
@@ -165,6 +170,9 @@ class RandomCircuit:
             "entropy_deviation": Observable(
                 self._deviation, **nat, description="Delta S: entropy missing from local equilibrium"
             ),
+            "relative_entropy": Observable(
+                self._relative, **nat, description="of the state to local equilibrium; its average is that of Delta S"
+            ),
             "leading_entropy_deviation": Observable(
                 lambda v: self._leading(v, 0, self.n),
                 **nat,
@@ -172,7 +180,7 @@ class RandomCircuit:
                 description="Delta S to leading order, from the purity",
             ),
             "mutual_information": Observable(
-                self._across(lambda v, a, b: v.entropy(a) + v.entropy(b) - v.entropy()),
+                self._across(lambda v, a, b: -v.entropy() + v.entropy(a) + v.entropy(b)),
                 **(cut | nat),
                 description="I = S_A + S_B - S_AB",
             ),
@@ -202,6 +210,14 @@ class RandomCircuit:
                 **(cut | nat),
                 description="fermionic logarithmic negativity of the two sides",
             )
+        if self.detectors is not None:
+            pair, phase = self.detectors, self.detector_phase
+            found["interferometer"] = Observable(
+                lambda v: ports(v.state.correlation, pair, phase),
+                dims=("meter",),
+                coordinates={"meter": ["left", "right"]},
+                description="|r|^2 n_L + |t|^2 n_R + 2 Re r^* t <c^+_L c_R>; the other port; t / r = e^(i phase)",
+            )
         return found | (self._matrices() if self.matrices else {})
 
     def _matrices(self) -> dict[str, Observable]:
@@ -229,7 +245,12 @@ class RandomCircuit:
 
     def _deviation(self, view: Any) -> float:
         n = self._equilibrium(view)
-        return float(np.sum(_shannon(n) + _shannon(1 - n)) - view.state.entropy())
+        return float(np.sum(_cross(n, n) + _cross(1 - n, 1 - n)) - view.state.entropy())
+
+    def _relative(self, view: Any) -> float:
+        """-Tr rho ln rho_LE - S; n_i in place of its average in the first term leaves the mean as it is."""
+        n, mean = view.state.density, self._equilibrium(view)
+        return float(np.sum(_cross(n, mean) + _cross(1 - n, 1 - mean)) - view.state.entropy())
 
     def _leading(self, view: Any, start: int, stop: int) -> float:
         fields = 2 * self._equilibrium(view)[start:stop] - 1
@@ -248,5 +269,6 @@ _PROFILES: dict[str, Any] = {
 """Densities at time 0 by name: of the steady state's, and of the reservoirs'."""
 
 
-def _shannon(p: Real) -> Real:
-    return -p * np.log(np.where(p > 0, p, 1.0))
+def _cross(p: Real, q: Real) -> Real:
+    """-p ln q, 0 where q is 0: no p of a mean 0 is above 0."""
+    return -p * np.log(np.where(q > 0, q, 1.0))

@@ -148,6 +148,25 @@ def test_there_is_no_state_to_go_on_from(tmp_path):
         extend(tmp_path / "a.nc")
 
 
+def test_samples_of_a_steady_state_are_averaged(monkeypatch):
+    def sampled(self, problem, *, seed, **others):
+        rng = np.random.default_rng(seed)
+        views = ((float(k), View(rng.standard_normal(3))) for k in range(4096))
+        return Solution(views, {"weight": 1.0}, lambda: self.told, averaged=True)
+
+    monkeypatch.setattr(Closed, "solve", sampled)
+    monkeypatch.setattr(Closed, "told", "complete", raising=False)
+    record = steady_state(Decaying())
+    assert record.outcome == "converged"
+    assert record["x"].dims == ("energy",)
+    assert_allclose(record["x_error"], 1 / 64, rtol=0.4)
+    assert np.abs(record["x"] * 64).max() < 4
+    assert record["total"].attrs["error"] == pytest.approx(np.sqrt(3) / 64, rel=0.4)
+    assert record.certificate.further == {"weight": 1.0, "samples": 4096.0}
+    monkeypatch.setattr(Closed, "told", "truncation dominates: raise --chi")
+    assert steady_state(Decaying()).outcome == "truncation dominates: raise --chi"
+
+
 def test_an_engine_that_advances_refuses_such_a_problem():
     with pytest.raises(ModelError, match="not a Lindbladian"):
         steady_state(Decaying(), engine=Exact())

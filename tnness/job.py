@@ -11,14 +11,13 @@ import hashlib
 import json
 import math
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tnness import model as modelling
-from tnness.basis import LocalSpace
 from tnness.certificate import Prior
 from tnness.engines.exact import Exact
 from tnness.engines.gaussian import Gaussian
@@ -32,7 +31,7 @@ from tnness.engines.transfer import Transfer
 from tnness.errors import InputError, ModelError, TnnessError, Unavailable, suggestion
 from tnness.network.adapters import density_from_pure
 from tnness.network.chain_state import ChainState
-from tnness.network.initial import identity_state, product_state
+from tnness.network.initial import basis_states, identity_state, product_state
 from tnness.observables import Estimate, Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.record import BURSTS, PREFIX, RESERVED, Record
@@ -187,7 +186,7 @@ def initial_state(initial: Any, generator: ChainGenerator) -> ChainState:
         return identity_state(generator.spaces)
     kind, _, value = str(initial).partition(":")
     if kind == "product":
-        return product_state(generator.spaces, _basis_states(value, generator.spaces))
+        return product_state(generator.spaces, basis_states(value, generator.spaces))
     if kind == "thermal":
         with contextlib.suppress(ValueError):
             if generator.origin is not None and math.isfinite(float(value)):
@@ -278,19 +277,6 @@ def as_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _check_times(times: list[float]) -> None:
     if not times or not all(math.isfinite(t) and t >= 0 for t in times) or sorted(set(times)) != times:
         raise InputError(f"times must be increasing numbers >= 0, got {times[:6]}{'...' if len(times) > 6 else ''}")
-
-
-def _basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[Any]:
-    """Probabilities of the levels of each site: a digit is one level, * all of them alike."""
-    fit = len(digits) == len(spaces) and all(d == "*" or (d.isascii() and d.isdigit()) for d in digits)
-    if not fit or not all(d == "*" or int(d) < s.levels for d, s in zip(digits, spaces, strict=True)):
-        raise InputError(
-            f"product:{digits} needs one digit per site ({len(spaces)}), each below the site's number of levels, or *"
-        )
-    return [
-        np.full(s.levels, 1 / s.levels) if d == "*" else np.eye(s.levels)[int(d)]
-        for d, s in zip(digits, spaces, strict=True)
-    ]
 
 
 def _digest(arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> str:

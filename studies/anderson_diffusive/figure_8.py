@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import typer
 import xarray as xr
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from tnness.engines.transfer import Transfer
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, preset_option, save, swept
 from tnness.study.statistics import average, jackknife, line
-from tnness_models.energy_correlation import EnergyCorrelation
 
 FIGURES = Path(__file__).parent / "figures"
 STORE = Path("runs") / "anderson_diffusive"
+SEED = 2019
 PRINTED = (0.021, 0.038)
 """f = a L + b as the paper fits it, eq. (73)."""
 
@@ -49,35 +48,38 @@ PRESETS = {
         detunings=grid(100.0, 40),
     ),
 }
+PresetOption = preset_option(PRESETS)
 
 
-def samples(size: int, count: int, detunings: tuple[float, ...], store: Path) -> np.ndarray:
-    """sum_nm DPhi(0, e / Lx^2) of each realisation, (realisation, detuning); those in the store are not repeated."""
-    store.mkdir(parents=True, exist_ok=True)
-    path = store / f"L{size}_{len(detunings)}.npy"
-    found = list(np.load(path)) if path.exists() else []
-    for k in tqdm(range(len(found), count), desc=f"L = {size}", initial=len(found), total=count):
-        model = EnergyCorrelation(size=size, detunings=detunings).draw(np.random.default_rng([size, k]))
-        view = Transfer().view(model.problem())
-        found.append(model.observables()["correlation"](view))
-        if k % 20 == 19 or k == count - 1:
-            np.save(path, found)
-    return np.array(found[:count])
+def samples(size: int, count: int, detunings: tuple[float, ...], store: Path, workers: int) -> np.ndarray:
+    """sum_nm DPhi(0, e / Lx^2) of each realisation, (realisation, detuning)."""
+    table = swept(
+        "energy-correlation",
+        {"size": (size,)},
+        store / f"L{size}_{len(detunings)}",
+        parameters={"detunings": detunings},
+        realizations=count,
+        independent=("size",),
+        seed=SEED,
+        engine=Transfer(),
+        workers=workers,
+    )
+    return table["correlation"].sel(size=size).transpose("realization", "detuning").values
 
 
-def averages(preset: Preset, store: Path) -> xr.Dataset:
+def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """f with its error at every L, i(e) with its error where it was computed."""
     sizes = list(preset.weight)
     data = xr.Dataset(coords={"size": sizes, "detuning": list(preset.detunings)})
     weights = []
     for size, count in preset.weight.items():
-        found = samples(size, count, (0.0,), store)[:, 0]
+        found = samples(size, count, (0.0,), store, workers)[:, 0]
         weights.append(average(2 * found / ((size + 2) * size) ** 2))
     data["f"], data["f_error"] = ("size", [w.value for w in weights]), ("size", [w.error for w in weights])
     for name in ("i", "i_error"):
         data[name] = (("size", "detuning"), np.full((len(sizes), len(preset.detunings)), np.nan))
     for size, count in preset.correlation.items():
-        found = samples(size, count, preset.detunings, store)
+        found = samples(size, count, preset.detunings, store, workers)
         ratio = jackknife(lambda s: s.mean(axis=0) / s[:, 0].mean(), found)
         data["i"].loc[{"size": size}], data["i_error"].loc[{"size": size}] = ratio.value, ratio.error
     return data
@@ -120,19 +122,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(
-    preset: Annotated[str, typer.Option("--preset", help=f"one of {', '.join(PRESETS)}")] = "quick",
-    store: Annotated[Path, typer.Option("--store", help="where realisations are kept, and found again")] = STORE,
-) -> None:
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw."""
-    if preset not in PRESETS:
-        raise typer.BadParameter(f"there is no preset {preset!r}: it is one of {', '.join(PRESETS)}")
-    chosen = PRESETS[preset]
-    data = averages(chosen, store)
-    FIGURES.mkdir(exist_ok=True)
-    data.to_netcdf(FIGURES / f"figure_8_{preset}.nc", engine="h5netcdf")
-    draw(data, chosen).savefig(FIGURES / f"figure_8_{preset}.png", dpi=110)
-    print(FIGURES / f"figure_8_{preset}.png")
+    chosen = preset_named(PRESETS, preset)
+    data = averages(chosen, store, workers)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_8_{preset}")
     print(data[["f", "f_error"]].to_dataframe())
     inside = data["detuning"].values <= 60
     for size in chosen.correlation:

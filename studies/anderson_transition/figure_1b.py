@@ -3,12 +3,13 @@
 import numpy as np
 import typer
 import xarray as xr
-from drawing import LEADS, STORE, PresetOption, StoreOption, preset_named, save
+from drawing import FIGURES, LEADS, STORE, PresetOption
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 from samples import coherence
 from scipy.optimize import curve_fit
 
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 from tnness.study.statistics import average
 
 
@@ -81,11 +82,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE) -> None:
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw."""
-    chosen = preset_named(preset)
-    data = averages(coherence(chosen, store), chosen)
-    save(draw(data, chosen), data, "figure_1b", chosen)
+    chosen = preset_named(PRESETS, preset)
+    data = averages(coherence(chosen, store, workers), chosen)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_1b_{preset}")
 
 
 if __name__ == "__main__":

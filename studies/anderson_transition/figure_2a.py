@@ -3,11 +3,12 @@
 import numpy as np
 import typer
 import xarray as xr
-from drawing import LEADS, STORE, PresetOption, StoreOption, preset_named, save
+from drawing import FIGURES, LEADS, STORE, PresetOption
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 from samples import coherence
 
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 from tnness.study.statistics import average, power_law
 
 
@@ -19,10 +20,10 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
         found[name] = (("size", "disorder"), np.empty((len(sizes), len(disorder))))
     for (size, w), row in rows.items():
         at = {"size": size, "disorder": w}
-        mean = average(row["coherence"].values)
+        mean = average(row["mutual_coherence"].values)
         found["mean"].loc[at], found["mean_error"].loc[at] = mean.value, mean.error
-        found["median"].loc[at] = float(row["coherence"].median())
-        found["integral_error"].loc[at] = float(row["error"].max())
+        found["median"].loc[at] = float(row["mutual_coherence"].median())
+        found["integral_error"].loc[at] = float(row["certificate_quadrature"].max())
     return found
 
 
@@ -52,11 +53,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE) -> None:
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw."""
-    chosen = preset_named(preset)
-    data = averages(coherence(chosen, store), chosen)
-    save(draw(data, chosen), data, "figure_2a", chosen)
+    chosen = preset_named(PRESETS, preset)
+    data = averages(coherence(chosen, store, workers), chosen)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_2a_{preset}")
     print(data.to_dataframe())
 
 

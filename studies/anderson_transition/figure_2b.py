@@ -3,11 +3,12 @@
 import numpy as np
 import typer
 import xarray as xr
-from drawing import LEADS, STORE, PresetOption, StoreOption, preset_named, save
+from drawing import FIGURES, LEADS, STORE, PresetOption
 from matplotlib.figure import Figure
-from presets import CRITICAL, Preset
+from presets import CRITICAL, PRESETS, Preset
 from samples import slopes
 
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 from tnness.study.statistics import average
 
 NU = 1.57
@@ -25,7 +26,7 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
         at = {"size": size, "disorder": w}
         mean = average(row["slope"].values)
         found["slope"].loc[at], found["slope_error"].loc[at] = mean.value, mean.error
-        found["integral_error"].loc[at] = float(row["error"].max())
+        found["integral_error"].loc[at] = float(row["integral"].max())
     return found
 
 
@@ -68,11 +69,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE) -> None:
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw."""
-    chosen = preset_named(preset)
-    data = averages(slopes(chosen, store), chosen)
-    save(draw(data, chosen), data, "figure_2b", chosen)
+    chosen = preset_named(PRESETS, preset)
+    data = averages(slopes(chosen, store, workers), chosen)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_2b_{preset}")
     print(data.to_dataframe())
 
 

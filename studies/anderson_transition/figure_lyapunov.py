@@ -3,11 +3,13 @@
 import numpy as np
 import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, preset_named, save
+from drawing import FIGURES, STORE, PresetOption
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 from samples import ratios
 from scipy.optimize import curve_fit
+
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 
 IRRELEVANT = -2.8
 """Exponent of the leading correction to scaling; Slevin and Ohtsuki's -2.8(5). Its amplitude is fitted."""
@@ -73,10 +75,10 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE) -> None:
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
     """Compute what is missing and draw."""
-    chosen = preset_named(preset)
-    data = ratios(chosen, store)
+    chosen = preset_named(PRESETS, preset)
+    data = ratios(chosen, store, workers)
     found, errors, chi2 = fit(data)
     data.attrs |= {
         "critical": found[0],
@@ -85,7 +87,7 @@ def main(preset: PresetOption = "quick", store: StoreOption = STORE) -> None:
         "nu_error": errors[1],
         "chi2": chi2,
     }
-    save(draw(data, chosen), data, "figure_lyapunov", chosen)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_lyapunov_{preset}")
     print(data.to_dataframe())
     for name, corrected in (("with", True), ("without", False)):
         found, errors, chi2 = fit(data, corrected)

@@ -15,7 +15,6 @@ class Preset:
     disorder: tuple[float, ...]  # Figs. 1b and 2a
     scaling_sizes: dict[int, int]  # Fig. 2b: L0 and realisations of each W
     scaling_disorder: tuple[float, ...]  # Fig. 2b
-    scaling_tolerance: float  # Fig. 2b: relative error of the energy integral
     bars: dict[int, int]  # Lyapunov exponents: width and slices of each W
     bar_disorder: tuple[float, ...]
 
@@ -23,11 +22,10 @@ class Preset:
 PRESETS = {
     "quick": Preset(
         name="quick",
-        sizes={6: 300, 8: 150, 10: 60, 12: 36},
+        sizes={6: 400, 8: 200, 10: 100, 12: 40, 14: 16},
         disorder=(10.0, 16.5, 21.0),
-        scaling_sizes={6: 40, 8: 18},
+        scaling_sizes={6: 200, 8: 100, 10: 40},
         scaling_disorder=(10.0, 13.0, 15.0, 16.5, 18.0, 21.0, 26.0),
-        scaling_tolerance=1e-2,
         bars={3: 2_000_000, 4: 1_600_000, 6: 320_000},
         bar_disorder=(14.0, 15.0, 16.0, 16.5, 17.0, 18.0, 19.0),
     ),
@@ -37,7 +35,6 @@ PRESETS = {
         disorder=(10.0, 16.5, 21.0),
         scaling_sizes={10: 1000, 12: 1000, 14: 500, 16: 300},
         scaling_disorder=(10.0, 12.0, 14.0, 15.5, 16.5, 17.5, 19.0, 21.0, 24.0),
-        scaling_tolerance=1e-4,
         bars={4: 50_000_000, 6: 20_000_000, 8: 10_000_000, 10: 5_000_000, 12: 2_000_000},
         bar_disorder=(15.0, 15.5, 16.0, 16.25, 16.5, 16.75, 17.0, 17.5, 18.0),
     ),

@@ -1,7 +1,6 @@
 """The cavity of the supplement: a resonance, its two printed signs, and coherence that the current does not show."""
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import typer
@@ -10,10 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from tnness import steady_state
+from tnness.study.collect import collect
+from tnness.study.point import Setting
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, preset_option, save
+from tnness.study.sweep import sweep
 from tnness_models.cavity import Cavity
 
 FIGURES = Path(__file__).parent / "figures"
 LINKS = {"quick": np.geomspace(0.02, 0.6, 12), "paper": np.geomspace(0.005, 0.6, 40)}
+STORE = Path("runs") / "cavity"
+PresetOption = preset_option(LINKS)
 SHOWN = 0.15
 """Link strength of panels (a) and (b)."""
 
@@ -36,30 +41,38 @@ def profile(levels: int) -> xr.Dataset:
     return found.assign_attrs(levels=levels, link=SHOWN, level=level, width=width)
 
 
-def scaling(links: np.ndarray) -> xr.Dataset:
-    """Against the link: errors of (S27), widths, and what the resonant state of two sites carries."""
-    rows = []
-    for link in links:
-        model = drawn(2, link)
-        levels, _ = model.closed()
-        golden = model.golden_rule()[1]
-        near = levels[1] + golden * np.linspace(-3, 3, 61)
-        exact = steady_state(drawn(2, link, near)).dataset
-        pole = float(exact["resonance_position"][1])
-        on = steady_state(drawn(2, link, np.array([pole]))).dataset
-        rows.append(
-            {
-                "error_corrected": np.abs(model.approximate(near, 1) - exact["transmission"].values).max(),
-                "error_printed": np.abs(model.approximate(near, 1, -1) - exact["transmission"].values).max(),
-                "width": float(exact["resonance_width"][1]),
-                "golden_rule": golden,
-                "golden_rule_printed": golden * np.sqrt(1 - (levels[1] / 2) ** 2),  # A sin^2 k of (S28)
-                "current": -float(on["state_current"][0]),
-                "gradient": abs(float(on["state_gradient"][0])),
-                "coherence": float(on["state_coherence"][0]),
-            }
-        )
-    return xr.Dataset({k: ("link", [row[k] for row in rows]) for k in rows[0]}, {"link": links})
+def resonance(setting: Setting) -> dict[str, float]:
+    """Of two levels: the errors of (S27), widths, and what the resonant state of the upper one carries."""
+    link = setting.values["link_left"]
+    model = drawn(2, link)
+    levels, _ = model.closed()
+    golden = model.golden_rule()[1]
+    near = levels[1] + golden * np.linspace(-3, 3, 61)
+    exact = steady_state(drawn(2, link, near)).dataset
+    pole = float(exact["resonance_position"][1])
+    on = steady_state(drawn(2, link, np.array([pole]))).dataset
+    return {
+        "error_corrected": np.abs(model.approximate(near, 1) - exact["transmission"].values).max(),
+        "error_printed": np.abs(model.approximate(near, 1, -1) - exact["transmission"].values).max(),
+        "width": float(exact["resonance_width"][1]),
+        "golden_rule": golden,
+        "golden_rule_printed": golden * np.sqrt(1 - (levels[1] / 2) ** 2),  # A sin^2 k of (S28)
+        "current": -float(on["state_current"][0]),
+        "gradient": abs(float(on["state_gradient"][0])),
+        "coherence": float(on["state_coherence"][0]),
+    }
+
+
+def scaling(links: np.ndarray, store: Path, workers: int) -> xr.Dataset:
+    """All of that against the strength of both links."""
+    points = [{"link_left": float(link), "link_right": float(link)} for link in links]
+    folder = store / f"{links[0]:g}_to_{links[-1]:g}_{len(links)}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep("cavity", points=points, store=folder, measure=resonance, workers=workers)
+    table = collect(folder, certificate=False).isel(realization=0, drop=True)
+    equal = xr.DataArray(np.arange(len(links)), dims="link")
+    table = table.isel(link_left=equal, link_right=equal).drop_vars(["link_left", "link_right"])
+    return table.drop_vars(["status", "seed", "cpu_seconds"]).drop_attrs().assign_coords(link=links)
 
 
 def draw(shapes: list[xr.Dataset], data: xr.Dataset, preset: str) -> Figure:
@@ -104,15 +117,10 @@ def draw(shapes: list[xr.Dataset], data: xr.Dataset, preset: str) -> Figure:
     return figure
 
 
-def main(preset: Annotated[str, typer.Option("--preset", help=f"one of {', '.join(LINKS)}")] = "quick") -> None:
-    """Compute and draw."""
-    if preset not in LINKS:
-        raise typer.BadParameter(f"there is no preset {preset!r}: it is one of {', '.join(LINKS)}")
-    data = scaling(LINKS[preset])
-    FIGURES.mkdir(exist_ok=True)
-    data.to_netcdf(FIGURES / f"cavity_{preset}.nc", engine="h5netcdf")
-    draw([profile(2), profile(5)], data, preset).savefig(FIGURES / f"cavity_{preset}.png", dpi=88)
-    print(FIGURES / f"cavity_{preset}.png")
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw."""
+    data = scaling(preset_named(LINKS, preset), store, workers)
+    save(draw([profile(2), profile(5)], data, preset), {"": data}, FIGURES / f"cavity_{preset}", dpi=88)
     print(data.to_dataframe())
 
 

@@ -5,27 +5,59 @@ from pathlib import Path
 import numpy as np
 import typer
 import xarray as xr
-from drawing import PresetOption, StoreOption, preset_named, save
+from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save
 from matplotlib.figure import Figure
-from points import STORE, solve
-from presets import Preset
-from tqdm import tqdm
+from presets import Cut, Preset
 
-CLAIMED = {"deviation": {"I": 1.0, "II": 1.0, "III": -1.0}, "information": {"I": 3.0, "II": 1.0, "III": -2.0}}
-"""Powers of L that the paper gives deep in each phase: (29), (36), (38), (39); I close to phase I as in (52)."""
+from tnness import TEBD
+from tnness.study.collect import STATES
+from tnness.study.scripts import swept
+from tnness_models.replica_solutions import phase_two
+
+Row = tuple[str, str, int, float, float, int, float, float, str]
 
 
-def data(preset: Preset, store: Path) -> xr.Dataset:
+def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     """Delta S / delta^2 and I / delta^2 at both lengths of every cut."""
-    rows = []
-    for cut in preset.cuts:
-        for pair in tqdm(cut.points(), desc=cut.name):
-            for point in pair:
-                answer = solve(point, store)
-                rows.append((cut.name, cut.varied, point.n, point.p1, point.p2, point.chi, *vars(answer).values()))
+    rows = [row for cut in preset.cuts for row in (closed(cut) if cut.chi == 0 else certified(cut, store, workers))]
     names = ("cut", "varied", "n", "p1", "p2", "chi", "deviation", "information", "outcome")
     table = {name: ("point", list(column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     return xr.Dataset(table, attrs={"preset": preset.name})
+
+
+def closed(cut: Cut) -> list[Row]:
+    """The closed Gaussian equations, exactly proportional to delta^2."""
+    rows = []
+    for p1 in cut.values:
+        for n in cut.lengths:
+            values = phase_two(n, p1, 1.0, 0.0)
+            deviation = 2 * np.trace(values) + 4 * np.triu(values, 1).sum()
+            information = 4 * values[: n // 2, n // 2 :].sum()
+            rows.append((cut.name, cut.varied, n, p1, 0.0, 0, float(deviation), float(information), "exact"))
+    return rows
+
+
+def certified(cut: Cut, store: Path, workers: int) -> list[Row]:
+    """Steady states of the averaged replica."""
+    other = "p2" if cut.varied == "p1" else "p1"
+    found = swept(
+        "replica-abc",
+        {"n": cut.lengths, cut.varied: cut.values},
+        store / f"replica_{other}={cut.fixed:g}_chi={cut.chi}",
+        parameters={"order": "second", other: cut.fixed},
+        engine=TEBD(chi=cut.chi, dt=1.6),
+        workers=workers,
+    ).isel(realization=0)
+    rows = []
+    for p in cut.values:
+        for n in cut.lengths:
+            here = found.sel({"n": n, cut.varied: p})
+            gates = {cut.varied: p, other: cut.fixed}
+            means = float(here["entropy_deviation"]), float(here["mutual_information"].values[n // 2 - 1])
+            rows.append(
+                (cut.name, cut.varied, n, gates["p1"], gates["p2"], cut.chi, *means, STATES[int(here["status"])])
+            )
+    return rows
 
 
 def exponents(dataset: xr.Dataset, cut: str, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -63,9 +95,9 @@ def draw(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE) -> None:
+def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
     """Compute what is missing, print the exponents and draw the figure."""
-    dataset = data(preset_named(preset), store)
+    dataset = data(preset_named(preset), store, workers)
     for cut in dict.fromkeys(dataset["cut"].values.tolist()):
         print(cut)
         for name in ("deviation", "information"):

@@ -1,20 +1,24 @@
 """Fig. 1: temperature fluctuations of the one-dimensional thermal network against eps, and their exponents."""
 
+from pathlib import Path
+
 import numpy as np
 import typer
 import xarray as xr
 from analysis import diffusive_variation, fit_range, printed_z, slope, suggested_z, variation
-from drawing import PARAMETERS, PresetOption, colour, preset_named, save
+from drawing import FIGURES, PARAMETERS, STORE, PresetOption, colour
 from matplotlib.figure import Figure
 from networks import thermal
-from presets import Preset
+from presets import PRESETS, Preset
+
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 
 
-def averages(preset: Preset) -> xr.Dataset:
+def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """dT/T and its exponent for every size and alpha, with errors."""
     parts = []
     for ensemble in preset.thermal:
-        data = thermal(ensemble)
+        data = thermal(ensemble, store, workers)
         values = [variation(data.sel(alpha=a)) for a in ensemble.alpha]
         slopes = [slope(data.sel(alpha=a), *fit_range(a)) for a in ensemble.alpha]
         part = xr.Dataset(coords={"alpha": list(ensemble.alpha), "eps": list(ensemble.eps)})
@@ -85,11 +89,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick") -> None:
-    """Compute and draw."""
-    chosen = preset_named(preset)
-    data = averages(chosen)
-    save(draw(data, chosen), data, "figure_1", chosen)
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw."""
+    chosen = preset_named(PRESETS, preset)
+    data = averages(chosen, store, workers)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_1_{preset}")
     for n in data["n"].values:
         for alpha in data["alpha"].values:
             one = data.sel(n=n, alpha=alpha)

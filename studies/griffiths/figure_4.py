@@ -1,21 +1,24 @@
 """Fig. 4: temperature fluctuations of the square thermal network, their local exponents, and what its size does."""
 
+from pathlib import Path
+
 import typer
 import xarray as xr
 from analysis import variation
-from drawing import PARAMETERS, PresetOption, colour, preset_named, save
+from drawing import FIGURES, PARAMETERS, STORE, PresetOption, colour
 from matplotlib.figure import Figure
 from networks import thermal
-from presets import Preset
+from presets import PRESETS, Preset
 
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 from tnness.study.statistics import log_slopes
 
 
-def averages(preset: Preset) -> xr.Dataset:
+def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """dT/T for every size and alpha, with errors."""
     parts = []
     for ensemble in preset.plane:
-        data = thermal(ensemble, dim=2)
+        data = thermal(ensemble, store, workers, dim=2)
         values = [variation(data.sel(alpha=a)) for a in ensemble.alpha]
         part = xr.Dataset(coords={"alpha": list(ensemble.alpha), "eps": list(ensemble.eps)})
         part["variation"] = (("alpha", "eps"), [v.value for v in values])
@@ -65,11 +68,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick") -> None:
-    """Compute and draw."""
-    chosen = preset_named(preset)
-    data = averages(chosen)
-    save(draw(data, chosen), data, "figure_4", chosen)
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw."""
+    chosen = preset_named(PRESETS, preset)
+    data = averages(chosen, store, workers)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_4_{preset}")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
 """Fig. 5: current through a line of random links against eps, beside the mean resistivity of eq. (5)."""
 
+from pathlib import Path
+
 import typer
 import xarray as xr
 from analysis import mean_current, resistive_current
-from drawing import PresetOption, colour, preset_named, save
+from drawing import FIGURES, STORE, PresetOption, colour
 from matplotlib.figure import Figure
 from networks import currents
-from presets import Preset
+from presets import PRESETS, Preset
 
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 from tnness.study.statistics import average
 
 
-def averages(preset: Preset) -> xr.Dataset:
+def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """Mean current and its error."""
-    data = currents(preset.charge)
+    data = currents(preset.charge, store, workers)
     found = average(data["current"].transpose("realisation", "alpha", "eps").values)
     kept = xr.Dataset(coords={"alpha": data["alpha"], "eps": data["eps"]}, attrs=data.attrs)
     kept["current"], kept["current_error"] = (("alpha", "eps"), found.value), (("alpha", "eps"), found.error)
@@ -49,11 +52,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick") -> None:
-    """Compute and draw."""
-    chosen = preset_named(preset)
-    data = averages(chosen)
-    save(draw(data, chosen), data, "figure_5", chosen)
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw."""
+    chosen = preset_named(PRESETS, preset)
+    data = averages(chosen, store, workers)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_5_{preset}")
     for alpha in data["alpha"].values:
         one = data["current"].sel(alpha=alpha).values
         ratio = one / resistive_current(alpha, data["eps"].values)

@@ -1,19 +1,22 @@
 """Fig. 6: current density through a square of random links against eps: finite as eps -> 0, then linear."""
 
+from pathlib import Path
+
 import numpy as np
 import typer
 import xarray as xr
-from drawing import PresetOption, colour, preset_named, save
+from drawing import FIGURES, STORE, PresetOption, colour
 from matplotlib.figure import Figure
 from networks import currents
-from presets import Preset
+from presets import PRESETS, Preset
 
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 from tnness.study.statistics import average
 
 
-def averages(preset: Preset) -> xr.Dataset:
+def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """Mean current density and its error."""
-    data = currents(preset.charge_plane, dim=2)
+    data = currents(preset.charge_plane, store, workers, dim=2)
     found = average(data["current"].transpose("realisation", "alpha", "eps").values)
     kept = xr.Dataset(coords={"alpha": data["alpha"], "eps": data["eps"]}, attrs=data.attrs)
     kept["current"], kept["current_error"] = (("alpha", "eps"), found.value), (("alpha", "eps"), found.error)
@@ -44,11 +47,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick") -> None:
-    """Compute and draw."""
-    chosen = preset_named(preset)
-    data = averages(chosen)
-    save(draw(data, chosen), data, "figure_6", chosen)
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw."""
+    chosen = preset_named(PRESETS, preset)
+    data = averages(chosen, store, workers)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_6_{preset}")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,26 @@
 """Fig. 7: z from temperature fluctuations of the open network and from the spreading of energy in the closed one."""
 
+from pathlib import Path
+
 import numpy as np
 import typer
 import xarray as xr
 from analysis import fit_range, printed_z, slope, suggested_z, width_slope
-from drawing import PARAMETERS, PresetOption, colour, preset_named, save
+from drawing import FIGURES, PARAMETERS, STORE, PresetOption, colour
 from matplotlib.figure import Figure
 from networks import spreading, thermal
-from presets import Preset
+from presets import PRESETS, Preset
+
+from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
 
 WIDTHS = (5.0, 60.0)
 """Range of sigma_E in the fits: beyond the first links, before the ends are felt (N = 1000)."""
 
 
-def averages(preset: Preset) -> xr.Dataset:
+def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """sigma_E(t), and both z with errors."""
-    data = spreading(preset.spreading)
-    opened = thermal(next(e for e in preset.thermal if e.n == preset.spreading.n))
+    data = spreading(preset.spreading, store, workers)
+    opened = thermal(next(e for e in preset.thermal if e.n == preset.spreading.n), store, workers)
     alphas = data["alpha"].values
     kept = xr.Dataset(coords={"alpha": data["alpha"], "time": data["time"]}, attrs=data.attrs)
     kept["width"] = np.sqrt(data["square_width"].mean("realisation"))
@@ -69,11 +73,11 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     return figure
 
 
-def main(preset: PresetOption = "quick") -> None:
-    """Compute and draw."""
-    chosen = preset_named(preset)
-    data = averages(chosen)
-    save(draw(data, chosen), data, "figure_7", chosen)
+def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
+    """Compute what is missing and draw."""
+    chosen = preset_named(PRESETS, preset)
+    data = averages(chosen, store, workers)
+    save(draw(data, chosen), {"": data}, FIGURES / f"figure_7_{preset}")
     for alpha in data["alpha"].values:
         one = data.sel(alpha=alpha)
         found = [f"{k} {float(one[f'z_{k}']):.3f} +- {float(one[f'z_{k}_error']):.3f}" for k in ("closed", "open")]

@@ -1,77 +1,104 @@
-"""The ensembles: many realisations of a network solved as one batch, and what is kept of each."""
+"""The ensembles: sweeps whose points solve many realisations as one batch, and what is kept of each."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from presets import Ensemble
 
 from tnness.engines.transfer import Transfer
-from tnness_models.charge_network import ChargeNetwork
-from tnness_models.energy_spreading import EnergySpreading
-from tnness_models.thermal_network import ThermalNetwork
+from tnness.study.point import Setting
+from tnness.study.scripts import swept
 
-MEMORY = 4_000_000
-"""Numbers in a batch: realisations are taken together up to this."""
+SEED = 2020
+LINE, SQUARE = 200_000, 1_000_000
+"""Islands of all lines of a point together, and numbers in the blocks of all its squares: sizes that arrays like."""
+MODES = 4
+"""Closed networks of a point: each is diagonalised by itself."""
 
 
-def thermal(ensemble: Ensemble, dim: int = 1) -> xr.Dataset:
+def networks(n: int, dim: int) -> int:
+    """How many networks a point holds."""
+    return max(1, LINE // n if dim == 1 else SQUARE // n**3)
+
+
+def temperatures(setting: Setting) -> xr.Dataset:
+    """Mean and variance of the temperatures of each network."""
+    model, rng, count = setting.model, np.random.default_rng(setting.seed), networks(setting.model.n, setting.model.dim)
+    islands = model.n**model.dim
+    links = model.n - 1 if model.dim == 1 else 2 * model.n * (model.n - 1)
+    lengths = model.links.draw(rng, (count, links))
+    g1 = model.gbar + rng.uniform(-model.dg1, model.dg1, (count, islands))
+    g2 = model.gbar + rng.uniform(-model.dg2, model.dg2, (count, islands))
+    found = Transfer().view(model.chain(lengths, g1, g2, model.eps)).solution().reshape(count, -1)
+    return xr.Dataset({"mean": ("network", found.mean(axis=-1)), "variance": ("network", found.var(axis=-1))})
+
+
+def current_densities(setting: Setting) -> xr.Dataset:
+    """Current over the width of each network."""
+    model, count = setting.model, networks(setting.model.n, setting.model.dim)
+    links, width = (model.n, 1) if model.dim == 1 else (model.n**2 + (model.n - 1) ** 2, model.n)
+    lengths = model.links.draw(np.random.default_rng(setting.seed), (count, links))
+    solution = Transfer().view(model.chain(lengths, model.eps)).solution()
+    return xr.Dataset({"current": ("network", model.total_current(lengths, model.eps, solution) / width)})
+
+
+def square_widths(setting: Setting) -> xr.Dataset:
+    """sum_i (i - start)^2 e_i(t) of each network."""
+    model, times = setting.model, setting.job.times
+    chain = model.chain(model.links.draw(np.random.default_rng(setting.seed), (MODES, model.n - 1)))
+    squares = (np.arange(model.n) - model.origin) ** 2
+    found = [view.decayed() @ squares for _, view in Transfer().solve(chain, times=times).views]
+    return xr.Dataset({"square_width": (("time", "network"), found)}, {"time": times})
+
+
+def thermal(ensemble: Ensemble, store: Path, workers: int, dim: int = 1) -> xr.Dataset:
     """Mean and variance of the temperatures of each realisation, (alpha, eps, realisation)."""
-    shape = (len(ensemble.alpha), len(ensemble.eps), ensemble.realisations)
-    mean, variance = np.empty(shape), np.empty(shape)
-    for a, alpha in enumerate(ensemble.alpha):
-        model = ThermalNetwork(n=ensemble.n, alpha=alpha, dim=dim)
-        islands = ensemble.n**dim
-        links = ensemble.n - 1 if dim == 1 else 2 * ensemble.n * (ensemble.n - 1)
-        for part, rng in _batches(ensemble, a, islands * ensemble.n ** (dim - 1)):
-            count = part.stop - part.start
-            lengths = model.links.draw(rng, (count, links))
-            g1 = model.gbar + rng.uniform(-model.dg1, model.dg1, (count, islands))
-            g2 = model.gbar + rng.uniform(-model.dg2, model.dg2, (count, islands))
-            for e, eps in enumerate(ensemble.eps):
-                found = Transfer().view(model.chain(lengths, g1, g2, eps)).solution().reshape(count, -1)
-                mean[a, e, part], variance[a, e, part] = found.mean(axis=-1), found.var(axis=-1)
-    return _dataset(ensemble, {"mean": mean, "variance": variance}, "eps")
+    return _swept("thermal-network", temperatures, ensemble, store, workers, dim)
 
 
-def currents(ensemble: Ensemble, dim: int = 1) -> xr.Dataset:
+def currents(ensemble: Ensemble, store: Path, workers: int, dim: int = 1) -> xr.Dataset:
     """Current density of each realisation, (alpha, eps, realisation)."""
-    found = np.empty((len(ensemble.alpha), len(ensemble.eps), ensemble.realisations))
-    for a, alpha in enumerate(ensemble.alpha):
-        model = ChargeNetwork(n=ensemble.n, alpha=alpha, dim=dim)
-        links = ensemble.n if dim == 1 else ensemble.n**2 + (ensemble.n - 1) ** 2
-        width = 1 if dim == 1 else ensemble.n
-        for part, rng in _batches(ensemble, a, ensemble.n**dim * width):
-            lengths = model.links.draw(rng, (part.stop - part.start, links))
-            for e, eps in enumerate(ensemble.eps):
-                solution = Transfer().view(model.chain(lengths, eps)).solution()
-                found[a, e, part] = model.total_current(lengths, eps, solution) / width
-    return _dataset(ensemble, {"current": found}, "eps")
+    return _swept("charge-network", current_densities, ensemble, store, workers, dim)
 
 
-def spreading(ensemble: Ensemble) -> xr.Dataset:
+def spreading(ensemble: Ensemble, store: Path, workers: int) -> xr.Dataset:
     """sum_i (i - start)^2 e_i(t) of each realisation, (alpha, time, realisation)."""
-    found = np.empty((len(ensemble.alpha), len(ensemble.eps), ensemble.realisations))
-    for a, alpha in enumerate(ensemble.alpha):
-        model = EnergySpreading(n=ensemble.n, alpha=alpha)
-        squares = (np.arange(ensemble.n) - model.origin) ** 2
-        for part, rng in _batches(ensemble, a, ensemble.n * ensemble.n):
-            chain = model.chain(model.links.draw(rng, (part.stop - part.start, ensemble.n - 1)))
-            for t, (_, view) in enumerate(Transfer().solve(chain, times=ensemble.eps).views):
-                found[a, t, part] = view.decayed() @ squares
-    return _dataset(ensemble, {"square_width": found}, "time")
+    times = ensemble.eps
+    table = swept(
+        "energy-spreading",
+        {"alpha": ensemble.alpha},
+        store / f"energy-spreading_n={ensemble.n}_to={times[-1]:g}_{len(times)}",
+        parameters={"n": ensemble.n},
+        realizations=-(-ensemble.realisations // MODES),
+        independent=("n", "alpha"),
+        seed=SEED,
+        engine=Transfer(),
+        times=times,
+        measure=square_widths,
+        workers=workers,
+    )
+    return _realisations(table[["square_width"]], ensemble)
 
 
-def _batches(ensemble: Ensemble, number: int, size: int) -> Iterator[tuple[slice, np.random.Generator]]:
-    """Slices of the realisations that fit in memory, each with its own generator: one seed per alpha and first one."""
-    step = max(1, MEMORY // size)
-    for first in range(0, ensemble.realisations, step):
-        rng = np.random.default_rng([ensemble.n, number, first])
-        yield slice(first, min(first + step, ensemble.realisations)), rng
+def _swept(model: str, measure, ensemble: Ensemble, store: Path, workers: int, dim: int) -> xr.Dataset:
+    table = swept(
+        model,
+        {"alpha": ensemble.alpha, "eps": ensemble.eps},
+        store / f"{model}_n={ensemble.n}_dim={dim}",
+        parameters={"n": ensemble.n, "dim": dim},
+        realizations=-(-ensemble.realisations // networks(ensemble.n, dim)),
+        independent=("n", "alpha"),
+        seed=SEED,
+        engine=Transfer(),
+        measure=measure,
+        workers=workers,
+    )
+    return _realisations(table.drop_vars(["status", "seed", "cpu_seconds"]), ensemble)
 
 
-def _dataset(ensemble: Ensemble, values: dict[str, np.ndarray], second: str) -> xr.Dataset:
-    dims = ("alpha", second, "realisation")
-    coordinates = {"alpha": list(ensemble.alpha), second: list(ensemble.eps)}
-    dataset = xr.Dataset({name: (dims, array) for name, array in values.items()}, coordinates)
-    return dataset.assign_attrs(n=ensemble.n, realisations=ensemble.realisations)
+def _realisations(table: xr.Dataset, ensemble: Ensemble) -> xr.Dataset:
+    """All networks of all points in a row, as many as were asked for."""
+    flat = table.stack(realisation=("realization", "network"), create_index=False)
+    flat = flat.isel(realisation=slice(ensemble.realisations)).drop_attrs()
+    return flat.assign_attrs(n=ensemble.n, realisations=ensemble.realisations)

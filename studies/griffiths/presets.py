@@ -40,15 +40,17 @@ TIMES = decades(1e-1, 1e9, 41)
 PRESETS = {
     "quick": Preset(
         name="quick",
-        thermal=tuple(Ensemble(n=n, alpha=ALPHA, eps=EPS, realisations=200_000 // n) for n in (250, 1000, 4000)),
+        thermal=tuple(
+            Ensemble(n=n, alpha=ALPHA, eps=EPS, realisations=m) for n, m in ((250, 800), (1000, 800), (4000, 400))
+        ),
         plane=tuple(
-            Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realisations=m) for n, m in ((25, 100), (100, 6))
+            Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realisations=m) for n, m in ((25, 128), (100, 30))
         ),
         charge=Ensemble(n=2000, alpha=(0.05, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0), eps=EPS, realisations=200),
         charge_plane=Ensemble(
             n=100, alpha=(0.05, 0.3, 0.5, 1.0, 3.0), eps=(1e-4, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8), realisations=3
         ),
-        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=60),
+        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=240),
     ),
     "paper": Preset(
         name="paper",

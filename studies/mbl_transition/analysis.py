@@ -1,6 +1,7 @@
 """From local temperatures to the paper's quantities: the order parameter, its exponent, z, and the fraction P."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,15 @@ import xarray as xr
 from ensemble import complete
 
 from tnness.errors import InputError
-from tnness.study.statistics import PowerLaw, Resampled, jackknife, power_law, ratio_of_averages
+from tnness.study.statistics import (
+    PowerLaw,
+    Resampled,
+    bootstrap,
+    falling_crossing,
+    jackknife,
+    power_law,
+    ratio_of_averages,
+)
 
 
 def group(dataset: xr.Dataset, **at: float) -> xr.Dataset:
@@ -25,13 +34,19 @@ def variation(data: xr.Dataset) -> Resampled:
     return jackknife(ratio_of_averages, data["variance"].values, data["mean"].values)
 
 
-def power_law_of(data: xr.Dataset, largest_eps: float) -> tuple[PowerLaw, Resampled]:
-    """The fit variation = a eps^gamma up to an eps, and gamma = 1/2z with its jackknife error.
+def between(data: xr.Dataset, smallest_eps: float, largest_eps: float) -> xr.Dataset:
+    """The couplings from one to another, both included."""
+    eps = data["eps"]
+    return data.sel(eps=(eps >= smallest_eps * (1 - 1e-9)) & (eps <= largest_eps * (1 + 1e-9)))
+
+
+def power_law_of(data: xr.Dataset, largest_eps: float, smallest_eps: float = 0.0) -> tuple[PowerLaw, Resampled]:
+    """The fit variation = a eps^gamma in a range of eps, and gamma = 1/2z with its jackknife error.
 
     The points are weighed by their jackknife errors; the error of gamma is that of the fit repeated without each
     realization, since the same disorder at every eps makes the points move together.
     """
-    data = data.sel(eps=data["eps"] <= largest_eps * (1 + 1e-9))
+    data = between(data, smallest_eps, largest_eps)
     eps, weights = data["eps"].values, variation(data).error
 
     def fit(variance: np.ndarray, mean: np.ndarray) -> PowerLaw:
@@ -39,6 +54,25 @@ def power_law_of(data: xr.Dataset, largest_eps: float) -> tuple[PowerLaw, Resamp
 
     samples = data["variance"].values, data["mean"].values
     return fit(*samples), jackknife(lambda *drawn: fit(*drawn).exponent, *samples)
+
+
+def change_of_exponent(data: xr.Dataset, before: tuple[float, float], after: tuple[float, float]) -> Resampled:
+    """How much gamma grows from one range of eps to another, with the jackknife error of the difference."""
+    parts = [between(data, *ends) for ends in (before, after)]
+    weights = [variation(part).error for part in parts]
+
+    def difference(chosen: np.ndarray) -> float:
+        first, second = (
+            power_law(
+                part["eps"].values,
+                ratio_of_averages(part["variance"].values[chosen], part["mean"].values[chosen]),
+                weight,
+            ).exponent
+            for part, weight in zip(parts, weights, strict=True)
+        )
+        return second - first
+
+    return jackknife(difference, np.arange(data.sizes["realization"]))
 
 
 @dataclass(frozen=True)
@@ -69,3 +103,20 @@ def growing(data: xr.Dataset) -> np.ndarray:
     own = np.sqrt(data["variance"]) / np.abs(data["mean"])
     own = own.sortby("eps").transpose("realization", "eps").values
     return own[:, 1] > own[:, 0]
+
+
+def shift_of_crossing(h: Sequence[float], before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> Resampled:
+    """How far the crossing of P moves, with the bootstrap error of the difference.
+
+    before, after: of every h, which realizations grow; the same realizations in both, which are drawn together.
+    """
+
+    def difference(*drawn: np.ndarray) -> float:
+        counts = [len(chosen) for chosen in drawn]
+        first, second = (
+            falling_crossing(h, [np.mean(s[chosen]) for s, chosen in zip(grown, drawn, strict=True)], weights=counts)
+            for grown in (before, after)
+        )
+        return second - first
+
+    return bootstrap(difference, *(np.arange(len(sample)) for sample in before))

@@ -9,12 +9,15 @@ from ensemble import tally
 from matplotlib.figure import Figure
 from presets import PRESETS, Preset
 
+from tnness.study import scripts
+from tnness.study.scripts import StoreOption, WorkersOption
+
+__all__ = ["StoreOption", "WorkersOption"]
+
 FIGURES = Path(__file__).parent / "figures"
 STORE = Path("runs") / "mbl_transition"
 
-PresetOption = Annotated[str, typer.Option("--preset", help=f"one of {', '.join(PRESETS)}")]
-WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each")]
-StoreOption = Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")]
+PresetOption = scripts.preset_option(PRESETS)
 DriveOption = Annotated[str, typer.Option("--drive", help="how the jumps are read: correlated, literal or one-sided")]
 WeightOption = Annotated[
     float, typer.Option("--field-weight", help="share of a bulk field in a bond's energy: 1 or 0.5")
@@ -23,9 +26,7 @@ WeightOption = Annotated[
 
 def preset_named(name: str, drive: str, field_weight: float) -> Preset:
     """A preset with the choices made, or a clear refusal."""
-    if name not in PRESETS:
-        raise typer.BadParameter(f"there is no preset {name!r}: it is one of {', '.join(PRESETS)}")
-    return PRESETS[name].choosing(drive, field_weight)
+    return scripts.preset_named(PRESETS, name).choosing(drive, field_weight)
 
 
 def engine_of(chi: int) -> str:
@@ -48,12 +49,5 @@ def choice_suffix(dataset: xr.Dataset) -> str:
 
 def save(figure: Figure, dataset: xr.Dataset, name: str, folder: Path = FIGURES, with_data: bool = True) -> Path:
     """Write the figure and the data behind it; return the figure's path."""
-    folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"{name}_{dataset.attrs['preset']}{choice_suffix(dataset)}"
-    packed = {variable: {"zlib": True, "complevel": 9} for variable in dataset.data_vars}
-    if with_data:
-        dataset.to_netcdf(f"{stem}.nc", engine="h5netcdf", encoding=packed)
-    target = Path(f"{stem}.png")
-    figure.savefig(target, dpi=110)
-    print(target)
-    return target
+    return scripts.save(figure, {"": dataset} if with_data else {}, stem)

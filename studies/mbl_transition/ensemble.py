@@ -21,6 +21,7 @@ from tnness.study.sweep import sweep
 MODEL, ROOT_SEED = "mbl-heisenberg", 2020
 EXACT_UP_TO = 8
 """Sites up to which a chain is solved exactly; longer ones by time evolution with bond dimension chi."""
+ACCELERATED = TEBD(accelerate=True, power=0)
 KEPT = ["beta", "energy", "beta_variation"]
 AXES = ("n", "h", "chi", "eps", "realization")
 
@@ -36,6 +37,7 @@ class Ensemble:
     chi: tuple[int, ...] = (100,)  # bond dimensions of chains beyond EXACT_UP_TO sites
     tolerance: float = 1e-3  # of the relaxation, relative
     longest: float = 30.0  # eps t after which a point that has not relaxed is given up, and counted
+    accelerate: bool = False  # whether evolution jumps to the steady state instead of waiting 1/eps for it
     drive: str = "correlated"
     field_weight: float = 1.0
 
@@ -118,11 +120,11 @@ def data(ensembles: Sequence[Ensemble], store: Path, workers: int) -> xr.Dataset
 
 def relaxation(asked: Relaxation, store: Path, workers: int) -> xr.Dataset:
     """Compute the evolutions that the store lacks, and return `variation` (n, eps, eps_time)."""
-    folder = store / f"{_choice(asked)}_relaxation_h={asked.h:g}_chi={asked.chi}_to={asked.end:g}_{asked.count}"
+    folder = store / f"{choice(asked)}_relaxation_h={asked.h:g}_chi={asked.chi}_to={asked.end:g}_{asked.count}"
     sweep(
         MODEL,
         {"n": asked.n, "eps": asked.eps},
-        store=_made(folder),
+        store=made(folder),
         parameters={"h": asked.h, "drive": asked.drive, "field_weight": asked.field_weight},
         independent=("n",),
         seed=ROOT_SEED,
@@ -139,18 +141,19 @@ def relaxation(asked: Relaxation, store: Path, workers: int) -> xr.Dataset:
 
 def _swept(ensemble: Ensemble, store: Path, workers: int, exact: bool) -> xr.Dataset:
     """The part of an ensemble that one engine serves, from its own store."""
-    engine = "exact" if exact else f"tebd_tol={ensemble.tolerance:g}_to={ensemble.longest:g}"
-    folder = store / f"{_choice(ensemble)}_{engine}"
+    evolution = "accelerated" if ensemble.accelerate else "tebd"
+    engine = "exact" if exact else f"{evolution}_tol={ensemble.tolerance:g}_to={ensemble.longest:g}"
+    folder = store / f"{choice(ensemble)}_{engine}"
     grid = {"n": ensemble.exact if exact else ensemble.evolved, "h": ensemble.h, "eps": ensemble.eps}
     sweep(
         MODEL,
         grid if exact else grid | {"chi": ensemble.chi},
-        store=_made(folder),
+        store=made(folder),
         parameters={"drive": ensemble.drive, "field_weight": ensemble.field_weight},
         realizations=ensemble.realizations,
         independent=("n", "h"),
         seed=ROOT_SEED,
-        engine="exact" if exact else TEBD(),
+        engine="exact" if exact else ACCELERATED if ensemble.accelerate else TEBD(),
         tolerance=1e-3 if exact else ensemble.tolerance,
         max_time=1.0 if exact else ensemble.longest,
         measure=temperatures,
@@ -164,25 +167,31 @@ def _swept(ensemble: Ensemble, store: Path, workers: int, exact: bool) -> xr.Dat
     return table.sel(own | {"realization": range(ensemble.realizations)})
 
 
-def _choice(asked: Ensemble | Relaxation) -> str:
+def choice(asked: Ensemble | Relaxation) -> str:
+    """What a store's name says of the drive and the field weight: one store holds one choice."""
     return f"{asked.drive}_field-weight={asked.field_weight:g}"
 
 
-def _made(folder: Path) -> Path:
+def made(folder: Path) -> Path:
+    """A store's folder; those above it exist."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _table(swept: xr.Dataset, ensemble: Ensemble) -> xr.Dataset:
-    """Mean and variance over the bonds; a bond that no finite temperature fits leaves the point without a value."""
+    """What figures are made of, see `data`, for the chi of an ensemble."""
     if ensemble.evolved and "chi" in swept.dims and swept.sizes["chi"] > 1:
         swept = swept.sel(chi=list(ensemble.chi))
+    mean, variance = moments(swept)
+    return swept[["status", "cpu_seconds", "energy"]].assign(mean=mean, variance=variance).drop_attrs()
+
+
+def moments(swept: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean and variance over the bonds; a bond that no finite temperature fits leaves the point without a value."""
     beta = swept["beta"]
     bonds = xr.DataArray(swept["n"].values - 1, dims="n")
     whole = np.isfinite(beta).sum("bond") == bonds
-    table = swept[["status", "cpu_seconds", "energy"]]
-    table = table.assign(mean=beta.mean("bond").where(whole), variance=beta.var("bond").where(whole))
-    return table.drop_attrs()
+    return beta.mean("bond").where(whole), beta.var("bond").where(whole)
 
 
 def complete(dataset: xr.Dataset) -> xr.Dataset:

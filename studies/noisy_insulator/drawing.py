@@ -1,32 +1,31 @@
 """What the figures share: their options, the sweeps behind them, their titles and files."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 import xarray as xr
 from matplotlib.figure import Figure
 from presets import PRESETS, SITE, Curves, Preset
 
 from tnness.engines.gaussian import Gaussian
+from tnness.study import scripts
 from tnness.study.collect import collect
+from tnness.study.scripts import StoreOption, WorkersOption
 from tnness.study.sweep import sweep
+
+__all__ = ["StoreOption", "WorkersOption"]
 
 FIGURES = Path(__file__).parent / "figures"
 STORE = Path("runs") / "noisy_insulator"
 SEED = 2022
 
-PresetOption = Annotated[str, typer.Option("--preset", help=f"one of {', '.join(PRESETS)}")]
-WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each; 0: this one")]
-StoreOption = Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")]
+PresetOption = scripts.preset_option(PRESETS)
 
 
 def preset_named(name: str) -> Preset:
     """A preset, or a clear refusal."""
-    if name not in PRESETS:
-        raise typer.BadParameter(f"there is no preset {name!r}: it is one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    return scripts.preset_named(PRESETS, name)
 
 
 def averaged(curves: Curves, variable: str, store: Path, workers: int, engine: Any = None, **fixed: Any) -> xr.Dataset:
@@ -101,11 +100,6 @@ def title(figure: Figure, what: str, name: str) -> None:
 
 def save(figure: Figure, tables: dict[str, xr.Dataset], name: str, preset: str, folder: Path = FIGURES) -> Path:
     """Write the figure, and each table behind it; return the figure's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for part, table in tables.items():
-        packed = {variable: {"zlib": True, "complevel": 9, "dtype": "float32"} for variable in table.data_vars}
-        table.to_netcdf(folder / f"{name}_{preset}_{part}.nc", engine="h5netcdf", encoding=packed)
-    target = folder / f"{name}_{preset}.png"
-    figure.savefig(target, dpi=110)
-    print(target)
-    return target
+    return scripts.save(
+        figure, {part: table.astype(np.float32) for part, table in tables.items()}, folder / f"{name}_{preset}"
+    )

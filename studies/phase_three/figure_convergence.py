@@ -1,17 +1,16 @@
 """How far the numbers of phase III depend on bond dimension, time step, time and the size of delta."""
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import typer
 import xarray as xr
-from figure_sizes import save
 from matplotlib.figure import Figure
 from points import STORE, Point, entropy, middle, opened, run
-from presets import PRESETS, Preset
+from presets import FIGURES, PRESETS, Preset, PresetOption
 
 from tnness import TEBD, evolve, find
+from tnness.study.scripts import StoreOption, preset_named, save
 
 LENGTH, SPACING, COUNT = 12, 8.0, 16
 """Of the relaxation that is drawn: sites, and times."""
@@ -101,13 +100,11 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def main(
-    preset: Annotated[str, typer.Option("--preset", help=f"one of {', '.join(PRESETS)}")] = "quick",
-    store: Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")] = STORE,
+    preset: PresetOption = "quick",
+    store: StoreOption = STORE,
 ) -> None:
     """Compute what is missing and draw the figure."""
-    if preset not in PRESETS:
-        raise typer.BadParameter(f"there is no preset {preset!r}: it is one of {', '.join(PRESETS)}")
-    dataset = data(PRESETS[preset], store)
+    dataset = data(preset_named(PRESETS, preset), store)
     for k in range(dataset.sizes["point"]):
         r = {
             name: dataset[name].values[k] for name in ("varied", "n", "value", "deviation", "information", "reference")
@@ -117,7 +114,7 @@ def main(
                 **r
             )
         )
-    save(draw(dataset), dataset, "convergence")
+    save(draw(dataset), {"": dataset}, FIGURES / f"convergence_{preset}", dpi=100)
 
 
 if __name__ == "__main__":

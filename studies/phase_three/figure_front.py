@@ -9,12 +9,12 @@ from typing import Annotated
 import numpy as np
 import typer
 import xarray as xr
-from figure_sizes import save
 from matplotlib.figure import Figure
-from presets import HALF, OTHERS
+from presets import FIGURES, HALF, OTHERS
 
 from tnness import TEBD, ChainState, find
 from tnness.model import generator_of
+from tnness.study.scripts import save
 from tnness_models.replica import FIELDS, STATES, entropy_deviations, replica_spin
 
 
@@ -83,7 +83,8 @@ def main(
         "p1": ("gates", [row[0] for row in rows]),
         "p2": ("gates", [row[1] for row in rows]),
     }
-    save(figure, xr.Dataset(table, coords={"time": times}, attrs={"preset": name, "n": n, "chi": chi}), "front")
+    found = xr.Dataset(table, coords={"time": times}, attrs={"preset": name, "n": n, "chi": chi})
+    save(figure, {"": found}, FIGURES / f"front_{name}", dpi=100)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ import numpy as np
 import typer
 import xarray as xr
 from matplotlib.figure import Figure
-from points import STORE, Point, entropy, error, middle, opened, run
-from presets import PRESETS, Preset
+from points import STORE, Point, entropy, error, is_there, middle, opened, run
+from presets import FIGURES, PRESETS, Preset, PresetOption
 from theory import claimed, limit, truncated
 
-FIGURES = Path(__file__).parent / "figures"
+from tnness.study.scripts import StoreOption, preset_named, save
+
 FIT_FROM = 12
 """Shortest chain in the extrapolations."""
 
@@ -23,7 +24,7 @@ def data(preset: Preset, store: Path, offline: bool = False) -> xr.Dataset:
     """
     points = [point for sizes in preset.sizes for point in sizes.points()]
     if offline:
-        points = [point for point in points if (store / point.file).exists()]
+        points = [point for point in points if is_there(point, store)]
     else:
         run(points, store)
     rows = [row(point, store) for point in points]
@@ -139,27 +140,15 @@ def report(dataset: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
-def save(figure: Figure, dataset: xr.Dataset, name: str, folder: Path = FIGURES) -> Path:
-    """Write the figure and the data behind it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{name}_{dataset.attrs['preset']}"
-    dataset.to_netcdf(f"{stem}.nc", engine="h5netcdf")
-    figure.savefig(f"{stem}.png", dpi=100)
-    print(f"{stem}.png")
-    return Path(f"{stem}.png")
-
-
 def main(
-    preset: Annotated[str, typer.Option("--preset", help=f"one of {', '.join(PRESETS)}")] = "quick",
-    store: Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")] = STORE,
+    preset: PresetOption = "quick",
+    store: StoreOption = STORE,
     offline: Annotated[bool, typer.Option("--offline", help="draw what the store holds, compute nothing")] = False,
 ) -> None:
     """Compute what is missing, print the table and draw the figure."""
-    if preset not in PRESETS:
-        raise typer.BadParameter(f"there is no preset {preset!r}: it is one of {', '.join(PRESETS)}")
-    dataset = data(PRESETS[preset], store, offline)
+    dataset = data(preset_named(PRESETS, preset), store, offline)
     print(report(dataset))
-    save(draw(dataset), dataset, "sizes")
+    save(draw(dataset), {"": dataset}, FIGURES / f"sizes_{preset}", dpi=100)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
-"""Every point of the study is one certified steady state, solved once and kept as one record."""
+"""Every point of the study is one certified steady state, solved once by a sweep and kept as one record.
 
-import time
+There is one sweep for each engine, order and tolerance; the rest of a point's settings are its axes.
+"""
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from tqdm import tqdm
 
-from tnness import TEBD, Record, find, steady_state
+from tnness import Record
+from tnness.errors import RecordError
+from tnness.study.plan import canonical
+from tnness.study.store import Store
+from tnness.study.sweep import sweep
 
 STORE = Path("runs") / "phase_three"
 EXACT_UP_TO = 4
@@ -30,22 +36,26 @@ class Point:
     tolerance: float = 1e-3
 
     @property
-    def file(self) -> str:
-        """The point's settings as a file name."""
-        order = "second" if self.delta is None else f"delta={self.delta:g}"
-        engine = "exact" if self.n <= EXACT_UP_TO else f"chi={self.chi}_dt={self.dt:g}_tol={self.tolerance:g}"
-        return f"n={self.n}_p1={self.p1:g}_p2={self.p2:g}_{order}_{engine}.nc"
+    def engine(self) -> str:
+        """What solves it."""
+        return "exact" if self.n <= EXACT_UP_TO else "tebd"
 
-    def solve(self) -> Record:
-        """The observables and the certificate, without the tensors."""
+    @property
+    def order(self) -> str:
+        """Of the expansion in delta."""
+        return "second" if self.delta is None else "finite"
+
+    @property
+    def folder(self) -> str:
+        """The name of its sweep."""
+        return f"{self.engine}_{self.order}" + ("" if self.engine == "exact" else f"_tol={self.tolerance:g}")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Its place on the sweep's axes."""
         field = 0.5 if self.delta is None else self.delta / 2
-        order = "second" if self.delta is None else "finite"
-        model = find("replica-abc")(n=self.n, p1=self.p1, p2=self.p2, m_left=field, m_right=-field, order=order)
-        engine = "exact" if self.n <= EXACT_UP_TO else TEBD(chi=self.chi, dt=self.dt)
-        began = time.process_time()
-        record = steady_state(model, engine=engine, tolerance=self.tolerance, initial=model.initial_state("tebd"))
-        record.dataset.attrs["cpu_seconds"] = time.process_time() - began
-        return Record(record.dataset)
+        found = {"n": self.n, "p1": self.p1, "p2": self.p2, "m_left": field, "m_right": -field}
+        return found if self.engine == "exact" else found | {"chi": self.chi, "dt": self.dt}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +72,37 @@ class Sizes:
 
 
 def run(points: Iterable[Point], store: Path) -> None:
-    """Solve every point that the store does not hold yet, one after the other."""
-    wanted = {point.file: point for point in points}
-    missing = [point for point in wanted.values() if not (store / point.file).exists()]
-    store.mkdir(parents=True, exist_ok=True)
-    for point in tqdm(missing, desc="points"):
-        point.solve().save(store / point.file)
+    """Solve every point that the store does not hold yet."""
+    for folder, members in groupby(sorted(points, key=lambda point: point.folder), key=lambda point: point.folder):
+        several = list(members)
+        store.mkdir(parents=True, exist_ok=True)
+        summary = sweep(
+            "replica-abc",
+            points=list({canonical(point.values): point.values for point in several}.values()),
+            store=store / folder,
+            parameters={"order": several[0].order},
+            engine=several[0].engine,
+            tolerance=several[0].tolerance if several[0].engine == "tebd" else 1e-3,
+            workers=0,
+            progress=True,
+        )
+        if summary.failed:
+            raise RecordError(f"{summary.failed} points of {store / folder} failed: {summary.failures[0].error}")
+
+
+def is_there(point: Point, store: Path) -> bool:
+    """Whether the store holds the record of a point."""
+    return (store / point.folder).exists() and any(path.exists() for path in _paths(point, store))
 
 
 def opened(point: Point, store: Path) -> xr.Dataset:
     """The record of a point."""
-    return Record.open(store / point.file).dataset
+    return Record.open(next(iter(_paths(point, store)))).dataset
+
+
+def _paths(point: Point, store: Path) -> Iterator[Path]:
+    place, wanted = Store.open(store / point.folder), canonical(point.values)
+    return (place.record_path(p.key) for p in place.points() if canonical(p.values) == wanted)
 
 
 def entropy(data: xr.Dataset) -> float:

@@ -8,6 +8,7 @@ from tnness.errors import InputError
 from tnness.problems.circuit import Gates
 from tnness.registry import find
 from tnness.solve import evolve, steady_state
+from tnness.study.check import check
 from tnness_models.replica_solutions import phase_two
 
 RandomCircuit, ReplicaABC = find("random-circuit"), find("replica-abc")
@@ -68,6 +69,24 @@ def test_averages_are_those_of_the_exact_replica_at_four_sites(engine):
     assert np.abs(z.mean(axis=0) * np.sqrt(len(z))).max() < 4
 
 
+@pytest.mark.slow
+def test_volume_law_at_fifty_sites():
+    """p1 = 1, small bias: Delta S / (L delta^2) and I by (34)-(36) at second order, from the closed equations."""
+    n, delta = 50, 0.02
+    model = RandomCircuit(n=n, m_left=delta / 2, m_right=-delta / 2, steps=2_500_000, negativity=False)
+    record = steady_state(model, seed=1)
+    assert record.outcome == "converged"
+    a = phase_two(n, 1.0, 0.5 + delta / 2, 0.5 - delta / 2)
+    expected = {"entropy_deviation": 2 * a.sum(), "relative_entropy": 2 * a.sum()}
+    for name, value in expected.items():
+        error = record[name].attrs["error"]
+        assert error < 0.01 * value
+        assert abs(float(record[name]) - value) < 4 * error
+    shared, error = (record[name].item() for name in ("mutual_information", "mutual_information_error"))
+    assert error < 0.01 * shared
+    assert abs(shared - 4 * a[: n // 2, n // 2 :].sum()) < 4 * error
+
+
 def test_without_partial_swaps_there_are_only_products():
     """p1 = 0: every site holds a spin of one of the reservoirs; S and Delta S are exact at any time."""
     model = RandomCircuit(n=6, p1=0.0, m_left=0.3, m_right=-0.3, matrices=True, initial="step", cuts=None)
@@ -115,13 +134,27 @@ def test_entropies_are_measured_from_local_equilibrium():
     """At time 0 of the equilibrium start nothing deviates; at small bias the leading order is the whole."""
     model = RandomCircuit(n=6, m_left=0.01, m_right=-0.01, cuts=None)
     record = evolve(model, [0.0, 100.0], seed=3)
-    for name in ("h", "entropy_deviation", "leading_entropy_deviation", "mutual_information"):
+    for name in ("h", "entropy_deviation", "relative_entropy", "leading_entropy_deviation", "mutual_information"):
         assert_allclose(record[name][0], 0, atol=1e-12)
+    far = evolve(RandomCircuit(n=6, initial="step"), [0.0, 0.3, 2.0, 30.0], seed=4)
+    assert (far["relative_entropy"] > -1e-12).all()  # Klein's inequality, of every realisation
+    assert far["relative_entropy"][0] == 0
     last = record.dataset.isel(time=1)
     assert last["entropy_deviation"] > 1e-5
     assert_allclose(last["entropy_deviation"], last["leading_entropy_deviation"], rtol=1e-3)
     assert_allclose(last["mutual_information"], last["leading_mutual_information"], rtol=1e-2)
     assert_allclose(last["mutual_information"], 2 * last["mutual_coherence"], rtol=1e-2)
+
+
+def test_check_runs_every_engine_on_the_same_gates():
+    found = {finding.subject: finding for finding in check(RandomCircuit(n=3))}
+    assert {finding.verdict for finding in found.values()} == {"ok"}
+    assert "the same gates" in found["tebd"].detail
+    assert "the same gates" in found["exact"].detail
+    interacting = {finding.subject: finding for finding in check(RandomCircuit(n=3, p1=0.5, p2=0.5))}
+    assert interacting["gaussian"].verdict == "note"
+    assert "makes particles interact" in interacting["gaussian"].detail
+    assert interacting["exact"].verdict == "ok"
 
 
 def test_cuts():
@@ -130,6 +163,17 @@ def test_cuts():
     assert RandomCircuit(n=12, cuts=3).cut_sites == [3, 6, 9]
     record = evolve(RandomCircuit(n=12, cuts=3), [1.0])
     assert record["mutual_information"]["cut"].values.tolist() == [3, 6, 9]
+
+
+def test_the_interferometer_reads_the_coherence_of_two_sites():
+    """(86): with t = i r the ports differ by 2 Im <c^+_L c_R> of the two sites, on any engine."""
+    model = RandomCircuit(n=5, detectors=(1, 3), matrices=True)
+    records = [evolve(model, [20.0], engine=engine) for engine in ("gaussian", "exact")]
+    element = records[0]["correlation"][0, 1, 1, 3]
+    for record in records:
+        left, right = record["interferometer"][0].values
+        assert_allclose(right - left, 2 * element, atol=1e-12)
+        assert_allclose(left + right, record["density"][0, [1, 3]].sum(), atol=1e-12)
 
 
 def test_two_starts_under_one_circuit_forget_themselves():
@@ -149,6 +193,7 @@ def test_two_starts_under_one_circuit_forget_themselves():
         ({"cuts": 20}, "a chain of 20 sites has 1 to 19 cuts"),
         ({"initial": "warm"}, "initial = 'warm' is not one of equilibrium"),
         ({"placement": "dense"}, "placement = 'dense' is not one of"),
+        ({"detectors": (0, 20)}, r"detectors = \[0, 20\]: the sites are 0 to 19"),
         ({"n": 1}, "at least 2"),
     ],
 )

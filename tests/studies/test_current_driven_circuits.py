@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 from study_modules import modules_of
+from tnness import find
+from tnness.engines.circuits.solve import solve
+from tnness.engines.fermions.entropy import dense_negativity, entropy, mutual_information
+from tnness.engines.gaussian import Gaussian
+from tnness_models.replica_solutions import phase_two
 
 
 @pytest.fixture(scope="module")
@@ -18,22 +24,54 @@ def study():
 def tiny(study):
     presets = study["presets"]
     cuts = (
-        presets.Cut(name="I to II", gates=((1e-6, 0.0), (1.0, 0.0)), varied="p1", lengths=(40, 80), chi=0),
-        presets.Cut(name="II to III", gates=((0.5, 0.1), (0.5, 0.5)), varied="p2", lengths=(4, 6), chi=24),
+        presets.Cut(name="I to II", varied="p1", values=(1e-6, 1.0), fixed=0.0, lengths=(40, 80), chi=0),
+        presets.Cut(name="II to III", varied="p2", values=(0.1, 0.5), fixed=0.5, lengths=(4, 6), chi=24),
     )
-    return presets.Preset(name="tiny", cuts=cuts, haar=(2, 3), drawn=(2,), steps=4000)
+    return presets.Preset(
+        name="tiny",
+        cuts=cuts,
+        haar=(2, 3),
+        drawn=(2,),
+        steps=4000,
+        volume=(
+            presets.Length(n=6, gates=8000, realizations=2, samples=128),
+            presets.Length(n=10, gates=12000, realizations=2, samples=128),
+        ),
+        shown=10,
+        sampled=40,
+        quench=presets.Quench(gaussian=16, dense=4, realizations=(4, 4), end=20.0),
+        step=presets.Step(n=8, delta=0.05, p1=0.5, p2=(0.0, 0.3), chi=24, end=6.0, count=3),
+        states={8: 4, 16: 2},
+        memory=presets.Memory(gaussian=(6, 10), dense=3, gates=((1.0, 0.0), (0.5, 0.5)), realizations=3),
+        averages=presets.Averages(dense=(3,), gaussian=4, realizations=4, gates=(2000, 2000)),
+    )
 
 
-def test_crossovers(study, tiny, tmp_path):
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["figure_4", "figure_5", "figure_9", "volume_law", "quench", "memory_loss", "averages", "scattering_states"],
+)
+def test_a_figure_is_computed_drawn_and_kept(study, tiny, store, tmp_path, name):
+    module = study[name]
+    dataset = module.data(tiny) if name == "scattering_states" else module.data(tiny, store)
+    study["drawing"].save(module.draw(dataset), dataset, name, tmp_path)
+    kept = xr.load_dataset(tmp_path / f"{name}_tiny.nc", engine="h5netcdf")
+    assert isinstance(module.draw(kept), Figure)  # the file holds all that the figure shows
+    assert (tmp_path / f"{name}_tiny.png").stat().st_size > 10_000
+
+
+def test_crossovers(study, tiny, store):
     module = study["figure_4"]
-    dataset = module.data(tiny, tmp_path)
+    dataset = module.data(tiny, store)
     _, deviation = module.exponents(dataset, "I to II", "deviation")
     _, information = module.exponents(dataset, "I to II", "information")
     assert_allclose(deviation, [1, 1], atol=0.05)  # a volume law in both phases
     assert_allclose(information, [3, 1], atol=0.15)  # (52): p1 L^3 close to phase I
-    figure = module.draw(dataset)
-    assert isinstance(figure, Figure)
-    study["drawing"].save(figure, dataset, "figure_4", tmp_path)
 
 
 def test_purities(study, tiny):
@@ -56,3 +94,107 @@ def test_gates_act_on_both_sides(study):
 def test_fronts_settle_at_the_marginal_speed(study, r1, r2):
     module = study["operator_front"]
     assert_allclose(module.integrated_speed(r1, r2), module.marginal_speed(r1, r2), rtol=0.03)
+
+
+def last(model, seed=0, time=20.0):
+    """G of a circuit at one time."""
+    start = model.initial_state("gaussian")
+    ((_, view),) = solve(model.problem(), Gaussian(), initial=start, times=[time], seed=seed).views
+    return view.state.correlation
+
+
+def test_one_circuit_carries_every_bias(study):
+    """G - 1/2 is proportional to delta, circuit by circuit; so are the entropies taken from full bias."""
+    biases, model = study["biases"], find("random-circuit")
+    full = last(model(n=8))
+    for number, delta in ((1, 0.25), (4, 0.625)):
+        own = last(model(n=8, m_left=delta / 2, m_right=-delta / 2))
+        assert_allclose(biases.at_bias(full, delta), own, atol=1e-13)
+        found = biases.sample(full, model(n=8).steady_density)
+        local = entropy(np.diag(model(n=8, m_left=delta / 2, m_right=-delta / 2).steady_density).astype(complex))
+        assert_allclose(found["deviation"][number], local - entropy(own), atol=1e-12)
+        assert_allclose(found["information"][number], mutual_information(own, range(4), range(4, 8)), atol=1e-12)
+
+
+def test_negativity_of_two_modes(study):
+    """The candidate is exact for one pair: ln of the trace norm of the spins' partial transpose."""
+    full = np.array([[0.7, 0.3j], [-0.3j, 0.4]])
+    found = study["biases"].paired_negativity(full)
+    for delta, ours in zip(study["biases"].DELTAS, found, strict=True):
+        g = study["biases"].at_bias(full, delta)
+        n, m, c = g[0, 0].real, g[1, 1].real, g[0, 1]
+        both = n * m - abs(c) ** 2
+        rho = np.diag([1 - n - m + both, m - both, n - both, both]).astype(complex)  # 00, 01, 10, 11
+        rho[1, 2], rho[2, 1] = c, c.conjugate()
+        transposed = rho.reshape(2, 2, 2, 2).transpose(2, 1, 0, 3).reshape(4, 4)
+        norm = np.abs(np.linalg.eigvalsh(transposed)).sum()
+        assert_allclose(ours, np.log(norm), atol=1e-12)
+        assert ours <= dense_negativity(rho, 1) + np.log(2) / 2 + 1e-12
+
+
+def test_normals_have_the_closed_equations_variances(study, tiny, store):
+    """Second moments of many draws at L = 4."""
+
+    class Drawn:
+        model = find("random-circuit")(n=4)
+        seed = 0
+
+    variance = phase_two(4, 1.0, 1.0, 0.0)
+    levels = []
+    for seed in range(300):
+        Drawn.seed = seed
+        levels.append(float(study["biases"].normals(Drawn)["lowest"].sel(delta=1.0)))
+    assert variance.min() > 0
+    assert np.mean(np.array(levels) < 0) > 0.1  # no states at full bias
+
+
+def test_followed_spins_add_up_to_the_correlations(study):
+    """(77)-(79): G of the engine is the sum over spins that came in from the left; (78) over all is the identity."""
+    states, model = study["scattering_states"], find("random-circuit")(n=8, initial="empty")
+    gates = states.gates_of(8)
+    phi = states.amplitudes(model.problem(), gates, 3)
+    whole = phi.phi @ phi.phi.conj().T + phi.old @ phi.old.conj().T
+    assert_allclose(whole, np.eye(8), atol=1e-12)
+    left = phi.phi[:, phi.left]
+    expected = last(model, seed=3, time=gates / 9)
+    assert_allclose(left.conj() @ left.T, expected, atol=1e-12)
+
+
+def test_spins_diffuse(study):
+    """|phi|^2 averaged over circuits is a walk; (74) and (75) are its continuum limits."""
+    module, n = study["scattering_states"], 200
+    x = np.arange(1, n + 1) / (n + 1)
+    early, late = module.diffused(n, 0.02), module.diffused(n, 0.4)
+    bulk = early > 0.1 * early.max()
+    assert_allclose(early[bulk], module.images(x, 0.02, n)[bulk], rtol=0.06)
+    assert_allclose(late[20:-20], module.slowest(x, 0.4)[20:-20], rtol=0.06)
+
+
+def test_the_step_without_interactions_is_that_of_drawn_circuits(study, tiny, store):
+    table = study["figure_9"].data(tiny, store)
+    ours, drawn = table["deviation"].sel(p2=0.0).transpose("time", "w").values, table["drawn"].values
+    assert_allclose(ours, drawn, rtol=0.12)
+
+
+def test_pure_starts_gain_what_is_exchanged(study, tiny, store):
+    """Phase I: a bit for every spin from a reservoir, on average exactly the walk's."""
+    table = study["quench"].data(tiny, store)
+    one = table["gaussian"].sel(gates="I")
+    z = (one.sel(stat="mean") - table["exchanged"]) / one.sel(stat="error").clip(0.3)
+    assert np.abs(z).max() < 4
+    mean = table["sparse"].sel(stat="mean")
+    local = mean.sum("what")
+    assert_allclose(local.max("phase"), local.min("phase"), atol=1e-9)  # Delta S is measured from one local equilibrium
+
+
+def test_starts_are_forgotten(study, tiny, store):
+    table = study["memory_loss"].data(tiny, store)
+    for name, other in (("gaussian", "n"), ("dense", "gates")):
+        mean = table[name].sel(stat="mean")
+        assert (mean.isel(moment=-1) < mean.isel(moment=0) / 20).all(), (name, other)
+
+
+def test_averages_are_the_replicas(study, tiny, store):
+    table = study["averages"].data(tiny, store)
+    for case in table["case"].values:
+        assert 0.4 < study["averages"].rms(table["z"].sel(case=case).values) < 1.8

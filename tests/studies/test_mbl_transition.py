@@ -11,6 +11,8 @@ from study_modules import modules_of
 from tnness.errors import NumericalError
 from tnness.study.collect import collect
 
+FIGURES = ["figure_2", "figure_3", "figure_8", "figure_9", "figure_10", "figure_weak", "figure_choices"]
+
 
 @pytest.fixture(scope="module")
 def study():
@@ -33,6 +35,13 @@ def tiny(study):
         baseline=4,
         relaxation=replace(quick.relaxation, n=(4, 5), h=1.0, eps=(0.4, 0.8), chi=8, end=8.0, count=24),
         sizes=(presets.Ensemble(**few | {"n": (3, 4), "h": (2.0,)}),),
+        weak=(
+            presets.Ensemble(**few | {"h": (1.0, 2.0, 12.0)}),
+            presets.Ensemble(**few | {"n": (3,), "h": (2.0,)}),
+        ),
+        choices=presets.Ensemble(**few | {"h": (1.0, 2.0)}),
+        ranges=((0.1, 0.2), (0.05, 0.2), (0.05, 0.1)),
+        pairs=((0.1, 0.2), (0.05, 0.1)),
     )
 
 
@@ -41,7 +50,7 @@ def store(tmp_path_factory):
     return tmp_path_factory.mktemp("store")
 
 
-@pytest.mark.parametrize("name", ["figure_2", "figure_3", "figure_8", "figure_9", "figure_10"])
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_computed_drawn_and_kept(study, tiny, store, tmp_path, name):
     module = study[name]
     dataset = module.data(tiny, store, 0)
@@ -114,3 +123,65 @@ def test_the_analysis_finds_the_exponent_that_was_put_in(study):
     z = study["analysis"].DynamicalExponent.of(gamma)
     np.testing.assert_allclose([law.exponent, z.value, z.low, z.high], [0.125, 4, 4, 4], rtol=1e-6)
     assert study["analysis"].growing(data).all()
+
+
+def test_shifts_are_those_of_the_same_realizations(study):
+    """Two decades with exponents of their own: the change is exact where one amplitude scatters over all couplings."""
+    eps = np.array([0.001, 0.003, 0.01, 0.03, 0.1])
+    bent = np.where(eps < 0.01, (eps / 0.01) ** 0.05, (eps / 0.01) ** 0.2)
+    amplitude = np.random.default_rng(2).uniform(0.1, 0.5, size=(20, 1))
+    coordinates = {"eps": eps, "realization": np.arange(20)}
+    points = {"variance": (amplitude * bent) ** 2, "mean": np.ones((20, 5))}
+    data = xr.Dataset({k: (("realization", "eps"), v) for k, v in points.items()}, coords=coordinates)
+    change = study["analysis"].change_of_exponent(data, (0.01, 0.1), (0.001, 0.01))
+    np.testing.assert_allclose([change.value, change.error], [-0.15, 0], atol=1e-6)
+
+
+def test_the_crossing_of_p_moves_by_what_the_realizations_say(study):
+    """P falls from 1 to 0 half-way between two h; where the same samples are asked twice nothing moves."""
+    h = [1.0, 2.0, 3.0, 4.0]
+    rows = [np.arange(40) < 40 * share for share in (1.0, 0.75, 0.25, 0.0)]
+    later = [rows[0], rows[0], rows[1], rows[2]]  # the same curve, shifted by one
+    shift = study["analysis"].shift_of_crossing
+    assert shift(h, rows, rows) == study["analysis"].Resampled(0.0, 0.0)
+    moved = shift(h, rows, later)
+    assert moved.value == pytest.approx(1.0)
+    assert 0 < moved.error < 0.3
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_the_limit_of_weak_drive_is_the_exact_solution_up_to_second_order(study, tmp_path, n):
+    """What rate equations leave of an exact steady state falls with eps^2 where single levels are resolved."""
+    few = study["presets"].Ensemble(n=(n,), h=(2.0,), eps=(1e-4, 1e-3), realizations=2)
+    found = study["ensemble"].data((few,), tmp_path, 0).squeeze(["n", "h", "chi"])
+    limit = study["levels"].limits((few,), tmp_path, 0).squeeze(["n", "h"])
+    for name in ("mean", "variance"):
+        left = np.abs(found[name] / limit[f"limit_{name}"] - 1).transpose("eps", "realization").values
+        assert (left[0] < 1e-5).all()
+        np.testing.assert_allclose(left[1] / left[0], 100, rtol=0.2)
+    np.testing.assert_allclose(limit["jumps"], (n - 1) / 2 + n / 4)  # Tr sum L^+ L / 2^n
+
+
+def test_the_weak_paper_preset_is_the_paper_and_a_decade_below(study):
+    paper = study["presets"].PRESETS["paper"]
+    for h, count in {1.0: 100, 2.0: 100, 4.0: 400, 9.0: 400}.items():
+        here = [e for e in paper.weak if h in e.h]
+        assert all((e.n, e.chi, e.realizations) == ((20,), (64,), count) for e in here)
+        assert sorted(eps for e in here for eps in e.eps) == sorted((0.001, 0.002, 0.005, *paper.transition[0].eps))
+        assert {eps: e.accelerate for e in here for eps in e.eps}.items() >= {(0.001, True), (0.01, True), (0.4, False)}
+
+
+def test_long_chains_at_weak_coupling_are_accelerated(study, tmp_path, monkeypatch):
+    """The paper's way to a small eps on a chain that can be solved exactly too."""
+    ensemble = study["ensemble"]
+    few = ensemble.Ensemble(n=(3,), h=(2.0,), eps=(0.03,), realizations=1, chi=(8,), tolerance=1e-3, accelerate=True)
+    exact = ensemble.data((few,), tmp_path, 0).squeeze()
+    monkeypatch.setattr(ensemble, "EXACT_UP_TO", 2)
+    monkeypatch.setattr(ensemble, "ACCELERATED", replace(ensemble.ACCELERATED, schedule=(), burst=15.0, block=4))
+    found = ensemble.data((few,), tmp_path, 0).squeeze()
+    assert [path.name for path in tmp_path.glob("*accelerated*")] == [
+        "correlated_field-weight=1_accelerated_tol=0.001_to=30"
+    ]
+    assert study["levels"].limits((few,), tmp_path, 0).data_vars == {}
+    assert ensemble.STATES[int(found["status"])] == "converged"
+    np.testing.assert_allclose(found["mean"], exact["mean"], rtol=5e-3)

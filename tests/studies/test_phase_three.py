@@ -42,7 +42,7 @@ def test_sizes(study, tiny, store, tmp_path):
     assert "L -> infinity" in module.report(dataset)
     figure = module.draw(dataset)
     assert isinstance(figure, Figure)
-    assert module.save(figure, dataset, "sizes", tmp_path).exists()
+    assert module.save(figure, {"": dataset}, tmp_path / "sizes").exists()
     again = module.data(tiny, store, offline=True)
     assert_allclose(again["deviation"], dataset["deviation"])
 

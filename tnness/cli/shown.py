@@ -29,6 +29,7 @@ MEANING = {
     "quadrature": "relative error of the energy integral",
     "energies": "energies at which scattering states were computed",
     "poles": "resonances integrated in closed form (without: plain nodes)",
+    "plain_share": "share of the bias window integrated by plain nodes",
     "current_spread": "relative spread of the current over the bonds",
     "bound_states_below": "bound states below the leads' band, filled",
     "bound_states_above": "bound states above the leads' band, empty",

@@ -48,6 +48,24 @@ def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -
     )
 
 
+def basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[NDArray[np.float64]]:
+    """Return the populations (d,) of each site: a digit is one level, * all of them alike.
+
+    >>> from tnness.basis import spin_half
+    >>> [p.tolist() for p in basis_states("1*", [spin_half] * 2)]
+    [[0.0, 1.0], [0.5, 0.5]]
+    """
+    fit = len(digits) == len(spaces) and all(d == "*" or (d.isascii() and d.isdigit()) for d in digits)
+    if not fit or not all(d == "*" or int(d) < s.levels for d, s in zip(digits, spaces, strict=True)):
+        raise InputError(
+            f"product:{digits} needs one digit per site ({len(spaces)}), each below the site's number of levels, or *"
+        )
+    return [
+        np.full(s.levels, 1 / s.levels) if d == "*" else np.eye(s.levels)[int(d)]
+        for d, s in zip(digits, spaces, strict=True)
+    ]
+
+
 def _density(site: int, space: LocalSpace, given: ArrayLike) -> NDArray[np.complex128]:
     matrix = np.asarray(given, dtype=complex)
     if matrix.shape == (space.levels,):

@@ -29,7 +29,7 @@ DRAWN = 4096
 """Gates that are drawn at once, each time from a generator of their own."""
 STREAM = 2
 """Which child of the seed the gates come from."""
-SAMPLED, SAMPLES = 10, 1024
+SAMPLED, SAMPLES = 40, 1024
 """Default gates of a trajectory, in units of (bonds)^3, and samples of it."""
 ROUND_OFF = 1e-10
 
@@ -65,7 +65,7 @@ class Circuit:
         odd bonds, and so on. Unit time is one gate per bond.
     channel: Kraus operators (count, d, d) that act on both spins of a bond behind every gate: noise, resets,
         measurements; default none.
-    steps: gates of a trajectory whose averages stand for the steady state; default 10 (bonds)^3, some fifty times the
+    steps: gates of a trajectory whose averages stand for the steady state; default 40 (bonds)^3, two hundred times the
         relaxation of diffusive modes. settle: gates before the averages begin; default a fifth of the steps.
     every: gates between two samples; default such that there are about a thousand.
 
@@ -161,7 +161,12 @@ class Circuit:
         return round(time * len(self.bonds))
 
     def draw(self, seed: int, block: int) -> Gates:
-        """Return the gates number block * DRAWN to (block + 1) * DRAWN - 1 of a trajectory."""
+        """Return the gates number block * DRAWN to (block + 1) * DRAWN - 1 of a trajectory.
+
+        Raises
+        ------
+        InputError: a gate that is not unitary.
+        """
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAM, block)))
         numbers = np.arange(block * DRAWN, (block + 1) * DRAWN)
         if self.placement == "random":
@@ -169,7 +174,9 @@ class Circuit:
         else:
             order = np.array([*self.bonds[::2], *self.bonds[1::2]])
             bonds = order[numbers % len(order)]
-        return Gates(bonds, self.gates.sample(rng, DRAWN))
+        unitaries = self.gates.sample(rng, DRAWN)
+        _check_unitary(unitaries)
+        return Gates(bonds, unitaries)
 
     def trajectory(self, seed: int) -> Trajectory:
         """Return the sequence of gates of a seed."""
@@ -182,9 +189,7 @@ class Circuit:
         ------
         InputError: a gate that is not unitary.
         """
-        excess = np.abs(gates.unitaries.conj().swapaxes(-1, -2) @ gates.unitaries - np.eye(gates.unitaries.shape[-1]))
-        if excess.max(initial=0.0) > ROUND_OFF:
-            raise InputError(f"gate {int(excess.max((1, 2)).argmax())} is not unitary: U^+ U is not 1")
+        _check_unitary(gates.unitaries)
         both = superoperators(gates.unitaries, self.spaces[0])
         if self.channel is not None:
             single = _channel(np.asarray(self.channel), self.spaces[0])
@@ -234,8 +239,14 @@ def superoperators(unitaries: Array, space: LocalSpace) -> Real:
     flat = elements.reshape(len(elements), -1)
     kraus = np.asarray(unitaries)
     rotated = kraus[..., None, :, :] @ elements @ kraus.conj().swapaxes(-1, -2)[..., None, :, :]
-    rows = rotated.reshape(*kraus.shape[:-2], len(elements), -1) @ flat.conj().T  # (..., input, output)
+    rows = rotated.reshape(*kraus.shape[:-2], *flat.shape) @ flat.conj().T  # (..., input, output)
     return np.ascontiguousarray(rows.real.swapaxes(-1, -2))
+
+
+def _check_unitary(unitaries: Array) -> None:
+    excess = np.abs(unitaries.conj().swapaxes(-1, -2) @ unitaries - np.eye(unitaries.shape[-1]))
+    if excess.max(initial=0.0) > ROUND_OFF:
+        raise InputError(f"gate {int(excess.max((1, 2)).argmax())} of a trajectory is not unitary: U^+ U is not 1")
 
 
 def _channel(kraus: Array, space: LocalSpace) -> Real:

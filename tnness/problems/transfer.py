@@ -74,11 +74,17 @@ class Lead:
 
     def self_energy(self, energy: ArrayLike) -> Array:
         """Return Sigma(E) = t_c^2 sum_n chi_n g_n chi_n^T on the slice: (..., m, m)."""
-        return self.contact**2 * (self.modes * self.surface(energy)[..., None, :]) @ self.modes.T
+        return self._on_slice(self.surface(energy))
 
     def self_energy_slope(self, energy: ArrayLike) -> Array:
         """Return dSigma/dE on the slice: (..., m, m)."""
-        return self.contact**2 * (self.modes * self.surface_slope(energy)[..., None, :]) @ self.modes.T
+        return self._on_slice(self.surface_slope(energy))
+
+    def _on_slice(self, diagonal: Array) -> Array:
+        """Return t_c^2 sum_n chi_n d_n chi_n^T, by products of real matrices."""
+        parts = self.contact**2 * np.stack([np.real(diagonal), np.imag(diagonal)])[..., None, :]
+        real, imaginary = (self.modes * parts) @ self.modes.T
+        return real + 1j * imaginary
 
     def broadening(self, energy: ArrayLike) -> Array:
         """Return Gamma_n(E), -2 Im of the self-energy of each channel, continued to complex energies: (..., channel).

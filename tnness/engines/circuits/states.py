@@ -17,7 +17,7 @@ from tnness.engines.fermions.states import occupied_level
 from tnness.engines.fermions.view import GaussianView
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
-from tnness.network.initial import product_state
+from tnness.network.initial import basis_states, product_state
 from tnness.problems.circuit import Circuit, Gates
 
 Array = NDArray[Any]
@@ -153,9 +153,8 @@ def site_states(circuit: Circuit, initial: Any) -> Array:
     levels, n = circuit.spaces[0].levels, circuit.n
     if initial is None or (isinstance(initial, str) and initial == "identity"):
         return np.broadcast_to(np.eye(levels) / levels, (n, levels, levels))
-    kind, _, digits = initial.partition(":") if isinstance(initial, str) else ("", "", "")
-    if kind == "product" and len(digits) == n and set(digits) <= {*map(str, range(levels)), "*"}:
-        return np.array([np.eye(levels) / levels if d == "*" else np.diag(np.eye(levels)[int(d)]) for d in digits])
+    if isinstance(initial, str) and initial.startswith("product:"):
+        return np.array([np.diag(p) for p in basis_states(initial.removeprefix("product:"), circuit.spaces)])
     if isinstance(initial, (Sequence, np.ndarray)) and not isinstance(initial, str):
         given = np.asarray(initial, complex)
         if given.shape == (n, levels, levels):

@@ -68,17 +68,19 @@ def negativity(correlation: Array, first: Sequence[int], second: Sequence[int]) 
 
         E_f = sum ln(sqrt(xi) + sqrt(1 - xi)) + 1/2 sum ln(zeta^2 + (1 - zeta)^2).
 
-    Shapourian, Shiozaki, Ryu, Phys. Rev. B 95, 165101 (2017).
+    The Hermitian (1 - Gamma_-) (1 + Gamma_+ Gamma_-)^{-1} (1 - Gamma_+) / 2 has the same xi, and is diagonalised.
+    Where modes are pure, E_f is known to the root of round-off, 1e-8 for each. Shapourian, Shiozaki, Ryu, Phys. Rev. B
+    95, 165101 (2017).
     """
     both, split = [*first, *second], len(first)
-    gamma = np.eye(len(both)) - 2 * _restricted(correlation, both)
+    one = np.eye(len(both))
+    gamma = one - 2 * _restricted(correlation, both)
     sign = np.ones(len(both))
     sign[:split] = -1
-    blocks = np.where(np.outer(sign, sign) > 0, np.outer(sign, np.ones(len(both))), 0) * gamma
-    mixed = np.where(np.outer(sign, sign) < 0, 1j, 0) * gamma
-    plus, minus = blocks + mixed, blocks - mixed
-    twisted = (np.eye(len(both)) - np.linalg.solve(np.eye(len(both)) + plus @ minus, plus + minus)) / 2
-    xi = np.clip(np.linalg.eigvals(twisted).real, 0.0, 1.0)
+    plus = np.where(np.outer(sign, sign) > 0, sign[:, None], 1j) * gamma
+    minus = plus.conj().T
+    twisted = (one - minus) @ np.linalg.solve(one + plus @ minus, one - plus) / 2
+    xi = np.clip(np.linalg.eigvalsh((twisted + twisted.conj().T) / 2), 0.0, 1.0)
     zeta = occupations(correlation, both)
     return float(np.log(np.sqrt(xi) + np.sqrt(1 - xi)).sum() + np.log(zeta**2 + (1 - zeta) ** 2).sum() / 2)
 

@@ -3,30 +3,42 @@
     G(E) = sum_i r_i r_i^T / (E - lambda_i) + a smooth rest,    r_i^T (1 - Sigma'(lambda_i)) r_i = 1.
 
 H is real and symmetric, so that left and right vectors are transposes of each other. All poles within a radius come
-from shift-and-invert Arnoldi on the problem with Sigma linearised at the centre; those next to the window are then
-refined on the full one.
+from a shift-and-invert Krylov space of the problem with Sigma linearised at the centre; those next to the window are
+then refined on the full one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
 
 from tnness.engines.wire.elimination import Elimination
-from tnness.errors import InputError, NumericalError
+from tnness.engines.wire.krylov import dominant
+from tnness.errors import InputError
 from tnness.problems.transfer import Lead, TransferChain
 
 Complex = NDArray[np.complex128]
+Real = NDArray[np.float64]
 
-DENSE = 200
+DENSE = 64
 """Sites up to which all eigenvalues are computed densely."""
-SHIFT = 1e-6
-"""Distance from the eigenvalue, over the radius, at which an inverse iteration is made."""
+BLOCK = 4
+"""Columns of a block of the Krylov space."""
+RITZ = 1e-5
+"""Relative residual of the poles next to the centre, before they are refined."""
+SHARP = 8.0
+"""Part of the radius within which they have that residual; further out it grows with the fourth power of distance."""
+SHIFT = 1e-4
+"""Distance from the eigenvalue, over the radius, at which the chain is eliminated next to it."""
+CLOSE = 1e-2
+"""Distance from the eigenvalue, over the radius, at which an elimination serves to refine it."""
+SETTLED = 1e-9
+"""Largest change of a vector after which an inverse iteration has converged: the next would change it much less."""
+ROUNDS = 4
+"""Most inverse iterations with one elimination, and most eliminations."""
 NARROW = 1e-7
 """Width, over the radius, below which Im(lambda) is taken from the flow into the leads: free of cancellation."""
 BOUND = 1e-26
@@ -39,94 +51,164 @@ DEGENERATE = 1e-7
 class Poles:
     """Poles and their vectors.
 
-    values: (pole,), lambda_i. vectors: (slice, m, pole), r_i. radius: within which none is missing.
+    values: (pole,), lambda_i. vectors: (slice, m, pole), r_i. errors: (pole,), relative, of the vectors.
+    radius: within which none is missing. probes: the chain eliminated next to lambda_i^*, for those that were refined.
     """
 
     values: Complex
     vectors: Complex
+    errors: Real
     radius: float
+    probes: dict[int, Elimination] = field(default_factory=dict)
+
+    def radiating(self) -> Poles:
+        """Return those with a width: a bound level carries nothing."""
+        chosen = np.flatnonzero(self.values.imag < 0)
+        probes = {new: self.probes[old] for new, old in enumerate(chosen.tolist()) if old in self.probes}
+        return Poles(self.values[chosen], self.vectors[..., chosen], self.errors[chosen], self.radius, probes)
 
 
-def find_poles(chain: TransferChain, centre: float, radius: float, refine_within: float, guess: int = 24) -> Poles:
-    """Return all poles with |lambda - centre| < radius.
+def find_poles(
+    chain: TransferChain, centre: float, radius: float, guess: int = 12, elimination: Elimination | None = None
+) -> Poles:
+    """Return all poles with |lambda - centre| < radius, of the self-energy linearised at the centre.
 
     Parameters
     ----------
-    chain: real, symmetric, between two leads, without batch axes. refine_within: distance up to which poles are refined
-        beyond the linearised self-energy. guess: how many poles to ask for at first.
+    chain: real, symmetric, between two leads, without batch axes. guess: about how many there are. elimination: of the
+        chain at the centre, where there is one already.
 
     Raises
     ------
     InputError: a chain that is complex: its poles have no common left and right vectors.
-    NumericalError: Arnoldi did not converge.
+    NumericalError: the centre is an eigenvalue.
     """
     if np.iscomplexobj(chain.onsite) or np.iscomplexobj(chain.coupling):
         raise InputError("pole deflation needs a real chain; use energy_rule legendre")
-    values, vectors = _linearised(chain, centre, radius, guess)
-    shape = (chain.slices, chain.m, len(values))
-    vectors = _normalised(chain, values, vectors.reshape(shape))
-    values, vectors = values.copy(), _separated(chain, centre, values, vectors, radius)
-    for i in np.flatnonzero(np.abs(values - centre) < refine_within):
-        values[i], vectors[..., i] = refined(chain, values[i], vectors[..., i], radius)
-    return Poles(values, vectors, radius)
+    values, vectors, residuals = _linearised(chain, centre, radius, guess, elimination or Elimination(chain, centre))
+    vectors = _normalised(chain, values, vectors.reshape(chain.slices, chain.m, len(values)))
+    vectors = _separated(chain, centre, values, vectors, radius)
+    errors = _errors(chain, centre, values, vectors, residuals, radius)
+    values = np.array([_narrow(chain, values[i], vectors[..., i], radius) for i in range(len(values))], complex)
+    return Poles(values, vectors, errors, radius)
 
 
-def _linearised(chain: TransferChain, centre: float, radius: float, guess: int) -> tuple[Complex, Complex]:
-    """Eigenpairs of (H + Sigma - E0) r = (lambda - E0) (1 - Sigma') r within the radius."""
-    elimination = Elimination(chain, centre)
+def refine(chain: TransferChain, poles: Poles, chosen: NDArray[np.bool_]) -> Poles:
+    """Return the poles, those chosen on the full self-energy, with probes next to them."""
+    values, vectors, errors = poles.values.copy(), poles.vectors.copy(), poles.errors.copy()
+    probes = {}
+    for i in np.flatnonzero(chosen).tolist():
+        probe = Elimination(chain, _next_to(values[i].conjugate(), poles.radius))
+        near = probe if abs(probe.energy - values[i]) < CLOSE * poles.radius else None
+        values[i], vectors[..., i] = refined(chain, values[i], vectors[..., i], poles.radius, near)
+        errors[i], probes[i] = 0.0, probe
+    errors[_repeated(values, vectors, poles.radius)] = 1.0
+    return Poles(values, vectors, errors, poles.radius, probes)
+
+
+def _next_to(energy: complex, radius: float) -> complex:
+    """Return an energy so close to another that what is smooth is the same, and off a pole that may be there."""
+    return energy + SHIFT * radius
+
+
+def _errors(
+    chain: TransferChain, centre: float, values: Complex, vectors: Complex, residuals: Real, radius: float
+) -> Real:
+    """Return how far the vectors of a linearised self-energy are off at the ends, relative: (pole,).
+
+    What the self-energy differs by, times how G responds to it: 1 / radius without the poles, and what reaches the ends
+    through each of them. And the residuals of the Krylov space, which small ends feel most.
+    """
+    change = np.zeros(len(values))
+    for lead in chain.leads:
+        straight = lead.surface(centre) + (values[:, None] - centre) * lead.surface_slope(centre)
+        change = np.maximum(change, lead.contact**2 * np.abs(lead.surface(values) - straight).max(axis=1))
+    ends = [np.linalg.norm(end, axis=0) for end in (vectors[0], vectors[-1])]
+    distance = np.maximum(np.abs(values[:, None] - values), DEGENERATE * radius)
+    np.fill_diagonal(distance, np.inf)
+    response = 1 / radius + np.max((ends[0] ** 2 + ends[1] ** 2) / distance, axis=1, initial=0)
+    apart = np.minimum(1, np.min(distance / np.abs(values - centre), axis=1, initial=1))
+    return change * response + residuals / apart * np.linalg.norm(vectors, axis=(0, 1)) / np.maximum(*ends)
+
+
+def _repeated(values: Complex, vectors: Complex, radius: float) -> NDArray[np.bool_]:
+    """Return which poles are another one once more: refined to it from elsewhere, where one is then missing."""
+    flat = vectors.reshape(len(vectors) * vectors.shape[1], len(values))
+    flat = flat / np.linalg.norm(flat, axis=0)
+    alike = np.abs(flat.conj().T @ flat) > 0.99
+    same = alike & (np.abs(values[:, None] - values) < DEGENERATE * radius)
+    return same.sum(axis=1) > 1
+
+
+def _linearised(
+    chain: TransferChain, centre: float, radius: float, guess: int, elimination: Elimination
+) -> tuple[Complex, Complex, Real]:
+    """Eigenpairs of (H + Sigma - E0) r = (lambda - E0) (1 - Sigma') r within the radius, and relative residuals."""
     slopes = [lead.self_energy_slope(centre) for lead in chain.leads]
     n, m = chain.slices, chain.m
     size = n * m
 
-    def apply(vector: Complex) -> Complex:
-        source = np.ascontiguousarray(vector.reshape(n, m, -1)).astype(complex)
-        weighted = source.copy()
-        weighted[0] -= slopes[0] @ source[0]
-        weighted[-1] -= slopes[1] @ source[-1]
-        return -elimination.solve(weighted).reshape(size, -1)
+    def apply(vectors: Complex) -> Complex:
+        source = vectors.reshape(n, m, vectors.shape[-1]).astype(complex)
+        ends = slopes[0] @ source[0], slopes[1] @ source[-1]
+        source[0] -= ends[0]
+        source[-1] -= ends[1]
+        return -elimination.solve(source).reshape(size, -1)
 
-    count = guess
-    while count + 2 < size and size > DENSE:
-        operator: Any = LinearOperator((size, size), matvec=lambda v: apply(v)[:, 0], dtype=complex)  # type: ignore[call-overload]
-        start = np.random.default_rng(0).normal(size=size) + 0j  # ARPACK's own start would differ from run to run
-        try:
-            theta, vectors = eigs(operator, k=count, which="LM", v0=start, ncv=min(size, 2 * count + 20))
-        except (ArpackError, ArpackNoConvergence) as error:
-            raise NumericalError(f"the resonances near E = {centre:g} were not found: {error}") from error
-        if 1 / np.abs(theta).min() > radius:
-            break
-        count = max(int(1.5 * count), count + 8)
-    else:
+    found = None
+    if size > DENSE:
+        start = np.random.default_rng(0).normal(size=(size, BLOCK)).astype(np.complex128)
+        found = dominant(apply, start, 1 / radius, SHARP / radius, RITZ, guess)
+    if found is None:
         theta, vectors = scipy.linalg.eig(apply(np.eye(size, dtype=complex)))
+        found = theta, vectors, np.zeros(size)
+    theta, vectors, residuals = found
     with np.errstate(divide="ignore"):
         values = centre + 1 / theta
     kept = np.abs(values - centre) < radius
-    return values[kept], vectors[:, kept]
+    return values[kept], vectors[:, kept], residuals[kept]
 
 
-def refined(chain: TransferChain, value: complex, vector: Complex, radius: float) -> tuple[complex, Complex]:
+def refined(
+    chain: TransferChain, value: complex, vector: Complex, radius: float, near: Elimination | None = None
+) -> tuple[complex, Complex]:
     """Return a pole and its vector (slice, m) on the full self-energy, from those of a linearised one.
 
-    Inverse iteration with Sigma(lambda), and the symmetric Rayleigh quotient; two rounds. radius: scale of the shift.
+    T(s)^-1 (T(s) - T(lambda)) for T(E) = E - H - Sigma(E) leaves r as it is, and makes everything else smaller by the
+    distance of s from the pole over that from its neighbours; the symmetric Rayleigh quotient then gives lambda.
+
+    radius: scale of the distances. near: the chain eliminated at some s, where there is one already.
     """
-    for _ in range(2):
-        elimination = Elimination(chain, np.asarray(value + SHIFT * radius), boundary=np.asarray(value))
-        new = elimination.solve(np.ascontiguousarray(vector[..., None]))
-        new = _normalised(chain, np.array([value]), new)[..., 0]
-        defect = _quadratic(chain, value, new)  # r^T (lambda - H - Sigma(lambda)) r, its slope being 1
-        value, vector = value - defect, new
-    vector = _normalised(chain, np.array([value]), vector[..., None])[..., 0]
-    width = -2 * value.imag
-    if width < NARROW * radius:
-        width = _flow(chain, value.real, vector)
-        value = complex(value.real, -width / 2 if width > BOUND * radius else 0.0)
-    return value, vector
+    for _ in range(ROUNDS):
+        near = near or Elimination(chain, _next_to(value, radius))
+        for _ in range(ROUNDS):
+            step = near.energy - value
+            source = step * vector[..., None]
+            for lead, place in zip(chain.leads, (0, -1), strict=True):
+                change = lead.contact**2 * (lead.surface(near.energy) - lead.surface(value))
+                source[place, :, 0] -= lead.modes @ (change * (lead.modes.T @ vector[place]))
+            new = _normalised(chain, np.array([value]), near.solve(source))[..., 0]
+            new *= np.sign(np.vdot(vector, new).real)
+            moved, value, vector = np.abs(new - vector).max(), value - _quadratic(chain, value, new), new
+            if moved < SETTLED:
+                return _narrow(chain, value, vector, radius), vector
+        near = None
+    return _narrow(chain, value, vector, radius), vector
+
+
+def _narrow(chain: TransferChain, value: complex, vector: Complex, radius: float) -> complex:
+    """Return a pole; where it is narrow, with the width that flows into the leads."""
+    if -2 * value.imag >= NARROW * radius:
+        return value
+    width = _flow(chain, value.real, vector)
+    return complex(value.real, -width / 2 if width > BOUND * radius else 0.0)
 
 
 def _quadratic(chain: TransferChain, value: complex, vector: Complex) -> complex:
     """Return r^T (lambda - H - Sigma(lambda)) r."""
     total = complex(value * np.sum(vector * vector))
-    total -= complex(np.einsum("xi,xij,xj->", vector, chain.onsite, vector, optimize=True))
+    parts = np.stack([vector.real, vector.imag], axis=-1)  # H is real
+    total -= complex(np.sum(vector * ((chain.onsite @ parts) @ [1, 1j])))
     for x in range(chain.slices - 1):
         total -= 2 * complex(np.sum(vector[x] * chain.couple(x, vector[x + 1][:, None])[:, 0]))
     for lead, end in zip(chain.leads, (vector[0], vector[-1]), strict=True):

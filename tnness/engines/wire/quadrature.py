@@ -1,11 +1,8 @@
-"""Energy integrals: Gauss-Legendre nodes, windows split at thresholds, and weights for integrands with a pole.
+"""Energy integrals: Gauss-Legendre nodes, windows split at thresholds, and what nodes miss of a pole.
 
-For a smooth f, interpolated at Legendre nodes, and a pole anywhere,
+    int dE / (E - lambda) = sum_k w_k / (E_k - lambda) - 2 Q_n(z) / P_n(z),   z = (lambda - centre) / half width,
 
-    int f(E) / (E - lambda) dE = sum_k W_k(lambda) f(E_k),
-    W_k(lambda) = -w_k sum_l (2 l + 1) P_l(x_k) Q_l(z),   z = (lambda - centre) / half width,
-
-with Q_l the Legendre functions of the second kind: exact however narrow the resonance.
+for n nodes, with the Legendre functions P_n and Q_n: exact however narrow the resonance.
 """
 
 from __future__ import annotations
@@ -22,10 +19,10 @@ from tnness.errors import InputError
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 
-NEAR = 1.2
-"""Bernstein parameter of a pole beyond which Q_l is integrated directly: upward recurrence loses NEAR^(2 l) there."""
-DIRECT = 128
-"""Nodes of that integral: exact to NEAR^(-2 x DIRECT)."""
+CANCELS = 1e-8
+"""What nodes miss of a pole below which the difference of integral and sum has lost half of its digits."""
+DIRECT = 64
+"""Nodes of the integral for Legendre functions of the second kind."""
 
 
 @lru_cache(maxsize=64)
@@ -94,7 +91,10 @@ def panels(start: float, stop: float, thresholds: ArrayLike) -> list[Panel]:
 
 @dataclass(frozen=True)
 class LegendreRule:
-    """Gauss-Legendre nodes on a panel without thresholds, with weights for poles."""
+    """Gauss-Legendre nodes on a panel without thresholds, and what they make of a pole.
+
+    Poles are given by z, their distance from the middle of the panel in half widths, below the axis.
+    """
 
     panel: Panel
     count: int
@@ -114,49 +114,60 @@ class LegendreRule:
         """Weights of the plain integral: (count,)."""
         return self.panel.half * self.points[1]
 
-    def pole_weights(self, poles: ArrayLike) -> Complex:
-        """Return W_k(lambda), the weights of int f(E) / (E - lambda) dE: (pole, count)."""
+    @property
+    def highest(self) -> Real:
+        """Weights that give the highest coefficient of the Legendre series through the nodes: (count,)."""
         x, w = self.points
-        z = (np.asarray(poles, dtype=complex) - self.panel.centre) / self.panel.half
+        return (self.count - 0.5) * w * _legendre(x, self.count - 1)
+
+    def scaled(self, energy: ArrayLike) -> Complex:
+        """Return z."""
+        return (_complex(energy) - self.panel.centre) / self.panel.half
+
+    def missed(self, z: ArrayLike) -> Complex:
+        """Return K = int dE / (E - lambda) - sum_k w_k / (E_k - lambda) = -2 Q_n(z) / P_n(z)."""
+        x, w = self.points
+        z = _complex(z)
+        found = np.log(1 - z) - np.log(-1 - z) - np.sum(w / (x - z[..., None]), axis=-1)
+        far = np.abs(found) < CANCELS
+        return np.where(far, -2 * _second_kind(np.where(far, z, 2), self.count) / _legendre(z, self.count), found)
+
+    def highest_of_pole(self, z: ArrayLike) -> Complex:
+        """Return minus the highest coefficient of the series through 1 / (x - z): (2 n - 1) / (n P_n(z))."""
+        return _complex((2 * self.count - 1) / (self.count * _legendre(_complex(z), self.count)))
+
+    def missed_per_highest(self, reach: float) -> float:
+        """Return K over `highest_of_pole` at z = reach > 1."""
+        n = self.count
+        return -2 * n / (2 * n - 1) * float(_second_kind(_complex(reach), n).real)
+
+    def last_degree(self, z: ArrayLike) -> Complex:
+        """Return the highest Legendre polynomial at z."""
+        return _legendre(_complex(z), self.count - 1)
+
+    def node_polynomial(self, z: ArrayLike) -> Complex:
+        """Return prod_k (z - x_k)."""
+        return np.prod(_complex(z)[..., None] - self.points[0], axis=-1)
+
+    def interpolation(self, z: ArrayLike) -> Complex:
+        """Return the weights that take values at the nodes to that of the polynomial through them: (..., count)."""
+        x, w = self.points
         degrees = np.arange(self.count)
-        values = legendre.legvander(x, self.count - 1) * w[:, None]  # (node, degree)
-        return -(second_kind(z, self.count) * (2 * degrees + 1)) @ values.T
-
-    @property
-    def basis(self) -> Real:
-        """P_l(x_k): (count, count), nodes first."""
-        return np.asarray(legendre.legvander(self.points[0], self.count - 1), float)
-
-    @property
-    def transform(self) -> Real:
-        """The matrix (degree, node) that takes values at the nodes to coefficients of their Legendre series."""
-        return (2 * np.arange(self.count) + 1)[:, None] / 2 * (self.basis * self.points[1][:, None]).T
-
-    @property
-    def degree_weights(self) -> Real:
-        """int P_l(x)^2 dE = 2 half / (2 l + 1): (degree,)."""
-        return np.asarray(2 * self.panel.half / (2 * np.arange(self.count) + 1), float)
+        basis = legendre.legvander(x, self.count - 1) * w[:, None] * (degrees + 0.5)  # (node, degree)
+        z = _complex(z)
+        return (legendre.legvander(z.ravel(), self.count - 1) @ basis.T).reshape(*z.shape, self.count)
 
 
-def second_kind(z: ArrayLike, count: int) -> Complex:
-    """Return Q_l(z) = 1/2 int_-1^1 P_l(x) / (z - x) dx for l < count and z off the interval: (..., count).
+def _complex(z: ArrayLike) -> Complex:
+    return np.asarray(z).astype(np.complex128)
 
-    >>> round(complex(second_kind(2.0, 1)[0]).real, 12)  # ln(3) / 2
-    0.549306144334
-    """
-    z = np.asarray(z, dtype=complex)
-    found = np.empty((*z.shape, count), complex)
-    # Two logarithms: the sign of a tiny imaginary part says on which side of the interval z lies.
-    found[..., 0] = (np.log(1 + z) - np.log(z - 1)) / 2
-    if count > 1:
-        found[..., 1] = z * found[..., 0] - 1
-    for degree in range(1, count - 1):
-        new = ((2 * degree + 1) * z * found[..., degree] - degree * found[..., degree - 1]) / (degree + 1)
-        found[..., degree + 1] = new
-    root = np.sqrt(z - 1) * np.sqrt(z + 1)
-    far = np.abs(z + root) > NEAR
-    if far.any():
-        x, w = gauss(DIRECT)
-        values = legendre.legvander(x, count - 1) * w[:, None] / 2
-        found[far] = (1 / (z[far][..., None] - x)) @ values
-    return found
+
+def _second_kind(z: Complex, degree: int) -> Complex:
+    """Return Q_n(z) = int_-1^1 (1 - x^2)^n / (2 (z - x))^(n + 1) dx off the interval."""
+    x, w = gauss(DIRECT)
+    return _complex(np.sum(w * (1 - x**2) ** degree / (2 * (z[..., None] - x)) ** (degree + 1), axis=-1))
+
+
+def _legendre(x: NDArray, degree: int) -> NDArray:
+    """Return P_degree(x)."""
+    return legendre.legval(x, [0] * degree + [1])

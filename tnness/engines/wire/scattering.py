@@ -45,11 +45,14 @@ class ScatteringStates:
         return self.states[..., self.left_count :]
 
 
-def scattering_states(chain: TransferChain, energy: float, out: Complex | None = None) -> ScatteringStates:
+def scattering_states(
+    chain: TransferChain, energy: float, out: Complex | None = None, elimination: Elimination | None = None
+) -> ScatteringStates:
     """Return the scattering states of every open channel of both leads at a real energy.
 
     One elimination and three products per slice. out: the array of states of an earlier energy, to write to where the
-    same channels are open: fresh memory costs as much as a third of the work for slices of 64 sites.
+    same channels are open: fresh memory costs as much as a third of the work for slices of 64 sites. elimination: of
+    the chain at this energy, where there is one already.
     """
     left, right = chain.leads
     sources = []
@@ -57,7 +60,8 @@ def scattering_states(chain: TransferChain, energy: float, out: Complex | None =
         rate = lead.broadening(energy)
         is_open = rate > 0
         sources.append(lead.modes[:, is_open] * np.sqrt(rate[is_open] / (2 * math.pi)))
-    states = Elimination(chain, float(energy)).columns(sources[0] + 0j, sources[1] + 0j, out)
+    elimination = elimination or Elimination(chain, float(energy))
+    states = elimination.columns(sources[0] + 0j, sources[1] + 0j, out)
     return ScatteringStates(states, sources[0].shape[1], sources[1].shape[1])
 
 

@@ -1,29 +1,49 @@
 """The integral over the window of the bias, by the rule that fits, with its error.
 
-`poles`: resonances in closed form, the smooth rest at a few Legendre nodes; its error is what the last Legendre degree
-contributes. `legendre`: panels halved until the two halves agree with the whole; a resonance narrower than the
-distance of the nodes can be missed, and the error estimate with it. `auto` takes poles where no threshold is near and
-resonances are few, and falls back.
+`poles`: a few Legendre nodes, and in closed form what they miss of the resonances; panels next to a threshold are cut
+into ever smaller ones towards it, and one that is left touching it is integrated by plain nodes. `legendre`: plain
+nodes, panels halved until the two halves agree with the whole; a resonance narrower than the distance of the nodes can
+be missed, and the error estimate with it. `auto` takes poles where the chain is real and resonances are not too many,
+and falls back.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tnness.engines.wire.coherence import Coherence, Real, deflated, plain, weights_of_leads, window_poles
-from tnness.engines.wire.poles import is_deflatable
-from tnness.engines.wire.quadrature import Panel, panels
+from tnness.engines.wire.coherence import Coherence, Real, plain, weights_of_leads
+from tnness.engines.wire.deflation import deflated
+from tnness.engines.wire.elimination import Elimination
+from tnness.engines.wire.poles import Poles, find_poles, is_deflatable, refine
+from tnness.engines.wire.quadrature import LegendreRule, Panel, panels
 from tnness.errors import InputError
 from tnness.problems.transfer import TransferChain
 
 RULES = ("auto", "poles", "legendre")
-LEAST_REACH = 3.0
-"""Half widths within which a panel needs analytic self-energies, to be deflated: fewer and the rest is not smooth."""
+LEAST_REACH = 1.2
+"""Half widths within which a panel needs analytic self-energies, to be deflated."""
+MARGIN = 0.8
+"""Part of the distance from the nearest threshold within which resonances are looked for."""
+REFINED = 0.03
+"""Part of the tolerance that a pole with a linearised self-energy may cost; others are refined."""
+MOST_NODES = 32
+"""Largest number of nodes where resonances are deflated: of panels next to a threshold, whose rim is near."""
+NEAR_NODE = 1e-3
+"""Half widths between a node and a resonance below which their difference loses too many digits."""
+GRADING = 4.0
+"""Ratio of the distances from a threshold between which a panel is deflated: its rim is at 4/3 half widths."""
+GRADED = 4
+"""Panels cut off towards a threshold."""
+FEW_POLES = 40.0
+"""Expected number of resonances beyond which one more node is cheaper than a larger radius."""
+NEAR = 2.0
+"""Half widths within which resonances are deflated however many they are."""
 MOST_POLES = 600
 """Expected number of resonances above which plain nodes are cheaper."""
 
@@ -32,12 +52,13 @@ MOST_POLES = 600
 class Quadrature:
     """How an energy integral is done.
 
-    nodes: Legendre nodes of a panel. reach: radius, in half widths of the panel, within which resonances are deflated.
-    tolerance: relative error that is asked for. most: energies after which panels are not halved any more.
+    nodes: Legendre nodes of a panel, to begin with. reach: largest radius, in half widths of the panel, within which
+    resonances are deflated. tolerance: relative error that is asked for. most: energies after which panels are not
+    halved any more.
     """
 
     nodes: int = 8
-    reach: float = 8.0
+    reach: float = 12.0
     tolerance: float = 1e-6
     most: int = 4096
 
@@ -54,19 +75,20 @@ class Quadrature:
 class Integral:
     """The integral over the window.
 
-    coherence: the best value. coarse: a worse one; their difference is the error. energies: at which scattering states
-    were computed. poles: resonances deflated, NaN where none were looked for.
+    coherence: the value. error: by how much a worse one differs. energies: at which scattering states were computed.
+    poles: resonances deflated, NaN where none were looked for. plain: share of the window integrated by plain nodes.
     """
 
     coherence: Coherence
-    coarse: Coherence
+    error: Coherence
     energies: int
     poles: float
+    plain: float
 
     @property
-    def error(self) -> Coherence:
-        """Difference of the two values."""
-        return self.coherence.plus(self.coarse, -1)
+    def coarse(self) -> Coherence:
+        """The worse value."""
+        return self.coherence.plus(self.error)
 
     @property
     def relative_error(self) -> float:
@@ -81,9 +103,10 @@ class Integral:
         poles = self.poles if math.isnan(other.poles) else other.poles + np.nan_to_num(self.poles)
         return Integral(
             self.coherence.plus(other.coherence),
-            self.coarse.plus(other.coarse),
+            self.error.plus(other.error),
             self.energies + other.energies,
             float(poles),
+            self.plain + other.plain,
         )
 
 
@@ -100,46 +123,98 @@ def integrate(
 
     Raises
     ------
-    InputError: an unknown rule, an empty window, or a window that cannot be deflated where that is demanded.
+    InputError: an unknown rule, an empty window, or a chain that cannot be deflated where that is demanded.
     """
     if rule not in RULES:
         raise InputError(f"energy_rule = {rule!r} is not one of {', '.join(RULES)}")
+    if rule == "poles" and not is_deflatable(chain):
+        raise InputError(
+            "resonances are deflated in a real chain of one realisation between two leads; use energy_rule legendre"
+        )
     thresholds = chain.thresholds()
     pieces = panels(start, stop, thresholds)
+    if rule != "legendre" and is_deflatable(chain):
+        pieces = [piece for panel in pieces for piece in _graded(panel, thresholds, GRADED)]
     found = []
     for k, panel in enumerate(pieces):
         report(f"energies {panel.start:g} to {panel.stop:g}", k / len(pieces))
-        found.append(_panel(chain, panel, thresholds, quadrature, rule, matrix))
+        share = 2 * panel.half / (stop - start)
+        own = replace(quadrature, tolerance=quadrature.tolerance / (share * len(pieces)))  # errors add up to the whole
+        reach = min(_reach(chain, panel, quadrature), _free(panel, thresholds)) if is_deflatable(chain) else 0.0
+        one = _deflated(chain, panel, own, rule, reach, matrix) if rule != "legendre" and reach >= LEAST_REACH else None
+        found.append(one or _halved(chain, panel, own, share, matrix))
     return reduce(Integral.plus, found)
 
 
-def _panel(
-    chain: TransferChain, panel: Panel, thresholds: np.ndarray, quadrature: Quadrature, rule: str, matrix: bool
-) -> Integral:
-    reach = _reach(chain, panel, thresholds, quadrature.reach)
-    if rule == "poles" and reach < LEAST_REACH:
-        raise InputError(
-            f"the window from {panel.start:g} to {panel.stop:g} lies next to a threshold or the chain is complex: its "
-            "resonances cannot be deflated; use energy_rule legendre"
-        )
+def _graded(panel: Panel, thresholds: np.ndarray, depth: int) -> list[Panel]:
+    """Return the panel cut so that each piece is free of thresholds around it, but those that touch one."""
+    if _free(panel, thresholds) >= LEAST_REACH or (depth == 0 and (panel.root_start or panel.root_stop)):
+        return [panel]
+    if panel.root_start and panel.root_stop:
+        first, second = panel.halves()
+        return [*_graded(first, thresholds, depth), *_graded(second, thresholds, depth)]
+    threshold = thresholds[np.argmin(np.abs(thresholds - panel.centre))]
+    if threshold <= panel.start:
+        cut = threshold + (panel.stop - threshold) / GRADING
+        inner = Panel(panel.start, cut, root_start=panel.root_start)
+        return [*_graded(inner, thresholds, depth - 1), *_graded(Panel(cut, panel.stop), thresholds, depth)]
+    cut = threshold - (threshold - panel.start) / GRADING
+    inner = Panel(cut, panel.stop, root_stop=panel.root_stop)
+    return [*_graded(Panel(panel.start, cut), thresholds, depth), *_graded(inner, thresholds, depth - 1)]
+
+
+def _reach(chain: TransferChain, panel: Panel, quadrature: Quadrature) -> float:
+    """Return the radius that is asked for, in half widths, or less where it would hold many resonances."""
+    few = FEW_POLES / max(_expected_poles(chain, panel.half), 1e-300)
+    return min(quadrature.reach, max(NEAR, few))
+
+
+def _free(panel: Panel, thresholds: np.ndarray) -> float:
+    """Return within how many half widths around a panel resonances can be looked for: there is no threshold near."""
+    return MARGIN * float(np.abs(thresholds - panel.centre).min()) / panel.half
+
+
+def _deflated(
+    chain: TransferChain, panel: Panel, quadrature: Quadrature, rule: str, reach: float, matrix: bool
+) -> Integral | None:
+    """Return the integral with resonances in closed form; None where plain nodes may do better, if the rule allows."""
     expected = _expected_poles(chain, reach * panel.half)
-    if rule == "legendre" or reach < LEAST_REACH or (rule == "auto" and expected > MOST_POLES):
-        return _halved(chain, panel, quadrature, matrix)
-    poles = window_poles(chain, panel, reach, 6 + int(1.5 * expected))
-    for nodes in (quadrature.nodes, 2 * quadrature.nodes):
-        better, worse = deflated(chain, panel, nodes, poles, matrix)
-        found = Integral(better, worse, nodes, float(len(poles.values)))
-        if found.relative_error <= quadrature.tolerance:
-            return found
-    return found if rule == "poles" else _halved(chain, panel, quadrature, matrix)
+    if rule == "auto" and expected > MOST_POLES:
+        return None
+    elimination = Elimination(chain, panel.centre)
+    poles = find_poles(chain, panel.centre, reach * panel.half, int(expected), elimination)
+    poles = refine(chain, poles, _that_matter(LegendreRule(panel, quadrature.nodes), poles, quadrature.tolerance))
+    found, used, count = None, 0, quadrature.nodes
+    while True:
+        count = _off_resonance(panel, count, poles)
+        value, error = deflated(chain, panel, count, poles, elimination, matrix)
+        used += count
+        found = Integral(value, error, used, float(len(poles.values)), 0.0)
+        excess = found.relative_error / quadrature.tolerance
+        if excess <= 1 or count >= MOST_NODES:
+            return found if excess <= 1 or rule == "poles" else None
+        count = min(MOST_NODES, count + math.ceil(math.log(excess) / (2 * math.acosh(reach))))
 
 
-def _reach(chain: TransferChain, panel: Panel, thresholds: np.ndarray, wanted: float) -> float:
-    """Return how many half widths around a panel are free of thresholds, at most `wanted`; 0 for a complex chain."""
-    if not is_deflatable(chain):
-        return 0.0
-    nearest = float(np.abs(thresholds - panel.centre).min()) / panel.half
-    return min(wanted, 0.8 * nearest)
+def _that_matter(rule: LegendreRule, poles: Poles, tolerance: float) -> NDArray[np.bool_]:
+    """Return which poles must be refined: what the nodes miss of them, times the error it is known with.
+
+    More nodes than the tolerance needs ask for better poles too.
+    """
+    reach = poles.radius / rule.panel.half
+    interpolation = math.exp(-rule.count * math.acosh(reach))
+    cost = np.abs(rule.missed(rule.scaled(poles.values))) / (2 * math.pi) * np.maximum(poles.errors, interpolation)
+    allowed = min(REFINED * tolerance, max(reach * float(np.abs(rule.missed(reach))), 1e-3 * REFINED * tolerance))
+    return (cost > allowed) & (poles.values.imag < 0)
+
+
+def _off_resonance(panel: Panel, count: int, poles: Poles) -> int:
+    """Return a number of nodes, from `count` on, for which no node lies on a resonance."""
+    for more in range(3):
+        nodes = LegendreRule(panel, count + more).nodes
+        if np.abs(nodes[:, None] - poles.values).min(initial=math.inf) > NEAR_NODE * panel.half:
+            return count + more
+    return count
 
 
 def _expected_poles(chain: TransferChain, radius: float) -> float:
@@ -148,7 +223,7 @@ def _expected_poles(chain: TransferChain, radius: float) -> float:
     return chain.slices * chain.m * 2 * radius / width
 
 
-def _halved(chain: TransferChain, panel: Panel, quadrature: Quadrature, matrix: bool) -> Integral:
+def _halved(chain: TransferChain, panel: Panel, quadrature: Quadrature, share: float, matrix: bool) -> Integral:
     """Halve panels, worst first, until halves and wholes agree; then integrate over the halves, and over the wholes.
 
     What is compared while halving is how much weight the states of either lead have on each site: the coherence of many
@@ -170,7 +245,7 @@ def _halved(chain: TransferChain, panel: Panel, quadrature: Quadrature, matrix: 
         Coherence.plus, (plain(chain, half, nodes, matrix) for leaf in leaves for half in leaf.panel.halves())
     )
     coarse = reduce(Coherence.plus, (plain(chain, leaf.panel, nodes, matrix) for leaf in leaves))
-    return Integral(fine, coarse, used + 3 * nodes * len(leaves), math.nan)
+    return Integral(fine, coarse.plus(fine, -1), used + 3 * nodes * len(leaves), math.nan, share)
 
 
 @dataclass(frozen=True, eq=False)

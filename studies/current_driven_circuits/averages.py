@@ -1,0 +1,138 @@
+"""Averages over trajectories against the averaged replica: deviations in units of their errors."""
+
+from pathlib import Path
+
+import numpy as np
+import typer
+import xarray as xr
+from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
+from matplotlib.figure import Figure
+from presets import Preset
+
+from tnness import find, steady_state
+from tnness.study.scripts import swept
+from tnness_models.replica_solutions import phase_two
+
+BIASED = {"m_left": 0.4, "m_right": -0.3}
+GATES = {"p1": 0.5, "p2": 0.3}
+SAMPLES = 400
+"""Of each trajectory, and those before its averages begin."""
+PAIRS = {
+    "density": "density",
+    "h": "h",
+    "a": "a",
+    "purity": "purity",
+    "leading_entropy_deviation": "entropy_deviation",
+    "leading_mutual_information": "mutual_information",
+}
+"""Observables of a trajectory, and what the replica calls their averages."""
+
+
+def dense(preset: Preset, n: int, coherences: bool, store: Path, workers: int) -> np.ndarray:
+    """z of everything, circuits with interactions against the exact replica: (realization, quantity)."""
+    about = BIASED | GATES | {"coherences": coherences}
+    replica = steady_state(find("replica-abc")(n=n, **about), engine="exact")
+    kept = {ours: theirs for ours, theirs in PAIRS.items() if coherences or ours != "a"}
+    further = {"steps": preset.averages.gates[0], "negativity": False, "matrices": coherences, "cuts": None}
+    further["every"] = preset.averages.gates[0] // SAMPLES
+    found = swept(
+        "random-circuit",
+        {"n": (n,)},
+        store / f"averages_{'quantum' if coherences else 'measured'}_gates={preset.averages.gates[0]}",
+        parameters=about | further,
+        realizations=preset.averages.realizations,
+        engine="exact",
+        workers=workers,
+    )
+    return deviations(found, {ours: replica[theirs].values for ours, theirs in kept.items()})
+
+
+def gaussian(preset: Preset, store: Path, workers: int) -> np.ndarray:
+    """z of densities, their variances and |G_ij|^2 without interactions, against the closed equations."""
+    n, model = preset.averages.gaussian, find("random-circuit")
+    about = {"p1": 0.8, "negativity": False, "matrices": True, "steps": preset.averages.gates[1]}
+    about["every"] = preset.averages.gates[1] // SAMPLES
+    closed = phase_two(n, 0.8, 1.0, 0.0)
+    place = store / f"averages_gaussian_gates={preset.averages.gates[1]}"
+    found = swept(
+        "random-circuit",
+        {"n": (n,)},
+        place,
+        parameters=about,
+        realizations=preset.averages.realizations,
+        engine="gaussian",
+        workers=workers,
+    )
+    off = closed * (1 - np.eye(n))
+    return deviations(found, {"density": model(n=n).steady_density, "h": np.diag(closed), "a": off})
+
+
+def deviations(found: xr.Dataset, exact: dict[str, np.ndarray]) -> np.ndarray:
+    """(average over one trajectory - exact) / its error by blocking: (realization, quantity)."""
+    columns = []
+    for name, expected in exact.items():
+        here = found.isel(n=0)
+        value, error = here[name].values, here[f"{name}_error"].values
+        upper = (
+            np.triu(np.ones(np.shape(expected)), 1).astype(bool) if name == "a" else np.ones(np.shape(expected), bool)
+        )
+        z = (value - expected)[:, upper] / error[:, upper]
+        columns.append(z.reshape(len(z), -1))
+    return np.concatenate(columns, axis=1)
+
+
+def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
+    """z of every case, one row for each trajectory."""
+    cases = {f"L = {n}, interactions": dense(preset, n, True, store, workers) for n in preset.averages.dense}
+    short = preset.averages.dense[0]
+    cases[f"L = {short}, measured, (54)"] = dense(preset, short, False, store, workers)
+    cases[f"L = {preset.averages.gaussian}, Gaussian"] = gaussian(preset, store, workers)
+    widest = max(z.shape[1] for z in cases.values())
+    values = [np.pad(z, ((0, 0), (0, widest - z.shape[1])), constant_values=np.nan) for z in cases.values()]
+    table = xr.Dataset({"z": (("case", "realization", "quantity"), np.array(values))}, coords={"case": list(cases)})
+    return table.assign_attrs(preset=preset.name, gates=preset.averages.gates)
+
+
+def rms(z: np.ndarray) -> float:
+    """Root mean square of what is there."""
+    return float(np.sqrt(np.nanmean(z**2)))
+
+
+def of_means(z: np.ndarray) -> np.ndarray:
+    """z of the averages over all trajectories, by the scatter between them: (quantity,)."""
+    z = z[:, ~np.isnan(z).all(axis=0)]
+    count = (~np.isnan(z)).sum(axis=0)
+    return np.nanmean(z, axis=0) / np.nanstd(z, axis=0, ddof=1) * np.sqrt(count)
+
+
+def draw(table: xr.Dataset) -> Figure:
+    """Histograms of z of single trajectories, by blocking, with the normal law."""
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    grid = np.linspace(-5, 5, 201)
+    for axes, case in zip(figure.subplots(1, table.sizes["case"], sharey=True), table["case"].values, strict=True):
+        z = table["z"].sel(case=case).values
+        flat = z[np.isfinite(z)]
+        axes.hist(np.clip(flat, -5, 5), bins=np.linspace(-5, 5, 31), density=True, color="C0", alpha=0.6)
+        axes.plot(grid, np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi), "k-", lw=0.9)
+        means = of_means(z)
+        axes.set(xlabel="z", title=f"{case}\nrms {rms(flat):.2f}; of {len(means)} means {rms(means):.2f}")
+        axes.title.set_fontsize(8)
+    steps = table.attrs["gates"]
+    how = f"{table.sizes['realization']} trajectories of {steps[0]} gates (the last panel: {steps[1]})"
+    title(figure, f"(average over a trajectory - exact) / error by blocking; {how}", table)
+    return figure
+
+
+def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
+    """Compute what is missing, print the deviations and draw the figure."""
+    table = data(preset_named(preset), store, workers)
+    for case in table["case"].values:
+        z = table["z"].sel(case=case).values
+        means, unknown = of_means(z), int(np.isnan(z[:, ~np.isnan(z).all(axis=0)]).sum())
+        told = f"rms z {rms(z):.2f}, of the means {rms(means):.2f}, largest {np.abs(means).max():.1f}"
+        print(f"{case}: {told}; {unknown} of {np.isfinite(z).sum() + unknown} errors not known")
+    save(draw(table), table, "averages")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,99 @@
+"""What the scripts of a study share: their options, presets by name, what a sweep computed, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import xarray as xr
+from matplotlib.figure import Figure
+
+from tnness.engines.protocol import DirectEngine, Engine
+from tnness.errors import RecordError
+from tnness.study.collect import collect
+from tnness.study.point import Measure
+from tnness.study.sweep import sweep
+
+P = TypeVar("P")
+
+WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each; 0: this one")]
+StoreOption = Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")]
+
+
+SMALL = 20_000
+"""Bytes of a variable up to which compression would take more room than it saves."""
+
+
+def preset_option(presets: Mapping[str, Any]) -> Any:
+    """Return the type of a command's option that takes the name of a preset."""
+    return Annotated[str, typer.Option("--preset", help=f"one of {', '.join(presets)}")]
+
+
+def preset_named(presets: Mapping[str, P], name: str) -> P:
+    """Return a preset.
+
+    Raises
+    ------
+    typer.BadParameter: there is none of that name.
+    """
+    if name not in presets:
+        raise typer.BadParameter(f"there is no preset {name!r}: it is one of {', '.join(presets)}")
+    return presets[name]
+
+
+def swept(
+    model: str,
+    grid: Mapping[str, Sequence[Any]],
+    store: Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    realizations: int = 1,
+    independent: Sequence[str] = (),
+    seed: int = 0,
+    engine: Engine | DirectEngine | str | None = None,
+    times: Sequence[float] | None = None,
+    measure: Measure | None = None,
+    workers: int = 0,
+    certificate: bool = False,
+) -> xr.Dataset:
+    """Compute the points of a grid that the store lacks, and return the table of those that were asked for.
+
+    The arguments are those of `sweep` and `collect`. The store may hold more: other values, more realizations.
+
+    Raises
+    ------
+    RecordError: a point failed.
+    """
+    store.parent.mkdir(parents=True, exist_ok=True)
+    summary = sweep(
+        model,
+        grid,
+        store=store,
+        parameters=dict(parameters or {}),
+        realizations=realizations,
+        independent=independent,
+        seed=seed,
+        engine=engine,
+        times=times,
+        measure=measure,
+        workers=workers,
+        progress=True,
+    )
+    if summary.failed:
+        raise RecordError(f"{summary.failed} points of {store} failed, for one: {summary.failures[0].error}")
+    table = collect(store, certificate=certificate)
+    return table.sel({axis: list(values) for axis, values in grid.items()} | {"realization": range(realizations)})
+
+
+def save(figure: Figure, tables: Mapping[str, xr.Dataset], stem: Path, dpi: int = 110) -> Path:
+    """Write a figure as STEM.png, and the tables behind it as STEM.nc or, where they have names, STEM_NAME.nc."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        packed = {k: {"zlib": True, "complevel": 9} for k, v in table.data_vars.items() if v.nbytes > SMALL}
+        table.to_netcdf(f"{stem}_{name}.nc" if name else f"{stem}.nc", engine="h5netcdf", encoding=packed)
+    target = Path(f"{stem}.png")
+    figure.savefig(target, dpi=dpi)
+    typer.echo(target)
+    return target
