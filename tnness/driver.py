@@ -66,6 +66,8 @@ class Driver:
     def __init__(self, job: Job, output: Output, shown: bool = False) -> None:
         if isinstance(job.engine, DirectEngine):
             raise InputError(f"engine {job.engine.name!r} solves in one go: it has no state to advance")
+        if job.kind == EVOLUTION and isinstance(job.engine, TEBD) and job.engine.accelerate:
+            raise InputError("--accelerate jumps to a steady state: it gives no time evolution")
         self.job, self.output, self.shown, self.engine = job, output, shown, job.engine
         with own_code(job.name):
             self.generator = modelling.generator_of(job.model, job.name)

@@ -18,7 +18,6 @@ from tnness.engines.protocol import Report, Snapshot
 from tnness.engines.slow import SlowVariables
 from tnness.engines.tebd import Stage, TEBDRun, sweep
 from tnness.engines.trotter import Gates, layers
-from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 
@@ -38,7 +37,7 @@ MEMORY = 3
 """Earlier bursts that Anderson mixing uses."""
 CALM = 2
 """Bursts in a row that propose no jump worth making, after which the last stage is over; one is enough before."""
-MOST, MOST_COARSE = 24, 8
+MOST, MOST_COARSE = 16, 8
 """Bursts after which the last stage, or an earlier one, is given up."""
 COARSE = 10.0
 """Factor on the tolerance in earlier stages, which only prepare the last."""
@@ -128,9 +127,7 @@ class AcceleratedRun(TEBDRun):
 
     def step(self, until: float | None = None) -> Report:
         """Advance by one block of steps; at the end of a burst, prepare a proposal."""
-        if until is not None:
-            raise InputError("--accelerate jumps to a steady state: it gives no time evolution")
-        report = super().step()
+        report = super().step(until)
         view = self.view()
         self.samples.append((self.time, np.concatenate([self.slow.energies(view), self.slow.dissipated(view)])))
         if self.time - self.samples[0][0] >= self.settings.burst * self.stretch:
