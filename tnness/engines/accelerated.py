@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.protocol import Report, Snapshot
-from tnness.engines.slow import SlowVariables
 from tnness.engines.tebd import Stage, TEBDRun, sweep
 from tnness.engines.trotter import Gates, layers
+from tnness.engines.weak.slow import SlowVariables
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 

@@ -114,7 +114,7 @@ class Lindbladian:
         """Name a density, beside the energy, whose sum the Hamiltonian conserves: weak dissipation moves it slowly.
 
         density: one operator per site or bond, from left to right, such as [s.Sz(i) for i in range(n)]. An accelerated
-        steady state follows it (`tnness.engines.slow`).
+        steady state follows it (`tnness.engines.weak`).
         """
         operators = tuple(_placed(operator, f"density {len(self.densities)}") for operator in density)
         for operator in operators:

@@ -1,0 +1,115 @@
+"""The local densities that weak dissipation moves slowly: terms of the Hamiltonian, and what else a model names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.basis import LocalSpace
+from tnness.errors import InputError
+from tnness.problems.generator import ChainGenerator
+from tnness.problems.lindbladian import Lindbladian
+from tnness.terms import Matrix
+
+Real = NDArray[np.float64]
+
+LEAK = 1e-6
+"""Largest rate of change of a sum under the Hamiltonian, relative to that of its terms, that counts as conserved."""
+REACH = 2
+"""Bonds apart up to which two densities answer each other directly."""
+
+
+@dataclass(frozen=True)
+class Density:
+    """One slow variable: a traceless operator q on sites (bond, bond + 1)."""
+
+    bond: int
+    covector: Real  # Tr(E_a x E_b q), (D, D')
+    cooling: Real  # rho -> -(q rho + rho q)/2, (D D', D D')
+
+    def embedded(self, spaces: Sequence[LocalSpace], start: int, stop: int) -> Real:
+        """Return the coefficients of q on sites start..stop-1: (D, ..., D)."""
+        before = [space.trace for space in spaces[start : self.bond]]
+        after = [space.trace for space in spaces[self.bond + 2 : stop]]
+        return reduce(np.multiply.outer, [*before, self.covector, *after])
+
+
+def densities_of(chain: Lindbladian) -> list[list[Density]]:
+    """Return the densities of every conserved sum: first those of the energy, then those that the model names.
+
+    Raises
+    ------
+    InputError: the Hamiltonian does not conserve the sum of densities that the model names.
+    """
+    named = [_named(chain, number) for number in range(len(chain.densities))]
+    for number, family in enumerate(named):
+        _check_conserved(chain, family, number)
+    return [_energies(chain), *named]
+
+
+def neighbourhood(n: int, first: Density, second: Density) -> tuple[int, int]:
+    """Return the sites start..stop-1 of two densities and one more on either side."""
+    bonds = first.bond, second.bond
+    return max(0, min(bonds) - 1), min(n, max(bonds) + 3)
+
+
+def applied(generator: ChainGenerator, start: int, stop: int, tensor: Real, adjoint: bool = False) -> Real:
+    """Apply the terms of a generator that lie within sites start..stop-1, or their adjoints."""
+    total = np.zeros_like(tensor)
+    for bond in range(start, stop - 1):
+        front = np.moveaxis(tensor, (bond - start, bond - start + 1), (0, 1))
+        matrix = generator.merged_bonds[bond].T if adjoint else generator.merged_bonds[bond]
+        image = (matrix @ front.reshape(len(matrix), -1)).reshape(front.shape)
+        total += np.moveaxis(image, (0, 1), (bond - start, bond - start + 1))
+    return total
+
+
+def _energies(chain: Lindbladian) -> list[Density]:
+    """The terms of the Hamiltonian from left to right: those on a site, then those on the bond to the next.
+
+    They are kept apart: in strong fields energy goes slowly from a site's field to the bonds beside it.
+    """
+    found = []
+    for bond in range(chain.n - 1):
+        left, right = (np.eye(space.levels) for space in chain.spaces[bond : bond + 2])
+        terms = [np.kron(chain.site_hamiltonian(bond), right), chain.bond_hamiltonian(bond, site_weight=0.0)]
+        if bond == chain.n - 2:
+            terms.append(np.kron(left, chain.site_hamiltonian(bond + 1)))
+        found += [_density(chain, bond, term) for term in terms if np.ptp(np.linalg.eigvalsh(term)) > 1e-12]
+    return found
+
+
+def _named(chain: Lindbladian, number: int) -> list[Density]:
+    found = []
+    for operator in chain.densities[number]:
+        bond = min(*operator.sites, chain.n - 2)
+        found.append(_density(chain, bond, operator.matrix((bond, bond + 1), chain.levels, chain.parities)))
+    return found
+
+
+def _density(chain: Lindbladian, bond: int, matrix: Matrix) -> Density:
+    left, right = chain.spaces[bond : bond + 2]
+    matrix = matrix - np.trace(matrix) / len(matrix) * np.eye(len(matrix))
+    q = matrix.reshape(left.levels, right.levels, left.levels, right.levels)
+    covector = np.einsum("iab,jcd,bdac->ij", left.elements, right.elements, q, optimize=True).real
+    cooling = chain.local_map((bond, bond + 1), lambda e: -0.5 * (matrix @ e + e @ matrix))
+    return Density(bond, covector, cooling)
+
+
+def _check_conserved(chain: Lindbladian, family: Sequence[Density], number: int) -> None:
+    """Refuse a sum with |[H, sum q]| > 0 at infinite temperature, from the products of neighbours."""
+    coherent, total, own = chain.coherent(), 0.0, 0.0
+    for first in family:
+        for second in (q for q in family if abs(q.bond - first.bond) <= REACH + 1):
+            start, stop = neighbourhood(chain.n, first, second)
+            one, other = (
+                applied(coherent, start, stop, q.embedded(chain.spaces, start, stop)) for q in (first, second)
+            )
+            product = float(np.vdot(one, other)) / float(np.prod([s.levels for s in chain.spaces[start:stop]]))
+            total, own = total + product, own + product * (first is second)
+    if total > LEAK**2 * max(own, 1e-12):
+        raise InputError(f"--accelerate: density {number} is not conserved, the Hamiltonian changes its sum")
