@@ -170,6 +170,16 @@ def test_the_step_without_interactions_is_that_of_drawn_circuits(study, tiny, st
     assert_allclose(ours, drawn, rtol=0.12)
 
 
+def test_a_step_far_from_the_ends_keeps_its_entropy(study, tiny, store):
+    """Before the ends are felt all sites have what local equilibrium gains, with interactions or without."""
+    table, delta = study["figure_9"].data(tiny, store), tiny.step.delta
+    model = find("random-circuit")(n=8, m_left=delta / 2, m_right=-delta / 2, initial="step")
+    start = model.initial_state("gaussian")[:, 0, 0].real
+    purities = [np.prod(1 + (2 * density - 1) ** 2) for density in (start, model.mean_density(start, round(2.0 * 9)))]
+    kept = (purities[0] - purities[1]) / 2 / delta**2
+    assert_allclose(table["deviation"].sel(time=2.0, w=4), kept, rtol=0.02)
+
+
 def test_pure_starts_gain_what_is_exchanged(study, tiny, store):
     """Phase I: a bit for every spin from a reservoir, on average exactly the walk's."""
     table = study["quench"].data(tiny, store)
