@@ -1,4 +1,4 @@
-"""What is computed: `quick` in half an hour of one core, `paper` at greater lengths."""
+"""What is computed: `quick` in ten minutes of one core, `paper` at greater lengths."""
 
 from dataclasses import dataclass
 
