@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
+from scipy.special import softmax
 
 from study_modules import modules_of
+from tnness import find
 from tnness.errors import NumericalError
+from tnness.model import draw
 from tnness.study.collect import collect
 
 FIGURES = ["figure_2", "figure_3", "figure_8", "figure_9", "figure_10", "figure_weak", "figure_choices"]
@@ -185,3 +188,20 @@ def test_long_chains_at_weak_coupling_are_accelerated(study, tmp_path, monkeypat
     assert study["levels"].limits((few,), tmp_path, 0).data_vars == {}
     assert ensemble.STATES[int(found["status"])] == "converged"
     np.testing.assert_allclose(found["mean"], exact["mean"], rtol=5e-3)
+
+
+def test_whole_fields_read_a_thermal_state_as_one_temperature_and_half_fields_do_not(study, tmp_path):
+    """To first order in beta a bond of exp(-beta H)/Z holds its exchange and its fields, and nothing else."""
+    levels, choices = study["levels"], study["presets"].Ensemble(n=(4,), h=(2.0,), eps=(0.1,), realizations=2)
+    model = study["ensemble"].MODEL
+    for weight, vanishes in ((1.0, True), (0.5, False)):
+        chain = draw(find(model)(n=4, h=2.0, field_weight=weight), 5)
+        energies, vectors = np.linalg.eigh(levels.hamiltonian(chain.problem()))
+        hot, cool = (
+            float(chain.observables()["beta_variation"](levels.Mixture(softmax(-b * energies), vectors)))
+            for b in (1e-3, 1e-2)
+        )
+        assert hot < 0.01 if vanishes else hot > 0.05
+        np.testing.assert_allclose(hot / cool, 0.1 if vanishes else 1, rtol=0.1)
+        read = levels.thermal(replace(choices, field_weight=weight), tmp_path, 0)
+        assert np.isfinite(read["thermal_mean"]).all()
