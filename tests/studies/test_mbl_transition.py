@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from study_modules import modules_of
 from tnness import find
+from tnness import spin_half as s
 from tnness.errors import NumericalError
 from tnness.model import draw
 from tnness.study.collect import collect
@@ -205,3 +206,18 @@ def test_whole_fields_read_a_thermal_state_as_one_temperature_and_half_fields_do
         np.testing.assert_allclose(hot / cool, 0.1 if vanishes else 1, rtol=0.1)
         read = levels.thermal(replace(choices, field_weight=weight), tmp_path, 0)
         assert np.isfinite(read["thermal_mean"]).all()
+
+
+def test_one_sided_jumps_warm_the_ends_alone(study):
+    """What the jumps make of the identity, sum_k [L_k, L_k^+], is (S^z_1 - S^z_N) / 2; the default drives every bond."""
+    made = {}
+    for drive in ("one-sided", "literal", "correlated"):
+        chain = draw(find(study["ensemble"].MODEL)(n=4, drive=drive, eps=1.0), 1).problem()
+        jumps = [
+            np.sqrt(jump.rate) * jump.operator.matrix(range(4), dict.fromkeys(range(4), 2)) for jump in chain.jumps
+        ]
+        made[drive] = sum(jump @ jump.conj().T - jump.conj().T @ jump for jump in jumps)
+    ends = (s.Sz(0) - s.Sz(3)).matrix(range(4), dict.fromkeys(range(4), 2)) / 2
+    np.testing.assert_allclose(made["one-sided"], ends, atol=1e-12)
+    np.testing.assert_allclose(made["literal"], 0, atol=1e-12)
+    assert np.linalg.norm(made["correlated"]) > 1
