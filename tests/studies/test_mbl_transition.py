@@ -209,7 +209,7 @@ def test_whole_fields_read_a_thermal_state_as_one_temperature_and_half_fields_do
 
 
 def test_one_sided_jumps_warm_the_ends_alone(study):
-    """What the jumps make of the identity, sum_k [L_k, L_k^+], is (S^z_1 - S^z_N) / 2; the default drives every bond."""
+    """What the jumps make of the identity, sum_k [L_k, L_k^+], is (S^z_1 - S^z_N) / 2; the default warms all bonds."""
     made = {}
     for drive in ("one-sided", "literal", "correlated"):
         chain = draw(find(study["ensemble"].MODEL)(n=4, drive=drive, eps=1.0), 1).problem()
