@@ -18,6 +18,8 @@ from tnness.study.scripts import swept
 SEED = 2019
 SLOPE_AT = 24.0
 """x = bias L0^3 / W_c at which Fig. 2b takes the derivative."""
+REACH = 10.0
+"""Radius, in half widths of Fig. 2b's windows, within which resonances are looked for: these windows hold many."""
 NODES = 4
 """Energies between which resonances are integrated in closed form: C_d to 1e-6."""
 
@@ -69,7 +71,7 @@ def slopes(preset: Preset, store: Path, workers: int) -> dict[tuple[int, float],
             realizations=count,
             independent=("size",),
             seed=SEED,
-            engine=Transfer(),
+            engine=Transfer(reach=REACH),
             measure=slope,
             workers=workers,
         )

@@ -6,6 +6,7 @@ is therefore proportional to delta, circuit by circuit: the trajectory at full b
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -82,13 +83,17 @@ def trajectory(setting: Setting) -> xr.Dataset:
 
 
 def normals(setting: Setting) -> xr.Dataset:
-    """G drawn as independent normals with the exact variances (D8)-(D10), at full bias."""
-    model, rng = setting.model, np.random.default_rng(setting.seed)
+    """Negativities of G drawn as independent normals."""
+    return table(shares(independent(setting.model, np.random.default_rng(setting.seed))))
+
+
+def independent(model: Any, rng: np.random.Generator) -> np.ndarray:
+    """G at full bias as independent normals with the mean and the exact variances, (D8)-(D10), of a circuit's."""
     variance = phase_two(model.n, model.p1, 1.0, 0.0)
     real, imaginary = rng.standard_normal((2, model.n, model.n))
     upper = np.triu(np.sqrt(variance / 2) * (real + 1j * imaginary), 1)
     diagonal = model.steady_density + np.sqrt(np.diag(variance)) * np.diag(real)
-    return table(shares(upper + upper.conj().T + np.diag(diagonal)))
+    return upper + upper.conj().T + np.diag(diagonal)
 
 
 DIMS = {"second_deviation": (), "second_information": ("cut",), "coherence": ("site",)}

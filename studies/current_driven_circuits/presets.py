@@ -1,4 +1,4 @@
-"""What is computed: `quick` in half an hour of one core, `paper` at greater lengths."""
+"""What is computed: `quick` in ten minutes of one core, `paper` at greater lengths."""
 
 from dataclasses import dataclass
 
@@ -120,12 +120,12 @@ PRESETS = {
             Length(n=12, gates=22_000, realizations=8),
             Length(n=25, gates=180_000, realizations=4),
             Length(n=50, gates=1_300_000, realizations=2),
-            Length(n=100, gates=2_500_000, samples=160),
+            Length(n=100, gates=8_000_000, samples=512),
         ),
         shown=50,
         sampled=1000,
         quench=Quench(gaussian=60, dense=8, realizations=(12, 16), end=60.0),
-        step=Step(n=20, delta=0.05, p1=0.5, p2=(0.0, 0.03, 0.1, 0.3), chi=32, end=50.0, count=14),
+        step=Step(n=20, delta=0.05, p1=0.5, p2=(0.0, 0.03, 0.1, 0.3), chi=64, end=50.0, count=14),
         states={8: 128, 16: 64, 32: 32, 48: 12},
         memory=Memory(gaussian=(10, 20, 40), dense=6, gates=GATES, realizations=20),
         averages=Averages(dense=(3, 4), gaussian=10, realizations=16, gates=(10_000, 13_000)),

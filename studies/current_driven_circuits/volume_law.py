@@ -42,7 +42,9 @@ def against_length(axes, table: xr.Dataset, name: str, limit: float) -> None:
     axes.axhline(limit, color="grey", ls="--", lw=0.9, label=f"L to infinity: {limit:.4f}")
     axes.set_xscale("log")
     axes.set_xlabel("L")
-    axes.legend(fontsize=7)
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top + 0.35 * (top - bottom))
+    axes.legend(fontsize=7, ncols=3, loc="upper right")
 
 
 def draw(table: xr.Dataset) -> Figure:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import ensemble
+import levels
 import numpy as np
 import typer
 import xarray as xr
@@ -34,12 +35,12 @@ STYLES, SHADES = ("o-", "s--", "^:"), ("black", "tab:blue", "tab:red")
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """Local temperatures at every (choice, n, h, eps, realization)."""
-    parts = [
-        ensemble.data((replace(preset.choices, drive=drive, field_weight=weight),), store, workers)
-        for drive, weight in CHOICES
-    ]
-    dataset = xr.concat(parts, dim="choice", combine_attrs="drop")
+    """Local temperatures at every (choice, n, h, eps, realization), and in equilibrium for the choices of weight."""
+    asked = [replace(preset.choices, drive=drive, field_weight=weight) for drive, weight in CHOICES]
+    parts = [ensemble.data((one,), store, workers) for one in asked]
+    for k in range(WEIGHTS):
+        parts[k] = parts[k].assign(levels.thermal(asked[k], store, workers).data_vars)
+    dataset = xr.concat(parts, dim="choice", combine_attrs="drop", data_vars="all")
     dataset = dataset.assign_coords(choice=[f"{drive}, weight {weight:g}" for drive, weight in CHOICES])
     ranges = {"ranges": np.ravel(preset.ranges), "pairs": np.ravel(preset.pairs)}
     dataset.attrs = {"preset": preset.name, "drive": "correlated", "field_weight": 1.0, **ranges}
@@ -73,10 +74,16 @@ def fraction(here: xr.Dataset, pair: tuple[float, float]) -> Resampled:
     return bootstrap(np.mean, growing(between(here, *pair)))
 
 
+def thermal(here: xr.Dataset) -> Resampled:
+    """The order parameter of chains in global equilibrium, at the energy of the limit eps -> 0."""
+    return jackknife(ratio_of_averages, here["thermal_variance"].values, here["thermal_mean"].values)
+
+
 def table(dataset: xr.Dataset) -> str:
     """The figure's numbers as text."""
     ranges, pairs = ends_of(dataset, "ranges"), ends_of(dataset, "pairs")
     said = [f"1/2z, {low:g}..{high:g}" for low, high in ranges] + [f"P({low:g}, {high:g})" for low, high in pairs]
+    said += ["variation in equilibrium"] if "thermal_mean" in dataset else []
     lines = ["   ".join(["choice", "h", *said, "mean beta at the smallest eps"])]
     for k, name in enumerate(dataset["choice"].values):
         for h in dataset["h"].values:
@@ -84,6 +91,7 @@ def table(dataset: xr.Dataset) -> str:
             if k < WEIGHTS:
                 found += [power_law_of(here, high, low)[1] for low, high in ranges]
                 found += [fraction(here, pair) for pair in pairs]
+                found += [thermal(here)] if "thermal_mean" in dataset else []
             found.append(average(here["mean"].isel(eps=0).values))
             lines.append("   ".join([f"{name}   {h:g}", *(f"{x.value:+.3f} +- {x.error:.3f}" for x in found)]))
     for h in dataset["h"].values:
@@ -95,7 +103,7 @@ def table(dataset: xr.Dataset) -> str:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The four panels."""
-    figure = Figure(figsize=(13.6, 4.2), layout="constrained")
+    figure = Figure(figsize=(12.8, 4.0), layout="constrained")
     panels = figure.subplots(1, 4)
     draw_variation(panels[0], dataset)
     draw_exponents(panels[1], dataset)
@@ -129,9 +137,15 @@ def draw_variation(axes: Axes, dataset: xr.Dataset) -> None:
                 label=label,
                 **dots(k, filled=k == 0, shade=colour(dataset, h)),
             )
+            if "thermal_mean" in dataset:
+                end = thermal(here)
+                style = dots(k, filled=k == 0, shade=colour(dataset, h)) | {"fmt": "<"}
+                axes.errorbar(float(here["eps"].min()) / 1.8, end.value, end.error, **style)
     axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION, title="(a)")
     axes.set_ylim(bottom=axes.get_ylim()[0] / 2)
-    axes.legend(fontsize=7, ncols=2, loc="lower right", title="field_weight: full 1, dashed 1/2", title_fontsize=7)
+    said = "field_weight: filled 1, open 1/2"
+    said += "\n" + r"$\triangleleft$ in global equilibrium" if "thermal_mean" in dataset else ""
+    axes.legend(fontsize=7, ncols=2, loc="lower right", title=said, title_fontsize=7)
 
 
 def draw_exponents(axes: Axes, dataset: xr.Dataset) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from ensemble import MODEL, ROOT_SEED, Ensemble, choice, made, moments
+from scipy.optimize import brentq
+from scipy.special import softmax
 
 from tnness.problems.lindbladian import Lindbladian
 from tnness.study.collect import collect
-from tnness.study.point import Setting
+from tnness.study.point import Measure, Setting
 from tnness.study.sweep import sweep
 
 
@@ -61,6 +63,18 @@ def weakest(setting: Setting) -> xr.Dataset:
     )
 
 
+def equilibrium(setting: Setting) -> xr.Dataset:
+    """beta (bond) of the thermal state exp(-b H)/Z that has the energy of the limit eps -> 0, and its b as `global`."""
+    model = setting.job.model
+    chain = model.problem()
+    energies, vectors = np.linalg.eigh(hamiltonian(chain))
+    wanted = stationary(transition_rates(chain, vectors)) @ energies
+    coldest = 100 / np.ptp(energies)
+    inverse = brentq(lambda b: softmax(-b * energies) @ energies - wanted, -coldest, coldest)
+    view = Mixture(softmax(-inverse * energies), vectors)
+    return xr.Dataset({"beta": ("bond", model.observables()["beta"](view)), "global": ((), inverse)})
+
+
 def hamiltonian(chain: Lindbladian) -> np.ndarray:
     """H of the whole chain: (2^n, 2^n)."""
     alone = Lindbladian(chain.spaces)
@@ -96,24 +110,36 @@ def limits(ensembles: Sequence[Ensemble], store: Path, workers: int) -> xr.Datas
     """
     tables = []
     for ensemble in ensembles:
-        if not ensemble.exact:
-            continue
-        folder, grid = store / f"{choice(ensemble)}_levels", {"n": ensemble.exact, "h": ensemble.h}
-        sweep(
-            MODEL,
-            grid,
-            store=made(folder),
-            parameters={"drive": ensemble.drive, "field_weight": ensemble.field_weight, "eps": 1.0},
-            realizations=ensemble.realizations,
-            independent=("n", "h"),
-            seed=ROOT_SEED,
-            engine="exact",
-            measure=weakest,
-            workers=workers,
-            progress=True,
-        )
-        own = {axis: list(values) for axis, values in grid.items()}
-        table = collect(folder, certificate=False).sel(own | {"realization": range(ensemble.realizations)})
-        mean, variance = moments(table)
-        tables.append(table[["spacing", "jumps"]].assign(limit_mean=mean, limit_variance=variance).drop_attrs())
+        if ensemble.exact:
+            table = _swept(ensemble, store, workers, "levels", weakest)
+            mean, variance = moments(table)
+            tables.append(table[["spacing", "jumps"]].assign(limit_mean=mean, limit_variance=variance).drop_attrs())
     return xr.merge(tables, join="outer", compat="no_conflicts") if tables else xr.Dataset()
+
+
+def thermal(ensemble: Ensemble, store: Path, workers: int) -> xr.Dataset:
+    """What a thermometer reads in global equilibrium: `thermal_mean`, `thermal_variance`; see `limits`."""
+    if not ensemble.exact:
+        return xr.Dataset()
+    mean, variance = moments(_swept(ensemble, store, workers, "thermal", equilibrium))
+    return xr.Dataset({"thermal_mean": mean, "thermal_variance": variance}).drop_attrs()
+
+
+def _swept(ensemble: Ensemble, store: Path, workers: int, name: str, measure: Measure) -> xr.Dataset:
+    """What is measured at every (n, h, realization) of the exactly solved chains; nothing of it depends on eps."""
+    folder, grid = store / f"{choice(ensemble)}_{name}", {"n": ensemble.exact, "h": ensemble.h}
+    sweep(
+        MODEL,
+        grid,
+        store=made(folder),
+        parameters={"drive": ensemble.drive, "field_weight": ensemble.field_weight, "eps": 1.0},
+        realizations=ensemble.realizations,
+        independent=("n", "h"),
+        seed=ROOT_SEED,
+        engine="exact",
+        measure=measure,
+        workers=workers,
+        progress=True,
+    )
+    own = {axis: list(values) for axis, values in grid.items()}
+    return collect(folder, certificate=False).sel(own | {"realization": range(ensemble.realizations)})

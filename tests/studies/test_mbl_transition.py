@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
+from scipy.special import softmax
 
 from study_modules import modules_of
+from tnness import find
+from tnness import spin_half as s
 from tnness.errors import NumericalError
+from tnness.model import draw
 from tnness.study.collect import collect
 
 FIGURES = ["figure_2", "figure_3", "figure_8", "figure_9", "figure_10", "figure_weak", "figure_choices"]
@@ -185,3 +189,35 @@ def test_long_chains_at_weak_coupling_are_accelerated(study, tmp_path, monkeypat
     assert study["levels"].limits((few,), tmp_path, 0).data_vars == {}
     assert ensemble.STATES[int(found["status"])] == "converged"
     np.testing.assert_allclose(found["mean"], exact["mean"], rtol=5e-3)
+
+
+def test_whole_fields_read_a_thermal_state_as_one_temperature_and_half_fields_do_not(study, tmp_path):
+    """To first order in beta a bond of exp(-beta H)/Z holds its exchange and its fields, and nothing else."""
+    levels, choices = study["levels"], study["presets"].Ensemble(n=(4,), h=(2.0,), eps=(0.1,), realizations=2)
+    model = study["ensemble"].MODEL
+    for weight, vanishes in ((1.0, True), (0.5, False)):
+        chain = draw(find(model)(n=4, h=2.0, field_weight=weight), 5)
+        energies, vectors = np.linalg.eigh(levels.hamiltonian(chain.problem()))
+        hot, cool = (
+            float(chain.observables()["beta_variation"](levels.Mixture(softmax(-b * energies), vectors)))
+            for b in (1e-3, 1e-2)
+        )
+        assert hot < 0.01 if vanishes else hot > 0.05
+        np.testing.assert_allclose(hot / cool, 0.1 if vanishes else 1, rtol=0.1)
+        read = levels.thermal(replace(choices, field_weight=weight), tmp_path, 0)
+        assert np.isfinite(read["thermal_mean"]).all()
+
+
+def test_one_sided_jumps_warm_the_ends_alone(study):
+    """What the jumps make of the identity, sum_k [L_k, L_k^+], is (S^z_1 - S^z_N) / 2; the default warms all bonds."""
+    made = {}
+    for drive in ("one-sided", "literal", "correlated"):
+        chain = draw(find(study["ensemble"].MODEL)(n=4, drive=drive, eps=1.0), 1).problem()
+        jumps = [
+            np.sqrt(jump.rate) * jump.operator.matrix(range(4), dict.fromkeys(range(4), 2)) for jump in chain.jumps
+        ]
+        made[drive] = sum(jump @ jump.conj().T - jump.conj().T @ jump for jump in jumps)
+    ends = (s.Sz(0) - s.Sz(3)).matrix(range(4), dict.fromkeys(range(4), 2)) / 2
+    np.testing.assert_allclose(made["one-sided"], ends, atol=1e-12)
+    np.testing.assert_allclose(made["literal"], 0, atol=1e-12)
+    assert np.linalg.norm(made["correlated"]) > 1
