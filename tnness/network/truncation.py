@@ -120,7 +120,7 @@ def cholesky(columns: Array) -> Orthonormal:
 
     Columns are scaled to unit length first. One Cholesky pass leaves E = Q^+Q - 1 of order cond^2 * eps; while E is
     small, multiplying by (1 + E)^(-1/2) does what the second pass of CholeskyQR2 does (Fukaya et al. 2014); where it
-    is not quite, a second pass is made.
+    is not quite, a second pass is made. Where single precision is not enough, double is tried before Householder.
     """
     if columns.shape[1] > columns.shape[0]:
         return householder(columns)
@@ -131,7 +131,7 @@ def cholesky(columns: Array) -> Orthonormal:
         again = _cholesky_pass(found[0]) if found[3] < SALVAGEABLE else None
         found = None if again is None else (again[0], again[1] @ found[1], *again[2:])
     if found is None or not found[3] <= series:
-        if columns.dtype == np.float32:  # a Gram matrix in single precision loses what is small: try in double
+        if columns.dtype == np.float32:  # a Gram matrix in single precision loses what is small
             wide = cholesky(columns.astype(np.float64))
             return replace(wide, basis=wide.basis.astype(np.float32), factor=wide.factor.astype(np.float32))
         return replace(householder(columns), fallbacks=1)
