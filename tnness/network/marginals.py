@@ -3,7 +3,9 @@
 At a cut, M (left p, q right) is truncated to Q Q^+ M. Whatever Q's space contains is kept: the vectors <trace| x e_p,
 so that the reduced state of all sites from p on is unchanged, and M (e_q x |trace>), so that that of all sites up to q
 is. They take p + q of the chi columns; the rest is the warm-started dominant subspace of what they leave. So truncation
-moves no energy: a state that relaxes slowly is not driven by what is dropped, at the price of the columns.
+moves no energy: a state that relaxes slowly is not driven by what is dropped, at the price of the columns: 8 for spins.
+At chi = 64 a fourth-order step of 20 of them takes 0.24 s where `cholesky-qr` takes 0.17 s, both with one power
+iteration, and drops 1.25 times the weight; without one it drops 5 % more (`benchmarks/weak.py`).
 """
 
 from __future__ import annotations
