@@ -34,6 +34,9 @@ MEANING = {
     "bound_states_below": "bound states below the leads' band, filled",
     "bound_states_above": "bound states above the leads' band, empty",
     "slices": "slices multiplied",
+    "bursts": "bursts of evolution, of an accelerated run",
+    "jumps": "jumps between them",
+    "bracket": "relative distance of the ends from above and from below",
     "statistical": "relative statistical error of the smallest exponent",
 }
 
