@@ -98,7 +98,7 @@ def main(
     seed: Annotated[int, typer.Option(help="of the disorder")] = 7,
     eps: Annotated[list[float], typer.Option(help="couplings (repeatable)")] = COUPLINGS,
     plain_from: Annotated[float, typer.Option(help="smallest coupling at which plain evolution is run")] = 0.01,
-    tolerance: Annotated[float, typer.Option(help="relative, of both")] = 3e-3,
+    tolerance: Annotated[float, typer.Option(help="relative, of both")] = 1e-2,
     within: Annotated[float, typer.Option(help="how close to the settled value")] = 0.01,
     short: Annotated[int, typer.Option(help="sites of the chain that is solved exactly too")] = 8,
 ) -> None:
