@@ -28,7 +28,7 @@ class Settled:
     time: float
     seconds: float
     value: float
-    outcome: str
+    settled: bool
 
 
 def settle(model: object, engine: TEBD, tolerance: float, within: float, longest: float) -> Settled:
@@ -38,8 +38,9 @@ def settle(model: object, engine: TEBD, tolerance: float, within: float, longest
     values = np.array([float(record.history.values[OBSERVABLE][i]) for i in first])
     far = np.flatnonzero(np.abs(values - values[-1]) > within * abs(values[-1]))
     steps = int(far[-1]) + 2 if len(far) else 1
+    settled = not record.outcome.startswith(("not", "truncation keeps"))
     spent = steps * seconds_per_step(model, engine, record.state)
-    return Settled(record.history.times[first[min(steps, len(first)) - 1]], spent, values[-1], record.outcome)
+    return Settled(record.history.times[first[min(steps, len(first)) - 1]], spent, values[-1], settled)
 
 
 def seconds_per_step(model: object, engine: TEBD, state: object, repetitions: int = 5) -> float:
@@ -57,14 +58,15 @@ def couplings(
 ) -> None:
     """Print the time and seconds to settle at each coupling."""
     print(f"N = {n}, h = {h:g}, chi = {chi}, seed {seed}: to {within:.0%} of the value on which a run settles")
-    print(f"{'eps':>6} {'method':>12} {'time':>8} {'CPU s':>8} {OBSERVABLE:>15}  outcome")
+    print(f"{'eps':>6} {'method':>12} {'time':>8} {'CPU s':>8} {OBSERVABLE:>15}")
     for one in eps:
         model = draw(find("mbl-heisenberg")(n=n, h=h, eps=one), seed)
         jumping = TEBD(chi=chi, schedule=(), accelerate=True, power=0)
         engines = {"accelerated": jumping} | ({"plain": TEBD(chi=chi, schedule=())} if one >= plain_from else {})
         for name, engine in engines.items():
             found = settle(model, engine, tolerance, within, 20 / one)
-            told = f"{found.time:8.0f} {found.seconds:8.1f} {found.value:15.5f}  {found.outcome}"
+            end = "" if found.settled else "  not settled"
+            told = f"{found.time:8.0f} {found.seconds:8.1f} {found.value:15.5f}{end}"
             print(f"{one:>6g} {name:>12} {told}", flush=True)
 
 

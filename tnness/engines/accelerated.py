@@ -1,6 +1,6 @@
 """A steady state of a weakly coupled chain by bursts of evolution and jumps of the slow variables between them.
 
-Plain evolution waits for 1/eps. Here a burst lets everything fast relax; the drift of the bond energies over its last
+Plain evolution waits for 1/eps. Here a burst lets everything fast relax; the drift of the slow densities over its last
 part, by regression, gives a Newton step with Anderson mixing; gates of local cooling take the state there. A jump is
 first proposed: the driver measures what it would change. Where that is little, nothing is done, and a second burst
 without a jump has to confirm it.
@@ -44,6 +44,9 @@ COARSE = 10.0
 BRACKET = 0.3
 """Relative change of the energies from which the starts from above and from below come back."""
 STARTS = ("above", "below")
+"""Where the further starts of a bracket come from, in their order."""
+PREDICTED = "predicted_"
+"""What the names of observables are led by where a snapshot keeps what is still to come of them."""
 AIMS = 4
 """Rounds of gates by which a jump comes to the energies it aims at."""
 
@@ -88,11 +91,10 @@ class AcceleratedRun(TEBDRun):
     """A run of `tebd` with `accelerate`.
 
     bursts: those of the present stage. calm: of these, how many in a row were followed by no jump. stretch: lengths of
-    a burst that the present one is to have. trace: of the whole
-    run, one row a burst: stage, time, relative change by the jump and by the drift, largest change of a multiplier,
-    jumped (0 or 1).
-    predicted: what the last proposal would have changed, absolute, by observable. starts: how many of those from above
-    and from below were appended.
+    a burst that the present one is to have. starts: how many of those from above and from below were appended.
+    trace: of the whole run, one row a burst: stage, time, relative change by the jump and by the drift, largest change
+    of a multiplier, jumped (0 or 1).
+    predicted: what is still to come by the last proposal or drift, absolute, by observable.
     """
 
     bursts: list[Burst] = field(default_factory=list)
@@ -240,7 +242,7 @@ class AcceleratedRun(TEBDRun):
         return step - (moved + turned) @ weights
 
     def _moved(self, target: Real) -> ChainState:
-        """Return the state after gates exp(-d_i h_i/2) . exp(-d_i h_i/2) that give it these energies."""
+        """Return the state after gates exp(-d_k q_k/2) . exp(-d_k q_k/2) that give it these energies."""
         state = self.state
         for _ in range(AIMS):
             view = ChainView(state, self.generator.spaces, self.generator.functionals)
@@ -268,9 +270,9 @@ class AcceleratedRun(TEBDRun):
             "slow_samples": np.array([[t, *x] for t, x in self.samples]).reshape(-1, 1 + 2 * count),
             "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
         }
-        return Snapshot(
-            plain.arrays | arrays, plain.numbers | {"calm": self.calm, "stretch": self.stretch, "starts": self.starts}
-        )
+        numbers: dict[str, float | int] = {"calm": self.calm, "stretch": self.stretch, "starts": self.starts}
+        numbers |= {f"{PREDICTED}{name}": value for name, value in self.predicted.items()}
+        return Snapshot(plain.arrays | arrays, plain.numbers | numbers)
 
     def recall(self, snapshot: Snapshot) -> None:
         """Take up what `save` kept beside the state."""
@@ -278,7 +280,9 @@ class AcceleratedRun(TEBDRun):
         self.bursts = [Burst.of(row) for row in arrays["slow_bursts"]]
         self.samples = [(float(row[0]), row[1:]) for row in arrays["slow_samples"]]
         self.trace = [tuple(row.tolist()) for row in arrays["slow_trace"]]
-        self.calm, self.stretch, self.starts = (int(snapshot.numbers[name]) for name in ("calm", "stretch", "starts"))
+        numbers = snapshot.numbers
+        self.calm, self.stretch, self.starts = (int(numbers[name]) for name in ("calm", "stretch", "starts"))
+        self.predicted = {k.removeprefix(PREDICTED): v for k, v in numbers.items() if k.startswith(PREDICTED)}
 
 
 def _drift(times: Real, energies: Real) -> tuple[Real, Real]:
