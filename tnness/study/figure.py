@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ SHOWN_PARAMETERS = 8
 PANEL = (4.2, 3.1)
 LINES = 6
 """Most curves in one panel: of a time evolution, the times shown."""
+TITLE = 48
+"""Characters of a panel's title that fit above it on one line."""
 
 
 def plot(
@@ -114,7 +117,7 @@ def caption(dataset: xr.Dataset) -> str:
 def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     data = dataset[name]
     units = data.attrs.get("units", "1")
-    axes.set_title(str(data.attrs.get("long_name", name)), fontsize=9)
+    axes.set_title(textwrap.fill(str(data.attrs.get("long_name", name)), TITLE), fontsize=9)
     label = name if units == "1" else f"{name} [{units}]"
     if "chi" in data.dims:
         _draw_convergence(axes, dataset, name, label)
