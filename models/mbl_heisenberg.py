@@ -30,9 +30,19 @@ class MBLHeisenberg:
     beta of a bond is +-inf where no finite temperature fits, and `beta_variation` is then NaN, as it is at infinite
     temperature.
 
-    `drive` says how the jumps on a bond are read. The paper prints (1 - 2 S^z) for both signs ("literal"): this map is
-    unital, and its steady state is the identity, against what the paper finds. In "correlated" (default) a spin flips
-    so as to end opposite to its neighbour; "one-sided" has L^{+,1} and L^{-,2} as printed, alone.
+    `drive` says which jumps the bonds have, beside the dephasing L^z. The paper prints (1 - 2 S^z) for both signs
+    ("literal"): this map is unital, and its steady state is the identity, against what the paper finds. In "correlated"
+    (default) a spin flips so as to end opposite to its neighbour; "one-sided" has L^{+,1} and L^{-,2} as printed,
+    alone, and drives only the ends of the chain. "singlet" is another drive of every bond, from each of its triplet
+    states to its singlet, the same in all directions of spin:
+
+        L^a_i = [(S_i - S_{i+1}) / 2 - i S_i x S_{i+1}]^a / sqrt 3 = |s><t_a| / sqrt 3,  a = x, y, z,
+
+    |t_x> = (|dd> - |uu>) / sqrt 2, |t_y> = i (|uu> + |dd>) / sqrt 2, |t_z> = (|ud> + |du>) / sqrt 2. The jumps of a
+    bond make of the identity sum_k [L_k, L_k^+] = -4 S^z_i S^z_{i+1} in "correlated", -(4/3) S_i . S_{i+1} in
+    "singlet". The rate of the latter is such that both take eps / 4 of energy per unit of time out of every exchange at
+    infinite temperature, and relax it at the rate eps / 3, by Tr[S.S D(S.S)] / Tr[(S.S)^2] = -1/3. Fields relax at
+    other rates, so that the mean temperatures differ. There are eps / 2 and eps / 4 jumps on a bond per unit of time.
 
     Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020),
     doi:10.1103/PhysRevLett.125.116601.
@@ -41,7 +51,7 @@ class MBLHeisenberg:
     n: int = 20  # number of sites
     h: float = 2.0  # strength of the random fields [J]
     eps: float = 0.1  # rate of the dissipation [J]
-    drive: Literal["correlated", "literal", "one-sided"] = "correlated"  # how the jumps of a bond are read
+    drive: Literal["correlated", "literal", "one-sided", "singlet"] = "correlated"  # the jumps of a bond
     field_weight: float = 1.0  # share of a bulk site's field that counts in a bond's temperature: 1 or 0.5
     fields_z: tuple[float, ...] | None = None  # zeta^z of each site, drawn in [-1, 1] unless given
     fields_x: tuple[float, ...] | None = None  # zeta^x of each site, drawn in [-1, 1] unless given
@@ -51,8 +61,8 @@ class MBLHeisenberg:
     def __post_init__(self) -> None:
         check_sites(self.n)
         check_rates({"eps": self.eps})
-        if self.drive not in ("correlated", "literal", "one-sided"):
-            raise InputError(f"drive = {self.drive!r} is not one of correlated, literal, one-sided")
+        if self.drive not in ("correlated", "literal", "one-sided", "singlet"):
+            raise InputError(f"drive = {self.drive!r} is not one of correlated, literal, one-sided, singlet")
         if self.field_weight not in (0.5, 1.0):
             raise InputError(f"field_weight = {self.field_weight!r}: a shared field counts whole (1) or half (0.5)")
         for name in ("fields_z", "fields_x"):
@@ -128,6 +138,8 @@ class MBLHeisenberg:
         return self.h * (self.fields_z[i] * s.Sz(i) + self.fields_x[i] * s.Sx(i))
 
     def _bond_jumps(self, i: int) -> list[Operator]:
+        if self.drive == "singlet":
+            return _singlet_jumps(i)
         j, scale = i + 1, 1 / (2 * math.sqrt(2))
         if self.drive == "one-sided":
             return [scale * s.Sp(i) * (1 - 2 * s.Sz(j)), scale * (1 - 2 * s.Sz(i)) * s.Sm(j)]
@@ -140,3 +152,13 @@ class MBLHeisenberg:
 
 def _exchange(i: int) -> Operator:
     return s.Sx(i) * s.Sx(i + 1) + s.Sy(i) * s.Sy(i + 1) + s.Sz(i) * s.Sz(i + 1)
+
+
+def _singlet_jumps(i: int) -> list[Operator]:
+    """[(S_i - S_{i+1}) / 2 - i S_i x S_{i+1}]^a / sqrt 3 for a = x, y, z."""
+    left, right = ((s.Sx(site), s.Sy(site), s.Sz(site)) for site in (i, i + 1))
+    jumps = []
+    for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        cross = left[b] * right[c] - left[c] * right[b]
+        jumps.append((0.5 * (left[a] - right[a]) - 1j * cross) / math.sqrt(3))
+    return jumps

@@ -188,7 +188,7 @@ def test_mbl_reference_case():
         assert_allclose(answer["beta_variation"], variation, rtol=0, atol=2e-12)
 
 
-@pytest.mark.parametrize("drive", ["correlated", "literal", "one-sided"])
+@pytest.mark.parametrize("drive", ["correlated", "literal", "one-sided", "singlet"])
 def test_mbl_jump_chain_equals_the_null_vector(drive):
     system = exact.mbl_dense(4, 2.0, 0.1, FIELDS, FIELDS[::-1], drive)
     assert_allclose(exact.jump_chain_steady_state(*system), dense(system), atol=ROUND)
@@ -201,7 +201,7 @@ def test_literal_drive_heats_to_the_identity():
     assert limit == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("drive", ["correlated", "one-sided"])
+@pytest.mark.parametrize("drive", ["correlated", "one-sided", "singlet"])
 def test_drive_feeds_in_no_power_in_the_steady_state(drive):
     fields = (FIELDS, FIELDS[::-1])
     rho = dense(exact.mbl_dense(4, 2.0, 0.3, *fields, drive))

@@ -47,7 +47,7 @@ def test_reference_case(reference_view, field_weight, variation):
 
 
 @pytest.mark.parametrize("field_weight", [1.0, 0.5])
-@pytest.mark.parametrize("drive", ["correlated", "one-sided"])
+@pytest.mark.parametrize("drive", ["correlated", "one-sided", "singlet"])
 def test_every_observable_equals_dense(drive, field_weight):
     model = MBL(**FOUR, drive=drive, field_weight=field_weight)
     values = exact_values(model)
@@ -66,7 +66,7 @@ def field(size):
     eps=st.floats(0.05, 2.0),
     z=field(3),
     x=field(3),
-    drive=st.sampled_from(["correlated", "one-sided"]),
+    drive=st.sampled_from(["correlated", "one-sided", "singlet"]),
 )
 @settings(max_examples=25, deadline=None)
 def test_any_disorder_equals_dense(h, eps, z, x, drive):
@@ -110,8 +110,9 @@ def test_end_sites_keep_their_whole_field():
     assert_allclose(MBL(**two, field_weight=0.5).observables()["beta"](view), expected, atol=0)
 
 
-def test_tebd_reaches_the_exact_steady_state():
-    parameters = FOUR | {"eps": 0.5}
+@pytest.mark.parametrize("drive", ["correlated", "singlet"])
+def test_tebd_reaches_the_exact_steady_state(drive):
+    parameters = FOUR | {"eps": 0.5, "drive": drive}
     model = MBL(**parameters)
     values, run = tebd_values(model, until=60.0, chi=16, dt=0.2)  # chi 16 is exact at n = 4, e^-30 is left
     assert run.trace_drift == pytest.approx(0, abs=1e-10)
@@ -123,6 +124,79 @@ def test_variation_is_not_a_number_at_infinite_temperature():
     values, _ = tebd_values(MBL(**FOUR), until=0.0)
     assert_allclose(values["beta"], 0, atol=1e-14)
     assert np.isnan(values["beta_variation"])
+
+
+# ---------------------------------------------------------------- drives of every bond
+
+
+def dissipator_of(drive, n=3):
+    """What the model's jumps, dephasing included, make of a matrix: at eps = 1, as a function."""
+    chain = MBL(n=n, eps=1.0, drive=drive, fields_z=(0.0,) * n, fields_x=(0.0,) * n).problem()
+    jumps = [np.sqrt(j.rate) * j.operator.matrix(range(n), dict.fromkeys(range(n), 2)) for j in chain.jumps]
+
+    def dissipated(rho):
+        return sum(a @ rho @ a.conj().T - (a.conj().T @ a @ rho + rho @ a.conj().T @ a) / 2 for a in jumps)
+
+    return dissipated
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_singlet_chain_is_the_lindbladian_written_by_hand(n):
+    """-i[H, rho] + eps sum_k D[L_k], L = |s><t_m| / sqrt 3 and S^z, on row-major vec(rho): its null space is a line."""
+    h, eps, z, x = 1.5, 0.3, (0.4, -0.9, 0.6)[:n], (0.1, 0.7, -0.3)[:n]
+    up, down = np.eye(2)
+    singlet = (np.kron(up, down) - np.kron(down, up)) / np.sqrt(2)
+    triplets = (np.kron(up, up), (np.kron(up, down) + np.kron(down, up)) / np.sqrt(2), np.kron(down, down))
+    spins = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]) / 2
+
+    def at(matrix, site):
+        before, after = np.eye(2**site), np.eye(2**n // 2**site // len(matrix))
+        return np.kron(np.kron(before, matrix), after)
+
+    hamiltonian = sum(at(np.kron(a, a), i) for i in range(n - 1) for a in spins)
+    hamiltonian = hamiltonian + h * sum(at(z[i] * spins[2] + x[i] * spins[0], i) for i in range(n))
+    jumps = [at(np.outer(singlet, t) / np.sqrt(3), i) for i in range(n - 1) for t in triplets]
+    jumps += [at(spins[2], i) for i in range(n)]
+    one = np.eye(2**n)
+    by_hand = -1j * (np.kron(hamiltonian, one) - np.kron(one, hamiltonian.T))
+    for a in jumps:
+        decay = a.conj().T @ a
+        by_hand = by_hand + eps * (np.kron(a, a.conj()) - (np.kron(decay, one) + np.kron(one, decay.T)) / 2)
+    _, sizes, vectors = np.linalg.svd(by_hand)
+    assert sizes[-1] < 1e-12 < 1e-3 < sizes[-2]
+    rho = vectors[-1].conj().reshape(one.shape)
+    rho = rho / np.trace(rho)
+    assert np.linalg.eigvalsh(rho).min() > 0
+    values = exact_values(MBL(n=n, h=h, eps=eps, fields_z=z, fields_x=x, drive="singlet"))
+    assert_allclose(values["energy"], np.trace(hamiltonian @ rho).real, atol=EXACT)
+    assert_allclose(values["sz"], [np.trace(at(spins[2], i) @ rho).real for i in range(n)], atol=EXACT)
+    assert_allclose(values["sx"], [np.trace(at(spins[0], i) @ rho).real for i in range(n)], atol=EXACT)
+    assert values["beta"].mean() > 0
+
+
+@pytest.mark.parametrize("drive", ["correlated", "singlet"])
+def test_drives_of_every_bond_cool_and_relax_its_exchange_alike(drive):
+    """Infinite temperature loses 1/4 per bond; exchange relaxes at the rates 1/3 by the jumps, 2/3 by dephasing."""
+    dissipated, exchange = dissipator_of(drive), systems.S_DOT_S
+    for bond in (np.kron(exchange, np.eye(2)), np.kron(np.eye(2), exchange)):
+        assert_allclose(np.trace(bond @ dissipated(np.eye(8))) / 8, -1 / 4, atol=1e-14)
+    relaxed = np.trace(exchange @ dissipator_of(drive, n=2)(exchange)) / np.trace(exchange @ exchange)
+    assert_allclose(relaxed, -1 / 3 - 2 / 3, atol=1e-14)
+
+
+def test_singlet_drive_makes_the_exchange_out_of_the_identity():
+    """sum_k [L_k, L_k^+] = -(4/3) S_i . S_{i+1}: the same in all directions of spin."""
+    assert_allclose(dissipator_of("singlet", n=2)(np.eye(4)), -4 / 3 * systems.S_DOT_S, atol=1e-14)
+    zz = np.diag([1.0, -1.0, -1.0, 1.0]) / 4
+    assert_allclose(dissipator_of("correlated", n=2)(np.eye(4)), -4 * zz, atol=1e-14)
+
+
+@given(h=st.floats(0.5, 4.0), eps=st.floats(0.01, 1.0), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_singlet_drive_cools_the_chain_to_a_positive_mean_temperature(h, eps, seed):
+    values = exact_values(MBL(n=4, h=h, eps=eps, drive="singlet").draw(np.random.default_rng(seed)))
+    assert values["beta"].mean() > 0
+    assert values["ss"].mean() < 0
 
 
 # ---------------------------------------------------------------- disorder

@@ -54,6 +54,7 @@ from systems.mbl import (
     mbl_jumps,
     mbl_observables,
     mean_temperature_limit,
+    singlet_drive,
     weak_drive_steady_state,
 )
 from systems.ssep import dense_ssep_generator, dense_stationary_probability, ssep_exact, ssep_jumps, ssep_observables
@@ -111,6 +112,7 @@ __all__ = [
     "prosen_exact",
     "prosen_transfer",
     "reduced",
+    "singlet_drive",
     "site_operator",
     "spin_current",
     "ssep_exact",

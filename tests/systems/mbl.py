@@ -40,9 +40,17 @@ def mbl_drive(drive: str) -> list[tuple[Array, Array]]:
     return drives[drive]
 
 
+def singlet_drive() -> list[Array]:
+    """The jumps |s><t_m| / sqrt 3 of one bond, m = 1, 0, -1, in the basis uu, ud, du, dd; (4, 4) each."""
+    singlet = np.array([0, 1, -1, 0]) / np.sqrt(2)
+    triplets = [[1, 0, 0, 0], [0, 1 / np.sqrt(2), 1 / np.sqrt(2), 0], [0, 0, 0, 1]]
+    return [np.outer(singlet, triplet) / np.sqrt(3) for triplet in triplets]
+
+
 def mbl_jumps(n: int, drive: str = "correlated") -> list[Array]:
     """The bond jumps of `drive` and L^z_i = S^z_i on every site, without the factor sqrt(eps)."""
-    bonds = [bond_operator(a, b, i, n) for i in range(n - 1) for a, b in mbl_drive(drive)]
+    pair = singlet_drive() if drive == "singlet" else [np.kron(a, b) for a, b in mbl_drive(drive)]
+    bonds = [np.kron(np.kron(np.eye(2**i), jump), np.eye(2 ** (n - i - 2))) for i in range(n - 1) for jump in pair]
     return bonds + [site_operator(SZ, i, n) for i in range(n)]
 
 
