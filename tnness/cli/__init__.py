@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: one BLAS th
 
 from tnness.cli import models, plot, run, sweep
 from tnness.cli.app import main
-from tnness.cli.options import times
+from tnness.cli.reading import times
 from tnness.cli.shown import report
 
 __all__ = ["main", "models", "plot", "report", "run", "sweep", "times"]

@@ -10,7 +10,8 @@ import typer
 from tnness import model as modelling
 from tnness import registry
 from tnness.cli.app import app
-from tnness.cli.options import Parameters, Seed, parameters
+from tnness.cli.options import Parameters, Seed
+from tnness.cli.reading import parameters
 from tnness.cli.shown import fail, say, table
 from tnness.errors import InputError
 from tnness.job import observables_of, offered_engines

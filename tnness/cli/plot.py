@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tnness.cli.app import app
-from tnness.cli.options import pairs_of
+from tnness.cli.reading import pairs_of
 from tnness.cli.shown import say
 from tnness.errors import InputError
 

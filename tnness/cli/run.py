@@ -11,35 +11,9 @@ import typer
 from tnness import model as modelling
 from tnness import registry
 from tnness.checkpoint import CHECKPOINT_EVERY
+from tnness.cli import options
 from tnness.cli.app import app
-from tnness.cli.options import (
-    Accelerate,
-    Block,
-    Bracket,
-    Chi,
-    Cutoff,
-    Dt,
-    Dtype,
-    Every,
-    MaxTime,
-    Method,
-    Order,
-    Out,
-    Overwrite,
-    Parameters,
-    Power,
-    Quiet,
-    Schedule,
-    Seed,
-    Setting,
-    Time,
-    Tolerance,
-    engine_settings,
-    integers,
-    numbers,
-    parameters,
-    times,
-)
+from tnness.cli.reading import engine_settings, integers, numbers, parameters, wanted_times
 from tnness.cli.shown import report, say
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError
@@ -53,37 +27,37 @@ def run(
     model: Annotated[
         str, typer.Argument(metavar="MODEL|OLD.nc", help="A model, file.py:Class, or a record to extend.")
     ],
-    param: Parameters = None,
-    engine: Annotated[str | None, typer.Option(help="Engine; default: the model's first.")] = None,
-    chi: Chi = None,
-    dt: Dt = None,
-    order: Order = None,
-    method: Method = None,
-    cutoff: Cutoff = None,
-    power: Power = None,
-    schedule: Schedule = None,
-    dtype: Dtype = None,
-    block: Block = None,
-    accelerate: Accelerate = False,
-    bracket: Bracket = False,
-    setting: Setting = None,
-    seed: Seed = None,
+    param: options.Parameters = None,
+    engine: options.EngineName = None,
+    chi: options.Chi = None,
+    dt: options.Dt = None,
+    order: options.Order = None,
+    method: options.Method = None,
+    cutoff: options.Cutoff = None,
+    power: options.Power = None,
+    schedule: options.Schedule = None,
+    dtype: options.Dtype = None,
+    block: options.Block = None,
+    accelerate: options.Accelerate = None,
+    bracket: options.Bracket = None,
+    setting: options.Setting = None,
+    seed: options.Seed = None,
     initial: Annotated[
         str | None, typer.Option(help="identity, thermal:BETA, product:01*..., ground:N, or a record.")
     ] = None,
-    time: Time = None,
-    tol: Tolerance = None,
-    max_time: MaxTime = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    checkpoint_every: Every = CHECKPOINT_EVERY,
-    quiet: Quiet = False,
+    time: options.Time = None,
+    tol: options.Tolerance = None,
+    max_time: options.MaxTime = None,
+    out: options.Out = None,
+    overwrite: options.Overwrite = False,
+    checkpoint_every: options.Every = CHECKPOINT_EVERY,
+    quiet: options.Quiet = False,
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    named |= {"block": block, "accelerate": accelerate or None, "bracket": bracket or None}
-    settings = engine_settings(named, schedule, setting)
-    wanted = Changes(settings, _times(time), tol, max_time)
+    named |= {"block": block, "accelerate": accelerate, "bracket": bracket}
+    times = wanted_times(time, tol, max_time)
+    wanted = Changes(engine_settings(named, schedule, setting), times, tol, max_time)
     writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
     if model.endswith((".nc", ".nc.part")):
         _refuse(model, {"--param": param, "--seed": seed, "--initial": initial, "--engine": engine})
@@ -105,8 +79,6 @@ def _begin(instance: Any, wanted: Changes, common: Mapping[str, Any]) -> Record:
     if wanted.times is None:
         tolerance = TOLERANCE if wanted.tolerance is None else wanted.tolerance
         return steady_state(instance, tolerance=tolerance, max_time=wanted.max_time, **common)
-    if wanted.tolerance is not None or wanted.max_time is not None:
-        raise InputError("--tol and --max-time belong to a steady state, not to --time")
     return evolve(instance, wanted.times, **common)
 
 
@@ -114,22 +86,22 @@ def _begin(instance: Any, wanted: Changes, common: Mapping[str, Any]) -> Record:
 def converge_command(
     model: str,
     chi: Annotated[str, typer.Option(metavar="CHI,CHI,...", help="Bond dimensions.")],
-    param: Parameters = None,
+    param: options.Parameters = None,
     dt: Annotated[str | None, typer.Option(metavar="DT,DT,...", help="Time steps.")] = None,
-    order: Order = None,
-    method: Method = None,
-    cutoff: Cutoff = None,
-    power: Power = None,
-    dtype: Dtype = None,
-    block: Block = None,
-    accelerate: Accelerate = False,
-    seed: Seed = None,
-    tol: Tolerance = None,
-    max_time: MaxTime = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    checkpoint_every: Every = CHECKPOINT_EVERY,
-    quiet: Quiet = False,
+    order: options.Order = None,
+    method: options.Method = None,
+    cutoff: options.Cutoff = None,
+    power: options.Power = None,
+    dtype: options.Dtype = None,
+    block: options.Block = None,
+    accelerate: options.Accelerate = None,
+    seed: options.Seed = None,
+    tol: options.Tolerance = None,
+    max_time: options.MaxTime = None,
+    out: options.Out = None,
+    overwrite: options.Overwrite = False,
+    checkpoint_every: options.Every = CHECKPOINT_EVERY,
+    quiet: options.Quiet = False,
 ) -> None:
     """Converge a steady state in bond dimension and time step: table, extrapolation, error bar, figure."""
     from tnness.study.converge import converge, table
@@ -139,8 +111,8 @@ def converge_command(
         raise InputError("converge needs --out FILE.nc, the record to write")
     refuse_record(out.with_suffix(".png"), out)
     instance = modelling.build(registry.find(model), parameters(param), model)
-    settings = {"order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype, "block": block}
-    engine = engine_for(instance, "tebd", **settings, accelerate=accelerate)
+    named = {"order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype, "block": block}
+    engine = engine_for(instance, "tebd", **named, accelerate=accelerate)
     assert isinstance(engine, TEBD)
     dataset = converge(
         instance,
@@ -159,10 +131,6 @@ def converge_command(
     figure = plot(out)
     if not quiet:
         say(f"{table(dataset)}\nrecord: {out}\nfigure: {figure}")
-
-
-def _times(text: str | None) -> list[float] | None:
-    return None if text is None else times(text)
 
 
 def _initial(text: str | None) -> Any:

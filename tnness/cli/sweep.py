@@ -9,29 +9,9 @@ from typing import Annotated
 import typer
 
 from tnness import registry
+from tnness.cli import options
 from tnness.cli.app import app
-from tnness.cli.options import (
-    Accelerate,
-    Chi,
-    Cutoff,
-    Dt,
-    Dtype,
-    Method,
-    Order,
-    Overwrite,
-    Parameters,
-    Power,
-    Quiet,
-    Schedule,
-    Seed,
-    Setting,
-    Time,
-    Tolerance,
-    axes,
-    engine_settings,
-    parameters,
-    times,
-)
+from tnness.cli.reading import axes, engine_settings, parameters, wanted_times
 from tnness.cli.shown import fail, say
 from tnness.errors import InputError, RecordError
 from tnness.files import require_folder
@@ -51,27 +31,27 @@ Grid = Annotated[
 def sweep_command(
     model: str,
     store: StoreOption,
-    param: Parameters = None,
+    param: options.Parameters = None,
     grid: Grid = None,
     realizations: Annotated[int, typer.Option(help="Realizations of the disorder at each point.")] = 1,
     independent: Annotated[
         str | None, typer.Option(metavar="NAME,...", help="Parameters whose values have each their own disorder.")
     ] = None,
-    seed: Seed = None,
-    engine: Annotated[str | None, typer.Option(help="Engine; default: the model's first.")] = None,
-    chi: Chi = None,
-    dt: Dt = None,
-    order: Order = None,
-    method: Method = None,
-    cutoff: Cutoff = None,
-    power: Power = None,
-    schedule: Schedule = None,
-    dtype: Dtype = None,
-    accelerate: Accelerate = False,
-    setting: Setting = None,
+    seed: options.Seed = None,
+    engine: options.EngineName = None,
+    chi: options.Chi = None,
+    dt: options.Dt = None,
+    order: options.Order = None,
+    method: options.Method = None,
+    cutoff: options.Cutoff = None,
+    power: options.Power = None,
+    schedule: options.Schedule = None,
+    dtype: options.Dtype = None,
+    accelerate: options.Accelerate = None,
+    setting: options.Setting = None,
     initial: Annotated[str | None, typer.Option(help="identity, thermal:BETA, product:0101...")] = None,
-    time: Time = None,
-    tol: Tolerance = None,
+    time: options.Time = None,
+    tol: options.Tolerance = None,
     max_time: Annotated[float | None, typer.Option(help="Evolution time after which a point is given up.")] = None,
     measure: Annotated[
         str | None, typer.Option(metavar="FILE.py:FUNCTION", help="A function that measures a point in its own way.")
@@ -85,15 +65,13 @@ def sweep_command(
     ] = None,
     keep_states: Annotated[bool, typer.Option("--keep-states", help="Keep the final states.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Compute again what failed.")] = False,
-    quiet: Quiet = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compute every point of a grid that the store does not hold yet; run it again to continue or to add."""
     from tnness.study.sweep import sweep
 
     named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    known = engine_settings(named | {"accelerate": accelerate or None}, schedule, setting)
-    if time is not None and (tol is not None or max_time is not None):
-        raise InputError("--tol and --max-time belong to a steady state, not to --time")
+    known = engine_settings(named | {"accelerate": accelerate}, schedule, setting)
     summary = sweep(
         model,
         axes(grid),
@@ -103,7 +81,7 @@ def sweep_command(
         independent=tuple(independent.split(",")) if independent else (),
         seed=seed or 0,
         engine=engine_for(registry.find(model), engine, **known) if engine or known else None,
-        times=None if time is None else times(time),
+        times=wanted_times(time, tol, max_time),
         tolerance=TOLERANCE if tol is None else tol,
         max_time=max_time,
         initial=initial,
@@ -143,8 +121,8 @@ def collect_command(
     no_certificate: Annotated[
         bool, typer.Option("--no-certificate", help="Leave the certificates' figures out.")
     ] = False,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Write all points of a sweep as one table: the grid and `realization` are dimensions, missing points are NaN."""
     from tnness.study.collect import collect

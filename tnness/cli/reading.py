@@ -1,0 +1,129 @@
+"""How the texts of options are read: times, pairs NAME=VALUE, lists, axes."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from tnness.errors import InputError
+
+
+def times(text: str) -> list[float]:
+    """Read `start:stop:count`, `log:start:stop:count` (evenly spaced in the logarithm) or a comma list.
+
+    >>> times("0:1:3")
+    [0.0, 0.5, 1.0]
+    >>> times("log:1:100:3")
+    [1.0, 10.0, 100.0]
+    """
+    if ":" not in text:
+        return list(numbers("--time", text) or ())
+    logarithmic, parts = text.startswith("log:"), text.removeprefix("log:").split(":")
+    try:
+        start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
+        if (
+            len(parts) != 3
+            or count < 1
+            or (count > 1 and not stop > start)
+            or not all(map(math.isfinite, (start, stop)))
+            or (logarithmic and not start > 0)
+        ):
+            raise ValueError
+    except (ValueError, IndexError):
+        needed = "[log:]start:stop:count with stop > start (> 0) and count >= 1, or a comma list, is needed"
+        raise InputError(f"--time {text}: {needed}") from None
+    return [float(t) for t in (np.geomspace if logarithmic else np.linspace)(start, stop, count)]
+
+
+def wanted_times(time: str | None, tol: float | None, max_time: float | None) -> list[float] | None:
+    """Return the times of an evolution; None for a steady state, which alone has a tolerance and a maximal time."""
+    if time is None:
+        return None
+    if tol is not None or max_time is not None:
+        raise InputError("--tol and --max-time belong to a steady state, not to a time evolution (--time)")
+    return times(time)
+
+
+def parameters(pairs: list[str] | None) -> dict[str, Any]:
+    """Read the parameters of a model."""
+    return pairs_of("-p", pairs)
+
+
+def pairs_of(option: str, pairs: list[str] | None) -> dict[str, Any]:
+    """Read NAME=VALUE pairs; a value is JSON (a number, a list, true) or else a text."""
+    values = {}
+    for pair in pairs or []:
+        name, separator, text = pair.partition("=")
+        if not separator or not name:
+            raise InputError(f"{option} {pair}: NAME=VALUE is needed")
+        if name.strip() in values:
+            raise InputError(f"{option} {name.strip()} is given twice")
+        values[name.strip()] = value_of(text)
+    return values
+
+
+def engine_settings(named: dict[str, Any], schedule: str | None, further: list[str] | None) -> dict[str, Any]:
+    """Return the settings of an engine that were given: by options of their own, and by --set."""
+    settings = named | {"schedule": integers("--schedule", schedule)}
+    return {name: value for name, value in settings.items() if value is not None} | pairs_of("--set", further)
+
+
+def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    """Read a comma list of finite numbers."""
+    if text is None:
+        return None
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{option} {text}: a comma list of numbers is needed") from None
+    if not all(map(math.isfinite, found)):
+        raise InputError(f"{option} {text}: finite numbers are needed")
+    return found
+
+
+def integers(option: str, text: str | None) -> tuple[int, ...] | None:
+    """Read a comma list of integers; an empty text is an empty list."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise InputError(f"{option} {text}: a comma list of integers is needed") from None
+
+
+def axes(texts: list[str] | None) -> dict[str, list[Any]]:
+    """Read axes: `name=v,v,...`, `name=start:stop:count` (`log:` for even logarithms) or a JSON list of values.
+
+    >>> axes(["eps=0.1,0.2", "drive=literal,one-sided", "h=1:3:3"])
+    {'eps': [0.1, 0.2], 'drive': ['literal', 'one-sided'], 'h': [1.0, 2.0, 3.0]}
+    """
+    found: dict[str, list[Any]] = {}
+    for text in texts or []:
+        name, separator, values = (part.strip() for part in text.partition("="))
+        if not separator or not name or not values:
+            raise InputError(f"--grid {text}: NAME=VALUE,VALUE,... is needed")
+        if name in found:
+            raise InputError(f"--grid {name} is given twice")
+        found[name] = _axis(values)
+    return found
+
+
+def _axis(text: str) -> list[Any]:
+    if text.startswith("["):
+        read = value_of(text)
+        if isinstance(read, list):
+            return read
+    if text.count(":") >= 2 and text.removeprefix("log:").replace(":", "").strip("0123456789.eE+- ") == "":
+        return list(times(text))
+    return [value_of(part) for part in text.split(",")]
+
+
+def value_of(text: str) -> Any:
+    """Read a JSON value, or else a text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
