@@ -41,8 +41,9 @@ class MBLHeisenberg:
     |t_x> = (|dd> - |uu>) / sqrt 2, |t_y> = i (|uu> + |dd>) / sqrt 2, |t_z> = (|ud> + |du>) / sqrt 2. The jumps of a
     bond make of the identity sum_k [L_k, L_k^+] = -4 S^z_i S^z_{i+1} in "correlated", -(4/3) S_i . S_{i+1} in
     "singlet". The rate of the latter is such that both take eps / 4 of energy per unit of time out of every exchange at
-    infinite temperature, and relax it at the rate eps / 3, by Tr[S.S D(S.S)] / Tr[(S.S)^2] = -1/3. Fields relax at
-    other rates, so that the mean temperatures differ. There are eps / 2 and eps / 4 jumps on a bond per unit of time.
+    infinite temperature, and relax it at the rate eps / 3, by Tr[S.S D(S.S)] / Tr[(S.S)^2] = -1/3. A spin, and with it
+    the energy in its field, relaxes by the jumps of each of its bonds at the rate eps / 2 in the one and eps / 4 in the
+    other, so that the mean temperatures differ.
 
     Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020),
     doi:10.1103/PhysRevLett.125.116601.

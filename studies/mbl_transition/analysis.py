@@ -58,11 +58,19 @@ def power_law_of(data: xr.Dataset, largest_eps: float, smallest_eps: float = 0.0
 
 def change_of_exponent(data: xr.Dataset, before: tuple[float, float], after: tuple[float, float]) -> Resampled:
     """How much gamma grows from one range of eps to another, with the jackknife error of the difference."""
-    parts = [between(data, *ends) for ends in (before, after)]
+    return difference_of_exponents(between(data, *before), between(data, *after))
+
+
+def difference_of_exponents(first: xr.Dataset, second: xr.Dataset) -> Resampled:
+    """gamma of the second less that of the first, each fitted at its own couplings to the same realizations.
+
+    Both are repeated without each realization, so that the error is that of the difference.
+    """
+    parts = [first, second]
     weights = [variation(part).error for part in parts]
 
     def difference(chosen: np.ndarray) -> float:
-        first, second = (
+        before, after = (
             power_law(
                 part["eps"].values,
                 ratio_of_averages(part["variance"].values[chosen], part["mean"].values[chosen]),
@@ -70,9 +78,9 @@ def change_of_exponent(data: xr.Dataset, before: tuple[float, float], after: tup
             ).exponent
             for part, weight in zip(parts, weights, strict=True)
         )
-        return second - first
+        return after - before
 
-    return jackknife(difference, np.arange(data.sizes["realization"]))
+    return jackknife(difference, np.arange(first.sizes["realization"]))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""What the figures share: their options, their titles, and where they and the data behind them are kept."""
+"""What the figures share: their script and its options, their titles, and where they and their data are kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,9 @@ FIGURES = Path(__file__).parent / "figures"
 STORE = Path("runs") / "mbl_transition"
 
 PresetOption = scripts.preset_option(PRESETS)
-DriveOption = Annotated[str, typer.Option("--drive", help="how the jumps are read: correlated, literal or one-sided")]
+DriveOption = Annotated[
+    str, typer.Option("--drive", help="the jumps of a bond: correlated, singlet, literal or one-sided")
+]
 WeightOption = Annotated[
     float, typer.Option("--field-weight", help="share of a bulk field in a bond's energy: 1 or 0.5")
 ]
@@ -51,3 +54,28 @@ def save(figure: Figure, dataset: xr.Dataset, name: str, folder: Path = FIGURES,
     """Write the figure and the data behind it; return the figure's path."""
     stem = folder / f"{name}_{dataset.attrs['preset']}{choice_suffix(dataset)}"
     return scripts.save(figure, {"": dataset} if with_data else {}, stem)
+
+
+def script(
+    name: str,
+    data: Callable[[Preset, Path, int], xr.Dataset],
+    draw: Callable[[xr.Dataset], Figure],
+    table: Callable[[xr.Dataset], str] | None = None,
+    with_data: bool = True,
+) -> None:
+    """Be the script of a figure: compute its data, print their table if there is one, draw and save."""
+
+    def main(
+        preset: PresetOption = "quick",
+        workers: WorkersOption = 2,
+        store: StoreOption = STORE,
+        drive: DriveOption = "correlated",
+        field_weight: WeightOption = 1.0,
+    ) -> None:
+        """Compute what is missing and draw the figure."""
+        dataset = data(preset_named(preset, drive, field_weight), store, workers)
+        if table is not None:
+            print(table(dataset))
+        save(draw(dataset), dataset, name, with_data=with_data)
+
+    typer.run(main)

@@ -1,7 +1,8 @@
-"""How much the readings of the jumps (`drive`) and of a bond's energy (`field_weight`) matter, at weak coupling.
+"""How much the jumps (`drive`) and the reading of a bond's energy (`field_weight`) matter, at weak coupling.
 
-The same disorder under each choice, so that differences are taken realization by realization. Only `correlated` heats
-and cools every bond. The jumps of `literal` leave the identity alone; those of `one-sided` do so but for the ends,
+The same disorder under each choice, so that differences are taken realization by realization. `correlated` and
+`singlet` drive every bond; `figure_drives.py` compares what they give. The jumps of `literal` leave the identity alone;
+those of `one-sided` do so but for the ends,
 
     sum_k [L_k, L_k^+] = (S^z_1 - S^z_N) / 2,
 
@@ -27,18 +28,18 @@ from presets import PRESETS, Preset
 from tnness.study.scripts import preset_named
 from tnness.study.statistics import Resampled, average, bootstrap, jackknife, ratio_of_averages
 
-CHOICES = (("correlated", 1.0), ("correlated", 0.5), ("one-sided", 1.0))
+CHOICES = (("correlated", 1.0), ("correlated", 0.5), ("singlet", 1.0), ("one-sided", 1.0))
 """drive and field_weight; the first is the default."""
-WEIGHTS = 2
-"""The first so many choices differ in field_weight alone, and have an order parameter."""
-STYLES, SHADES = ("o-", "s--", "^:"), ("black", "tab:blue", "tab:red")
+WEIGHTS, DEFINED = 2, 3
+"""The first so many choices differ in field_weight alone; the first so many have an order parameter."""
+STYLES, SHADES = ("o-", "s--", "D-.", "^:"), ("black", "tab:blue", "tab:green", "tab:red")
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """Local temperatures at every (choice, n, h, eps, realization), and in equilibrium for the choices of weight."""
+    """Local temperatures at every (choice, n, h, eps, realization), and in equilibrium where there is an order."""
     asked = [replace(preset.choices, drive=drive, field_weight=weight) for drive, weight in CHOICES]
     parts = [ensemble.data((one,), store, workers) for one in asked]
-    for k in range(WEIGHTS):
+    for k in range(DEFINED):
         parts[k] = parts[k].assign(levels.thermal(asked[k], store, workers).data_vars)
     dataset = xr.concat(parts, dim="choice", combine_attrs="drop", data_vars="all")
     dataset = dataset.assign_coords(choice=[f"{drive}, weight {weight:g}" for drive, weight in CHOICES])
@@ -88,7 +89,7 @@ def table(dataset: xr.Dataset) -> str:
     for k, name in enumerate(dataset["choice"].values):
         for h in dataset["h"].values:
             here, found = at(dataset, k, h), []
-            if k < WEIGHTS:
+            if k < DEFINED:
                 found += [power_law_of(here, high, low)[1] for low, high in ranges]
                 found += [fraction(here, pair) for pair in pairs]
                 found += [thermal(here)] if "thermal_mean" in dataset else []

@@ -174,6 +174,15 @@ def test_singlet_chain_is_the_lindbladian_written_by_hand(n):
     assert values["beta"].mean() > 0
 
 
+@pytest.mark.parametrize(("drive", "rate"), [("correlated", 1 / 2), ("singlet", 1 / 4)])
+def test_spins_relax_at_different_rates(drive, rate):
+    """By the jumps of a bond; dephasing adds 1/2 for S^x."""
+    for spin, dephasing in ((systems.SZ, 0.0), (systems.SX, 1 / 2)):
+        operator = systems.site_operator(spin, 0, 2)
+        relaxed = np.trace(operator @ dissipator_of(drive, n=2)(operator)) / np.trace(operator @ operator)
+        assert_allclose(relaxed, -rate - dephasing, atol=1e-14)
+
+
 @pytest.mark.parametrize("drive", ["correlated", "singlet"])
 def test_drives_of_every_bond_cool_and_relax_its_exchange_alike(drive):
     """Infinite temperature loses 1/4 per bond; exchange relaxes at the rates 1/3 by the jumps, 2/3 by dephasing."""

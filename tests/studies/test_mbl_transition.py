@@ -15,7 +15,16 @@ from tnness.errors import NumericalError
 from tnness.model import draw
 from tnness.study.collect import collect
 
-FIGURES = ["figure_2", "figure_3", "figure_8", "figure_9", "figure_10", "figure_weak", "figure_choices"]
+FIGURES = [
+    "figure_2",
+    "figure_3",
+    "figure_8",
+    "figure_9",
+    "figure_10",
+    "figure_weak",
+    "figure_choices",
+    "figure_drives",
+]
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +218,9 @@ def test_whole_fields_read_a_thermal_state_as_one_temperature_and_half_fields_do
 
 
 def test_one_sided_jumps_warm_the_ends_alone(study):
-    """What the jumps make of the identity, sum_k [L_k, L_k^+], is (S^z_1 - S^z_N) / 2; the default warms all bonds."""
+    """What the jumps make of the identity, sum_k [L_k, L_k^+], is (S^z_1 - S^z_N) / 2; others warm all bonds alike."""
     made = {}
-    for drive in ("one-sided", "literal", "correlated"):
+    for drive in ("one-sided", "literal", "correlated", "singlet"):
         chain = draw(find(study["ensemble"].MODEL)(n=4, drive=drive, eps=1.0), 1).problem()
         jumps = [
             np.sqrt(jump.rate) * jump.operator.matrix(range(4), dict.fromkeys(range(4), 2)) for jump in chain.jumps
@@ -220,4 +229,40 @@ def test_one_sided_jumps_warm_the_ends_alone(study):
     ends = (s.Sz(0) - s.Sz(3)).matrix(range(4), dict.fromkeys(range(4), 2)) / 2
     np.testing.assert_allclose(made["one-sided"], ends, atol=1e-12)
     np.testing.assert_allclose(made["literal"], 0, atol=1e-12)
-    assert np.linalg.norm(made["correlated"]) > 1
+    for drive in ("correlated", "singlet"):
+        for i in range(3):
+            exchange = (s.Sx(i) * s.Sx(i + 1) + s.Sy(i) * s.Sy(i + 1) + s.Sz(i) * s.Sz(i + 1)).matrix(
+                range(4), dict.fromkeys(range(4), 2)
+            )
+            np.testing.assert_allclose(np.trace(exchange @ made[drive]) / 16, -1 / 4, atol=1e-12)
+
+
+def test_drives_are_compared_realization_by_realization(study):
+    """Samples whose scatter the two drives share: ratio and difference of exponents are exact, as is the crossing."""
+    eps, h = np.array([0.001, 0.002, 0.01, 0.02]), np.array([1.0, 2.0, 3.0])
+    amplitude = np.random.default_rng(3).uniform(0.1, 0.5, size=20)
+    exponents = np.where(np.arange(20)[:, None] < [20, 13, 4], 0.2, -0.2)  # (realization, h): the share that grows
+    own = amplitude[:, None, None] * eps ** exponents[..., None]  # (realization, h, eps)
+    parts = [
+        xr.Dataset(
+            {
+                "variance": (("realization", "h", "eps"), (scale * own * eps**more) ** 2),
+                "mean": (("realization", "h", "eps"), np.full_like(own, scale)),
+            }
+        )
+        for scale, more in ((1.0, 0.0), (2.0, 0.05))
+    ]
+    drives = study["figure_drives"]
+    dataset = xr.concat(parts, dim="drive").expand_dims(n=[7], chi=[0])
+    dataset = dataset.assign_coords(eps=eps, h=h, drive=list(drives.DRIVES), realization=np.arange(20))
+    both = drives.at(dataset, 7, 1.0)
+    change = drives.ratios(both)
+    np.testing.assert_allclose([change.value, change.error], [eps**0.05, np.zeros(4)], atol=1e-12)
+    means = drives.ratio_of_means(both)
+    np.testing.assert_allclose([means.value, means.error], [np.full(4, 2.0), np.zeros(4)], atol=1e-12)
+    difference = study["analysis"].difference_of_exponents(*both)
+    np.testing.assert_allclose([difference.value, difference.error], [0.05, 0], atol=1e-6)
+    critical, shift = drives.crossings(dataset, 7, (0.01, 0.02))
+    assert critical[0] == critical[1]
+    assert (shift.value, shift.error) == (0, 0)
+    assert 2 < critical[0].value < 3
