@@ -4,21 +4,9 @@ from pathlib import Path
 
 import ensemble
 import numpy as np
-import typer
 import xarray as xr
 from analysis import group, power_law_of
-from drawing import (
-    STORE,
-    DriveOption,
-    PresetOption,
-    StoreOption,
-    WeightOption,
-    WorkersOption,
-    engine_of,
-    preset_named,
-    save,
-    title,
-)
+from drawing import engine_of, script, title
 from matplotlib.figure import Figure
 from presets import Preset
 
@@ -67,17 +55,5 @@ def describe(dataset: xr.Dataset) -> str:
     return f"N (realizations) = {', '.join(parts)}"
 
 
-def main(
-    preset: PresetOption = "quick",
-    workers: WorkersOption = 2,
-    store: StoreOption = STORE,
-    drive: DriveOption = "correlated",
-    field_weight: WeightOption = 1.0,
-) -> None:
-    """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset, drive, field_weight), store, workers)
-    save(draw(dataset), dataset, "figure_10")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script("figure_10", data, draw)

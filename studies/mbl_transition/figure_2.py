@@ -4,21 +4,9 @@ from pathlib import Path
 
 import ensemble
 import numpy as np
-import typer
 import xarray as xr
 from analysis import group, growing, power_law_of, variation
-from drawing import (
-    STORE,
-    DriveOption,
-    PresetOption,
-    StoreOption,
-    WeightOption,
-    WorkersOption,
-    engine_of,
-    preset_named,
-    save,
-    title,
-)
+from drawing import engine_of, script, title
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -117,17 +105,5 @@ def crossing_in_words(critical: Resampled) -> str:
     return found if critical.defined == 1 else f"{found}\n({share} cross)"
 
 
-def main(
-    preset: PresetOption = "quick",
-    workers: WorkersOption = 2,
-    store: StoreOption = STORE,
-    drive: DriveOption = "correlated",
-    field_weight: WeightOption = 1.0,
-) -> None:
-    """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset, drive, field_weight), store, workers)
-    save(draw(dataset), dataset, "figure_2")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script("figure_2", data, draw)

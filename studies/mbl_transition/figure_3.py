@@ -1,39 +1,20 @@
-"""Fig. 3: the dynamical exponent z(h), and the exponent nu of its divergence z ~ (h_c - h)^-nu."""
+"""Fig. 3, from the data of Fig. 2: the dynamical exponent z(h), and the exponent nu with which it diverges at h_c."""
 
 import math
-from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
 from analysis import DynamicalExponent, group, power_law_of
-from drawing import (
-    STORE,
-    DriveOption,
-    PresetOption,
-    StoreOption,
-    WeightOption,
-    WorkersOption,
-    preset_named,
-    save,
-    title,
-)
-from figure_2 import data as transition_data
-from figure_2 import describe, fractions
+from drawing import script, title
+from figure_2 import data, describe, fractions
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
-from presets import Preset
 
 from tnness.study.statistics import PowerLaw, Resampled, power_law
 
 PAPER_CRITICAL = (8.75, 0.5)
 LARGEST_Z = 30.0
-
-
-def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """The points of Fig. 2."""
-    return transition_data(preset, store, workers)
 
 
 def exponents(dataset: xr.Dataset) -> dict[float, Resampled]:
@@ -113,17 +94,5 @@ def draw_divergence(axes: Axes, gamma: dict[float, Resampled], dataset: xr.Datas
     axes.set_title(rf"(b) $h_c$ = {hc:.1f} $\pm$ {error:.1f} ({source}); filled: fitted", fontsize=9)
 
 
-def main(
-    preset: PresetOption = "quick",
-    workers: WorkersOption = 2,
-    store: StoreOption = STORE,
-    drive: DriveOption = "correlated",
-    field_weight: WeightOption = 1.0,
-) -> None:
-    """Compute what is missing and draw the figure; the data are those of Fig. 2."""
-    dataset = data(preset_named(preset, drive, field_weight), store, workers)
-    save(draw(dataset), dataset, "figure_3", with_data=False)
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script("figure_3", data, draw, with_data=False)

@@ -4,20 +4,9 @@ from pathlib import Path
 
 import ensemble
 import numpy as np
-import typer
 import xarray as xr
 from analysis import group
-from drawing import (
-    STORE,
-    DriveOption,
-    PresetOption,
-    StoreOption,
-    WeightOption,
-    WorkersOption,
-    preset_named,
-    save,
-    title,
-)
+from drawing import script, title
 from matplotlib.figure import Figure
 from presets import Preset
 
@@ -75,17 +64,5 @@ def draw(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def main(
-    preset: PresetOption = "quick",
-    workers: WorkersOption = 2,
-    store: StoreOption = STORE,
-    drive: DriveOption = "correlated",
-    field_weight: WeightOption = 1.0,
-) -> None:
-    """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset, drive, field_weight), store, workers)
-    save(draw(dataset), dataset, "figure_8")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script("figure_8", data, draw)

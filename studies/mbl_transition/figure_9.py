@@ -5,19 +5,8 @@ from pathlib import Path
 
 import ensemble
 import numpy as np
-import typer
 import xarray as xr
-from drawing import (
-    STORE,
-    DriveOption,
-    PresetOption,
-    StoreOption,
-    WeightOption,
-    WorkersOption,
-    preset_named,
-    save,
-    title,
-)
+from drawing import script, title
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -87,17 +76,5 @@ def draw_size(axes: Axes, dataset: xr.Dataset) -> None:
     axes.legend(fontsize=7, loc="upper right")
 
 
-def main(
-    preset: PresetOption = "quick",
-    workers: WorkersOption = 2,
-    store: StoreOption = STORE,
-    drive: DriveOption = "correlated",
-    field_weight: WeightOption = 1.0,
-) -> None:
-    """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(preset, drive, field_weight), store, workers)
-    save(draw(dataset), dataset, "figure_9")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script("figure_9", data, draw)

@@ -5,21 +5,9 @@ from pathlib import Path
 import ensemble
 import levels
 import numpy as np
-import typer
 import xarray as xr
 from analysis import between, change_of_exponent, group, growing, power_law_of, shift_of_crossing, variation
-from drawing import (
-    STORE,
-    DriveOption,
-    PresetOption,
-    StoreOption,
-    WeightOption,
-    WorkersOption,
-    engine_of,
-    preset_named,
-    save,
-    title,
-)
+from drawing import engine_of, script, title
 from figure_2 import COUPLING, VARIATION, colour
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -201,18 +189,5 @@ def _crossing(critical: Resampled) -> str:
     return rf"$P = 1/2$ at {critical.value:.1f} $\pm$ {critical.error:.1f}{share}"
 
 
-def main(
-    preset: PresetOption = "quick",
-    workers: WorkersOption = 2,
-    store: StoreOption = STORE,
-    drive: DriveOption = "correlated",
-    field_weight: WeightOption = 1.0,
-) -> None:
-    """Compute what is missing, print the numbers and draw the figure."""
-    dataset = data(preset_named(preset, drive, field_weight), store, workers)
-    print(table(dataset))
-    save(draw(dataset), dataset, "figure_weak")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script("figure_weak", data, draw, table)
