@@ -118,6 +118,11 @@ def data(ensembles: Sequence[Ensemble], store: Path, workers: int) -> xr.Dataset
     return whole
 
 
+def exact_temperatures(ensemble: Ensemble, store: Path, workers: int) -> xr.DataArray:
+    """beta of every bond (n, h, eps, realization, bond) in the exactly solved chains of an ensemble."""
+    return _swept(ensemble, store, workers, exact=True)["beta"]
+
+
 def relaxation(asked: Relaxation, store: Path, workers: int) -> xr.Dataset:
     """Compute the evolutions that the store lacks, and return `variation` (n, eps, eps_time)."""
     folder = store / f"{choice(asked)}_relaxation_h={asked.h:g}_chi={asked.chi}_to={asked.end:g}_{asked.count}"

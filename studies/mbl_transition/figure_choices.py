@@ -104,7 +104,7 @@ def table(dataset: xr.Dataset) -> str:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The four panels."""
-    figure = Figure(figsize=(12.8, 4.0), layout="constrained")
+    figure = Figure(figsize=(12.2, 3.8), layout="constrained")
     panels = figure.subplots(1, 4)
     draw_variation(panels[0], dataset)
     draw_exponents(panels[1], dataset)

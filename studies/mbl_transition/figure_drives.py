@@ -5,9 +5,12 @@ directions of spin. The couplings, sizes and disorder are those of `figure_weak`
 same realizations in both.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import figure_weak
+import levels
 import numpy as np
 import typer
 import xarray as xr
@@ -28,10 +31,14 @@ STYLES, SHADES = ("o-", "s--"), ("black", "tab:red")
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """Local temperatures at every (drive, n, h, eps, realization), and their limit eps -> 0 where solved exactly."""
-    parts = [figure_weak.data(preset.choosing(drive, 1.0), store, workers) for drive in DRIVES]
+    """Local temperatures at every (drive, n, h, eps, realization); of exact ones also calibrated and as eps -> 0."""
+    parts = []
+    for drive in DRIVES:
+        chosen = preset.choosing(drive, 1.0)
+        read = levels.calibrated(chosen.weak, store, workers).data_vars
+        parts.append(figure_weak.data(chosen, store, workers).assign(read))
     dataset = xr.concat(parts, dim="drive", combine_attrs="override").assign_coords(drive=list(DRIVES))
-    return dataset.drop_vars("cpu_seconds")
+    return dataset.drop_vars(["cpu_seconds", "energy", "spacing", "jumps"], errors="ignore")
 
 
 def at(dataset: xr.Dataset, n: int, h: float) -> list[xr.Dataset]:
@@ -84,23 +91,38 @@ def ratio_of_means(parts: list[xr.Dataset]) -> Resampled:
     return jackknife(lambda a, b: b.mean(axis=0) / a.mean(axis=0), *(part["mean"].values for part in parts))
 
 
+def calibrated(parts: list[xr.Dataset]) -> list[xr.Dataset]:
+    """The same with thermometers that agree in equilibrium, see `levels.calibrated`."""
+    names = {"calibrated_variance": "variance", "calibrated_mean": "mean"}
+    return [part[list(names)].rename(names) for part in parts]
+
+
+def exponents(parts: list[xr.Dataset], ends: tuple[float, float]) -> list[Resampled]:
+    """1/2z in a range of eps under each drive, and what the second's differs by."""
+    low, high = ends
+    found = [power_law_of(part, high, low)[1] for part in parts]
+    return [*found, difference_of_exponents(*(between(part, low, high) for part in parts))]
+
+
 def table(dataset: xr.Dataset) -> str:
     """The figure's numbers as text."""
     first, second = DRIVES
     lines = []
-    for low, high in couplings(dataset, "ranges"):
-        lines.append(f"1/2z, eps = {low:g} to {high:g}: N, h, {first}, {second}, difference")
-        for n, h in lengths(dataset):
-            parts = at(dataset, n, h)
-            found = [power_law_of(part, high, low)[1] for part in parts]
-            found.append(difference_of_exponents(*(between(part, low, high) for part in parts)))
-            lines.append("   ".join([f"{n}   {h:g}", *(said(gamma) for gamma in found)]))
+    readings = {"": list} | ({", calibrated": calibrated} if "calibrated_mean" in dataset else {})
+    for name, reading in readings.items():
+        for ends in couplings(dataset, "ranges"):
+            lines.append(f"1/2z{name}, eps = {ends[0]:g} to {ends[1]:g}: N, h, {first}, {second}, difference")
+            for n, h in lengths(dataset):
+                found = exponents(reading(at(dataset, n, h)), ends)
+                lines.append("   ".join([f"{n}   {h:g}", *map(said, found)]))
     for pair in couplings(dataset, "pairs"):
-        lines.append(f"P{pair}: N, h, {first}, {second}, difference, share of realizations in which both agree")
+        lines.append(f"P{pair}: N, h, {first}, {second}, difference, how often both agree (if independent)")
         for n, h in lengths(dataset):
             before, after = grown(at(dataset, n, h), pair)
             found = [bootstrap(np.mean, sample.astype(float)) for sample in (before, after, after - 1.0 * before)]
-            lines.append("   ".join([f"{n}   {h:g}", *map(said, found), f"{np.mean(before == after):.0%}"]))
+            p, q = before.mean(), after.mean()
+            agree = f"{np.mean(before == after):.0%} ({p * q + (1 - p) * (1 - q):.0%})"
+            lines.append("   ".join([f"{n}   {h:g}", *map(said, found), agree]))
         for n in dataset["n"].values.tolist():
             critical, shift = crossings(dataset, n, pair)
             lines.append(
@@ -128,7 +150,7 @@ def said(found: Resampled) -> str:
 def draw(dataset: xr.Dataset) -> Figure:
     """The four panels, for the shortest chains."""
     n = int(dataset["n"].values[0])
-    figure = Figure(figsize=(12.8, 4.2), layout="constrained")
+    figure = Figure(figsize=(12.0, 4.0), layout="constrained")
     panels = figure.subplots(1, 4, width_ratios=(1.15, 1, 1, 1))
     draw_variation(panels[0], dataset, n)
     draw_exponents(panels[1], dataset, n)
@@ -141,40 +163,44 @@ def draw(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def dots(drive: int, shade: object, filled: bool = True) -> dict:
+def dots(drive: int, shade: object, filled: bool = True) -> dict[str, Any]:
     """How a drive is drawn in every panel."""
     style = {"fmt": STYLES[drive], "ms": 4, "lw": 1, "capsize": 2}
     return style | {"color": shade, "mfc": shade if filled else "white"}
 
 
 def draw_variation(axes: Axes, dataset: xr.Dataset, n: int) -> None:
-    """(a) The variation under both drives, and where it ends at this length."""
+    """(a) The variation under both drives at some of the h, and where it ends at this length."""
     edge = float(dataset["eps"].min()) / 1.8
-    for h in strengths(dataset.isel(drive=0), n):
+    strong = strengths(dataset.isel(drive=0), n)
+    for h in strong[:: max(1, len(strong) // 4)]:
         for k, here in enumerate(at(dataset, n, h)):
             style = dots(k, colour(dataset, h), filled=k == 0)
             estimate = variation(here)
             axes.errorbar(here["eps"], estimate.value, estimate.error, label=f"{h:g}" if k == 0 else None, **style)
             if "limit_mean" in dataset:
                 end = limit(here)
-                axes.errorbar(edge / 1.15**k, end.value, end.error, **style | {"fmt": "<"})
+                style["fmt"] = "<"
+                axes.errorbar(edge / 1.15**k, end.value, end.error, **style)
     axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION, title="(a)")
     axes.set_ylim(bottom=axes.get_ylim()[0] / 2)
-    heading = "filled correlated, open singlet; h [J]:"
+    heading = "filled correlated, open singlet,\nleft: limit at this N; h [J]:"
     axes.legend(title=heading, fontsize=7, title_fontsize=7, ncols=4, loc="lower right")
 
 
 def draw_exponents(axes: Axes, dataset: xr.Dataset, n: int) -> None:
-    """(b) 1/2z in the paper's range and in the last one."""
+    """(b) 1/2z in the paper's range, as read and with thermometers that agree in equilibrium."""
     h = np.array(strengths(dataset.isel(drive=0), n))
-    ranges = couplings(dataset, "ranges")
-    for number, (low, high) in enumerate((ranges[0], ranges[-1])):
+    ends = couplings(dataset, "ranges")[0]
+    readings = {"": list} | ({", calibrated": calibrated} if "calibrated_mean" in dataset else {})
+    for name, reading in readings.items():
+        found = list(zip(*(exponents(reading(at(dataset, n, x)), ends) for x in h), strict=True))
         for k, drive in enumerate(DRIVES):
-            found = [power_law_of(at(dataset, n, x)[k], high, low)[1] for x in h]
-            label = rf"{drive}: $\epsilon$ = {low:g} to {high:g}"
-            points(axes, h + 0.12 * k, found, label=label, **dots(k, SHADES[k], filled=number == 0))
+            style = dots(k, SHADES[k], filled=not name)
+            points(axes, h + 0.12 * k, found[k], label=f"{drive}{name}", **style)
     axes.axhline(0, color="grey", lw=0.8, ls=":")
-    axes.set(xlabel="disorder h [J]", ylabel=r"exponent $1/2z$", title="(b)")
+    where = rf"exponent $1/2z$, $\epsilon$ = {ends[0]:g} to {ends[1]:g}"
+    axes.set(xlabel="disorder h [J]", ylabel=where, title="(b)")
     axes.legend(fontsize=7)
 
 
@@ -217,7 +243,7 @@ def draw_ratios(axes: Axes, dataset: xr.Dataset, n: int) -> None:
     axes.legend(fontsize=7)
 
 
-def points(axes: Axes, x: np.ndarray, found: list[Resampled], **style: object) -> None:
+def points(axes: Axes, x: np.ndarray, found: Sequence[Resampled], **style: Any) -> None:
     """Numbers with their error bars."""
     axes.errorbar(x, [one.value for one in found], [one.error for one in found], **style)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from ensemble import MODEL, ROOT_SEED, Ensemble, choice, made, moments
+from ensemble import MODEL, ROOT_SEED, Ensemble, choice, exact_temperatures, made, moments
 from scipy.optimize import brentq
 from scipy.special import softmax
 
@@ -123,6 +123,28 @@ def thermal(ensemble: Ensemble, store: Path, workers: int) -> xr.Dataset:
         return xr.Dataset()
     mean, variance = moments(_swept(ensemble, store, workers, "thermal", equilibrium))
     return xr.Dataset({"thermal_mean": mean, "thermal_variance": variance}).drop_attrs()
+
+
+def calibrated(ensembles: Sequence[Ensemble], store: Path, workers: int) -> xr.Dataset:
+    """`calibrated_mean`, `calibrated_variance` of what thermometers read that agree with each other in equilibrium.
+
+    A bond's reading is divided by its own in the thermal state of `equilibrium`, relative to the mean over the bonds:
+    what its thermometer shows of a thermal chain beyond the first order in beta does not count as a variation. With
+    the dimensions of `ensemble.data`; no variables where nothing is solved exactly.
+    """
+    tables = []
+    for one in ensembles:
+        if one.exact:
+            beta = exact_temperatures(one, store, workers)
+            thermal_beta = _swept(one, store, workers, "thermal", equilibrium)["beta"]
+            mean, variance = moments(agreeing(beta, thermal_beta).to_dataset(name="beta"))
+            tables.append(xr.Dataset({"calibrated_mean": mean, "calibrated_variance": variance}).drop_attrs())
+    return xr.merge(tables, join="outer", compat="no_conflicts") if tables else xr.Dataset()
+
+
+def agreeing(beta: xr.DataArray, thermal_beta: xr.DataArray) -> xr.DataArray:
+    """beta_i <beta_th> / beta_th,i with the mean over the bonds."""
+    return beta * thermal_beta.mean("bond") / thermal_beta
 
 
 def _swept(ensemble: Ensemble, store: Path, workers: int, name: str, measure: Measure) -> xr.Dataset:

@@ -76,7 +76,7 @@ PRESETS = {
             Ensemble(  # shares the points of Figs. 2 and 3
                 n=(7,), h=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0), eps=(*WEAK_EPS, *QUICK_EPS, 0.4), realizations=24
             ),
-            Ensemble(n=(8,), h=(2.0, 4.0, 8.0), eps=(*WEAK_EPS, *QUICK_EPS, 0.4), realizations=12),
+            Ensemble(n=(8,), h=(1.0, 2.0, 4.0, 8.0), eps=(*WEAK_EPS, *QUICK_EPS, 0.4), realizations=12),
         ),
         choices=Ensemble(n=(7,), h=(1.0, 2.0, 4.0, 8.0), eps=(0.001, 0.002, 0.01, 0.02, 0.1), realizations=24),
         ranges=((0.01, 0.1), (0.001, 0.1), (0.001, 0.01)),

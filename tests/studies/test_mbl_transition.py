@@ -217,6 +217,25 @@ def test_whole_fields_read_a_thermal_state_as_one_temperature_and_half_fields_do
         assert np.isfinite(read["thermal_mean"]).all()
 
 
+def test_calibrated_thermometers_agree_in_equilibrium(study, tmp_path):
+    """At the temperature they are calibrated at exactly, near it to first order in the distance."""
+    levels = study["levels"]
+    chain = draw(find(study["ensemble"].MODEL)(n=4, h=2.0), 5)
+    energies, vectors = np.linalg.eigh(levels.hamiltonian(chain.problem()))
+    there, near, far = (
+        xr.DataArray(chain.observables()["beta"](levels.Mixture(softmax(-b * energies), vectors)), dims="bond")
+        for b in (0.3, 0.29, 0.28)
+    )
+    np.testing.assert_allclose(levels.agreeing(there, there), float(there.mean()), rtol=1e-12)
+    left = [float(levels.agreeing(beta, there).std()) for beta in (near, far)]
+    assert left[0] < 0.1 * float(near.std())
+    np.testing.assert_allclose(left[1] / left[0], 2, rtol=0.1)
+    few = study["presets"].Ensemble(n=(4,), h=(2.0,), eps=(0.1, 0.2), realizations=2)
+    raw, read = study["ensemble"].data((few,), tmp_path, 0), levels.calibrated((few,), tmp_path, 0)
+    assert read["calibrated_mean"].transpose(*raw["mean"].dims).shape == raw["mean"].shape
+    np.testing.assert_allclose(read["calibrated_mean"] / raw["mean"], 1, atol=0.1)
+
+
 def test_one_sided_jumps_warm_the_ends_alone(study):
     """What the jumps make of the identity, sum_k [L_k, L_k^+], is (S^z_1 - S^z_N) / 2; others warm all bonds alike."""
     made = {}
