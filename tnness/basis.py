@@ -137,6 +137,16 @@ def density_matrix(coefficients: ArrayLike, spaces: Sequence[LocalSpace]) -> Mat
     return tensor.transpose(*rows, *columns).reshape((math.prod(space.levels for space in spaces),) * 2)
 
 
+def coefficients(matrix: ArrayLike, spaces: Sequence[LocalSpace]) -> NDArray[np.float64]:
+    """Return the coefficients Tr((E_a x E_b x ...)^+ rho) of a Hermitian matrix on consecutive sites: (D, D', ...)."""
+    levels, count = [space.levels for space in spaces], len(spaces)
+    tensor = np.asarray(matrix, np.complex128).reshape(levels + levels)
+    tensor = tensor.transpose([axis for i in range(count) for axis in (i, count + i)])
+    for space in spaces:  # the first two axes become the last one
+        tensor = np.tensordot(tensor, space.elements.conj(), ((0, 1), (1, 2)))
+    return np.ascontiguousarray(tensor.real)
+
+
 def _space(name: str, elements: Matrix, operators: Mapping[str, Matrix], odd: Mapping[str, Matrix]) -> LocalSpace:
     d = elements.shape[1]
     named = {"I": LocalOperator("I", np.eye(d, dtype=complex))}

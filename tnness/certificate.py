@@ -16,8 +16,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tnness.balance import checks, positivity
-from tnness.engines.accelerated import AcceleratedRun
-from tnness.engines.protocol import Run
+from tnness.engines.protocol import Run, SelfPaced, is_self_paced
 from tnness.engines.tebd import TEBDRun
 from tnness.problems.generator import ChainGenerator
 from tnness.relaxation import CAUTION, FLOOR, History, Values, change, scale, size
@@ -147,7 +146,7 @@ def certify_steady(
     }
     figures |= {
         "outcome": _verdict(run, relaxed, judged, tolerance, needs_trotter),
-        "relaxation": figures["relaxation"] if isinstance(run, AcceleratedRun) else tail.relative if tail else math.inf,
+        "relaxation": figures["relaxation"] if is_self_paced(run) else tail.relative if tail else math.inf,
         "relaxation_rate": prior.rate if prior is not None and prior.rate > 0 else rate,
     }
     return Certificate(
@@ -155,7 +154,7 @@ def certify_steady(
         trace_drift=run.trace_drift,
         fallbacks=run.fallbacks,
         estimates=estimates,
-        further=_acceleration(run, history) if isinstance(run, AcceleratedRun) else {},
+        further=_acceleration(run, history) if is_self_paced(run) else {},
         **figures,
     )
 
@@ -174,7 +173,7 @@ def certify_evolution(run: Run) -> Certificate:
 
 def is_relaxed(run: Run, history: History, tolerance: float, prior: Prior | None) -> bool:
     """True where all that is still to come in the present stage is small, and in the last stage surely so."""
-    if isinstance(run, AcceleratedRun):
+    if is_self_paced(run):
         return run.settled
     tail = history.tail(run.stage)
     if tail is None or not tail.relative <= tolerance:
@@ -190,7 +189,7 @@ def is_stalled(run: Run, history: History, tolerance: float) -> bool:
 
     It came within SAFETY times the tolerance in the first half of its time, and is no further now.
     """
-    if isinstance(run, AcceleratedRun):
+    if is_self_paced(run):
         return run.exhausted
     tail, half = history.tail(run.stage), history.halfway(run.stage)
     if tail is None or half is None or len(history.of(run.stage)) < STALLED:
@@ -210,7 +209,7 @@ def trotter_is_open(run: Run, history: History, tolerance: float, prior: Prior |
 
 def _verdict(run: TEBDRun, relaxed: bool, figures: dict[str, Any], tolerance: float, needs_trotter: bool) -> str:
     trotter, truncation = figures["trotter"], figures["truncation"]
-    if not relaxed and isinstance(run, AcceleratedRun):
+    if not relaxed and is_self_paced(run):
         return "not settled: raise --chi or the time between jumps (--set burst=...)"
     if not relaxed and figures["stalled"]:
         return "truncation keeps it from settling: raise --chi"
@@ -230,7 +229,7 @@ def _verdict(run: TEBDRun, relaxed: bool, figures: dict[str, Any], tolerance: fl
 
 
 def _relaxation_error(run: Run, history: History, prior: Prior | None) -> dict[str, float]:
-    if isinstance(run, AcceleratedRun):
+    if is_self_paced(run):
         spread = _bracket(run, history)
         return {
             name: max(CAUTION * run.predicted.get(name, math.inf), spread.get(name, 0.0)) for name in history.values
@@ -239,22 +238,17 @@ def _relaxation_error(run: Run, history: History, prior: Prior | None) -> dict[s
     return dict.fromkeys(history.values, math.inf) if bounds is None else bounds
 
 
-def _acceleration(run: AcceleratedRun, history: History) -> dict[str, float]:
+def _acceleration(run: SelfPaced, history: History) -> dict[str, float]:
     """Return the figures of an accelerated run: bursts, jumps, and the bracket where one was asked for."""
     figures = {"bursts": float(len(run.trace)), "jumps": float(sum(row[-1] for row in run.trace))}
     found = _bracket(run, history)
     return figures | ({"bracket": _worst(found, history.last_of(run.stage) or {})} if found else {})
 
 
-def _bracket(run: AcceleratedRun, history: History) -> dict[str, float]:
-    """Return how far the ends of the starts from above and from below are apart, or from the end before them."""
-    if run.starts < 2:
-        return {}
-    below = len(run.stages) - 1
-    return {
-        name: max(error, _change(history, below - 2, below)[name])
-        for name, error in _change(history, below - 1, below).items()
-    }
+def _bracket(run: SelfPaced, history: History) -> dict[str, float]:
+    """Return how far the ends are apart of stages that should have come to the same, by observable."""
+    found = [_change(history, first, second) for first, second in run.repeated]
+    return {name: max(change[name] for change in found) for name in found[0]} if found else {}
 
 
 def _trotter_error(run: TEBDRun, history: History, prior: Prior | None) -> dict[str, float]:

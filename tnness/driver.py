@@ -20,8 +20,7 @@ from threadpoolctl import threadpool_limits
 from tnness import model as modelling
 from tnness.certificate import PRIOR_STAGE, certify_evolution, certify_steady, is_relaxed, is_stalled, trotter_is_open
 from tnness.checkpoint import Output
-from tnness.engines.accelerated import AcceleratedRun
-from tnness.engines.protocol import DirectEngine, Engine, Run
+from tnness.engines.protocol import DirectEngine, Engine, Run, SelfPaced, is_self_paced
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
 from tnness.job import (
@@ -107,7 +106,7 @@ class Driver:
         history.add(run.time, run.stage, self._measure(run.view(), monitored=True))
         if report.finished:
             return False
-        if isinstance(run, AcceleratedRun) and run.proposal is not None:
+        if is_self_paced(run) and run.proposal is not None:
             self._decide(run, history)
         tail = history.tail(run.stage)
         progress.relaxing(run, report.chi, tail, tolerance)
@@ -122,11 +121,11 @@ class Driver:
         run.next_stage()
         return True
 
-    def _decide(self, run: AcceleratedRun, history: History) -> None:
+    def _decide(self, run: SelfPaced, history: History) -> None:
         """Measure what the jump that is proposed would change, and leave it to the run to make it."""
         now, then = history.last_of(run.stage) or {}, self._measure(run.proposal, monitored=True)
-        jumps = {name: size(change(now[name], then[name])) for name in then}
-        drifts = {name: size(slope) / run.slow.rate for name, slope in history.slopes(run.stage, run.late).items()}
+        jumps = {name: run.uncertainty * size(change(now[name], then[name])) for name in then}
+        drifts = {name: size(slope) / run.slowest for name, slope in history.slopes(run.stage, run.late).items()}
         jump, drift = (
             max((found[k] / max(scale(now[k]), scale(then[k]), FLOOR) for k in then), default=0.0)
             for found in (jumps, drifts)
@@ -137,7 +136,7 @@ class Driver:
 
     def _more(self, work: Work) -> bool:
         """Append a stage that measures an error, where one is open or a bracket is wanted."""
-        return self._refine(work) or (isinstance(work.run, AcceleratedRun) and work.run.start_again())
+        return self._refine(work) or (is_self_paced(work.run) and work.run.start_again())
 
     def _refine(self, work: Work) -> bool:
         open_ = self.job.refine and trotter_is_open(work.run, work.history, self.job.tolerance, work.origin.prior)
@@ -259,7 +258,7 @@ class Driver:
         """Return the record of the present state, unfinished without a dataset."""
         if dataset is None:
             dataset = unfinished_dataset(work.history, self.observables, self.job.kind == EVOLUTION)
-        if isinstance(work.run, AcceleratedRun):
+        if is_self_paced(work.run):
             dataset = with_bursts(dataset, work.run.trace)
         dataset.attrs |= provenance(self.job, work.run.time, work.wall)
         dataset.attrs |= {"local_dimensions": json.dumps(self.generator.dims), "origin": work.origin.dump()}

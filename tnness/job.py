@@ -252,13 +252,27 @@ def label(initial: Any) -> str | dict[str, str]:
     return initial if isinstance(initial, dict) else str(initial)
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return in words where two settings differ."""
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return in words where the settings of two runs or sweeps differ.
+
+    A setting that an engine did not have yet when a file was written counts as its default.
+    """
+    return _differing(_completed(old), _completed(new))
+
+
+def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
+    if engine is None or not isinstance(given, dict):
+        return dict(settings)
+    return {**settings, "engine_settings": plain_settings(engine()) | given}
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
     found = []
     for key in sorted(old.keys() | new.keys()):
         a, b = old.get(key), new.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{prefix}{key}.")
+            found += _differing(a, b, f"{prefix}{key}.")
         elif a != b:
             found.append(f"{prefix}{key} = {_short(a)} there, {_short(b)} here")
     return found

@@ -51,3 +51,12 @@ def test_two_point_functions_are_measured_at_the_end():
     assert "zz" not in record.history.values
     assert record["zz"].dims == ("site", "site_2")
     assert_allclose(np.diag(record["zz"]), 1 - record["z"].values ** 2, atol=1e-12)
+
+
+def test_a_setting_that_an_engine_did_not_have_yet_counts_as_its_default():
+    new = job().settings
+    old = new | {"engine_settings": {k: v for k, v in new["engine_settings"].items() if k not in ("bracket", "burst")}}
+    assert differences(old, new) == differences(new, old) == []
+    changed = job(engine=replace(QUICK, burst=7.0)).settings
+    assert differences(old, changed) == ["engine_settings.burst = 60.0 there, 7.0 here"]
+    assert differences({"engine": "gone", "engine_settings": {"chi": 1}}, {"engine": "gone", "engine_settings": {}})

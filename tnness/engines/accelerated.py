@@ -1,13 +1,15 @@
 """A steady state of a weakly coupled chain by bursts of evolution and jumps of the slow variables between them.
 
 Plain evolution waits for 1/eps. Here a burst lets everything fast relax; the drift of the slow densities over its last
-part, by regression, gives a Newton step with Anderson mixing; gates of local cooling take the state there. A jump is
-first proposed: the driver measures what it would change. Where that is little, nothing is done, and a second burst
-without a jump has to confirm it.
+part, by regression, gives a Newton step; the bursts before it are mixed in, by what they tell in spite of their noise;
+gates of local cooling take the state there. A jump is first proposed: the driver measures what it would change. Where
+that is little, nothing is done, and a second burst without a jump has to confirm it.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,15 +28,17 @@ Real = NDArray[np.float64]
 SETTLING = 0.4
 """Share of a burst that is left to what is fast, before the drift is taken."""
 CAP = 0.3
-"""Largest change of a multiplier in one jump, relative to their mean size."""
+"""Largest change of a multiplier in one jump, relative to their typical size, each by its weight in the state."""
 LONGEST = 4
 """Lengths of a burst to which it is stretched, by doubling, while its drift is lost in the noise."""
-CLEAR = 1.0
+CLEAR = 0.3
 """Noise of a jump, relative to it, above which a burst is stretched rather than followed."""
 DRIFT = 5.0
 """Factor on the tolerance for what is to come by the present drift, which truncation keeps from vanishing."""
-MEMORY = 3
-"""Earlier bursts that Anderson mixing uses."""
+MEMORY = 6
+"""Bursts that are mixed."""
+EXACT = 1e-12
+"""Smallest noise of a step, squared, relative to the largest step: bursts that say the same are not divided by 0."""
 CALM = 2
 """Bursts in a row that propose no jump worth making, after which the last stage is over; one is enough before."""
 MOST, MOST_COARSE = 16, 8
@@ -53,7 +57,7 @@ AIMS = 4
 
 @dataclass(frozen=True)
 class Burst:
-    """What the late part of a burst gave, per density: mean energies, their drift, its noise, the jumps' share of it.
+    """What the late part of a burst gave, per density: mean energies, their drift, and its noise.
 
     time: its end.
     """
@@ -62,25 +66,29 @@ class Burst:
     energies: Real
     drift: Real
     noise: Real
-    dissipated: Real
 
     @property
     def row(self) -> list[float]:
         """All of it, as one row."""
-        return [self.time, *self.energies, *self.drift, *self.noise, *self.dissipated]
+        return [self.time, *self.energies, *self.drift, *self.noise]
 
     @classmethod
     def of(cls, row: Real) -> Burst:
         """Return the burst of a row."""
-        return cls(float(row[0]), *np.split(row[1:], 4))
+        return cls(float(row[0]), *np.split(row[1:], 3))
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A state to jump to. size: largest change of a multiplier. noise: its share of the step. shortened: by CAP."""
+    """A state to jump to, `step` from the mean energies of the burst.
+
+    size: largest change of a multiplier, relative to their typical size. noise: uncertainty of where to jump, relative
+    to the step. shortened: by CAP.
+    """
 
     burst: Burst
     state: ChainState
+    step: Real
     size: float
     noise: float
     shortened: bool
@@ -130,9 +138,8 @@ class AcceleratedRun(TEBDRun):
     def step(self, until: float | None = None) -> Report:
         """Advance by one block of steps; at the end of a burst, prepare a proposal."""
         report = super().step(until)
-        view = self.view()
-        self.samples.append((self.time, np.concatenate([self.slow.energies(view), self.slow.dissipated(view)])))
-        if self.time - self.samples[0][0] >= self.settings.burst * self.stretch:
+        self.samples.append((self.time, self.slow.energies(self.view())))
+        if self.time - self.samples[0][0] >= self._lead + self.settings.burst * self.stretch:
             self._proposal = self._propose()
         return report
 
@@ -159,8 +166,8 @@ class AcceleratedRun(TEBDRun):
         """Enter the next stage; what was learnt at another bond dimension or time step is left behind."""
         super().next_stage()
         if self.stage >= len(super().stages):  # energies are negative at positive temperature: less of them is above
-            factor = 1 - BRACKET if self.stage == len(super().stages) else 1 + BRACKET
-            self.state = self._moved(factor * self.slow.energies(self.view()))
+            change = -BRACKET if self.stage == len(super().stages) else BRACKET
+            self.state = self._moved(change * self.slow.energies(self.view()))
             self.log_trace = self._log_trace(self.state)
         self.bursts, self.samples, self.calm, self.stretch = [], [], 0, 1
 
@@ -174,9 +181,30 @@ class AcceleratedRun(TEBDRun):
         return ChainView(self._proposal.state, self.generator.spaces, self.generator.functionals)
 
     @property
+    def uncertainty(self) -> float:
+        """How much further off the end may be than the proposed state is: sqrt(1 + (noise/step)^2)."""
+        return 1.0 if self._proposal is None else math.hypot(1.0, self._proposal.noise)
+
+    @property
+    def slowest(self) -> float:
+        """The rate at which the conserved sums relax, to first order (1 / time)."""
+        return self.slow.rate
+
+    @property
+    def repeated(self) -> Sequence[tuple[int, int]]:
+        """Pairs of stages that should have come to the same end: where a bracket is closed, those around its last."""
+        below = len(self.stages) - 1
+        return [(below - 1, below), (below - 2, below)] if self.starts == len(STARTS) else []
+
+    @property
     def late(self) -> float:
         """The time from which on the present burst counts: what is fast is over by then."""
-        return self.samples[0][0] + SETTLING * self.settings.burst
+        return self.samples[0][0] + self._lead + SETTLING * self.settings.burst
+
+    @property
+    def _lead(self) -> float:
+        """Time before a burst in which the first of a later stage gets used to its bond dimension and time step."""
+        return self.settings.burst if self.stage and not self.bursts else 0.0
 
     def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
         """Jump, stay, or stretch the burst.
@@ -204,49 +232,53 @@ class AcceleratedRun(TEBDRun):
         self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(jumps)))
         self.samples, self.stretch = [], max(1, self.stretch // 2)
         if jumps:
-            self.state = proposal.state
+            clear = 1 - min(1.0, proposal.noise) ** 2  # noise adds to the length of a step, never the truth
+            self.state = self._moved(clear * proposal.step)
             self.log_trace = self._log_trace(self.state) - self.trace_drift
 
     def _propose(self) -> Proposal:
         """Return where the drift of the densities vanishes, as far as this burst tells."""
         times, values = (np.array(column) for column in zip(*self.samples, strict=True))
         late = times >= self.late
-        energies, dissipated = np.split(values[late], 2, axis=1)
-        drift, noise = _drift(times[late], energies)
-        mean = energies.mean(axis=0)
-        burst = Burst(self.time, mean, drift, noise, dissipated.mean(axis=0))
-        conductances = self._learnt(burst)
-        step = self._mixed(burst, conductances)
-        scattered = self.slow.newton(noise, conductances)
-        size, scatter = (float(np.abs(self.slow.multipliers(x)).max()) for x in (step, scattered))
-        typical = float(np.abs(self.slow.multipliers(mean)).mean()), float(np.abs(self.slow.start).mean())
-        share = min(1.0, CAP * max(typical) / max(size, 1e-300))
-        return Proposal(burst, self._moved(mean + share * step), size * share, scatter / max(size, 1e-300), share < 1)
+        drift, noise = _drift(times[late], values[late])
+        mean = values[late].mean(axis=0)
+        burst = Burst(self.time, mean, drift, noise)
+        step, uncertainty = self._mixed([*self.bursts[1 - MEMORY :], burst])
+        step -= drift * (times[-1] - times[late].mean())  # what the burst has already gone of it
+        size = float(self.slow.weighted(step).max())
+        typical = max(float(np.sqrt(np.mean(self.slow.weighted(x) ** 2))) for x in (mean, self.slow.expected))
+        share = min(1.0, CAP * typical / max(size, 1e-300))
+        relative = uncertainty / max(self.slow.distance(step), 1e-300)
+        step = share * step
+        return Proposal(burst, self._moved(step), step, size * share / typical, relative, share < 1)
 
-    def _learnt(self, last: Burst) -> Real:
-        """Return the conductances that the bursts of this stage fit."""
-        known = [*self.bursts, last]
-        flows = np.array([burst.drift - burst.dissipated for burst in known])
-        return self.slow.learnt(
-            np.array([burst.energies for burst in known]), flows, np.array([burst.noise for burst in known])
-        )
+    def _mixed(self, bursts: Sequence[Burst]) -> tuple[Real, float]:
+        """Return the step from the last burst to where the drift vanishes, and its uncertainty (as a distance).
 
-    def _mixed(self, last: Burst, conductances: Real) -> Real:
-        """Return the Newton step of a burst, improved by what the steps before it did (Anderson mixing)."""
-        step, earlier = self.slow.newton(last.drift, conductances), self.bursts[-MEMORY:]
-        if not earlier:
-            return step
-        moved = np.stack([last.energies - burst.energies for burst in earlier], axis=1)
-        turned = np.stack([step - self.slow.newton(burst.drift, conductances) for burst in earlier], axis=1)
-        weights = np.linalg.lstsq(turned, step, rcond=1e-3)[0]
-        return step - (moved + turned) @ weights
+        Every burst b, with energies e_b, proposes e_b + r_b, r_b its Newton step, known to within s_b. They are mixed
+        with weights a_b of sum 1 that make |sum a_b r_b|^2 + sum a_b^2 s_b^2 smallest: Anderson mixing where steps are
+        clear, the mean of what is proposed where noise is all that is left.
+        """
+        energies, drifts = (np.array([getattr(burst, name) for burst in bursts]) for name in ("energies", "drift"))
+        steps = np.array([self.slow.newton(drift) for drift in drifts])
+        noise = [self.slow.distance(self.slow.newton(burst.noise)) ** 2 for burst in bursts]
+        products = self.slow.product(steps)
+        matrix = products + np.diag(np.maximum(noise, EXACT * np.diag(products).max()))
+        weights = np.linalg.solve(matrix / np.trace(matrix), np.ones(len(bursts)))
+        weights /= weights.sum()
+        target = weights @ (energies + steps)
+        return target - energies[-1], float(np.sqrt(weights**2 @ noise))
 
-    def _moved(self, target: Real) -> ChainState:
-        """Return the state after gates exp(-d_k q_k/2) . exp(-d_k q_k/2) that give it these energies."""
+    def _moved(self, step: Real) -> ChainState:
+        """Return the state after gates exp(-d_k q_k/2) . exp(-d_k q_k/2) that change the energies so for good.
+
+        At once they change them by more: the rest is fast, and gone in the next burst.
+        """
         state = self.state
+        target = self.slow.energies(self.view()) - self.slow.covariance @ self.slow.multipliers(step)
         for _ in range(AIMS):
             view = ChainView(state, self.generator.spaces, self.generator.functionals)
-            state = self._cooled(state, self.slow.multipliers(target - self.slow.energies(view)))
+            state = self._cooled(state, self.slow.gates(target - self.slow.energies(view)))
         return state
 
     def _cooled(self, state: ChainState, change: Real) -> ChainState:
@@ -266,8 +298,8 @@ class AcceleratedRun(TEBDRun):
         plain = super().save()
         count = self.slow.count
         arrays: dict[str, NDArray[Any]] = {
-            "slow_bursts": np.array([burst.row for burst in self.bursts]).reshape(-1, 1 + 4 * count),
-            "slow_samples": np.array([[t, *x] for t, x in self.samples]).reshape(-1, 1 + 2 * count),
+            "slow_bursts": np.array([burst.row for burst in self.bursts]).reshape(-1, 1 + 3 * count),
+            "slow_samples": np.array([[t, *x] for t, x in self.samples]).reshape(-1, 1 + count),
             "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
         }
         numbers: dict[str, float | int] = {"calm": self.calm, "stretch": self.stretch, "starts": self.starts}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -80,6 +80,70 @@ class Run(Protocol):
     def save(self) -> Snapshot:
         """Return everything needed to go on as if never interrupted."""
         ...
+
+
+class SelfPaced(Run, Protocol):
+    """A run that itself tells when a stage is over, because it does not wait for it: it proposes states to go on from.
+
+    trace: one row per proposal, as `tnness.record.BURSTS` names them. predicted: what is still to come of every
+    observable, absolute, as last decided; infinite for those that are missing.
+    """
+
+    trace: list[tuple[float, ...]]
+    predicted: dict[str, float]
+
+    @property
+    def proposal(self) -> ProductView | None:
+        """A view of the state to go on from, once there is one."""
+        ...
+
+    @property
+    def uncertainty(self) -> float:
+        """Factor by which the end may be further off than the proposal is."""
+        ...
+
+    @property
+    def late(self) -> float:
+        """The time from which on observables drift as slowly as they are going to."""
+        ...
+
+    @property
+    def slowest(self) -> float:
+        """The rate at which a drift ends (1 / time)."""
+        ...
+
+    def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
+        """Take the proposal or not, knowing what it would change."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """True where the present stage is over."""
+        ...
+
+    @property
+    def last(self) -> bool:
+        """True in the last stage."""
+        ...
+
+    @property
+    def exhausted(self) -> bool:
+        """True where the present stage had its share without settling."""
+        ...
+
+    def start_again(self) -> bool:
+        """Append a stage that settles from elsewhere; False where none is wanted."""
+        ...
+
+    @property
+    def repeated(self) -> Sequence[tuple[int, int]]:
+        """Pairs of stages that should have come to the same end."""
+        ...
+
+
+def is_self_paced(run: Run) -> TypeGuard[SelfPaced]:
+    """Return whether a run is one that proposes."""
+    return hasattr(type(run), "decide")
 
 
 class Engine(Protocol):

@@ -1,14 +1,16 @@
 """Slow variables against dense algebra."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import systems
 from tnness import spin_half as s
+from tnness.basis import density_matrix
 from tnness.engines.exact import DenseView
+from tnness.engines.weak.densities import REACH
 from tnness.engines.weak.slow import SlowVariables
 from tnness.errors import InputError
 from tnness.model import generator_of
@@ -28,45 +30,74 @@ def terms_of(model):
     return found
 
 
+def dense(slow):
+    """The densities as dense matrices."""
+    n = len(slow.spaces)
+    return [density_matrix(q.embedded(slow.spaces, 0, n), slow.spaces) for q in slow.densities]
+
+
+def averaged(model, operators, time):
+    """What the motion of the whole chain leaves of dense operators: exp(-t/T)/T weighs both directions of time."""
+    energies, states = np.linalg.eigh(systems.mbl_hamiltonian(model.n, model.h, model.fields_z, model.fields_x))
+    kept = 1 / (1 + ((energies[:, None] - energies) * time) ** 2)
+    return [states @ (states.conj().T @ q @ states * kept) @ states.conj().T for q in operators]
+
+
 def answers(model):
-    """SlowVariables of a model, its terms, and its dissipator on dense operators."""
-    terms = terms_of(model)
+    """SlowVariables of a model, its densities, and its dissipator on dense operators."""
     jumps = [np.sqrt(model.eps) * jump for jump in systems.mbl_jumps(model.n, model.drive)]
     dissipator = systems.dense_dissipator(jumps)
-    return SlowVariables(generator_of(model)), terms, lambda x: (dissipator @ x.ravel()).reshape(x.shape)
+    slow = SlowVariables(generator_of(model))
+    return slow, dense(slow), lambda x: (dissipator @ x.ravel()).reshape(x.shape)
 
 
-def test_covariance_and_response_equal_dense_traces():
+def products(first, second):
+    return np.array([[np.trace(a @ b).real / 16 for b in second] for a in first])
+
+
+def test_densities_are_the_terms_of_the_energy_and_all_else_on_a_site_or_along_two_fields():
+    model = chain()
+    operators = np.array(dense(SlowVariables(generator_of(model))))
+    assert len(operators) == 7 + 2 * 4 + 3
+    assert_allclose(operators[:7], terms_of(model), atol=1e-12)
+    assert_allclose(np.trace(operators, axis1=1, axis2=2), 0, atol=1e-12)
+    fields = terms_of(model)[::2]
+    wanted = [
+        systems.site_operator(pauli, site, 4) for site in range(4) for pauli in (systems.SX, systems.SY, systems.SZ)
+    ]
+    wanted += [first @ second for first, second in pairwise(fields)]
+    flat = operators.reshape(len(operators), -1).T
+    for one in wanted:
+        coefficients = np.linalg.lstsq(flat, one.ravel(), rcond=None)[0]
+        assert_allclose(flat @ coefficients, one.ravel(), atol=1e-12)
+    beside = products(operators[7:], operators[:7])
+    assert_allclose(beside, 0, atol=1e-12)
+
+
+def test_covariances_and_response_equal_dense_traces():
     model = chain(eps=0.1)
-    slow, terms, dissipated = answers(model)
-    assert_allclose(sum(terms), systems.mbl_hamiltonian(4, model.h, model.fields_z, model.fields_x), atol=1e-12)
-    assert_allclose(slow.heating, [np.trace(q @ dissipated(np.eye(16))).real / 16 for q in terms], atol=1e-12)
-    assert_allclose(slow.covariance, [[np.trace(a @ b).real / 16 for b in terms] for a in terms], atol=1e-12)
-    response = -np.array([[np.trace(a @ dissipated(b)).real / 16 for b in terms] for a in terms])
-    assert_allclose(slow.response, response, atol=1e-12)
-    assert slow.rate == pytest.approx(response.sum() / slow.covariance.sum())
-    jacobian = slow.jacobian(slow.conductances)
-    assert_allclose((jacobian - response).sum(axis=0), 0, atol=1e-12)  # conduction moves energy, and makes none
-    assert_allclose(slow.heating + jacobian @ slow.start, 0, atol=1e-12)
+    slow, operators, dissipated = answers(model)
+    energy = systems.mbl_hamiltonian(4, model.h, model.fields_z, model.fields_x)
+    assert_allclose(sum(operators[:7]), energy, atol=1e-12)
+    assert_allclose(slow.covariance, products(operators, operators), atol=1e-12)
+    rate = -np.trace(energy @ dissipated(energy)).real / np.trace(energy @ energy).real
+    assert slow.rate == pytest.approx(rate)
+    left = averaged(model, operators, 1 / rate)
+    where = [q.bond for q in slow.densities]
+    near = np.abs(np.subtract.outer(where, where)) <= REACH
+    assert_allclose(slow.heating, [np.trace(q @ dissipated(np.eye(16))).real / 16 for q in left], atol=1e-12)
+    assert_allclose(slow.kept, near * products(left, left), atol=1e-12)
+    assert_allclose(slow.response, -1.0 * near * products(left, [dissipated(q) for q in left]), atol=1e-12)
 
 
-def test_what_the_jumps_change_equals_the_dense_trace():
-    model = chain(eps=0.1)
-    slow, terms, dissipated = answers(model)
-    view, rho = near_identity(model, terms, np.linspace(-0.1, 0.2, len(terms)))
-    assert_allclose(slow.dissipated(view), [np.trace(q @ dissipated(rho)).real for q in terms], atol=1e-13)
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
-def test_conductances_are_learnt_from_the_flows_that_they_make(seed):
-    slow, rng = answers(chain(eps=0.1))[0], np.random.default_rng(seed)
-    true = slow.conductances * rng.uniform(0.2, 5.0, len(slow.conductances))
-    lambdas = rng.normal(size=(12, slow.count))
-    flows = lambdas @ (slow.jacobian(true) - slow.response).T
-    found = slow.learnt(-lambdas @ slow.covariance, flows, np.zeros_like(flows))
-    assert_allclose(found, true, atol=0.3 * np.abs(true).max())
-    assert (found >= 0).all()
+def test_what_the_averages_miss_conserves_the_energy_and_lets_all_else_decay():
+    slow = answers(chain())[0]
+    assert_allclose(slow.mixing[:7].sum(axis=0), 0, atol=1e-15)
+    assert_allclose(slow.mixing, slow.mixing.T)
+    assert (np.diag(slow.mixing) > 0).all()
+    assert not slow.mixing[:7, 7:].any()
+    flow = slow.heating + slow.jacobian @ slow.start
+    assert_allclose(slow._slow.T @ flow, 0, atol=1e-12)
 
 
 def near_identity(model, terms, multipliers):
@@ -80,23 +111,36 @@ def near_identity(model, terms, multipliers):
 
 
 def test_energies_and_multipliers_of_a_hot_state():
-    """exp(-sum lambda_k q_k) at small lambda: to first order the multipliers come back."""
+    """exp(-sum lambda_k q_k) at small lambda: to first order the multipliers of the gates come back."""
     model = chain()
-    terms, slow = terms_of(model), SlowVariables(generator_of(model))
+    slow, terms, _ = answers(model)
     wanted = 1e-4 * np.linspace(-1, 2, slow.count)
     view, rho = near_identity(model, terms, wanted)
     energies = slow.energies(view)
     assert_allclose(energies, [np.trace(q @ rho).real for q in terms], atol=1e-14)
-    assert_allclose(slow.multipliers(energies), wanted, rtol=1e-9, atol=1e-15)
+    assert_allclose(slow.gates(energies), wanted, rtol=1e-9, atol=1e-15)
+
+
+def test_multipliers_are_what_the_motion_leaves_of_gates():
+    """exp(-sum lambda_k q_k), and then time for everything fast to average out: the slow lambda come back."""
+    model = chain(h=6.0, eps=0.1)
+    slow, operators, _ = answers(model)
+    wanted = slow._slow @ np.linspace(-1e-4, 2e-4, slow._slow.shape[1])
+    rho = (
+        np.eye(16) / 16
+        - sum(x * q for x, q in zip(wanted, averaged(model, operators, 1 / slow.rate), strict=True)) / 16
+    )
+    energies = np.array([np.trace(q @ rho).real for q in averaged(model, operators, 1 / slow.rate)])
+    assert_allclose(slow.multipliers(energies), wanted, rtol=1e-6, atol=1e-12)
+    assert slow.distance(energies) == pytest.approx(np.sqrt(wanted @ slow.kept @ wanted))
 
 
 def test_named_densities_stand_beside_the_energy():
     slow = SlowVariables(generator_of(Magnet()))
-    assert slow.count == 7 + 4  # four fields and three exchanges, and the magnetisation
-    assert_allclose(slow.covariance[7:, 7:], np.eye(4) / 4, atol=1e-12)
-    assert_allclose(slow.covariance @ slow.multipliers(slow.covariance[3]), -slow.covariance[3], atol=1e-12)
-    between = slow.links[(slow.links[:, 0] < 7) & (slow.links[:, 1] >= 7)]
-    assert not len(between)  # energy does not turn into magnetisation
+    assert slow.count == 7 + 4 + 2 * 4 + 3  # energy and magnetisation, then what else is on a site, and pairs of fields
+    assert_allclose(slow.covariance[7:11, 7:11], np.eye(4) / 4, atol=1e-12)
+    assert_allclose(slow.covariance @ slow.gates(slow.covariance[3]), -slow.covariance[3], atol=1e-12)
+    assert not slow.mixing[:7, 7:11].any()  # energy does not turn into magnetisation
 
 
 def test_a_density_that_the_hamiltonian_changes_is_refused():

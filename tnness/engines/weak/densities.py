@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
+from tnness.basis import LocalSpace, density_matrix
 from tnness.errors import InputError
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
@@ -19,6 +19,8 @@ Real = NDArray[np.float64]
 
 LEAK = 1e-6
 """Largest rate of change of a sum under the Hamiltonian, relative to that of its terms, that counts as conserved."""
+NEW = 1e-6
+"""Share of an operator beyond others, above which it counts as one more."""
 REACH = 2
 """Bonds apart up to which two densities answer each other directly."""
 
@@ -49,6 +51,28 @@ def densities_of(chain: Lindbladian) -> list[list[Density]]:
     for number, family in enumerate(named):
         _check_conserved(chain, family, number)
     return [_energies(chain), *named]
+
+
+def others_of(chain: Lindbladian, conserved: Sequence[Density]) -> list[Density]:
+    """Return what else may be slow: the operators of every site, and the products of the site terms of neighbours.
+
+    In strong fields not only the energy but the population of every level is nearly conserved, and what is left of the
+    exchange of two neighbours at long times is the product of theirs. All are orthogonal to the conserved densities of
+    their bond, and as large as its own term.
+    """
+    found = []
+    for bond in range(chain.n - 1):
+        left, right = chain.spaces[bond : bond + 2]
+        candidates = [np.outer(one, right.trace) for one in np.eye(left.dim)]
+        if bond == chain.n - 2:
+            candidates += [np.outer(left.trace, one) for one in np.eye(right.dim)]
+        fields = (_traceless(chain.site_hamiltonian(site)) for site in (bond, bond + 1))
+        candidates.append(np.outer(*(space.vector(field) for space, field in zip((left, right), fields, strict=True))))
+        taken = [np.outer(left.trace, right.trace), *(q.covector for q in conserved if q.bond == bond)]
+        size = float(np.linalg.norm(_traceless(chain.bond_hamiltonian(bond, site_weight=0.0))))
+        for covector in _orthogonal(candidates, taken) if size > 0 else ():
+            found.append(_density(chain, bond, density_matrix(size * covector, (left, right))))
+    return found
 
 
 def neighbourhood(n: int, first: Density, second: Density) -> tuple[int, int]:
@@ -93,11 +117,27 @@ def _named(chain: Lindbladian, number: int) -> list[Density]:
 
 def _density(chain: Lindbladian, bond: int, matrix: Matrix) -> Density:
     left, right = chain.spaces[bond : bond + 2]
-    matrix = matrix - np.trace(matrix) / len(matrix) * np.eye(len(matrix))
+    matrix = _traceless(matrix)
     q = matrix.reshape(left.levels, right.levels, left.levels, right.levels)
     covector = np.einsum("iab,jcd,bdac->ij", left.elements, right.elements, q, optimize=True).real
     cooling = chain.local_map((bond, bond + 1), lambda e: -0.5 * (matrix @ e + e @ matrix))
     return Density(bond, covector, cooling)
+
+
+def _traceless(matrix: Matrix) -> Matrix:
+    return np.asarray(matrix - np.trace(matrix) / len(matrix) * np.eye(len(matrix)), np.complex128)
+
+
+def _orthogonal(candidates: Sequence[Real], taken: Sequence[Real]) -> list[Real]:
+    """Return an orthonormal basis of what the candidates add to what is taken."""
+    basis: list[Real] = []
+    for number, one in enumerate([*taken, *candidates]):
+        rest = one - sum(np.vdot(other, one) * other for other in basis)
+        if np.linalg.norm(rest) > NEW * max(float(np.linalg.norm(one)), 1e-300):
+            basis.append(rest / np.linalg.norm(rest))
+        elif number < len(taken):
+            basis.append(np.zeros_like(one))
+    return basis[len(taken) :]
 
 
 def _check_conserved(chain: Lindbladian, family: Sequence[Density], number: int) -> None:

@@ -1,35 +1,37 @@
 r"""The slow variables of a weakly coupled chain, and how they answer.
 
-As the dissipation goes to zero the steady state becomes exp(-sum_k lambda_k q_k), and only the densities q_k relax
-slowly (`tnness.engines.weak.densities`). With e_k = <q_k> their rate of change is
+As the dissipation goes to zero the steady state becomes exp(-sum_k lambda_k Q_k), where Q_k is what the motion of the
+Hamiltonian leaves of a local density q_k (`tnness.engines.weak.densities`, `motion`). Only they relax slowly. With
+e_k = <q_k> their rate of change is
 
-    d = s + J lambda,   s_k = <q_k D(1)>,   J = A + K
+    d = s + J lambda,   s_k = <Q_k D(1)>,   J = A + K + Gamma
 
-around infinite temperature: A_kl = -<q_k D(q_l)> is the dissipative response; K is conduction between near densities of
-one sum, sum_l K_kl (lambda_k - lambda_l), of which only a rough size is known beforehand and the rest is learnt. With
-the covariance C_kl = <q_k q_l>, lambda ~ -C^{-1} e, and a Newton step is de = C J^{-1} d.
+around infinite temperature: A_kl = -<Q_k D(Q_l)> is the dissipative response; K, conduction between near densities of
+one conserved sum, sum_l K_kl (lambda_k - lambda_l), and Gamma, the decay of those that belong to none, are what the
+averages miss, and known roughly. With C_kl = <Q_k Q_l>, e ~ -C lambda, and a Newton step is de = C J^{-1} d.
+Combinations of which the motion leaves little follow the others, and have no part in it.
 """
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import nnls
+from numpy.typing import NDArray
 
-from tnness.engines.weak.densities import REACH, Density, Real, applied, densities_of, neighbourhood
+from tnness.engines.weak.densities import REACH, Real, applied, densities_of, neighbourhood, others_of
+from tnness.engines.weak.motion import Window, windows
 from tnness.errors import InputError
 from tnness.observables import ProductView
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 
-CONDUCTIVITY = 1e-2
+CONDUCTIVITY = 1e-3
 """Rough K of two densities, in units of the smaller of their variances to the power 3/2."""
-VAGUE = 3.0
-"""Relative uncertainty of the rough K."""
-MISFIT = 0.1
-"""Share of the largest flow by which linear response may miss a flow, in fits of K."""
+SURVIVES = 0.1
+"""Share of its variance that the motion leaves of a combination of densities, above which it counts as slow."""
 RELAXES = 1e-6
 """Smallest rate at which a sum relaxes, relative to the dissipation, that is more than round-off."""
 DEPENDENT = 1e-10
@@ -47,31 +49,31 @@ class SlowVariables:
 
     def __init__(self, generator: ChainGenerator) -> None:
         chain = _weakly_coupled(generator)
-        families = densities_of(chain)
+        conserved = densities_of(chain)
+        families = [*conserved, others_of(chain, [density for family in conserved for density in family])]
         self.spaces, self.densities = chain.spaces, [density for family in families for density in family]
         self.count = len(self.densities)
         owners = np.repeat(range(len(families)), [len(family) for family in families])
-        self._read(chain.dissipator())
-        self.rate = min(self._rate(owners == number, number) for number in range(len(families)))
+        jumps = chain.dissipator()
+        self.covariance = self._covariance()
+        self.rate = min(self._rate(jumps, owners == number, number) for number in range(len(conserved)))
         """Rate at which the sums relax, to first order: what is slow at all should not be much slower."""
-        near = [(k, j) for k in range(self.count) for j in (k + 1, k + 2) if j < self.count and owners[k] == owners[j]]
-        self.links = np.array(near, dtype=int).reshape(-1, 2)
-        """Pairs of densities of one sum that conduct to each other, (link, 2)."""
-        self.conductances = CONDUCTIVITY * np.diag(self.covariance)[self.links].min(axis=1) ** 1.5
-        """K of each link, roughly."""
+        self.kept, self.response, self.heating = self._averages(chain, jumps)
+        self.mixing = self._mixing(owners, len(conserved))
+        """K and Gamma, roughly, (density, density)."""
         weights, modes = np.linalg.eigh(self.covariance)
-        self._modes = modes[:, weights > DEPENDENT * weights[-1]]  # fields along z and S^z, say, depend on each other
-        self.start = -self._solved(self.jacobian(self.conductances), self.heating)
+        modes = modes[:, weights > DEPENDENT * weights[-1]]  # fields along z and S^z, say, depend on each other
+        self._independent = modes / np.sqrt(np.einsum("km,kl,lm->m", modes, self.covariance, modes))
+        shares, slow = np.linalg.eigh(self._independent.T @ self.kept @ self._independent)
+        self._slow = self._independent @ slow[:, shares > SURVIVES]
+        self.start = -_solved(self._slow, self.jacobian, self.heating)
         """lambda_k at which the drift vanishes to first order."""
+        self.expected = -self.kept @ self.start
+        """e_k of that state, to first order."""
 
     def energies(self, view: ProductView) -> Real:
         """Return e_k, (density,)."""
         return np.array([np.vdot(q.covector, view.pair(q.bond)).real for q in self.densities], dtype=np.float64)
-
-    def dissipated(self, view: ProductView) -> Real:
-        """Return <q_k D(rho)>, what the jumps alone change, (density,)."""
-        values = [np.vdot(adjoint, view.window(start, stop)).real for start, stop, adjoint in self._adjoints]
-        return np.array(values, dtype=np.float64)
 
     def cooling(self, change: Real) -> list[Real]:
         """Return for each bond the generator of rho -> exp(-x q/2) rho exp(-x q/2), x = change_k for its densities."""
@@ -80,76 +82,101 @@ class SlowVariables:
             bonds[density.bond] += x * density.cooling
         return bonds
 
+    def gates(self, energies: Real) -> Real:
+        """Return the change of the lambda_k that changes the energies so at once, to first order."""
+        return -_solved(self._independent, self.covariance, energies)
+
     def multipliers(self, energies: Real) -> Real:
-        """Return lambda_k to first order, or the change of it that changes the energies so."""
-        return -self._solved(self.covariance, energies)
+        """Return the change of the lambda_k that changes the energies so for good, to first order."""
+        return -_solved(self._slow, self.kept, energies)
 
-    def jacobian(self, conductances: Real) -> Real:
-        """Return J = A + K for the conductances of the links, (density, density)."""
-        conduction = np.zeros_like(self.response)
-        conduction[tuple(self.links.T)] = -conductances
-        conduction += conduction.T
-        return self.response + conduction - np.diag(conduction.sum(axis=1))
+    def weighted(self, energies: Real) -> Real:
+        """Return |lambda_k| sqrt(C_kk) of `multipliers`: how much each density then counts in ln rho."""
+        return np.asarray(np.abs(self.multipliers(energies)) * np.sqrt(np.diag(self.kept)), np.float64)
 
-    def newton(self, drift: Real, conductances: Real) -> Real:
-        """Return the change of the energies at which their drift would vanish."""
-        return self.covariance @ self._solved(self.jacobian(conductances), drift)
-
-    def learnt(self, energies: Real, flows: Real, noises: Real) -> Real:
-        """Return the conductances, none negative, that fit flows sum_l K_kl (lambda_k - lambda_l).
-
-        By least squares, with the rough conductances, to a factor of a few, as what is known beforehand.
-
-        Parameters
-        ----------
-        energies, flows, noises: of each burst the e_k, what each density gained from the others per time, and how well
-            that is known: (burst, density).
-        """
+    def product(self, energies: Real) -> Real:
+        """Return e C^{-1} e' of all pairs of changes of the energies (change, density): (change, change)."""
         lambdas = np.array([self.multipliers(e) for e in energies])
-        first, second = self.links.T
-        incidence = np.zeros((self.count, len(self.links)))
-        incidence[first, range(len(first))], incidence[second, range(len(second))] = 1.0, -1.0
-        weights = 1 / np.maximum(np.hypot(noises, MISFIT * np.abs(flows).max()), 1e-300)  # (burst, density)
-        gains = incidence * (lambdas[:, first] - lambdas[:, second])[:, None, :]  # (burst, density, link)
-        unit = VAGUE * self.conductances
-        matrix = np.vstack([(weights[:, :, None] * gains).reshape(-1, len(unit)) * unit, np.eye(len(unit))])
-        return unit * nnls(matrix, np.concatenate([(weights * flows).ravel(), np.full(len(unit), 1 / VAGUE)]))[0]
+        return np.asarray(lambdas @ self.kept @ lambdas.T, np.float64)
 
-    def _read(self, jumps: ChainGenerator) -> None:
-        """Set C, A, s and the operators D^+(q), all at infinite temperature."""
-        self.covariance, self.response = np.zeros((2, self.count, self.count))
-        self.heating, self._adjoints = np.zeros(self.count), []
-        self._strength = _norm(jumps)
+    def distance(self, energies: Real) -> float:
+        """Return sqrt(e C^{-1} e): the norm of the change of ln rho, at infinite temperature."""
+        return float(np.sqrt(max(0.0, self.product(energies[None]).item())))
+
+    @property
+    def jacobian(self) -> Real:
+        """J = A + K + Gamma, (density, density)."""
+        return self.response + self.mixing
+
+    def newton(self, drift: Real) -> Real:
+        """Return the change of the energies at which their drift would vanish."""
+        return self.kept @ _solved(self._slow, self.jacobian, drift)
+
+    def _covariance(self) -> Real:
+        """Return <q_k q_l> at infinite temperature."""
+        found = np.zeros((self.count, self.count))
         for k, first in enumerate(self.densities):
-            start, stop = neighbourhood(len(self.spaces), first, first)
-            adjoint = applied(jumps, start, stop, first.embedded(self.spaces, start, stop), adjoint=True)
-            self._adjoints.append((start, stop, adjoint))
+            for j, second in enumerate(self.densities[: k + 1]):
+                if abs(first.bond - second.bond) <= 1:
+                    start, stop = min(first.bond, second.bond), max(first.bond, second.bond) + 2
+                    one, other = (density.embedded(self.spaces, start, stop) for density in (first, second))
+                    levels = math.prod(space.levels for space in self.spaces[start:stop])
+                    found[k, j] = found[j, k] = float(np.vdot(one, other)) / levels
+        return found
+
+    def _averages(self, chain: Lindbladian, jumps: ChainGenerator) -> tuple[Real, Real, Real]:
+        """Return C, A and s of the densities averaged over the Hamiltonian's motion, for a time 1/rate."""
+        kept, response, heating = np.zeros((self.count,) * 2), np.zeros((self.count,) * 2), np.zeros(self.count)
+        where = np.array([density.bond for density in self.densities])
+        for (start, stop), bonds in windows(chain).items():
+            window = Window(chain, start, stop, 1 / self.rate)
+            inside = np.flatnonzero(
+                (where >= max(start, bonds[0] - REACH)) & (where <= min(stop - 2, bonds[-1] + REACH))
+            )
+            averages = [window.averaged(self.densities[k].embedded(self.spaces, start, stop)) for k in inside]
+            dissipated = np.array([applied(jumps, start, stop, average).ravel() for average in averages])
             identity = reduce(np.multiply.outer, [space.trace for space in self.spaces[start:stop]])
-            self.heating[k] = np.vdot(adjoint, identity) / np.vdot(identity, identity)
-            for j, second in enumerate(self.densities):
-                if abs(first.bond - second.bond) <= REACH:
-                    self.covariance[k, j], self.response[k, j] = self._answers(jumps, first, second)
+            heated, levels = applied(jumps, start, stop, identity).ravel(), float(np.vdot(identity, identity))
+            for k, average in zip(inside, np.array(averages).reshape(len(inside), -1), strict=True):
+                if where[k] in bonds:
+                    near = np.abs(where[inside] - where[k]) <= REACH
+                    kept[k, inside[near]] = np.array(averages).reshape(len(inside), -1)[near] @ average / levels
+                    response[k, inside[near]] = -dissipated[near] @ average / levels
+                    heating[k] = heated @ average / levels
+        return (kept + kept.T) / 2, response, heating
 
-    def _answers(self, jumps: ChainGenerator, first: Density, second: Density) -> tuple[float, float]:
-        """Return <q q'> and -<q D(q')> at infinite temperature."""
-        start, stop = neighbourhood(len(self.spaces), first, second)
-        levels = float(np.prod([space.levels for space in self.spaces[start:stop]]))
-        one, other = (density.embedded(self.spaces, start, stop) for density in (first, second))
-        dissipated = applied(jumps, start, stop, other)
-        return float(np.vdot(one, other)) / levels, -float(np.vdot(one, dissipated)) / levels
+    def _mixing(self, owners: np.ndarray, conserved: int) -> Real:
+        """Return K between near densities of one conserved sum, and Gamma of those of none."""
+        sizes, mixing = CONDUCTIVITY * np.diag(self.covariance) ** 1.5, np.zeros_like(self.covariance)
+        for k in range(self.count):
+            if owners[k] == conserved:
+                mixing[k, k] = sizes[k]
+                continue
+            for j in (j for j in (k + 1, k + 2) if j < self.count and owners[j] == owners[k]):
+                conductance = min(sizes[k], sizes[j])
+                mixing[[k, j], [k, j]] += conductance
+                mixing[[k, j], [j, k]] -= conductance
+        return mixing
 
-    def _rate(self, own: np.ndarray, number: int) -> float:
+    def _rate(self, jumps: ChainGenerator, own: NDArray[np.bool_], number: int) -> float:
         """Return the rate at which a sum relaxes; refuse one that does not."""
-        rate = float(self.response[np.ix_(own, own)].sum() / self.covariance[np.ix_(own, own)].sum())
-        if not rate > RELAXES * self._strength:
+        relaxed, chosen = 0.0, [self.densities[k] for k in np.flatnonzero(own)]
+        for first in chosen:
+            for second in (q for q in chosen if abs(q.bond - first.bond) <= REACH):
+                start, stop = neighbourhood(len(self.spaces), first, second)
+                one, other = (density.embedded(self.spaces, start, stop) for density in (first, second))
+                levels = math.prod(space.levels for space in self.spaces[start:stop])
+                relaxed -= float(np.vdot(one, applied(jumps, start, stop, other))) / levels
+        rate = relaxed / float(self.covariance[np.ix_(own, own)].sum())
+        if not rate > RELAXES * _norm(jumps):
             name = f"density {number - 1}" if number else "the energy"
             raise InputError(f"--accelerate: the dissipation does not relax {name}, so it has no steady value")
         return rate
 
-    def _solved(self, matrix: Real, vector: Real) -> Real:
-        """Solve matrix x = vector for an x without combinations of densities that vanish."""
-        modes = self._modes
-        return np.asarray(modes @ np.linalg.solve(modes.T @ matrix @ modes, modes.T @ vector), np.float64)
+
+def _solved(modes: Real, matrix: Real, vector: Real) -> Real:
+    """Solve matrix x = vector for an x within some modes (density, mode)."""
+    return np.asarray(modes @ np.linalg.solve(modes.T @ matrix @ modes, modes.T @ vector), np.float64)
 
 
 def _weakly_coupled(generator: ChainGenerator) -> Lindbladian:

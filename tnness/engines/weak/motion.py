@@ -1,0 +1,72 @@
+"""What the motion of the Hamiltonian leaves of a local operator: its average, in windows of the chain."""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.basis import coefficients, density_matrix
+from tnness.problems.lindbladian import Lindbladian
+
+Real = NDArray[np.float64]
+
+LEVELS = 256
+"""Largest number of levels of a window: eight spins."""
+
+
+class Window:
+    """Sites start..stop-1 alone, and the averages of their operators over time.
+
+    Parameters
+    ----------
+    chain: its Hamiltonian moves the operators; what joins the window to the rest of the chain is left out.
+    time: T in  average(q) = int_0^inf dt exp(-t/T)/T (q(t) + q(-t))/2, which keeps <m|q|n> / (1 + (E_m - E_n)^2 T^2).
+    """
+
+    def __init__(self, chain: Lindbladian, start: int, stop: int, time: float) -> None:
+        self.start, self.stop, self._spaces = start, stop, chain.spaces[start:stop]
+        energies, self._states = np.linalg.eigh(_hamiltonian(chain, start, stop))
+        self._kept = 1 / (1 + ((energies[:, None] - energies) * time) ** 2)
+
+    def averaged(self, tensor: Real) -> Real:
+        """Return the average of an operator from and to its coefficients, (D, ..., D)."""
+        states = self._states
+        moving = states.conj().T @ density_matrix(tensor, self._spaces) @ states
+        return coefficients(states @ (moving * self._kept) @ states.conj().T, self._spaces)
+
+
+def windows(chain: Lindbladian) -> dict[tuple[int, int], list[int]]:
+    """Return windows as large as `LEVELS` lets them be, (start, stop), each with the bonds that are in its middle."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for bond in range(chain.n - 1):
+        found.setdefault(_around(chain, bond), []).append(bond)
+    return found
+
+
+def _around(chain: Lindbladian, bond: int) -> tuple[int, int]:
+    """Return sites start..stop of a window that has grown evenly to both sides of a bond, while there is room."""
+    start, stop = bond, bond + 2
+    while True:
+        left, right = start > 0, stop < chain.n
+        grows_left = left and (not right or bond - start <= stop - bond - 2)
+        site = start - 1 if grows_left else stop
+        levels = math.prod(space.levels for space in chain.spaces[start:stop])
+        if not (left or right) or levels * chain.spaces[site].levels > LEVELS:
+            return start, stop
+        start, stop = (start - 1, stop) if grows_left else (start, stop + 1)
+
+
+def _hamiltonian(chain: Lindbladian, start: int, stop: int) -> NDArray[np.complex128] | Real:
+    """Return the terms of the Hamiltonian within a window, real where they are."""
+    levels = [space.levels for space in chain.spaces[start:stop]]
+    terms = [(site, 1, chain.site_hamiltonian(site)) for site in range(start, stop)]
+    terms += [(bond, 2, chain.bond_hamiltonian(bond, site_weight=0.0)) for bond in range(start, stop - 1)]
+    total = sum(
+        reduce(np.kron, (np.eye(math.prod(levels[: k - start])), term, np.eye(math.prod(levels[k - start + width :]))))
+        for k, width, term in terms
+    )
+    matrix: NDArray[np.complex128] = np.asarray(total, np.complex128)
+    return matrix if np.abs(matrix.imag).max() > 0 else matrix.real
