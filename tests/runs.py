@@ -34,6 +34,30 @@ class Pumped:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """A pair of spins with a current through it, and a third spin that nothing couples to them and that is slow."""
+
+    rate: float = 0.05  # at which the third spin relaxes [1/time]
+
+    def problem(self) -> Lindbladian:
+        chain = Lindbladian([s] * 3)
+        chain.hamiltonian(s.X(0) * s.X(1) + s.Y(0) * s.Y(1) + 0.5 * s.Z(0) * s.Z(1))
+        chain.jump(s.Sp(0), rate=1.0)
+        chain.jump(s.Sm(1), rate=1.0)
+        chain.jump(s.Sp(2), rate=0.6 * self.rate)
+        chain.jump(s.Sm(2), rate=0.4 * self.rate)
+        return chain
+
+    def observables(self) -> dict[str, Observable]:
+        return {
+            "fast": expectation([s.Z(0), s.Z(1)], "pair"),
+            "energy": expectation(s.X(0) * s.X(1) + s.Y(0) * s.Y(1) + 0.5 * s.Z(0) * s.Z(1)),
+            "slow": expectation(s.Z(2), description="<Z_2>, 1/5 in the steady state"),
+            "entanglement": operator_entanglement(monitored=False),
+        }
+
+
 def observables(record: Record) -> dict[str, np.ndarray]:
     """Its observables, without the certificate."""
     return {str(k): v.values for k, v in record.dataset.data_vars.items() if not str(k).startswith("certificate_")}

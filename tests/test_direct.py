@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import xarray as xr
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from tnness import Exact, Observable, Record, RecordError, check, evolve, steady_state
+from tnness import Exact, Observable, Record, RecordError, check, evolve, find, steady_state
 from tnness.engines.protocol import DirectEngine, Solution
 from tnness.errors import InputError, Interrupted, ModelError, Unavailable
 from tnness.job import ENGINES, engine_for
@@ -165,6 +165,28 @@ def test_samples_of_a_steady_state_are_averaged(monkeypatch):
     assert record.certificate.further == {"weight": 1.0, "samples": 4096.0}
     monkeypatch.setattr(Closed, "told", "truncation dominates: raise --chi")
     assert steady_state(Decaying()).outcome == "truncation dominates: raise --chi"
+
+
+def test_averages_are_judged_by_what_is_watched():
+    """Observables of a circuit are averaged over time: the verdict is on those watched, errors are known of all."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Clock(find("random-circuit")):
+        def observables(self):
+            found = super().observables()
+            return {"density": found["density"], "clock": Observable(lambda view: view.time)}
+
+    circuit = Clock(n=4, p1=0.8, steps=2000)
+    assert "clock" in steady_state(circuit).outcome
+    record = steady_state(circuit, watch=["density"])
+    assert record.outcome == "converged"
+    assert "clock" in record.dataset
+    assert_array_equal(record["density_error"], steady_state(circuit)["density_error"])
+
+
+def test_an_engine_without_averages_judges_nothing():
+    with pytest.raises(InputError, match="watch: engine 'closed' solves in one go, and judges nothing"):
+        steady_state(Decaying(), watch=["x"])
 
 
 def test_an_engine_that_advances_refuses_such_a_problem():

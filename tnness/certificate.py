@@ -1,6 +1,6 @@
 """How far a steady state can be trusted: what every record carries.
 
-Three errors are estimated for every monitored observable, absolute and in its own unit:
+Three errors are estimated for every observable that is monitored and watched, absolute and in its own unit:
 
 - relaxation: a bound on what is still to come (`tnness.relaxation`);
 - Trotter: the difference between dt and dt/2, Richardson-scaled, at the smallest bond dimension or at the largest;

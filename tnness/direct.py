@@ -24,12 +24,13 @@ from tnness.driver import provenance, threads
 from tnness.engines.circuits import solve as circuits
 from tnness.engines.protocol import DirectEngine, Engine, Solution
 from tnness.errors import InputError, Interrupted, ModelError
-from tnness.job import EVOLUTION, MODELS_OWN, Job, measured, observables_of, own_code
+from tnness.job import EVOLUTION, MODELS_OWN, Job, measured, own_code
 from tnness.observables import Estimate
 from tnness.problems.circuit import Circuit
 from tnness.progress import Fraction, Stop
 from tnness.record import Record, evolution_dataset, steady_dataset
 from tnness.relaxation import History
+from tnness.watch import check_given
 
 COMPLETE = "complete"
 """The outcome of an engine that has done what it was asked for."""
@@ -48,7 +49,7 @@ class Direct:
         with own_code(job.name):
             self.problem = modelling.problem_of(job.model, job.name)
         self.solve = solver(job.engine, self.problem)
-        self.observables = observables_of(job.model, job.name)
+        self.observables = job.observables
 
     def run(self) -> Record:
         """Solve, write the record, and return it."""
@@ -104,7 +105,9 @@ class Direct:
         """Average the samples of a steady state; the verdict is that on the observables that are monitored."""
         series: dict[str, TimeAverage] = {}
         for _, view in solution.views:
-            for name, estimate in measured(self.observables, view, self.job.name).items():
+            sample = measured(self.observables, view, self.job.name)
+            check_given(self.job.watch, sample, self.engine.name)
+            for name, estimate in sample.items():
                 series.setdefault(name, TimeAverage()).add(estimate.value)
         self._check_some(series)
         found = {name: average.estimate() for name, average in series.items()}

@@ -32,13 +32,13 @@ from tnness.job import (
     initial_state,
     label,
     measured,
-    observables_of,
     own_code,
     prior_of,
 )
 from tnness.progress import Progress, Stop
 from tnness.record import FORMAT, Record, evolution_dataset, steady_dataset, unfinished_dataset, versions, with_bursts
 from tnness.relaxation import FLOOR, History, Values, change, scale, size
+from tnness.watch import check_given
 
 MAX_STEPS = 20_000
 """Default cap of a steady-state run, in time steps."""
@@ -70,7 +70,7 @@ class Driver:
         self.job, self.output, self.shown, self.engine = job, output, shown, job.engine
         with own_code(job.name):
             self.generator = modelling.generator_of(job.model, job.name)
-        self.observables = observables_of(job.model, job.name)
+        self.observables = job.observables
 
     def run(self) -> Record:
         """Run to the end, write the record, and return it."""
@@ -195,13 +195,12 @@ class Driver:
         time = record.time if np.isfinite(record.time) else 0.0
         if self.job.kind == EVOLUTION:
             return Origin(time, times=len(record.history.times))
-        prior = prior_of(record, self.generator) if isinstance(self.engine, TEBD) else None
-        complete = self._monitored(record).keys() == {k for k, o in self.observables.items() if o.monitored}
-        return Origin(time, prior=prior if complete else None)
+        judged = [name for name, observable in self.observables.items() if observable.monitored]
+        return Origin(time, prior=prior_of(record, self.generator, judged) if isinstance(self.engine, TEBD) else None)
 
     def _monitored(self, record: Record) -> Values:
         names = [name for name, observable in self.observables.items() if observable.monitored]
-        return {name: record.dataset[name].values for name in names if name in record.dataset}
+        return {name: record.dataset[name].values for name in names}
 
     def _starting(self, origin: Origin) -> Engine:
         """The record that is extended is the coarse stage."""
@@ -214,6 +213,7 @@ class Driver:
         """Measure everything once and fit it into a record, so that a mistake is not found after hours."""
         history = History()
         history.add(0.0, 0, self._measure(run.view()))
+        check_given(self.job.watch, history.values, self.engine.name)
         try:
             unfinished_dataset(history, self.observables, self.job.kind == EVOLUTION)
         except ValueError as error:

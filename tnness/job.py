@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,8 +33,10 @@ from tnness.network.adapters import density_from_pure
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import basis_states, identity_state, product_state
 from tnness.observables import Estimate, Observable
+from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.record import BURSTS, PREFIX, RESERVED, Record
+from tnness.watch import names_of, watched
 
 ENGINES: dict[str, type] = {
     "tebd": TEBD,
@@ -86,6 +88,7 @@ class Job:
     initial: what the run starts from, None for the default: the model's own, or the identity; a label (as in
         `settings`) where only an unfinished run still holds it.
     refine: whether a steady state whose Trotter error is open is run on at half the time step.
+    watch: names of the observables by which a steady state is judged; none for all that the model monitors.
     """
 
     model: Any  # disorder drawn
@@ -98,6 +101,7 @@ class Job:
     max_time: float | None = None
     times: list[float] = field(default_factory=list)
     refine: bool = True
+    watch: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
@@ -116,6 +120,23 @@ class Job:
         object.__setattr__(self, "seed", int(self.seed))
         with own_code(self.name):
             object.__setattr__(self, "model", modelling.draw(self.model, self.seed))
+        object.__setattr__(self, "watch", names_of(self.watch))
+        if self.watch:
+            self._check_watch()
+
+    def _check_watch(self) -> None:
+        if self.kind == EVOLUTION:
+            raise InputError("watch: a time evolution is not judged by its observables, a steady state is")
+        _ = self.observables
+        with own_code(self.name):
+            sampled = isinstance(modelling.problem_of(self.model, self.name), Circuit)
+        if isinstance(self.engine, DirectEngine) and not sampled:
+            raise InputError(f"watch: engine {self.engine.name!r} solves in one go, and judges nothing by observables")
+
+    @property
+    def observables(self) -> dict[str, Observable]:
+        """The model's observables; those are monitored by which the run is judged."""
+        return watched(observables_of(self.model, self.name), self.watch)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -132,6 +153,7 @@ class Job:
             "max_time": self.max_time,
             "times": self.times,
             "refine": self.refine,
+            "watch": list(self.watch),
         }
 
     def extends(self, record: Any) -> bool:
@@ -165,15 +187,22 @@ class Origin:
         return cls(**values, prior=None if prior is None else Prior(**prior))
 
 
-def prior_of(record: Record, generator: ChainGenerator) -> Prior | None:
-    """Return what is known from a finished steady state of `tebd`; None of any other record."""
+def prior_of(record: Record, generator: ChainGenerator, judged: Collection[str]) -> Prior | None:
+    """Return what is known of some observables from a finished steady state of `tebd`.
+
+    None of any other record, and of one that was not judged by all of them: it may not have relaxed in the others.
+    """
     settings = record.settings
     if record.unfinished or settings["kind"] != STEADY or settings["engine"] != TEBD.name:
         return None
+    found = record.certificate.estimates
+    if not set(judged) <= found.get("relaxation", {}).keys():
+        return None
+    estimates = {kind: {name: error for name, error in of.items() if name in judged} for kind, of in found.items()}
     engine = TEBD(**as_tuples(settings["engine_settings"]))
     refined = int(record.snapshot.numbers["refined"]) if record.snapshot is not None else 0
     dt = engine.time_step(generator) / 2**refined
-    return Prior(engine.chi, dt, record.certificate.relaxation_rate, record.certificate.estimates)
+    return Prior(engine.chi, dt, record.certificate.relaxation_rate, estimates)
 
 
 def initial_state(initial: Any, generator: ChainGenerator) -> ChainState:
@@ -255,15 +284,16 @@ def label(initial: Any) -> str | dict[str, str]:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return in words where the settings of two runs or sweeps differ.
 
-    A setting that an engine did not have yet when a file was written counts as its default.
+    A setting that a run or its engine did not have yet when a file was written counts as its default.
     """
     return _differing(_completed(old), _completed(new))
 
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {"watch": [], **settings}
     engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
     if engine is None or not isinstance(given, dict):
-        return dict(settings)
+        return settings
     return {**settings, "engine_settings": plain_settings(engine()) | given}
 
 

@@ -83,7 +83,7 @@ class Observable:
     coordinates: values along its axes by their names, where they are not the count of sites, bonds or cuts.
     unit: in the units of the model ("1" for none).
     description: one line, for `tnness show` and the record.
-    monitored: whether relaxation is judged by it (default True; turn off what is costly).
+    monitored: whether relaxation is judged by it (default True; turn off what is costly). A run may watch fewer.
     sites: every site it reads, if known: lets `tnness check` refuse sites that do not exist.
     """
 

@@ -1,4 +1,4 @@
-"""Has a run relaxed? Judged by every monitored observable, by extrapolating its exponential tail.
+"""Has a run relaxed? Judged by every observable that is monitored and watched, by extrapolating its exponential tail.
 
 With three equally spaced times, d1 = x(t - tau) - x(t - 2 tau) and d2 = x(t) - x(t - tau), a tail
 x_inf + c e^{-rate t} has d2 = r d1, r = e^{-rate tau}, and what remains is d2 r/(1 - r) (vector Aitken). tau grows with

@@ -24,6 +24,7 @@ from tnness.job import (
     TOLERANCE,
     Job,
     as_tuples,
+    differences,
     engine_for,
     label,
     name_of,
@@ -33,6 +34,7 @@ from tnness.job import (
 from tnness.network.chain_state import ChainState
 from tnness.problems.circuit import Circuit
 from tnness.record import Record, part_path
+from tnness.watch import names_of
 
 __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "steady_state"]
 
@@ -45,6 +47,7 @@ def steady_state(
     initial: ChainState | Record | str | None = None,
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
+    watch: Sequence[str] = (),
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -62,6 +65,9 @@ def steady_state(
         state, or a record: one of the same system is extended (its time goes on, it serves as the coarse stage), of
         another one the state is taken; default: the model's own initial state, or the identity.
     tolerance: relative change of every monitored observable that may still be to come; default 1e-3.
+    watch: names of the observables by which the run is judged: when it stops, its outcome, the errors it estimates; the
+        others are measured at the end, without an error (but for averages over time). Default: all that the model
+        monitors.
     max_time: evolution time after which to give up; default 20,000 steps.
     out: file to write; an unfinished run is kept in `out` + ".part" and continued.
     overwrite: replace a finished `out` (default: refuse).
@@ -98,7 +104,7 @@ def steady_state(
     True
     """
     chosen = engine_for(model, engine) if engine is None or isinstance(engine, str) else engine
-    job = Job(model, name or name_of(model), chosen, seed, initial, STEADY, tolerance, max_time)
+    job = Job(model, name or name_of(model), chosen, seed, initial, STEADY, tolerance, max_time, watch=names_of(watch))
     return run(job, _output(out, overwrite, checkpoint_every), progress)
 
 
@@ -143,17 +149,23 @@ class Changes:
     """What is to be different when a record is extended; nothing by default.
 
     engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
-    tolerance, max_time: of a steady state.
+    tolerance, max_time, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
     """
 
     engine: Mapping[str, Any] = field(default_factory=dict)
     times: Sequence[float] | None = None
     tolerance: float | None = None
     max_time: float | None = None
+    watch: Sequence[str] | None = None
 
     def __bool__(self) -> bool:
         """True if anything is to change."""
-        return bool(self.engine) or any(v is not None for v in (self.times, self.tolerance, self.max_time))
+        return bool(self.engine) or any(v is not None for v in (self.times, *self.steady))
+
+    @property
+    def steady(self) -> tuple[Any, ...]:
+        """What belongs to a steady state alone."""
+        return self.tolerance, self.max_time, self.watch
 
 
 def extend(
@@ -200,7 +212,7 @@ def _continued(part: Record, changes: Changes) -> Job | None:
     job = _same(part, known["initial"], changes)
     if changes.times is not None:
         job = replace(job, times=list(map(float, changes.times)))
-    return job if job.settings == known else None
+    return None if differences(known, job.settings) else job
 
 
 def _extension(record: Record, changes: Changes, path: Path, out: str | Path | None) -> Job:
@@ -209,12 +221,13 @@ def _extension(record: Record, changes: Changes, path: Path, out: str | Path | N
         raise RecordError(f"{path} holds no state to go on from")
     if kind == STEADY and changes.times is None:
         return _same(record, record, changes)
-    if changes.tolerance is not None or changes.max_time is not None:
-        raise InputError("a tolerance and a maximal time belong to a steady state, not to a time evolution")
+    if any(value is not None for value in changes.steady):
+        raise InputError("a tolerance, a maximal time and watch belong to a steady state, not to a time evolution")
     if kind == STEADY and out is None:
         raise InputError(f"{path} is a steady state: --out says where a time evolution from it goes")
     times = _further_times(record, changes, path) if kind == EVOLUTION else list(changes.times or ())
-    return replace(_same(record, record, changes), kind=EVOLUTION, times=times, tolerance=TOLERANCE, max_time=None)
+    same = _same(record, record, changes)
+    return replace(same, kind=EVOLUTION, times=times, tolerance=TOLERANCE, max_time=None, watch=())
 
 
 def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
@@ -229,7 +242,7 @@ def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
 
 
 def _same(record: Record, initial: Any, changes: Changes) -> Job:
-    """Return a record's job once more, with the engine, the tolerance and the maximal time changed."""
+    """Return a record's job once more, with the engine and what belongs to a steady state changed."""
     known = record.settings
     model = modelling.build(registry.find(known["model"]), known["parameters"], known["model"])
     stored = as_tuples(known["engine_settings"])
@@ -246,6 +259,7 @@ def _same(record: Record, initial: Any, changes: Changes) -> Job:
         max_time=known["max_time"] if changes.max_time is None else changes.max_time,
         times=known["times"],
         refine=known["refine"],
+        watch=names_of(known.get("watch", ()) if changes.watch is None else changes.watch),
     )
 
 

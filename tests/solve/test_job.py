@@ -59,4 +59,7 @@ def test_a_setting_that_an_engine_did_not_have_yet_counts_as_its_default():
     assert differences(old, new) == differences(new, old) == []
     changed = job(engine=replace(QUICK, burst=7.0)).settings
     assert differences(old, changed) == ["engine_settings.burst = 60.0 there, 7.0 here"]
+    older = {k: v for k, v in new.items() if k != "watch"}
+    assert differences(older, new) == differences(new, older) == []
+    assert differences(older, job(watch=("z",)).settings) == ['watch = [] there, ["z"] here']
     assert differences({"engine": "gone", "engine_settings": {"chi": 1}}, {"engine": "gone", "engine_settings": {}})

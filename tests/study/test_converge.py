@@ -1,5 +1,6 @@
 """Convergence in chi and dt: the extrapolation, its error, and calls that are interrupted."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from runs import observables
+from runs import Apart, observables
 from tnness import TEBD, Exact, Record, converge, find, steady_state
 from tnness.errors import InputError, NumericalError, RecordError
 from tnness.model import generator_of
 from tnness.study.converge import extrapolate, table
+from tnness.study.figure import plot
 
 XX = find("xx-dephasing")(n=4, dephasing=0.5)
 CHIS = [6, 9, 12]
@@ -151,6 +153,7 @@ def test_finished_points_are_kept_and_the_rest_is_continued(whole, tmp_path, mon
     [
         ({"model": replace(XX, gamma=2.0)}, r"parameters.gamma = 1.0 there, 2.0 here"),
         ({"tolerance": 1e-2}, "tolerance = "),
+        ({"watch": ["z"]}, r'watch = \[\] there, \["z"\] here'),
         ({"seed": 5}, "seed = 0 there, 5 here"),
         ({"max_time": 50.0}, "max_time = null there"),
         ({"engine": TEBD(order=2)}, "engine_settings.order = 4 there, 2 here"),
@@ -173,6 +176,27 @@ def test_what_else_lies_in_the_folder_stays(tmp_path):
     assert [p.name for p in folder.iterdir()] == ["notes.txt"]
 
 
+# ---------------------------------------------------------------- judged by some
+
+
+def test_what_is_watched_alone_is_extrapolated(tmp_path):
+    """The third spin of Apart has not relaxed when the two others have: no error bar says that it has."""
+    about = {"engine": TEBD(schedule=()), "dt": [0.2, 0.1], "out": tmp_path / "c.nc"}
+    dataset = converge(Apart(), [3, 4], watch=["fast"], **about)
+    assert dataset["slow"].dims == ("dt", "chi")
+    assert dataset["fast_extrapolated"].dims == dataset["fast_error"].dims == ("pair",)
+    for name in ("slow", "energy", "entanglement"):
+        assert f"{name}_extrapolated" not in dataset
+        assert f"{name}_error" not in dataset
+    exact = steady_state(Apart(), engine="exact")
+    assert np.all(np.abs(dataset["fast_extrapolated"] - exact["fast"]) <= dataset["fast_error"])
+    assert abs(dataset["slow"][-1, -1] - exact["slow"]) > 0.02
+    assert "max|fast|" in table(dataset)
+    assert "slow" not in table(dataset)
+    assert json.loads(dataset.attrs["settings"])["watch"] == ["fast"]
+    assert plot(tmp_path / "c.nc").exists()  # curves without an end
+
+
 # ---------------------------------------------------------------- bad input
 
 
@@ -191,6 +215,7 @@ def test_what_else_lies_in_the_folder_stays(tmp_path):
         ([4, 8], [None], {"engine": Exact()}, "converge takes the engine 'tebd'"),
         ([4, 8], [None], {"tolerance": -1}, "tolerance = -1"),
         ([4, 8], [None], {"seed": -1}, "seed = -1"),
+        ([4, 8], [None], {"watch": ["zz"]}, "did you mean 'z'"),
     ],
 )
 def test_bad_input_writes_nothing(chi, dt, settings, told, tmp_path):

@@ -1,5 +1,6 @@
 """Sweeps in one process: what is computed, kept, collected, refused."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tnness import Exact, Record, steady_state
+import runs
+from tnness import TEBD, Exact, Record, steady_state
 from tnness.errors import InputError, RecordError
 from tnness.registry import find
 from tnness.study.collect import CONVERGED, DAMAGED, EXACT, FAILED, MISSING, NOT_ASKED, collect
+from tnness.study.plan import canonical
 from tnness.study.status import status
 from tnness.study.store import Store
 from tnness.study.sweep import sweep
@@ -87,6 +90,7 @@ def test_nothing_is_computed_twice_and_more_is_added(tmp_path):
         ({"parameters": {"fails_below": -3.0}}, "parameters.fails_below = -2.0 there, -3.0 here"),
         ({"independent": []}, r"independent = \[\"n\"\] there, \[\] here"),
         ({"engine": "tebd"}, 'engine = "exact" there, "tebd" here'),
+        ({"watch": ["x"]}, r"watch = \[\] there, \[\"x\"\] here"),
         ({"times": [1.0]}, r"times = null there, \[1.0\] here"),
         ({"grid": {"gamma": [0.5]}}, r"axes = \[\"gamma\", \"n\"\] there"),
     ],
@@ -112,6 +116,51 @@ def test_a_time_evolution_and_an_axis_of_the_engine(tmp_path):
     assert table["z"].dims == ("gamma", "chi", "realization", "time", "site")
     assert_allclose(table["time"], [0, 0.5])
     assert abs(table["z"].sel(chi=1) - table["z"].sel(chi=16)).max() > 1e-4
+
+
+def test_points_are_judged_by_what_is_watched(tmp_path):
+    """A run of its own with the same watch; the errors of what is not watched are missing in the table."""
+    about = {"model": f"{runs.__file__}:Apart", "engine": TEBD(chi=4), "initial": "product:010", "workers": 0}
+    for _ in range(2):  # the second finds all there
+        assert sweep(grid={"rate": [0.02, 0.05]}, store=tmp_path, watch=("fast", "energy"), **about).complete
+    table = collect(tmp_path)
+    assert_array_equal(table["status"], CONVERGED)
+    assert np.isfinite(table["energy_error"]).all()
+    assert np.isfinite(table["slow"]).all()
+    assert "slow_error" not in table
+    assert (abs(table["slow"] - 0.2) > 0.1).all()  # far from its end: nobody waited for it
+    own = {"engine": about["engine"], "initial": about["initial"], "watch": ["energy", "fast"]}
+    for rate in (0.02, 0.05):
+        point = table.sel(rate=rate, realization=0)
+        record = steady_state(find(about["model"])(rate=rate), seed=int(point["seed"]), **own)
+        assert_array_equal(point["slow"], record["slow"])
+
+
+def test_a_store_of_before_there_was_watch_goes_on(tmp_path):
+    """Neither the manifest nor the hash of a point holds what is left at its default."""
+    assert run(tmp_path, {"gamma": [0.5], "n": [2]}, 1).complete
+    manifest, (request,) = json.loads((tmp_path / "sweep.json").read_bytes()), list(tmp_path.glob("requests/*.json"))
+    assert "watch" not in manifest
+    (point,) = json.loads(request.read_bytes())["points"]
+    settings = manifest | {"parameters": Record.open(next(tmp_path.glob("points/*/*.nc"))).settings["parameters"]}
+    kept = ("model", "parameters", "engine", "engine_settings", "times", "tolerance", "max_time", "initial", "measure")
+    settings = {key: settings[key] for key in kept}
+    settings["parameters"] |= {"gamma": 0.5, "n": 2, "fields": None}
+    assert point["identity"] == hashlib.sha256(canonical(settings).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"watch": ["zz"]}, r"no observable 'zz' \(did you mean 'z'\?\)"),
+        ({"watch": "z"}, "as a list"),
+        ({"watch": ["z"], "times": [1.0]}, "a time evolution is not judged"),
+    ],
+)
+def test_what_cannot_be_watched_makes_no_store(settings, told, tmp_path):
+    with pytest.raises(InputError, match=told):
+        run(tmp_path / "store", **settings)
+    assert not (tmp_path / "store").exists()
 
 
 def test_states_are_kept_where_they_are_asked_for(tmp_path):

@@ -47,6 +47,14 @@ Tolerance = Annotated[
     float | None,
     typer.Option("--tol", help=f"Relative change of the observables that may remain (default {TOLERANCE:g})."),
 ]
+Watch = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--watch",
+        metavar="NAME",
+        help="An observable by which the steady state is judged (repeatable); default: all that the model monitors.",
+    ),
+]
 MaxTime = Annotated[float | None, typer.Option(help="Evolution time after which a steady state is given up.")]
 Every = Annotated[float, typer.Option("--checkpoint-every", help="Seconds between checkpoints.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")]

@@ -38,12 +38,14 @@ def times(text: str) -> list[float]:
     return [float(t) for t in (np.geomspace if logarithmic else np.linspace)(start, stop, count)]
 
 
-def wanted_times(time: str | None, tol: float | None, max_time: float | None) -> list[float] | None:
-    """Return the times of an evolution; None for a steady state, which alone has a tolerance and a maximal time."""
+def wanted_times(
+    time: str | None, tol: float | None, max_time: float | None, watch: list[str] | None
+) -> list[float] | None:
+    """Return the times of an evolution; None for a steady state, which alone takes the other three."""
     if time is None:
         return None
-    if tol is not None or max_time is not None:
-        raise InputError("--tol and --max-time belong to a steady state, not to a time evolution (--time)")
+    if any(value is not None for value in (tol, max_time, watch)):
+        raise InputError("--tol, --max-time and --watch belong to a steady state, not to a time evolution (--time)")
     return times(time)
 
 

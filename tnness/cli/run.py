@@ -47,6 +47,7 @@ def run(
     ] = None,
     time: options.Time = None,
     tol: options.Tolerance = None,
+    watch: options.Watch = None,
     max_time: options.MaxTime = None,
     out: options.Out = None,
     overwrite: options.Overwrite = False,
@@ -56,8 +57,8 @@ def run(
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
     named |= {"block": block, "accelerate": accelerate, "bracket": bracket}
-    times = wanted_times(time, tol, max_time)
-    wanted = Changes(engine_settings(named, schedule, setting), times, tol, max_time)
+    times = wanted_times(time, tol, max_time, watch)
+    wanted = Changes(engine_settings(named, schedule, setting), times, tol, max_time, watch)
     writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
     if model.endswith((".nc", ".nc.part")):
         _refuse(model, {"--param": param, "--seed": seed, "--initial": initial, "--engine": engine})
@@ -78,7 +79,7 @@ def _begin(instance: Any, wanted: Changes, common: Mapping[str, Any]) -> Record:
     """Run a time evolution where times are wanted, the steady state otherwise."""
     if wanted.times is None:
         tolerance = TOLERANCE if wanted.tolerance is None else wanted.tolerance
-        return steady_state(instance, tolerance=tolerance, max_time=wanted.max_time, **common)
+        return steady_state(instance, tolerance=tolerance, max_time=wanted.max_time, watch=wanted.watch or (), **common)
     return evolve(instance, wanted.times, **common)
 
 
@@ -97,6 +98,7 @@ def converge_command(
     accelerate: options.Accelerate = None,
     seed: options.Seed = None,
     tol: options.Tolerance = None,
+    watch: options.Watch = None,
     max_time: options.MaxTime = None,
     out: options.Out = None,
     overwrite: options.Overwrite = False,
@@ -122,6 +124,7 @@ def converge_command(
         seed=seed or 0,
         tolerance=TOLERANCE if tol is None else tol,
         max_time=max_time,
+        watch=watch or (),
         out=out,
         overwrite=overwrite,
         checkpoint_every=checkpoint_every,

@@ -52,6 +52,8 @@ def report(record: Record) -> str:
     for key, value in record.certificate.figures().items():
         if not math.isnan(value):
             lines.append(f"  {key:<22} {value:<12.3g} {MEANING.get(key, '')}")
+    if record.settings.get("watch"):
+        lines.append(f"judged by: {', '.join(record.settings['watch'])}")
     lines.append(f"outcome: {record.outcome}")
     return "\n".join(lines)
 

@@ -52,6 +52,7 @@ def sweep_command(
     initial: Annotated[str | None, typer.Option(help="identity, thermal:BETA, product:0101...")] = None,
     time: options.Time = None,
     tol: options.Tolerance = None,
+    watch: options.Watch = None,
     max_time: Annotated[float | None, typer.Option(help="Evolution time after which a point is given up.")] = None,
     measure: Annotated[
         str | None, typer.Option(metavar="FILE.py:FUNCTION", help="A function that measures a point in its own way.")
@@ -81,9 +82,10 @@ def sweep_command(
         independent=tuple(independent.split(",")) if independent else (),
         seed=seed or 0,
         engine=engine_for(registry.find(model), engine, **known) if engine or known else None,
-        times=wanted_times(time, tol, max_time),
+        times=wanted_times(time, tol, max_time, watch),
         tolerance=TOLERANCE if tol is None else tol,
         max_time=max_time,
+        watch=watch or (),
         initial=initial,
         measure=measure,
         workers=workers,

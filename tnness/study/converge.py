@@ -21,6 +21,7 @@ from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, RecordError, TnnessError
 from tnness.job import STEADY, TOLERANCE, Job, differences, name_of
 from tnness.record import BURSTS, FORMAT, PREFIX, Record, part_path
+from tnness.watch import names_of
 
 
 def converge(
@@ -32,6 +33,7 @@ def converge(
     seed: int = 0,
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
+    watch: Sequence[str] = (),
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -50,13 +52,16 @@ def converge(
     -------
     A dataset with every observable over (dt, chi, ...), and for each of them NAME_extrapolated and NAME_error: linear
     in 1/chi through the last two points at the smallest dt; the error is the larger of the last step in chi and the
-    distance extrapolated, plus the spread over dt and what is left of the relaxation.
+    distance extrapolated, plus the spread over dt and what is left of the relaxation. Where some are watched
+    (`watch`), only these are extrapolated: nothing says whether the others have relaxed.
     """
     chis, steps = _checked(chi, dt)
     settings = _settings(engine, chis, steps)
     if out is not None:
         Output(Path(out), overwrite, checkpoint_every)  # refuses what cannot be written
-    job = Job(model, name or name_of(model), settings, seed, "identity", STEADY, tolerance, max_time)
+    job = Job(
+        model, name or name_of(model), settings, seed, "identity", STEADY, tolerance, max_time, watch=names_of(watch)
+    )
     job = replace(job, refine=len(steps) == 1)  # several time steps show the Trotter error themselves
     points = Points(job, None if out is None else Path(f"{out}.points"), checkpoint_every, progress)
     try:
@@ -155,7 +160,7 @@ def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset
         stack = np.array([[record.dataset[key].values for record in row] for row in rows])
         attributes = {k: v for k, v in first[key].attrs.items() if k != "error"}
         variables[key] = xr.Variable(("dt", "chi", *first[key].dims), stack, attributes)
-        if not key.startswith(PREFIX):
+        if not key.startswith(PREFIX) and (not job.watch or key in job.watch):
             value, error = extrapolate(stack[-1], chis)
             about = {"units": attributes.get("units", "1"), "long_name": f"{key}, chi -> infinity"}
             variables[f"{key}_extrapolated"] = xr.Variable(first[key].dims, value, about)

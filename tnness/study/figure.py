@@ -161,8 +161,9 @@ def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) ->
     if data.ndim == 2:
         for i, dt in enumerate(dataset["dt"].values):
             axes.plot(inverse, data.values[i], "o-", ms=4, lw=1, label=f"dt = {dt:.3g}")
-        value, error = float(dataset[f"{name}_extrapolated"]), float(dataset[f"{name}_error"])
-        axes.errorbar([0.0], [value], yerr=[error], fmt="s", ms=5, capsize=3, color="black", label="extrapolated")
+        if f"{name}_extrapolated" in dataset:
+            value, error = float(dataset[f"{name}_extrapolated"]), float(dataset[f"{name}_error"])
+            axes.errorbar([0.0], [value], yerr=[error], fmt="s", ms=5, capsize=3, color="black", label="extrapolated")
         axes.set_xlabel("1 / chi")
         axes.set_ylabel(label)
         axes.legend(fontsize=7)

@@ -20,7 +20,7 @@ from tnness import model as modelling
 from tnness import registry
 from tnness.engines.protocol import DirectEngine, Engine
 from tnness.errors import InputError, suggestion
-from tnness.job import TOLERANCE, engine_for, plain_settings
+from tnness.job import EVOLUTION, STEADY, TOLERANCE, Job, engine_for, plain_settings
 
 Values = dict[str, Any]
 
@@ -64,7 +64,8 @@ class Plan:
     grid: values of each axis, a parameter or a setting of the engine: their product. points: an explicit list instead.
     realizations: of the disorder, at each point. independent: parameters whose values have each their own disorder.
     root_seed: of all disorder. engine: a name, an engine, or None for the model's first.
-    times: of a time evolution; None for the steady state. tolerance, max_time, initial: as for `steady_state`.
+    times: of a time evolution; None for the steady state. tolerance, max_time, watch, initial: as for
+        `steady_state`.
     measure: `module:function` or `file.py:function` that replaces the solution of a point (see `sweep`).
     """
 
@@ -79,6 +80,7 @@ class Plan:
     times: tuple[float, ...] | None = None
     tolerance: float = TOLERANCE
     max_time: float | None = None
+    watch: tuple[str, ...] = ()
     initial: str | None = None
     measure: str | None = None
 
@@ -149,7 +151,7 @@ class Plan:
     def settings_at(self, values: Values) -> dict[str, Any]:
         """Return all that determines the numbers at a point of the grid, but the disorder's seed."""
         engine = self.engine_at(values)
-        return {
+        settings = {
             "model": self.name,
             "parameters": modelling.values_of(self.model_at(values)),
             "engine": engine.name,
@@ -160,6 +162,28 @@ class Plan:
             "initial": self.initial,
             "measure": self.measure,
         }
+        return settings | ({"watch": list(self.watch)} if self.watch else {})  # without: as in every older store
+
+    def job_at(self, values: Values, seed: int) -> Job:
+        """Return what would be run at a point of the grid, with a seed of its disorder."""
+        return Job(
+            model=self.model_at(values),
+            name=self.name,
+            engine=self.engine_at(values),
+            seed=seed,
+            initial=self.initial,
+            kind=STEADY if self.times is None else EVOLUTION,
+            tolerance=self.tolerance,
+            max_time=self.max_time,
+            times=list(self.times or ()),
+            watch=self.watch,
+        )
+
+    def check_watch(self) -> None:
+        """Refuse to watch what the model does not monitor, before anything is computed or written."""
+        first = next(self._values(), None) if self.watch else None
+        if first is not None:
+            self.job_at(first, self.root_seed)
 
     @property
     def base(self) -> dict[str, Any]:

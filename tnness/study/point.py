@@ -20,7 +20,7 @@ from tnness.checkpoint import Output
 from tnness.driver import provenance
 from tnness.engines.protocol import DirectEngine, Engine
 from tnness.errors import InputError, Interrupted, ModelError
-from tnness.job import EVOLUTION, STEADY, Job
+from tnness.job import Job
 from tnness.record import Record
 from tnness.solve import run
 from tnness.study.plan import Plan, Point, canonical
@@ -101,19 +101,7 @@ class Task:
 
     def _solved(self) -> Record:
         plan, values = self.plan, self.point.values
-        model = plan.model_at(values)
-        job = Job(
-            model=model,
-            name=plan.name,
-            engine=plan.engine_at(values),
-            seed=self.point.seed,
-            initial=plan.initial,
-            kind=STEADY if plan.times is None else EVOLUTION,
-            tolerance=plan.tolerance,
-            max_time=plan.max_time,
-            times=list(plan.times or ()),
-        )
-        setting = Setting(job, model, values, self.point.realization)
+        setting = Setting(plan.job_at(values, self.point.seed), plan.model_at(values), values, self.point.realization)
         if plan.measure is None:
             return setting.solve()
         return _as_record((self.measure or function(plan.measure))(setting), setting)

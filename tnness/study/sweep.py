@@ -23,6 +23,7 @@ from tnness.study.execution import AHEAD, Crew, Dask, Here, Local
 from tnness.study.plan import Plan, Point, Values
 from tnness.study.point import Ended, Measure, Task, function
 from tnness.study.store import Failure, Store
+from tnness.watch import names_of
 
 ATTEMPTS = 3
 """How often a point may take its process with it before it counts as failed."""
@@ -62,6 +63,7 @@ def sweep(
     times: Sequence[float] | None = None,
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
+    watch: Sequence[str] = (),
     initial: str | None = None,
     measure: Measure | str | None = None,
     workers: int | None = None,
@@ -81,7 +83,8 @@ def sweep(
     points: an explicit list of {axis: value} instead of a grid. realizations: of the disorder, at each point.
     independent: parameters whose different values have different disorder; along the other axes it is the same.
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
-    times: of a time evolution; default: the steady state. tolerance, max_time, initial: as for `steady_state`.
+    times: of a time evolution; default: the steady state. tolerance, max_time, watch, initial: as for
+        `steady_state`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`), whose Record, Dataset or
         numbers by name are kept instead of the solution. It has to be importable by the workers.
     workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
@@ -116,11 +119,13 @@ def sweep(
         times=None if times is None else tuple(float(t) for t in times),
         tolerance=tolerance,
         max_time=max_time,
+        watch=names_of(watch),
         initial=initial,
         measure=_name(measure),
     )
     if isinstance(measure, str):
         function(measure)
+    plan.check_watch()
     place = Dask(dask, workers) if dask is not None else Here() if workers == 0 else Local(workers)
     shape = {"measure": measure if callable(measure) else None, "keep_states": keep_states}
     return Sweep(plan, Store(store), place, task or (0, 1), retry_failed, progress, **shape).run()
