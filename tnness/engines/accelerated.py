@@ -31,7 +31,7 @@ CAP = 0.3
 """Largest change of a multiplier in one jump, relative to their typical size, each by its weight in the state."""
 LONGEST = 4
 """Lengths of a burst to which it is stretched, by doubling, while its drift is lost in the noise."""
-CLEAR = 0.3
+CLEAR = 0.7
 """Noise of a jump, relative to it, above which a burst is stretched rather than followed."""
 DRIFT = 5.0
 """Factor on the tolerance for what is to come by the present drift, which truncation keeps from vanishing."""
@@ -98,8 +98,10 @@ class Proposal:
 class AcceleratedRun(TEBDRun):
     """A run of `tebd` with `accelerate`.
 
-    bursts: those of the present stage. calm: of these, how many in a row were followed by no jump. stretch: lengths of
-    a burst that the present one is to have. starts: how many of those from above and from below were appended.
+    bursts: those of the present stage; one that is followed by no jump goes on, and is replaced by its longer self.
+    calm: proposals in a row that were not worth a jump. stretch: lengths of a burst that the present one is to have.
+    since: time from which on it counts: what is fast is over by then. samples: energies from then on.
+    starts: how many stages from above and from below were appended.
     trace: of the whole run, one row a burst: stage, time, relative change by the jump and by the drift, largest change
     of a multiplier, jumped (0 or 1).
     predicted: what is still to come by the last proposal or drift, absolute, by observable.
@@ -112,6 +114,7 @@ class AcceleratedRun(TEBDRun):
     trace: list[tuple[float, ...]] = field(default_factory=list)
     predicted: dict[str, float] = field(default_factory=dict)
     samples: list[tuple[float, Real]] = field(default_factory=list)
+    since: float = math.nan
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,6 +122,8 @@ class AcceleratedRun(TEBDRun):
         self._proposal: Proposal | None = None
         if self.time == 0 and not self.trace and np.abs(self.slow.energies(self.view())).max() < 1e-9:
             self.state = self._cooled(self.state, self.slow.start)
+        if math.isnan(self.since):
+            self._begin()
 
     @property
     def settled(self) -> bool:
@@ -128,7 +133,7 @@ class AcceleratedRun(TEBDRun):
     @property
     def exhausted(self) -> bool:
         """True where the present stage had its share of bursts without settling."""
-        return len(self.bursts) >= (MOST if self.last else MOST_COARSE)
+        return sum(row[0] == self.stage for row in self.trace) >= (MOST if self.last else MOST_COARSE)
 
     @property
     def last(self) -> bool:
@@ -138,8 +143,9 @@ class AcceleratedRun(TEBDRun):
     def step(self, until: float | None = None) -> Report:
         """Advance by one block of steps; at the end of a burst, prepare a proposal."""
         report = super().step(until)
-        self.samples.append((self.time, self.slow.energies(self.view())))
-        if self.time - self.samples[0][0] >= self._lead + self.settings.burst * self.stretch:
+        if self.time >= self.since:
+            self.samples.append((self.time, self.slow.energies(self.view())))
+        if self.time >= self.since + (self.stretch - SETTLING) * self.settings.burst:
             self._proposal = self._propose()
         return report
 
@@ -155,6 +161,10 @@ class AcceleratedRun(TEBDRun):
         names, own = super().stage_names, len(super().stages)
         return (*names[:own], *(f"{name} from {where}" for name, where in zip(names[own:], STARTS, strict=False)))
 
+    @property
+    def _present(self) -> Stage:
+        return self.stages[min(self.stage, len(self.stages) - 1)]
+
     def start_again(self) -> bool:
         """Append the start from above, then that from below, where a bracket is wanted."""
         if not self.settings.bracket or self.starts == len(STARTS):
@@ -164,12 +174,14 @@ class AcceleratedRun(TEBDRun):
 
     def next_stage(self) -> None:
         """Enter the next stage; what was learnt at another bond dimension or time step is left behind."""
+        before = self._present.chi
         super().next_stage()
         if self.stage >= len(super().stages):  # energies are negative at positive temperature: less of them is above
             change = -BRACKET if self.stage == len(super().stages) else BRACKET
             self.state = self._moved(change * self.slow.energies(self.view()))
             self.log_trace = self._log_trace(self.state)
-        self.bursts, self.samples, self.calm, self.stretch = [], [], 0, 1
+        self.bursts, self.calm, self.stretch = [], 0, 1
+        self._begin(self.settings.burst if self._present.chi != before else 0.0)  # what is fast grows into new bonds
 
     # ------------------------------------------------------------------ proposals
 
@@ -198,13 +210,12 @@ class AcceleratedRun(TEBDRun):
 
     @property
     def late(self) -> float:
-        """The time from which on the present burst counts: what is fast is over by then."""
-        return self.samples[0][0] + self._lead + SETTLING * self.settings.burst
+        """The time from which on the present burst counts."""
+        return self.since
 
-    @property
-    def _lead(self) -> float:
-        """Time before a burst in which the first of a later stage gets used to its bond dimension and time step."""
-        return self.settings.burst if self.stage and not self.bursts else 0.0
+    def _begin(self, lead: float = 0.0) -> None:
+        """Begin a burst, after some time before it."""
+        self.samples, self.since = [], self.time + lead + SETTLING * self.settings.burst
 
     def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
         """Jump, stay, or stretch the burst.
@@ -226,25 +237,31 @@ class AcceleratedRun(TEBDRun):
         if not calm and proposal.noise > CLEAR and self.stretch < LONGEST:
             self.stretch *= 2
             return
-        jumps = not small or not self.last  # an earlier stage hands on the best that it has
         self.predicted, self.calm = predicted, self.calm + 1 if calm else 0
-        self.bursts.append(proposal.burst)
-        self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(jumps)))
-        self.samples, self.stretch = [], max(1, self.stretch // 2)
-        if jumps:
-            clear = 1 - min(1.0, proposal.noise) ** 2  # noise adds to the length of a step, never the truth
-            self.state = self._moved(clear * proposal.step)
-            self.log_trace = self._log_trace(self.state) - self.trace_drift
+        self.bursts = [*self._before, proposal.burst]
+        self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(not small)))
+        if small:
+            self.stretch += 1
+            return
+        clear = 1 - min(1.0, proposal.noise) ** 2  # noise adds to the length of a step, never the truth
+        self.state = self._moved(clear * proposal.step)
+        self.log_trace = self._log_trace(self.state) - self.trace_drift
+        self.stretch = max(1, self.stretch // 2)
+        self._begin()
+
+    @property
+    def _before(self) -> list[Burst]:
+        """The bursts before the present one."""
+        return [burst for burst in self.bursts if burst.time <= self.since]
 
     def _propose(self) -> Proposal:
         """Return where the drift of the densities vanishes, as far as this burst tells."""
         times, values = (np.array(column) for column in zip(*self.samples, strict=True))
-        late = times >= self.late
-        drift, noise = _drift(times[late], values[late])
-        mean = values[late].mean(axis=0)
+        drift, noise = _drift(times, values)
+        mean = values.mean(axis=0)
         burst = Burst(self.time, mean, drift, noise)
-        step, uncertainty = self._mixed([*self.bursts[1 - MEMORY :], burst])
-        step -= drift * (times[-1] - times[late].mean())  # what the burst has already gone of it
+        step, uncertainty = self._mixed([*self._before[1 - MEMORY :], burst])
+        step -= drift * (times[-1] - times.mean())  # what the burst has already gone of it
         size = float(self.slow.weighted(step).max())
         typical = max(float(np.sqrt(np.mean(self.slow.weighted(x) ** 2))) for x in (mean, self.slow.expected))
         share = min(1.0, CAP * typical / max(size, 1e-300))
@@ -284,7 +301,7 @@ class AcceleratedRun(TEBDRun):
     def _cooled(self, state: ChainState, change: Real) -> ChainState:
         state = ChainState(list(state.tensors), state.centre, state.log_norm)
         gates = Gates(self.slow.cooling(change), state.dtype)
-        truncation = self._truncation(self.stages[min(self.stage, len(self.stages) - 1)])
+        truncation = self._truncation(self._present)
         rng = np.random.default_rng([self.seed, self.steps])
         for parity, fraction in layers(4, 1):
             sweep(state, gates.layer(parity, fraction), truncation, rng, self._trace)
@@ -303,6 +320,7 @@ class AcceleratedRun(TEBDRun):
             "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
         }
         numbers: dict[str, float | int] = {"calm": self.calm, "stretch": self.stretch, "starts": self.starts}
+        numbers["since"] = self.since
         numbers |= {f"{PREDICTED}{name}": value for name, value in self.predicted.items()}
         return Snapshot(plain.arrays | arrays, plain.numbers | numbers)
 
@@ -314,6 +332,7 @@ class AcceleratedRun(TEBDRun):
         self.trace = [tuple(row.tolist()) for row in arrays["slow_trace"]]
         numbers = snapshot.numbers
         self.calm, self.stretch, self.starts = (int(numbers[name]) for name in ("calm", "stretch", "starts"))
+        self.since = float(numbers["since"])
         self.predicted = {k.removeprefix(PREDICTED): v for k, v in numbers.items() if k.startswith(PREDICTED)}
 
 
