@@ -1,4 +1,9 @@
-"""The local densities that weak dissipation moves slowly: terms of the Hamiltonian, and what else a model names."""
+"""The local densities that weak dissipation may move slowly.
+
+They are the terms of the Hamiltonian, those of other conserved sums that a model names, and what else is on a site or
+along the fields of two neighbours. Which combinations are slow is for the motion of the Hamiltonian to tell
+(`tnness.engines.weak.motion`).
+"""
 
 from __future__ import annotations
 
@@ -81,12 +86,12 @@ def neighbourhood(n: int, first: Density, second: Density) -> tuple[int, int]:
     return max(0, min(bonds) - 1), min(n, max(bonds) + 3)
 
 
-def applied(generator: ChainGenerator, start: int, stop: int, tensor: Real, adjoint: bool = False) -> Real:
-    """Apply the terms of a generator that lie within sites start..stop-1, or their adjoints."""
+def applied(generator: ChainGenerator, start: int, stop: int, tensor: Real) -> Real:
+    """Apply the terms of a generator that lie within sites start..stop-1."""
     total = np.zeros_like(tensor)
     for bond in range(start, stop - 1):
         front = np.moveaxis(tensor, (bond - start, bond - start + 1), (0, 1))
-        matrix = generator.merged_bonds[bond].T if adjoint else generator.merged_bonds[bond]
+        matrix = generator.merged_bonds[bond]
         image = (matrix @ front.reshape(len(matrix), -1)).reshape(front.shape)
         total += np.moveaxis(image, (0, 1), (bond - start, bond - start + 1))
     return total

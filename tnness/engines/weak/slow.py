@@ -133,14 +133,15 @@ class SlowVariables:
             inside = np.flatnonzero(
                 (where >= max(start, bonds[0] - REACH)) & (where <= min(stop - 2, bonds[-1] + REACH))
             )
-            averages = [window.averaged(self.densities[k].embedded(self.spaces, start, stop)) for k in inside]
-            dissipated = np.array([applied(jumps, start, stop, average).ravel() for average in averages])
+            tensors = [window.averaged(self.densities[k].embedded(self.spaces, start, stop)) for k in inside]
             identity = reduce(np.multiply.outer, [space.trace for space in self.spaces[start:stop]])
+            averages = np.array([tensor.ravel() for tensor in tensors])
+            dissipated = np.array([applied(jumps, start, stop, tensor).ravel() for tensor in tensors])
             heated, levels = applied(jumps, start, stop, identity).ravel(), float(np.vdot(identity, identity))
-            for k, average in zip(inside, np.array(averages).reshape(len(inside), -1), strict=True):
+            for k, average in zip(inside, averages, strict=True):
                 if where[k] in bonds:
                     near = np.abs(where[inside] - where[k]) <= REACH
-                    kept[k, inside[near]] = np.array(averages).reshape(len(inside), -1)[near] @ average / levels
+                    kept[k, inside[near]] = averages[near] @ average / levels
                     response[k, inside[near]] = -dissipated[near] @ average / levels
                     heating[k] = heated @ average / levels
         return (kept + kept.T) / 2, response, heating
