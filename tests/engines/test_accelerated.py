@@ -43,6 +43,20 @@ def test_longer_chains_too(n, eps):
     check(n, eps, dataclasses.replace(FAST, chi=4 ** (n // 2), burst=60.0))
 
 
+@pytest.mark.paper
+@pytest.mark.parametrize(("n", "eps", "chi"), [(8, 0.01, 256), (8, 0.003, 256), (10, 0.01, 256), (10, 0.003, 512)])
+def test_chains_of_eight_and_ten_sites_equal_the_exact_ones(n, eps, chi):
+    """At a bond dimension that suffices: all of it at n = 8; minutes to half an hour each."""
+    model = chain(n=n, eps=eps, seed=7)
+    engine = TEBD(chi=chi, accelerate=True, power=0)
+    record, exact = steady_state(model, engine=engine, tolerance=1e-2), steady_state(model, engine="exact")
+    assert record.certificate.converged
+    for name in ("beta_variation", "energy"):
+        error = abs(float(record[name] - exact[name]))
+        assert error < 1e-2 * abs(float(exact[name]))
+        assert error < record.certificate.errors[name]
+
+
 @pytest.mark.slow
 def test_a_chain_with_more_slow_variables_than_energies_is_not_called_converged_before_it_is():
     """Four spins at eps = 0.003: the drive resolves single levels, all sixteen populations are slow."""
