@@ -76,6 +76,7 @@ from command_line import TINY, call, refused, well
         ("ssep --engine tebdd --out r.nc", ("'tebdd'", "did you mean 'tebd'")),
         ("ssep --engine nonsense --out r.nc", ("nonsense", "exact")),
         ("ssep --engine exact --chi 8 --out r.nc", ("'exact'", "'chi'")),
+        ("ssep --chi 8 --set chi=4 --out r.nc", ("--chi", "--set chi=4", "once")),
         ("ssep --time 0:1 --out r.nc", ("--time 0:1", "start:stop:count")),
         ("ssep --time 0:1:3:4 --out r.nc", ("--time 0:1:3:4",)),
         ("ssep --time 0:1:0 --out r.nc", ("--time 0:1:0",)),

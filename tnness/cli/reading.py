@@ -70,7 +70,11 @@ def pairs_of(option: str, pairs: list[str] | None) -> dict[str, Any]:
 def engine_settings(named: dict[str, Any], schedule: str | None, further: list[str] | None) -> dict[str, Any]:
     """Return the settings of an engine that were given: by options of their own, and by --set."""
     settings = named | {"schedule": integers("--schedule", schedule)}
-    return {name: value for name, value in settings.items() if value is not None} | pairs_of("--set", further)
+    given = {name: value for name, value in settings.items() if value is not None}
+    more = pairs_of("--set", further)
+    for name in given.keys() & more.keys():
+        raise InputError(f"--{name} and --set {name}={more[name]}: give a setting once")
+    return given | more
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
