@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tnness.engines.protocol import Report, Snapshot
 from tnness.engines.tebd import Stage, TEBDRun, sweep
 from tnness.engines.trotter import Gates, layers
+from tnness.engines.weak.bursts import Burst, mixed
 from tnness.engines.weak.slow import SlowVariables
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
@@ -37,8 +38,6 @@ DRIFT = 5.0
 """Factor on the tolerance for what is to come by the present drift, which truncation keeps from vanishing."""
 MEMORY = 6
 """Bursts that are mixed."""
-EXACT = 1e-12
-"""Smallest noise of a step, squared, relative to the largest step: bursts that say the same are not divided by 0."""
 CALM = 2
 """Bursts in a row that propose no jump worth making, after which the last stage is over; one is enough before."""
 MOST, MOST_COARSE = 16, 8
@@ -53,29 +52,6 @@ PREDICTED = "predicted_"
 """What the names of observables are led by where a snapshot keeps what is still to come of them."""
 AIMS = 4
 """Rounds of gates by which a jump comes to the energies it aims at."""
-
-
-@dataclass(frozen=True)
-class Burst:
-    """What the late part of a burst gave, per density: mean energies, their drift, and its noise.
-
-    time: its end.
-    """
-
-    time: float
-    energies: Real
-    drift: Real
-    noise: Real
-
-    @property
-    def row(self) -> list[float]:
-        """All of it, as one row."""
-        return [self.time, *self.energies, *self.drift, *self.noise]
-
-    @classmethod
-    def of(cls, row: Real) -> Burst:
-        """Return the burst of a row."""
-        return cls(float(row[0]), *np.split(row[1:], 3))
 
 
 @dataclass(frozen=True)
@@ -257,34 +233,15 @@ class AcceleratedRun(TEBDRun):
     def _propose(self) -> Proposal:
         """Return where the drift of the densities vanishes, as far as this burst tells."""
         times, values = (np.array(column) for column in zip(*self.samples, strict=True))
-        drift, noise = _drift(times, values)
-        mean = values.mean(axis=0)
-        burst = Burst(self.time, mean, drift, noise)
-        step, uncertainty = self._mixed([*self._before[1 - MEMORY :], burst])
-        step -= drift * (times[-1] - times.mean())  # what the burst has already gone of it
+        burst = Burst.read(times, values)
+        step, uncertainty = mixed(self.slow, [*self._before[1 - MEMORY :], burst])
+        step -= burst.drift * (times[-1] - times.mean())  # what the burst has already gone of it
         size = float(self.slow.weighted(step).max())
-        typical = max(float(np.sqrt(np.mean(self.slow.weighted(x) ** 2))) for x in (mean, self.slow.expected))
+        typical = max(float(np.sqrt(np.mean(self.slow.weighted(x) ** 2))) for x in (burst.energies, self.slow.expected))
         share = min(1.0, CAP * typical / max(size, 1e-300))
         relative = uncertainty / max(self.slow.distance(step), 1e-300)
         step = share * step
         return Proposal(burst, self._moved(step), step, size * share / typical, relative, share < 1)
-
-    def _mixed(self, bursts: Sequence[Burst]) -> tuple[Real, float]:
-        """Return the step from the last burst to where the drift vanishes, and its uncertainty (as a distance).
-
-        Every burst b, with energies e_b, proposes e_b + r_b, r_b its Newton step, known to within s_b. They are mixed
-        with weights a_b of sum 1 that make |sum a_b r_b|^2 + sum a_b^2 s_b^2 smallest: Anderson mixing where steps are
-        clear, the mean of what is proposed where noise is all that is left.
-        """
-        energies, drifts = (np.array([getattr(burst, name) for burst in bursts]) for name in ("energies", "drift"))
-        steps = np.array([self.slow.newton(drift) for drift in drifts])
-        noise = [self.slow.distance(self.slow.newton(burst.noise)) ** 2 for burst in bursts]
-        products = self.slow.product(steps)
-        matrix = products + np.diag(np.maximum(noise, EXACT * np.diag(products).max()))
-        weights = np.linalg.solve(matrix / np.trace(matrix), np.ones(len(bursts)))
-        weights /= weights.sum()
-        target = weights @ (energies + steps)
-        return target - energies[-1], float(np.sqrt(weights**2 @ noise))
 
     def _moved(self, step: Real) -> ChainState:
         """Return the state after gates exp(-d_k q_k/2) . exp(-d_k q_k/2) that change the energies so for good.
@@ -334,18 +291,3 @@ class AcceleratedRun(TEBDRun):
         self.calm, self.stretch, self.starts = (int(numbers[name]) for name in ("calm", "stretch", "starts"))
         self.since = float(numbers["since"])
         self.predicted = {k.removeprefix(PREDICTED): v for k, v in numbers.items() if k.startswith(PREDICTED)}
-
-
-def _drift(times: Real, energies: Real) -> tuple[Real, Real]:
-    """Return d/dt of the energies (time, density) by regression, and its uncertainty.
-
-    A quarter of what the slopes of its halves differ by, as it is where the noise is white.
-    """
-    middle = len(times) // 2
-    slopes = [_slope(times[part], energies[part]) for part in (slice(None), slice(middle), slice(middle, None))]
-    return slopes[0], (slopes[2] - slopes[1]) / 4
-
-
-def _slope(times: Real, values: Real) -> Real:
-    centred = times - times.mean()
-    return np.asarray(centred @ values / max(float(centred @ centred), 1e-300), np.float64)
