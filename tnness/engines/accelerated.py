@@ -157,7 +157,7 @@ class AcceleratedRun(TEBDRun):
             self.state = self._moved(change * self.slow.energies(self.view()))
             self.log_trace = self._log_trace(self.state)
         self.bursts, self.calm, self.stretch = [], 0, 1
-        self._begin(self.settings.burst if self._present.chi != before else 0.0)  # what is fast grows into new bonds
+        self._begin(self.settings.burst / 2 if self._present.chi != before else 0.0)  # what is fast fills new bonds
 
     # ------------------------------------------------------------------ proposals
 

@@ -367,10 +367,10 @@ def sweep(
     """
     if state.centre != state.n - 1:
         state.move_centre(0)
-    traces = Traces(state, trace) if trace is not None and truncation.keeps else None
-    if state.centre == state.n - 1:
-        return _sweep_left(state, gates, truncation, rng, traces)
-    return _sweep_right(state, gates, truncation, rng, traces)
+    rightwards = state.centre == 0
+    traces = Traces(state, trace, rightwards) if trace is not None and truncation.keeps else None
+    sweep_over = _sweep_right if rightwards else _sweep_left
+    return sweep_over(state, gates, truncation, rng, traces)
 
 
 def _sweep_right(

@@ -106,26 +106,23 @@ class Traces:
 
     Parameters
     ----------
-    state: the chain. trace: one covector per site.
+    state: the chain. trace: one covector per site. rightwards: the sweep's direction.
     """
 
-    def __init__(self, state: ChainState, trace: Sequence[Array]) -> None:
+    def __init__(self, state: ChainState, trace: Sequence[Array], rightwards: bool) -> None:
         dtype = state.dtype
         self._trace = [covector.astype(dtype, copy=False) for covector in trace]
-        self._left = [np.ones(1, dtype)]  # _left[i]: over the sites below i, on the left bond of i
+        self._left = [np.ones(1, dtype)] * (state.n + 1)  # _left[i]: over the sites below i, on the left bond of i
         self._right = [np.ones(1, dtype)] * (state.n + 1)  # _right[i]: over the sites from i on, on the same bond
-        for i, tensor in enumerate(state.tensors):
-            self._left.append(np.ones(1, dtype))
-            self.passed_right(i, tensor)
-        for i in reversed(range(state.n)):
-            self.passed_left(i, state.tensors[i])
+        for i in reversed(range(state.n)) if rightwards else range(state.n):
+            (self.passed_left if rightwards else self.passed_right)(i, state.tensors[i])
 
     def across(self, bond: int, p: int, q: int) -> Kept:
         """Return what a split of M (left p, q right) keeps: <trace| x e_p on its rows, e_q x |trace> on its columns."""
         left, right = self._left[bond], self._right[bond + 2]
-        return Kept(
-            np.kron(left[:, None], np.eye(p, dtype=left.dtype)), np.kron(np.eye(q, dtype=right.dtype), right[:, None])
-        )
+        rows = left[:, None, None] * np.eye(p, dtype=left.dtype)
+        columns = np.eye(q, dtype=right.dtype)[:, None, :] * right[:, None]
+        return Kept(rows.reshape(-1, p), columns.reshape(-1, q))
 
     def passed_right(self, site: int, tensor: Array) -> None:
         """Take in the final tensor of a site, on a sweep to the right."""
