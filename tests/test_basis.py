@@ -11,6 +11,7 @@ from tnness.basis import (
     bit,
     boson,
     classical,
+    coefficients,
     density_matrix,
     hermitian_elements,
     levels,
@@ -91,6 +92,17 @@ def test_fermions_fill_one_state():
 @pytest.mark.parametrize("space", [levels(3), classical(3)])
 def test_transitions_move_the_second_level_to_the_first(space):
     assert_allclose(space.T20.matrix @ np.eye(3)[0], np.eye(3)[2])
+
+
+@given(seed=seeds)
+def test_coefficients_of_several_sites_are_those_of_products_and_give_the_matrix_back(seed):
+    rng, spaces = np.random.default_rng(seed), (spin_half, spin_one, spinless)
+    parts = [random_density_matrix(space.levels, rng) for space in spaces]
+    product = np.kron(np.kron(*parts[:2]), parts[2])
+    wanted = np.einsum("a,b,c->abc", *(space.vector(part) for space, part in zip(spaces, parts, strict=True)))
+    assert_allclose(coefficients(product, spaces), wanted, atol=1e-14)
+    rho = random_density_matrix(12, rng)
+    assert_allclose(density_matrix(coefficients(rho, spaces), spaces), rho, atol=1e-14)
 
 
 @every_quantum_space

@@ -79,3 +79,20 @@ def script(
         save(draw(dataset), dataset, name, with_data=with_data)
 
     typer.run(main)
+
+
+def comparison(
+    name: str,
+    data: Callable[[Preset, Path, int], xr.Dataset],
+    draw: Callable[[xr.Dataset], Figure],
+    table: Callable[[xr.Dataset], str],
+) -> None:
+    """Be the script of a figure that compares choices of the model, so that none is an option."""
+
+    def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
+        """Compute what is missing, print the numbers and draw the figure."""
+        dataset = data(scripts.preset_named(PRESETS, preset), store, workers)
+        print(table(dataset))
+        save(draw(dataset), dataset, name)
+
+    typer.run(main)

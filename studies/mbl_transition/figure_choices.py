@@ -15,17 +15,15 @@ from pathlib import Path
 import ensemble
 import levels
 import numpy as np
-import typer
 import xarray as xr
 from analysis import between, group, growing, power_law_of, variation
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, engine_of, save
+from drawing import comparison, engine_of
 from ensemble import tally
 from figure_2 import COUPLING, VARIATION, colour
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import PRESETS, Preset
+from presets import Preset
 
-from tnness.study.scripts import preset_named
 from tnness.study.statistics import Resampled, average, bootstrap, jackknife, ratio_of_averages
 
 CHOICES = (("correlated", 1.0), ("correlated", 0.5), ("singlet", 1.0), ("one-sided", 1.0))
@@ -190,12 +188,5 @@ def draw_means(axes: Axes, dataset: xr.Dataset) -> None:
     axes.legend(fontsize=7)
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
-    """Compute what is missing, print the numbers and draw the figure."""
-    dataset = data(preset_named(PRESETS, preset), store, workers)
-    print(table(dataset))
-    save(draw(dataset), dataset, "figure_choices")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    comparison("figure_choices", data, draw, table)

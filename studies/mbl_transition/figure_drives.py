@@ -12,18 +12,16 @@ from typing import Any
 import figure_weak
 import levels
 import numpy as np
-import typer
 import xarray as xr
 from analysis import between, difference_of_exponents, group, growing, power_law_of, shift_of_crossing, variation
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, engine_of, save
+from drawing import comparison, engine_of
 from ensemble import tally
 from figure_2 import COUPLING, VARIATION, colour
 from figure_weak import couplings, limit, strengths
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import PRESETS, Preset
+from presets import Preset
 
-from tnness.study.scripts import preset_named
 from tnness.study.statistics import Resampled, bootstrap, fraction_crossing, jackknife, ratio_of_averages
 
 DRIVES = ("correlated", "singlet")
@@ -248,12 +246,5 @@ def points(axes: Axes, x: np.ndarray, found: Sequence[Resampled], **style: Any) 
     axes.errorbar(x, [one.value for one in found], [one.error for one in found], **style)
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 2, store: StoreOption = STORE) -> None:
-    """Compute what is missing, print the numbers and draw the figure."""
-    dataset = data(preset_named(PRESETS, preset), store, workers)
-    print(table(dataset))
-    save(draw(dataset), dataset, "figure_drives")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    comparison("figure_drives", data, draw, table)

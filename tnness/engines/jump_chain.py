@@ -12,11 +12,10 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg as linalg
 
-from tnness.basis import density_matrix
+from tnness.basis import coefficients, density_matrix
 from tnness.engines.arnoldi import Leading, leading
 from tnness.errors import NumericalError
 from tnness.problems.generator import ChainGenerator, Real
-from tnness.terms import Matrix
 
 WORST_CONDITION = 1e9
 """Largest condition number of A's eigenvectors that is trusted; beyond it A is nearly defective."""
@@ -33,7 +32,6 @@ class JumpChain:
         if generator.origin is None:
             raise Unsuitable("the generator was not made from a Lindbladian")
         self.generator = generator
-        self._levels = [space.levels for space in generator.spaces]
         effective = generator.origin.effective_generator().toarray()
         values, self._vectors = linalg.eig(effective)
         try:
@@ -45,7 +43,7 @@ class JumpChain:
             raise Unsuitable("the effective Hamiltonian is nearly defective")
         if np.abs(self._rates).min() < 1e-13 * np.abs(self._rates).max():
             raise Unsuitable("the chain has a dark state, which no jump leaves")
-        self._flux = self._coefficients(-effective - effective.conj().T)
+        self._flux = coefficients(-effective - effective.conj().T, generator.spaces).ravel()
 
     @staticmethod
     def applies(generator: ChainGenerator) -> bool:
@@ -65,13 +63,5 @@ class JumpChain:
 
     def _solve(self, vector: Real) -> Real:
         rho = self._inverse @ density_matrix(vector, self.generator.spaces) @ self._inverse.conj().T
-        return self._coefficients(self._vectors @ (rho / self._rates) @ self._vectors.conj().T)
-
-    def _coefficients(self, matrix: Matrix) -> Real:
-        """Density matrix -> coefficients Tr(E_a rho)."""
-        n = len(self._levels)
-        tensor = matrix.reshape(*self._levels, *self._levels)
-        tensor = tensor.transpose([axis for i in range(n) for axis in (i, n + i)])
-        for space in self.generator.spaces:
-            tensor = np.tensordot(tensor, space.elements, ((0, 1), (2, 1)))
-        return tensor.real.reshape(-1)
+        moved = self._vectors @ (rho / self._rates) @ self._vectors.conj().T
+        return coefficients(moved, self.generator.spaces).ravel()

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import systems
 from tnness import spin_half as s
-from tnness.basis import density_matrix
+from tnness.basis import coefficients, density_matrix
 from tnness.engines.exact import DenseView
 from tnness.engines.weak.densities import REACH
 from tnness.engines.weak.slow import SlowVariables
@@ -68,8 +68,8 @@ def test_densities_are_the_terms_of_the_energy_and_all_else_on_a_site_or_along_t
     wanted += [first @ second for first, second in pairwise(fields)]
     flat = operators.reshape(len(operators), -1).T
     for one in wanted:
-        coefficients = np.linalg.lstsq(flat, one.ravel(), rcond=None)[0]
-        assert_allclose(flat @ coefficients, one.ravel(), atol=1e-12)
+        weights = np.linalg.lstsq(flat, one.ravel(), rcond=None)[0]
+        assert_allclose(flat @ weights, one.ravel(), atol=1e-12)
     beside = products(operators[7:], operators[:7])
     assert_allclose(beside, 0, atol=1e-12)
 
@@ -104,10 +104,7 @@ def near_identity(model, terms, multipliers):
     """1 - sum lambda_k q_k as a view, and as a density matrix."""
     generator = generator_of(model)
     rho = (np.eye(16) - sum(x * q for x, q in zip(multipliers, terms, strict=True))) / 16
-    tensor = rho.reshape((2,) * 8).transpose(0, 4, 1, 5, 2, 6, 3, 7)
-    for space in generator.spaces:
-        tensor = np.tensordot(tensor, space.elements, ((0, 1), (2, 1)))
-    return DenseView(tensor.real.ravel(), generator.spaces, generator.functionals), rho
+    return DenseView(coefficients(rho, generator.spaces).ravel(), generator.spaces, generator.functionals), rho
 
 
 def test_energies_and_multipliers_of_a_hot_state():

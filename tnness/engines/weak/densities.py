@@ -14,7 +14,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace, density_matrix
+from tnness.basis import LocalSpace, coefficients, density_matrix
 from tnness.errors import InputError
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
@@ -121,10 +121,8 @@ def _named(chain: Lindbladian, number: int) -> list[Density]:
 
 
 def _density(chain: Lindbladian, bond: int, matrix: Matrix) -> Density:
-    left, right = chain.spaces[bond : bond + 2]
     matrix = _traceless(matrix)
-    q = matrix.reshape(left.levels, right.levels, left.levels, right.levels)
-    covector = np.einsum("iab,jcd,bdac->ij", left.elements, right.elements, q, optimize=True).real
+    covector = coefficients(matrix, chain.spaces[bond : bond + 2])
     cooling = chain.local_map((bond, bond + 1), lambda e: -0.5 * (matrix @ e + e @ matrix))
     return Density(bond, covector, cooling)
 

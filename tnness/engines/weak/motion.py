@@ -27,7 +27,7 @@ class Window:
     """
 
     def __init__(self, chain: Lindbladian, start: int, stop: int, time: float) -> None:
-        self.start, self.stop, self._spaces = start, stop, chain.spaces[start:stop]
+        self._spaces = chain.spaces[start:stop]
         energies, self._states = np.linalg.eigh(_hamiltonian(chain, start, stop))
         self._kept = 1 / (1 + ((energies[:, None] - energies) * time) ** 2)
 
