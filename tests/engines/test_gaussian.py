@@ -15,7 +15,7 @@ from tnness.errors import InputError, NumericalError, Unavailable
 from tnness.observables import purity, renyi2_entropy
 from tnness.problems.lindbladian import Lindbladian
 from tnness.registry import find
-from tnness.solve import evolve, steady_state
+from tnness.runs.solve import evolve, steady_state
 
 XX, XXZ = find("xx-dephasing"), find("xxz-driven")
 FIELDS = (0.37, -0.81, 0.23, 0.64, -0.15, 0.5)

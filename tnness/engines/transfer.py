@@ -6,34 +6,29 @@ What is computed is what a model's observables ask of the view; the certificate 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from tnness.engines.fermions import entropy as gaussian_entropy
-from tnness.engines.protocol import Solution
-from tnness.engines.wire import equilibrium, lyapunov, scattering
+from tnness.engines.ask import Start
+from tnness.engines.protocol import Engine, Report, Run
+from tnness.engines.registry import register_engine
 from tnness.engines.wire.decay import Decay
-from tnness.engines.wire.elimination import Elimination
-from tnness.engines.wire.poles import find_poles, refined
-from tnness.engines.wire.quadrature import panels
-from tnness.engines.wire.window import Integral, Quadrature, integrate
+from tnness.engines.wire.views import BarView, DecayView, TransferView
+from tnness.engines.wire.window import Quadrature
 from tnness.errors import InputError
 from tnness.problems.transfer import RandomBar, TransferChain
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.answers import COMPLETE, Told
+from tnness.stopping.protocol import Rule
+from tnness.streams import stream
 
-Complex = NDArray[np.complex128]
-Real = NDArray[np.float64]
-Report = Callable[[str, float], None]
-
-EXACT = 1e-7
+ACCURATE = 1e-7
 """Largest residual or violation of unitarity of an answer that is called exact."""
 
 
+@register_engine("transfer")
 @dataclass(frozen=True, kw_only=True)
-class Transfer:
+class Transfer(Engine):
     """Stabilised sweeps along a transfer chain.
 
     Parameters
@@ -45,13 +40,13 @@ class Transfer:
     blocks: independent bars behind the error of a Lyapunov exponent (32).
     """
 
-    nodes: int = 8
-    reach: float = 12.0
-    tolerance: float = 1e-6
-    most: int = 4096
-    blocks: int = 32
+    nodes: int = 8  # Legendre nodes of an energy panel, to begin with
+    reach: float = 12.0  # half widths of a panel within which resonances are taken in closed form
+    tolerance: float = 1e-6  # relative error of energy integrals
+    most: int = 4096  # energies after which panels are not halved any more
+    blocks: int = 32  # independent bars behind the error of a Lyapunov exponent
 
-    name: ClassVar[str] = "transfer"
+    rehearses = False
 
     def __post_init__(self) -> None:
         _ = self.quadrature
@@ -63,212 +58,91 @@ class Transfer:
         """How energy integrals are done."""
         return Quadrature(nodes=self.nodes, reach=self.reach, tolerance=self.tolerance, most=self.most)
 
-    def solve(
-        self,
-        problem: Any,
-        *,
-        initial: Any = None,
-        times: Sequence[float] | None = None,
-        seed: int = 0,
-        report: Report = lambda text, fraction: None,
-    ) -> Solution:
-        """Return the static answer of a `TransferChain` or `RandomBar`, or its decay at the given times.
+    def begin(self, problem: Any, start: Start) -> StaticRun | DecayRun:
+        """Return a run of a `TransferChain` or `RandomBar`; the chain holds its own source.
 
         Raises
         ------
-        InputError: another problem, an initial state (the chain holds its own source).
+        InputError: another problem, or an initial state.
         """
-        if initial is not None:
+        if start.initial.kind != "identity":
             raise InputError("engine 'transfer' takes no initial state: the problem holds its source")
-        figures: dict[str, float] = {}
         if isinstance(problem, RandomBar):
-            if times is not None:
+            if not start.steady:
                 raise InputError("a random bar has no time evolution")
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-            bar = BarView(problem, rng, self.blocks, figures)
-            return Solution([(math.inf, bar)], figures, lambda: _verdict(figures, self.tolerance))
+            return StaticRun(BarView(problem, stream(start.seed, "bar"), self.blocks, {}))
         if not isinstance(problem, TransferChain):
             raise InputError(f"engine 'transfer' solves a TransferChain, not a {type(problem).__name__}")
-        if times is not None:
-            return Solution(_decay(problem, times, report), figures, "complete")
-        view = ChainView(problem, self.quadrature, figures, report)
-        return Solution([(math.inf, view)], figures, lambda: _verdict(figures, self.tolerance))
+        if start.steady:
+            return StaticRun(TransferView(problem, self.quadrature, {}, start.report))
+        start.report("modes", 0.0)
+        return DecayRun(Decay(problem))
 
-    def view(self, problem: TransferChain) -> ChainView:
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
+        """Return the run that was saved: of a static answer the beginning, as it is asked of the view."""
+        run = self.begin(problem, start)
+        run.time = float(snapshot.numbers["time"])
+        return run
+
+    def rule(self, run: Any, start: Start) -> Rule:
+        """Return that the answer is judged by the figures of what was asked for."""
+        if not start.steady:
+            return Told(lambda: COMPLETE)
+        figures = run.view().figures
+        return Told(lambda: _verdict(figures, self.tolerance), lambda: dict(figures))
+
+    def view(self, problem: TransferChain) -> TransferView:
         """Return a view of a chain to ask things of, without a driver or a record."""
-        return ChainView(problem, self.quadrature, {}, lambda text, fraction: None)
+        return TransferView(problem, self.quadrature, {}, lambda text, fraction: None)
 
 
-class ChainView:
-    """What can be asked of a transfer chain. Each answer is computed once."""
+@dataclass
+class StaticRun:
+    """A static answer: what is computed is what its view is asked for."""
 
-    def __init__(self, chain: TransferChain, quadrature: Quadrature, figures: dict[str, float], report: Report) -> None:
-        self.chain, self.quadrature, self.figures, self.report = chain, quadrature, figures, report
-        self._known: dict[Any, Any] = {}
+    answer: Any
+    time: float = 0.0
 
-    def decayed(self) -> Real:
-        """Refuse: only a time evolution has decayed.
+    def step(self, until: float | None = None) -> Report:
+        """Do nothing: the view computes."""
+        self.time = math.inf
+        return Report(self.time, finished=True)
 
-        Raises
-        ------
-        InputError: always.
-        """
-        raise InputError("a decay is asked for at times: give --time")
+    def view(self) -> Any:
+        """Return the view, the same whenever it is asked for."""
+        return self.answer
 
-    def solution(self) -> Real:
-        """Return u of H u = source between the ends: (..., slice, m)."""
-        return self._once("solution", self._solved)
-
-    def _solved(self) -> Real:
-        source = self.chain.fixed_source()
-        columns = np.moveaxis(source, -2, 0)[..., None]  # (slice, ..., m, 1)
-        found = np.moveaxis(Elimination(self.chain).solve(-columns)[..., 0], 0, -2)
-        left = _applied(self.chain, found) - source
-        scale = np.abs(_applied(self.chain, found, absolute=True)).max() + np.abs(source).max()
-        self._worst("linear_residual", float(np.abs(left).max() / scale) if scale else 0.0)
-        return found
-
-    def transmission(self, energies: ArrayLike) -> Real:
-        """Return T(E): (..., energy). Unitarity is checked at the energy that is farthest from any threshold."""
-        grid = np.atleast_1d(np.asarray(energies, dtype=float))
-        self.report("transmission", 0.0)
-        found = scattering.transmission(self.chain, grid)
-        if not self.chain.batch:
-            distance = np.abs(grid[:, None] - self.chain.thresholds()).min(axis=1)
-            self.check_unitarity(float(grid[int(np.argmax(distance))]))
-        return found
-
-    def states(self, energy: float) -> scattering.ScatteringStates:
-        """Return the scattering states of one energy."""
-        return self._once(("states", energy), lambda: scattering.scattering_states(self.chain, energy))
-
-    def resonances(self, levels: ArrayLike) -> Complex:
-        """Return the pole of G that belongs to each level of the chain without leads: (level,).
-
-        The one closest to the level, refined on the full self-energy; NaN where there is none within a distance of 1.
-        """
-        found = []
-        for level in np.asarray(levels, dtype=float):
-            poles = find_poles(self.chain, float(level), 1.0)
-            if not len(poles.values):
-                found.append(complex(math.nan, math.nan))
-                continue
-            closest = int(np.argmin(np.abs(poles.values - level)))
-            found.append(refined(self.chain, poles.values[closest], poles.vectors[..., closest], 1.0)[0])
-        return np.array(found)
-
-    def check_unitarity(self, energy: float) -> None:
-        """Put the largest element of S^+ S - 1 into the certificate."""
-        matrix = self._once(("S", energy), lambda: scattering.scattering_matrix(self.chain, energy))
-        if len(matrix):
-            self._worst("unitarity", float(np.abs(matrix.conj().T @ matrix - np.eye(len(matrix))).max()))
-
-    def nonequilibrium(self, bias: float, rule: str = "auto", matrix: bool = False) -> Integral:
-        """Return G^d for mu_L - mu_R = bias, between -bias / 2 and bias / 2."""
-        return self._once(("nonequilibrium", bias, rule, matrix), lambda: self._integrated(bias, rule, matrix))
-
-    def _integrated(self, bias: float, rule: str, matrix: bool) -> Integral:
-        found = integrate(self.chain, -bias / 2, bias / 2, self.quadrature, rule, matrix, self.report)
-        self.check_unitarity(panels(-bias / 2, bias / 2, self.chain.thresholds())[0].centre)
-        self._worst("quadrature", found.relative_error)
-        self.figures |= {"energies": float(found.energies), "poles": found.poles, "plain_share": found.plain}
-        current = found.coherence.current
-        size = float(np.abs(current).max(initial=0))
-        self._worst("current_spread", float(np.ptp(current)) / size if size else 0.0)
-        return found
-
-    def equilibrium(self, bias: float) -> Real:
-        """Return G^s, the mean of the filled levels below bias / 2 and below -bias / 2: (sites, sites), real."""
-        return self._once(("equilibrium", bias), lambda: self._filled(bias))
-
-    def _filled(self, bias: float) -> Real:
-        below, above = equilibrium.bound_states(self.chain)
-        self.figures |= {"bound_states_below": float(below), "bound_states_above": float(above)}
-        self.report("filled levels", 0.0)
-        lower = equilibrium.filled_correlations(self.chain, -bias / 2)
-        self.report("filled levels", 0.5)
-        return (lower + equilibrium.filled_correlations(self.chain, bias / 2)) / 2
-
-    def correlations(self, bias: float, rule: str = "auto") -> Complex:
-        """Return G = G^s + G^d: (sites, sites)."""
-        matrix = self.nonequilibrium(bias, rule, matrix=True).coherence.matrix
-        assert matrix is not None
-        return self.equilibrium(bias) + matrix
-
-    def mutual_information(self, bias: float, rule: str = "auto") -> float:
-        """Return I_1 between the first and the last slices // 2 slices, in nats."""
-        return float(gaussian_entropy.mutual_information(self.correlations(bias, rule), *self._halves()))
-
-    def negativity(self, bias: float, rule: str = "auto") -> float:
-        """Return the fermionic logarithmic negativity between the first and the last slices // 2 slices, in nats."""
-        return gaussian_entropy.negativity(self.correlations(bias, rule), *self._halves())
-
-    def _halves(self) -> tuple[range, range]:
-        """Return the sites of the first and of the last slices // 2 slices."""
-        sites, half = self.chain.slices * self.chain.m, self.chain.slices // 2 * self.chain.m
-        return range(half), range(sites - half, sites)
-
-    def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
-        if key not in self._known:
-            self._known[key] = compute()
-        return self._known[key]
-
-    def _worst(self, name: str, value: float) -> None:
-        self.figures[name] = max(value, self.figures.get(name, 0.0))
+    def save(self) -> Snapshot:
+        """Return the time: nothing else is kept."""
+        return Snapshot({}, {"time": self.time})
 
 
-class DecayView:
-    """A chain's source after some time."""
+@dataclass
+class DecayRun:
+    """The decay of a chain's source, from its modes."""
 
-    def __init__(self, decay: Decay, time: float) -> None:
-        self.decay, self.time = decay, time
+    decay: Decay
+    time: float = 0.0
 
-    def decayed(self) -> Real:
-        """Return u(t): (..., slice)."""
-        return self.decay.at(self.time)
+    def step(self, until: float | None = None) -> Report:
+        """Go to a time."""
+        assert until is not None
+        self.time = until
+        return Report(self.time, text=f"t = {until:g}")
 
+    def view(self) -> DecayView:
+        """Return a view of the chain at the present time."""
+        return DecayView(self.decay, self.time)
 
-class BarView:
-    """What can be asked of a random bar."""
-
-    def __init__(self, bar: RandomBar, rng: np.random.Generator, blocks: int, figures: dict[str, float]) -> None:
-        self.bar, self.rng, self.blocks, self.figures = bar, rng, blocks, figures
-        self._found: lyapunov.Exponents | None = None
-
-    def lyapunov(self) -> lyapunov.Exponents:
-        """Return the exponents, with errors."""
-        if self._found is None:
-            self._found = lyapunov.lyapunov(self.bar, self.rng, self.blocks)
-            smallest, error = self._found.values[-1], self._found.errors[-1]
-            self.figures |= {"slices": float(self._found.slices), "statistical": float(error / smallest)}
-        return self._found
-
-
-def _decay(chain: TransferChain, times: Sequence[float], report: Report) -> Iterator[tuple[float, DecayView]]:
-    report("modes", 0.0)
-    decay = Decay(chain)
-    for k, time in enumerate(times):
-        report(f"t = {time:g}", k / len(times))
-        yield time, DecayView(decay, time)
-
-
-def _applied(chain: TransferChain, vector: Real, absolute: bool = False) -> Real:
-    """Return H v, or |H| |v| as the scale of its round-off: (..., slice, m)."""
-    blocks, couplings = chain.onsite, chain.coupling
-    if absolute:
-        chain = TransferChain(np.abs(blocks), np.abs(couplings))
-        vector = np.abs(vector)
-    found = (chain.onsite @ vector[..., None])[..., 0]
-    for x in range(chain.slices - 1):
-        found[..., x, :] += chain.couple(x, vector[..., x + 1, :, None])[..., 0]
-        found[..., x + 1, :] += chain.couple(x, vector[..., x, :, None], back=True)[..., 0]
-    return found
+    def save(self) -> Snapshot:
+        """Return the time: the state follows from the source."""
+        return Snapshot({}, {"time": self.time})
 
 
 def _verdict(figures: dict[str, float], tolerance: float) -> str:
     """Return the outcome from the figures of what was asked for."""
     for name in ("linear_residual", "unitarity"):
-        if not figures.get(name, 0.0) <= EXACT:
+        if not figures.get(name, 0.0) <= ACCURATE:
             return f"{name} dominates: the chain is too close to singular for double precision"
     if "statistical" in figures:
         return "complete: the errors are statistical; raise length for smaller ones"

@@ -9,6 +9,7 @@ import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
@@ -49,6 +50,9 @@ class Lindbladian:
     >>> chain.generator().dims
     (4, 4, 4)
     """
+
+    form: ClassVar[str] = "chain"
+    """What kind of problem it is."""
 
     def __init__(self, spaces: Sequence[LocalSpace]) -> None:
         self.spaces = tuple(spaces)
