@@ -33,6 +33,17 @@ from systems.dense import (
     zz_correlation,
 )
 from systems.driven import end_jumps, xx_dephasing_dense, xxz_dense, xxz_hamiltonian
+from systems.fermions import (
+    ELECTRON,
+    SPINLESS,
+    Words,
+    fermion_equation,
+    fermion_operator,
+    jordan_wigner,
+    majorana_fillings,
+    modes_per_site,
+    total_parity,
+)
 from systems.mbl import (
     S_DOT_S,
     SX,
@@ -69,10 +80,12 @@ from systems.xx import (
 from systems.xxz import prosen_exact, prosen_transfer
 
 __all__ = [
+    "ELECTRON",
     "LOWER",
     "OCCUPATION",
     "ONE",
     "RAISE",
+    "SPINLESS",
     "SX",
     "SY",
     "SZ",
@@ -80,6 +93,7 @@ __all__ = [
     "Array",
     "MblReference",
     "Profile",
+    "Words",
     "X",
     "Y",
     "Z",
@@ -95,9 +109,13 @@ __all__ = [
     "dense_steady_state",
     "end_jumps",
     "expect",
+    "fermion_equation",
+    "fermion_operator",
     "inverse_temperature_grid",
+    "jordan_wigner",
     "jump_chain_steady_state",
     "local_temperature",
+    "majorana_fillings",
     "mbl_bond_hamiltonians",
     "mbl_dense",
     "mbl_drive",
@@ -108,6 +126,7 @@ __all__ = [
     "mbl_jumps",
     "mbl_observables",
     "mean_temperature_limit",
+    "modes_per_site",
     "product_state",
     "prosen_exact",
     "prosen_transfer",
@@ -118,6 +137,7 @@ __all__ = [
     "ssep_exact",
     "ssep_jumps",
     "ssep_observables",
+    "total_parity",
     "weak_drive_steady_state",
     "xx_covariance_map",
     "xx_covariance_steady",

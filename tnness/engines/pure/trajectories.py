@@ -44,7 +44,7 @@ def kicks_of(problem: Lindbladian) -> list[Kick]:
     found: dict[int, Array] = {}
     for number, jump in enumerate(problem.jumps):
         sites = jump.operator.sites
-        matrix = jump.operator.matrix(sites, problem.levels, problem.parities) if len(sites) == 1 else np.ones((2, 2))
+        matrix = problem.jump_matrix(jump.operator) if len(sites) == 1 else np.ones((2, 2))
         diagonal = np.diag(matrix)
         if np.abs(matrix - np.diag(diagonal.real)).max() > 1e-12 * max(1.0, float(np.abs(matrix).max())):
             raise ModelError(
