@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from threadpoolctl import threadpool_limits
 
-from tnness import TEBD, find, steady_state
+from tnness import TEBD, Accelerated, find, steady_state
 from tnness.model import draw, generator_of
 
 COUPLINGS = [0.1, 0.03, 0.01, 0.003, 0.001]
@@ -61,7 +61,7 @@ def couplings(
     print(f"{'eps':>6} {'method':>12} {'time':>8} {'CPU s':>8} {OBSERVABLE:>15}")
     for one in eps:
         model = draw(find("mbl-heisenberg")(n=n, h=h, eps=one), seed)
-        jumping = TEBD(chi=chi, schedule=(), accelerate=True, power=0)
+        jumping = Accelerated(chi=chi, schedule=(), power=0)
         engines = {"accelerated": jumping} | ({"plain": TEBD(chi=chi, schedule=())} if one >= plain_from else {})
         for name, engine in engines.items():
             found = settle(model, engine, tolerance, within, 20 / one)
@@ -96,7 +96,7 @@ def truncations(n: int, h: float, eps: float, chi: int, seed: int, tolerance: fl
 def time_steps(n: int, h: float, eps: float, seed: int, tolerance: float) -> None:
     """Print the error of accelerated steady states as dt goes to 0, at a bond dimension that truncates nothing."""
     model = draw(find("mbl-heisenberg")(n=n, h=h, eps=eps), seed)
-    exact, engine = steady_state(model, engine="exact"), TEBD(chi=4 ** (n // 2), schedule=(), accelerate=True)
+    exact, engine = steady_state(model, engine="exact"), Accelerated(chi=4 ** (n // 2), schedule=())
     print(f"\nN = {n}, h = {h:g}, eps = {eps:g}, chi = {engine.chi} (full): accelerated, against the exact state")
     print(f"{'dt':>7} {OBSERVABLE:>15} {'energy':>9}")
     for factor in (2.0, 2**0.5, 1.0, 2**-0.5, 0.5):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import tnness.certificate
+import tnness.engines.tebd
 from chains import SPACES as LOCAL
 from chains import random_density_matrix, random_lindbladian, seeds, space_names
 from runs import QUICK, Pumped, observables
@@ -17,7 +17,8 @@ from tnness import TEBD, evolve, find, identity_state, product_state, steady_sta
 from tnness import spin_half as s
 from tnness.stopping.balance import energy_balance, local_balance, positivity, residual
 from tnness.records.certificate import KINDS, Certificate
-from tnness.engines.exact import DenseView, steady_vector
+from tnness.engines.exact import steady_vector
+from tnness.network.dense_view import DenseView
 from tnness.errors import NumericalError
 from tnness.model import draw, generator_of
 from tnness.network.chain_state import ChainState
@@ -175,8 +176,8 @@ def test_every_verdict_can_be_reached(outcome, engine, settings):
     ],
 )
 def test_a_state_that_breaks_its_equation_is_not_converged(outcome, figure, value, monkeypatch):
-    found = tnness.certificate.checks
-    monkeypatch.setattr(tnness.certificate, "checks", lambda *run: found(*run) | {figure: value})
+    found = tnness.engines.tebd.checks
+    monkeypatch.setattr(tnness.engines.tebd, "checks", lambda *run: found(*run) | {figure: value})
     assert steady_state(XX(n=4), engine=TEBD(chi=16)).outcome == outcome
 
 

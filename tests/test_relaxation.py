@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tnness.relaxation import FEWEST, History, change, scale, size
+from tnness.records.history import History
+from tnness.records.values import change, scale, size
+from tnness.stopping.tails import FEWEST, Tails
 
 
 def recorded(series, times, stage=0, history=None):
@@ -26,7 +28,7 @@ def decay(rate, amplitude=1.0, end=2.0):
 @given(rate=st.floats(0.05, 1.0), end=st.floats(0.1, 5.0), amplitude=st.floats(0.01, 10.0))
 def test_a_pure_exponential_is_extrapolated_exactly(rate, end, amplitude):
     times = np.linspace(0, 4 / rate, 13)  # lag 4, averages of one measurement: r = e^{-4/3}
-    tail = recorded({"x": decay(rate, amplitude, end)}, times).tail(0)
+    tail = Tails(recorded({"x": decay(rate, amplitude, end)}, times)).of(0)
     assert tail.remaining["x"] == pytest.approx(amplitude * math.exp(-rate * times[-1]), rel=1e-6)
     assert tail.rate == pytest.approx(rate, rel=1e-6)
     assert tail.relative == pytest.approx(tail.remaining["x"] / tail.scales["x"])
@@ -35,7 +37,7 @@ def test_a_pure_exponential_is_extrapolated_exactly(rate, end, amplitude):
 def test_a_vector_is_extrapolated_by_its_slow_part():
     end, slow, fast = np.array([1.0, -2.0, 0.5]), np.array([0.3, 0.1, 0.0]), np.array([0.0, 1.0, -1.0])
     history = recorded({"x": lambda t: end + slow * np.exp(-0.1 * t) + fast * np.exp(-2 * t)}, np.linspace(0, 30, 61))
-    tail = history.tail(0)
+    tail = Tails(history).of(0)
     assert tail.remaining["x"] == pytest.approx(
         0.3 * math.exp(-3.0), rel=0.2
     )  # a third of the stage ago it was not alone
@@ -47,37 +49,37 @@ def test_two_modes_are_never_promised_too_early(until):
     """A slow mode of a tenth behind a fast one: wherever the run stops, the bound covers what is left."""
     x = {"x": lambda t: 1.0 + np.exp(-2.0 * t) + 0.1 * np.exp(-0.1 * t)}
     history = recorded(x, np.arange(0, until, 0.25))
-    assert history.bounds(0)["x"] >= 0.1 * math.exp(-0.1 * (until - 0.25))
+    assert Tails(history).bounds(0)["x"] >= 0.1 * math.exp(-0.1 * (until - 0.25))
 
 
 def test_no_decay_seen_is_no_relaxation():
     """A drift that has not slowed down, and growth, are infinitely far from the end."""
     for x in (lambda t: 1 + 0.01 * t, lambda t: 1 + 1e-3 * np.exp(0.2 * t)):
-        tail = recorded({"x": x}, np.arange(30.0)).tail(0)
+        tail = Tails(recorded({"x": x}, np.arange(30.0))).of(0)
         assert tail.remaining["x"] == math.inf
         assert tail.relative == math.inf
 
 
 def test_too_few_measurements_say_nothing():
     history = recorded({"x": decay(1.0)}, np.arange(FEWEST - 1.0))
-    assert history.tail(0) is None
-    assert history.bounds(0) is None
-    assert history.tail(3) is None
+    assert Tails(history).of(0) is None
+    assert Tails(history).bounds(0) is None
+    assert Tails(history).of(3) is None
     assert history.time_in(3) == 0
     assert history.last_of(3) is None
-    assert math.isnan(history.rate())
+    assert math.isnan(Tails(history).rate())
     recorded({"x": decay(1.0)}, [FEWEST - 1.0], history=history)
-    assert history.tail(0) is not None
+    assert Tails(history).of(0) is not None
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_is_neither_the_end_nor_endless(seed):
     """A settled observable with noise: soon called relaxed, with a bound that covers the noise and not much more."""
     rng, history = np.random.default_rng(seed), History()
-    while (tail := history.tail(0)) is None or not tail.relative < 1e-3:
+    while (tail := Tails(history).of(0)) is None or not tail.relative < 1e-3:
         history.add(float(len(history.times)), 0, {"x": 1.0 + 1e-4 * rng.standard_normal()})
         assert len(history.times) < 40
-    assert abs(history.last_of(0)["x"] - 1.0) < history.bounds(0)["x"] < 1e-2
+    assert abs(history.last_of(0)["x"] - 1.0) < Tails(history).bounds(0)["x"] < 1e-2
 
 
 @pytest.mark.parametrize("period", [0.7, 3.0, 11.0, 23.0])
@@ -87,39 +89,39 @@ def test_an_oscillation_is_bounded_wherever_it_stands(period, until):
     x = lambda t: 1.0 + np.exp(-0.05 * t) * np.cos(2 * np.pi * t / period)  # noqa: E731
     history = recorded({"x": x}, np.arange(0, until, 0.25))
     envelope = math.exp(-0.05 * until)
-    assert history.bounds(0)["x"] > 0.9 * envelope
+    assert Tails(history).bounds(0)["x"] > 0.9 * envelope
 
 
 def test_a_later_stage_decays_no_faster_than_the_first():
     """Ten steps into a later stage the slow mode has not moved: it is held to the rate of the first stage."""
     history = recorded({"x": decay(0.1)}, np.arange(0, 60, 0.5))
-    assert history.rate() == pytest.approx(0.1, rel=0.05)
+    assert Tails(history).rate() == pytest.approx(0.1, rel=0.05)
     both = lambda t: 2.01 + 0.01 * np.exp(-0.1 * (t - 60)) + 0.01 * np.exp(-3 * (t - 60))  # noqa: E731
     recorded({"x": both}, np.arange(60, 65.0, 0.5), 1, history)
     remaining = 0.01 * math.exp(-0.1 * 4.5)
-    assert history.tail(1).remaining["x"] < remaining  # the fast mode hides it
-    assert remaining < history.bounds(1)["x"] < 20 * remaining
-    assert history.bounds(1, known_rate=0.01)["x"] > 5 * history.bounds(1)["x"]
+    assert Tails(history).of(1).remaining["x"] < remaining  # the fast mode hides it
+    assert remaining < Tails(history).bounds(1)["x"] < 20 * remaining
+    assert Tails(history).bounds(1, known_rate=0.01)["x"] > 5 * Tails(history).bounds(1)["x"]
 
 
 def test_a_drift_in_a_later_stage_ends_at_the_known_rate():
     history = recorded({"x": decay(0.1)}, np.arange(0, 60, 0.5))
     recorded({"x": lambda t: decay(0.1, 0.01)(t - 60)}, np.arange(60, 66.0, 0.5), 1, history)
-    assert history.tail(1).remaining["x"] == pytest.approx(0.01 * math.exp(-0.55), rel=0.1)
+    assert Tails(history).of(1).remaining["x"] == pytest.approx(0.01 * math.exp(-0.55), rel=0.1)
 
 
 def test_the_rate_of_the_whole_relaxation_is_no_fit_to_noise():
     rng = np.random.default_rng(0)
     noisy = lambda t: 2 + np.exp(-0.1 * t) + 1e-4 * rng.standard_normal()  # noqa: E731
-    assert recorded({"x": noisy}, np.arange(0, 90, 0.5)).rate() == pytest.approx(0.1, rel=0.3)
+    assert Tails(recorded({"x": noisy}, np.arange(0, 90, 0.5))).rate() == pytest.approx(0.1, rel=0.3)
 
 
 def test_every_observable_shares_the_worst_of_the_run():
     """One observable stands still by accident; the run has not relaxed, and its bound says so."""
     history = recorded({"x": decay(0.1), "y": lambda t: 3.0 + 0 * t}, np.arange(0, 30, 0.5))
-    tail = history.tail(0)
+    tail = Tails(history).of(0)
     assert tail.remaining["y"] == 0
-    assert history.bounds(0)["y"] >= tail.relative * 3.0
+    assert Tails(history).bounds(0)["y"] >= tail.relative * 3.0
 
 
 def test_infinite_and_undefined_entries():
@@ -141,7 +143,7 @@ def test_change_and_size():
 
 
 def test_an_observable_without_entries_is_relaxed():
-    tail = recorded({"x": lambda t: np.empty(0)}, np.arange(20.0)).tail(0)
+    tail = Tails(recorded({"x": lambda t: np.empty(0)}, np.arange(20.0))).of(0)
     assert tail.relative == 0
 
 
@@ -154,8 +156,8 @@ def test_saved_and_restored_is_the_same(values):
     assert (restored.times, restored.stages) == (history.times, history.stages)
     for name in ("x", "y"):
         assert_array_equal(restored.values[name], history.values[name])
-    assert restored.tail(0) == history.tail(0)
-    assert restored.tail(1) == history.tail(1)
+    assert restored.tail(0) == Tails(history).of(0)
+    assert restored.tail(1) == Tails(history).of(1)
 
 
 def test_stages_are_told_apart():

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 import systems
 from tnness.basis import spin_half
-from tnness.engines.exact import DenseView
+from tnness.network.dense_view import DenseView
 from tnness.errors import InputError
 from tnness.thermometry import BondThermometer, local_temperature
 

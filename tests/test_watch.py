@@ -4,7 +4,8 @@ import pytest
 
 from runs import Pumped
 from tnness.errors import InputError
-from tnness.watch import check_given, names_of, watched
+from tnness.engines.ask import names_of
+from tnness.watch import check_given, watched
 
 OBSERVABLES = Pumped().observables()
 

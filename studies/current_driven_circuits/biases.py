@@ -13,7 +13,6 @@ import xarray as xr
 from presets import Length
 
 from tnness.records.averages import TimeAverage
-from tnness.engines.circuits.solve import solve
 from tnness.engines.fermions.entropy import entropy_of, negativity, occupations
 from tnness.study.point import Setting
 from tnness.study.scripts import swept
@@ -75,7 +74,7 @@ def trajectory(setting: Setting) -> xr.Dataset:
     """Time averages over one trajectory, with their errors by blocking."""
     model, series = setting.model, defaultdict[str, TimeAverage](TimeAverage)
     start = model.initial_state(setting.engine.name)
-    for _, view in solve(model.problem(), setting.engine, initial=start, seed=setting.seed).views:
+    for _, view in setting.engine.solve(model.problem(), initial=start, seed=setting.seed).views:
         for name, value in sample(view.state.correlation, model.steady_density).items():
             series[name].add(value)
     found = {name: average.estimate() for name, average in series.items()}

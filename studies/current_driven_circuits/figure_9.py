@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from presets import Preset
 
 from tnness import TEBD, ChainState, find
-from tnness.engines.circuits.solve import solve
 from tnness.engines.gaussian import Gaussian
 from tnness.model import generator_of
 from tnness.study.point import Setting
@@ -56,7 +55,7 @@ def drawn(n: int, p1: float, times: list[float], circuits: int) -> np.ndarray:
     start, found = model.initial_state("gaussian"), []
     density = start[:, 0, 0].real
     for seed in range(circuits):
-        for time, view in solve(model.problem(), Gaussian(), initial=start, times=times, seed=seed).views:
+        for time, view in Gaussian().solve(model.problem(), initial=start, times=times, seed=seed).views:
             mean = model.mean_density(density, round(time * (n + 1)))
             excess = 2 * np.abs(view.state.correlation - np.diag(mean)) ** 2
             found.append([excess[np.ix_(x, x)].sum() for x in regions(n)])

@@ -10,7 +10,6 @@ from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_name
 from matplotlib.figure import Figure
 from presets import Preset
 
-from tnness.engines.circuits.solve import solve
 from tnness.engines.gaussian import Gaussian
 from tnness.study.point import Setting
 from tnness.study.scripts import swept
@@ -41,7 +40,7 @@ def distances(setting: Setting) -> xr.Dataset:
         model = replace(setting.model, initial=start)
         at = times(model.n).tolist()
         initial = model.initial_state(engine.name)
-        views = solve(model.problem(), engine, initial=initial, times=at, seed=setting.seed).views
+        views = engine.solve(model.problem(), initial=initial, times=at, seed=setting.seed).views
         found.append([v.state.correlation if gaussian else v.state.base.marginal(range(model.n)) for _, v in views])
     levels = np.abs(np.linalg.eigvalsh(np.array(found[0]) - np.array(found[1])))  # (time, level)
     return xr.Dataset({"distance": ("moment", levels.max(axis=1) if gaussian else levels.sum(axis=1) / 2)})

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from tnness import TEBD, evolve, steady_state
+from tnness import Accelerated, TEBD, evolve, steady_state
 from tnness.study.collect import NOT_ASKED, STATES
 from tnness.study.collect import collect as collect_sweep
 from tnness.study.point import Setting
@@ -21,7 +21,7 @@ from tnness.study.sweep import sweep
 MODEL, ROOT_SEED = "mbl-heisenberg", 2020
 EXACT_UP_TO = 8
 """Sites up to which a chain is solved exactly; longer ones by time evolution with bond dimension chi."""
-ACCELERATED = TEBD(accelerate=True, power=0)
+ACCELERATED = Accelerated(power=0)
 KEPT = ["beta", "energy", "beta_variation"]
 AXES = ("n", "h", "chi", "eps", "realization")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness import TEBD, Record, evolve, find, steady_state
+from tnness import Accelerated, Record, evolve, find, steady_state
 from tnness.engines.accelerated import CALM
 from tnness.errors import InputError
 from tnness.model import generator_of
@@ -14,7 +14,7 @@ from tnness.network.initial import identity_state, product_state
 from tnness.records.record import BURSTS
 from weak_chains import Magnet, chain
 
-FAST = TEBD(chi=16, schedule=(), accelerate=True, burst=40.0)
+FAST = Accelerated(chi=16, schedule=(), burst=40.0)
 
 
 def test_the_start_is_warm_where_the_drive_cools():
@@ -48,7 +48,7 @@ def test_longer_chains_too(n, eps):
 def test_chains_of_eight_and_ten_sites_equal_the_exact_ones(n, eps, chi):
     """At a bond dimension that suffices: all of it at n = 8; minutes to half an hour each."""
     model = chain(n=n, eps=eps, seed=7)
-    engine = TEBD(chi=chi, accelerate=True, power=0)
+    engine = Accelerated(chi=chi, power=0)
     record, exact = steady_state(model, engine=engine, tolerance=1e-2), steady_state(model, engine="exact")
     assert record.certificate.converged
     for name in ("beta_variation", "energy"):
@@ -123,7 +123,7 @@ def test_a_saved_run_goes_on_bit_for_bit():
 
 def test_a_run_that_cannot_settle_says_so():
     """Two of four columns of every bond are too few: truncation moves the energies more than the drive does."""
-    engine = TEBD(chi=3, schedule=(), accelerate=True, burst=10.0)
+    engine = Accelerated(chi=3, schedule=(), burst=10.0)
     record = steady_state(chain(n=5, eps=0.001), engine=engine, tolerance=1e-5, max_time=60)
     assert not record.certificate.converged
     assert "not settled" in record.outcome or "truncation dominates" in record.outcome or "no error" in record.outcome
@@ -201,4 +201,4 @@ def test_it_is_for_steady_states():
 
 def test_a_burst_takes_time():
     with pytest.raises(InputError, match="burst = 0"):
-        TEBD(burst=0.0)
+        Accelerated(burst=0.0)

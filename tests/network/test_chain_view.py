@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 import systems as exact
 from chains import coefficients, dense_operator, random_density_matrix, random_matrix, seeds
 from tnness.basis import LocalSpace, bit, spin_half, spin_one, spinless
-from tnness.engines.exact import DenseView
+from tnness.network.dense_view import DenseView
 from tnness.errors import InputError, ModelError, NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView

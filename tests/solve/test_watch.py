@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 import runs
 from halting import halted_part
 from runs import Apart, assert_same_numbers
-from tnness import TEBD, Changes, Observable, Record, evolve, expectation, extend, find, steady_state
+from tnness import TEBD, Accelerated, Changes, Observable, Record, evolve, expectation, extend, find, steady_state
 from tnness import spin_half as s
 from tnness.errors import InputError, RecordError, Unavailable
 from tnness.records.record import part_path
@@ -186,7 +186,7 @@ def test_an_evolution_from_a_record_watches_nothing(early, tmp_path):
 
 def test_an_accelerated_run_settles_by_what_is_watched():
     chain = find("mbl-heisenberg")(n=3, h=2.0, eps=0.03)
-    engine = TEBD(chi=4, schedule=(), accelerate=True, burst=15.0, block=4)
+    engine = Accelerated(chi=4, schedule=(), burst=15.0, block=4)
     record = steady_state(chain, engine=engine, seed=3, tolerance=5e-3, watch=["energy", "beta_variation"])
     exact = steady_state(chain, engine="exact", seed=3)
     assert set(record.certificate.estimates["relaxation"]) == {"energy", "beta_variation"}

@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose
 
 from study_modules import modules_of
 from tnness import find
-from tnness.engines.circuits.solve import solve
 from tnness.engines.fermions.entropy import dense_negativity, entropy, mutual_information
 from tnness.engines.gaussian import Gaussian
 from tnness_models.replica_solutions import phase_two
@@ -99,7 +98,7 @@ def test_fronts_settle_at_the_marginal_speed(study, r1, r2):
 def last(model, seed=0, time=20.0):
     """G of a circuit at one time."""
     start = model.initial_state("gaussian")
-    ((_, view),) = solve(model.problem(), Gaussian(), initial=start, times=[time], seed=seed).views
+    ((_, view),) = Gaussian().solve(model.problem(), initial=start, times=[time], seed=seed).views
     return view.state.correlation
 
 
