@@ -16,9 +16,7 @@ from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
 from tnness.observables import (
-    Estimate,
     Observable,
-    StateView,
     expectation,
     operator_entanglement,
     purity,
@@ -40,6 +38,7 @@ from tnness.study.status import status
 from tnness.study.sweep import sweep
 from tnness.terms import LocalOperator, Operator, total
 from tnness.thermometry import local_temperature
+from tnness.views import Estimate, View
 
 __version__ = "0.1.0"
 
@@ -64,10 +63,10 @@ __all__ = [
     "Operator",
     "Record",
     "RecordError",
-    "StateView",
     "TnnessError",
     "Truncation",
     "Unavailable",
+    "View",
     "bit",
     "boson",
     "check",

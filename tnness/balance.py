@@ -14,8 +14,8 @@ from tnness.engines.exact import ExactRun
 from tnness.engines.protocol import Run
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState
-from tnness.observables import ProductView
 from tnness.problems.generator import ChainGenerator
+from tnness.product_view import ProductView
 
 LEAST_FLOW = 0.02
 """Share of the largest possible dissipative flows of energy below which the flows are no scale for their imbalance.

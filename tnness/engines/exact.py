@@ -9,7 +9,6 @@ steady state with the first one taken out (`tnness.engines.arnoldi`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -18,13 +17,12 @@ import numpy as np
 import scipy.linalg as linalg
 import scipy.sparse.linalg as sparse_linalg
 
-from tnness.basis import LocalSpace
 from tnness.engines.arnoldi import leading
 from tnness.engines.jump_chain import JumpChain, Unsuitable
 from tnness.engines.protocol import Report, Snapshot, check_initial
 from tnness.errors import InputError, NumericalError
-from tnness.network.chain_state import Array, ChainState
-from tnness.observables import ProductView
+from tnness.network.chain_state import ChainState
+from tnness.network.dense_view import DenseView
 from tnness.problems.generator import ChainGenerator, Real
 
 DIRECT = 10_000
@@ -32,51 +30,6 @@ SPARSE = 70_000
 LARGEST = 1_100_000
 DEGENERACY = 1e-9
 """A second eigenvalue closer to 0 than this, relative to |G|, means that the steady state is not unique."""
-
-
-class DenseView(ProductView):
-    """A view of a full vector of coefficients."""
-
-    def __init__(self, vector: Real, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]) -> None:
-        super().__init__(spaces, functionals)
-        self.tensor = vector.reshape([space.dim for space in spaces])
-        self._norm = float(self._reduce({}).item())
-        if self._norm == 0:
-            raise NumericalError("the trace of the state is 0: nothing can be read from it")
-
-    def _reduce(self, covectors: Mapping[int, Array], keep: Sequence[int] = ()) -> Array:
-        result = self.tensor
-        for site in reversed(range(len(self.spaces))):
-            if site not in keep:
-                result = np.tensordot(result, covectors.get(site, self.functionals["trace"][site]), (site, 0))
-        return result
-
-    def window(self, start: int, stop: int) -> Array:
-        """Coefficients of sites start..stop-1, the others traced out, with trace 1."""
-        return self._reduce({}, range(start, stop)) / self._norm
-
-    def contract(self, covectors: Mapping[int, Array]) -> complex:
-        """Contract covectors on the given sites and the trace elsewhere, over the trace."""
-        return complex(self._reduce(covectors).item() / self._norm)
-
-    def functional(self, name: str) -> float:
-        """Return a named product functional, relative to the trace."""
-        return float(self._reduce(dict(enumerate(self.functionals[name]))).item() / self._norm)
-
-    def log_purity(self) -> float:
-        """Return ln Tr rho^2."""
-        return math.log(float(np.vdot(self.tensor, self.tensor)) / self._norm**2)
-
-    def renyi2(self, start: int, stop: int) -> float:
-        """Return the Renyi-2 entropy of sites start..stop-1."""
-        part = self.window(start, stop)
-        return -math.log(float(np.vdot(part, part)))
-
-    def schmidt_values(self, bond: int) -> Array:
-        """Return the operator-space Schmidt values across a bond."""
-        rows = math.prod(self.tensor.shape[: bond + 1])
-        values = linalg.svdvals(self.tensor.reshape(rows, -1))
-        return values / np.linalg.norm(values)
 
 
 @dataclass(frozen=True, kw_only=True)

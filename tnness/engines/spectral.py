@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tnness.engines.hopping_view import HoppingView
 from tnness.engines.protocol import Solution
 from tnness.errors import InputError
 from tnness.problems.hopping import FactorisedHopping
@@ -27,13 +28,6 @@ DEEPEST = 70.0
 """Largest such exponent, in powers of 2, relative to the pole itself."""
 SMALLEST = 1e-280
 """Couplings below this, relative to the largest, count as none."""
-
-
-class HoppingView:
-    """Probabilities of the states (states,), and densities on the sites (sites,)."""
-
-    def __init__(self, probabilities: Array, density: Array) -> None:
-        self.probabilities, self.density = probabilities, density
 
 
 @dataclass(frozen=True, kw_only=True)

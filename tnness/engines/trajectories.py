@@ -20,13 +20,12 @@ from tnness.engines.fermions.view import GaussianView
 from tnness.engines.protocol import Solution
 from tnness.engines.pure.ground import ground_state
 from tnness.engines.pure.trajectories import MPSTrajectories
+from tnness.engines.pure.trajectory_view import TrajectoryView
 from tnness.engines.pure.view import PureView
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
-from tnness.observables import Estimate
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import Operator
 
 Say = Callable[[str, float], None]
 
@@ -34,25 +33,6 @@ PIECE = {"gaussian": 4096, "mps": 8}
 """Time steps between two reports."""
 DROPPED = 1e-6
 """Weight dropped in a whole trajectory above which the bond dimension dominates."""
-
-
-class TrajectoryView:
-    """The realisations at one time; what is read is their mean."""
-
-    def __init__(self, realizations: Sequence[Any], spaces: Sequence[LocalSpace]) -> None:
-        self.realizations, self.spaces = list(realizations), tuple(spaces)
-
-    def average(self, measure: Callable[[Any], Any]) -> Estimate:
-        """Return the mean over realisations of what is measured from each, and its standard error (NaN of one)."""
-        values = np.array([np.asarray(measure(view), dtype=float) for view in self.realizations])
-        count = len(values)
-        if count == 1:
-            return Estimate(values[0], np.full(values.shape[1:], math.nan))
-        return Estimate(values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(count))
-
-    def expect(self, operator: Operator) -> float:
-        """Return the mean of <O>."""
-        return float(np.mean([view.expect(operator) for view in self.realizations]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,19 +16,21 @@ import numpy as np
 
 from tnness import model as modelling
 from tnness.balance import positivity, residual
-from tnness.engines.exact import DIRECT, DenseView, Exact, steady_vector
+from tnness.engines.exact import DIRECT, Exact, steady_vector
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, ModelError, NumericalError, TnnessError
 from tnness.job import ENGINES, measured, name_of, observables_of, offered_engines, own_code
 from tnness.network.chain_state import ChainState
+from tnness.network.dense_view import DenseView
 from tnness.network.initial import identity_state
-from tnness.observables import Observable, ProductView
+from tnness.observables import Observable
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 from tnness.record import Record, is_observable, unfinished_dataset
 from tnness.relaxation import History, change, size
 from tnness.solve import evolve, steady_state
+from tnness.views import View
 
 PASSED, NOTED, FAILED = "ok", "note", "FAILED"
 EXPAND = 10**6  # a bond dimension that never truncates
@@ -85,7 +87,7 @@ class Measure:
 
     observables: dict[str, Observable]
 
-    def __call__(self, view: ProductView) -> dict[str, Any]:
+    def __call__(self, view: View) -> dict[str, Any]:
         found = measured(self.observables, view, "")
         return {key: np.asarray(estimate.value) for key, estimate in found.items()}
 

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.circuits.view import DensityView
-from tnness.engines.exact import LARGEST, DenseView, Exact
+from tnness.engines.exact import LARGEST, Exact
 from tnness.engines.fermions.circuit import GaussianCircuit, orbital_map
 from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.fermions.states import occupied_level
 from tnness.engines.fermions.view import GaussianView
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
+from tnness.network.dense_view import DenseView
 from tnness.network.initial import basis_states, product_state
 from tnness.problems.circuit import Circuit, Gates
 
@@ -120,10 +120,10 @@ class DenseState:
             vector = np.matmul(matrix, vector.reshape(dim**first, len(matrix), -1))
         self.tensor = vector.reshape((dim,) * n)
 
-    def view(self) -> DensityView:
+    def view(self) -> DenseView:
         """Return a view of the present state."""
         spaces = self.law.spaces
-        return DensityView(DenseView(self.tensor, spaces, {"trace": [space.trace for space in spaces]}))
+        return DenseView(self.tensor, spaces, {"trace": [space.trace for space in spaces]})
 
     def figures(self) -> dict[str, float]:
         """Return how far the trace is from 1."""
