@@ -84,11 +84,12 @@ class View:
 
     def __init_subclass__(cls, **about: Any) -> None:
         super().__init_subclass__(**about)
-        gives = set(cls.gives) | _defined(cls)
+        own = _defined(cls)
+        gives = set(cls.gives) | own
         for word, source in DERIVED.items():
             if source in gives:
                 gives.add(word)
-        cls.gives = frozenset(gives - cls.refusals.keys())
+        cls.gives = frozenset(gives - (cls.refusals.keys() - own))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # asked for by Python, copy, pickle or a notebook
@@ -323,13 +324,13 @@ def _refused(spaces: tuple[LocalSpace, ...]) -> Mapping[str, str]:
     for i, space in enumerate(spaces):
         if "N" not in space.operators:
             told = f"site {i} ({space.name}) has no particle number N"
-            reasons |= dict.fromkeys(("density", "correlation", "negativity"), told)
+            reasons = dict.fromkeys(("density", "correlation", "negativity"), told) | reasons
         elif space.levels != 2:
             told = f"site {i} ({space.name}) does not hold 0 or 1 particles"
-            reasons |= dict.fromkeys({"correlation", "negativity"} - reasons.keys(), told)
+            reasons = dict.fromkeys(("correlation", "negativity"), told) | reasons
     if len({space.quantum for space in spaces}) > 1 or any(not _is_state_space(space) for space in spaces):
         told = "the sites hold neither density matrices nor probabilities alone"
-        reasons |= dict.fromkeys(("entropy", "negativity"), told)
+        reasons = dict.fromkeys(("entropy", "negativity"), told) | reasons
     return reasons
 
 

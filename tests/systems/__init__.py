@@ -33,6 +33,7 @@ from systems.dense import (
     zz_correlation,
 )
 from systems.driven import end_jumps, xx_dephasing_dense, xxz_dense, xxz_hamiltonian
+from systems.fermions import fermion_correlations, fermion_negativity, gaussian_density, lowering_operators
 from systems.mbl import (
     S_DOT_S,
     SX,
@@ -95,9 +96,13 @@ __all__ = [
     "dense_steady_state",
     "end_jumps",
     "expect",
+    "fermion_correlations",
+    "fermion_negativity",
+    "gaussian_density",
     "inverse_temperature_grid",
     "jump_chain_steady_state",
     "local_temperature",
+    "lowering_operators",
     "mbl_bond_hamiltonians",
     "mbl_dense",
     "mbl_drive",
