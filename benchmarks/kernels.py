@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.peers import Contestant
 from benchmarks.workload import Layer, Tensors
-from tnness.engines.tebd import sweep
+from tnness.network.sweep import sweep
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
 

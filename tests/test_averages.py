@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from tnness.averages import KEPT, TimeAverage, verdict
+from tnness.records.averages import KEPT, TimeAverage, verdict
 from tnness.errors import InputError
 
 

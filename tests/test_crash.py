@@ -15,9 +15,9 @@ import pytest
 from tnness import NumericalError, steady_state
 from tnness.engines import tebd
 from tnness.errors import RecordError
-from tnness.record import Record
+from tnness.records.record import Record
 from tnness.registry import find
-from tnness.solve import Changes, extend
+from tnness.runs.solve import Changes, extend
 
 PATIENCE = 60.0
 """Seconds after which a process that shows no progress is a failure."""

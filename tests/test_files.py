@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tnness.errors import RecordError
-from tnness.files import is_damaged, is_sealed, sealed, write_whole
+from tnness.records.files import is_damaged, is_sealed, sealed, write_whole
 
 
 @given(st.binary(max_size=200))
@@ -48,7 +48,7 @@ def test_a_file_of_others_is_not_judged():
 FILL = """
 import resource, sys
 from tnness.errors import RecordError
-from tnness.files import write_whole
+from tnness.records.files import write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # no file may grow beyond
 try:
     write_whole(sys.argv[1], b"x" * 10_000)

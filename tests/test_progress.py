@@ -9,7 +9,7 @@ import pytest
 
 from runs import QUICK, Pumped
 from tnness import TEBD, Exact, evolve, find, steady_state
-from tnness.progress import Progress, Stop
+from tnness.runs.progress import Progress, Stop
 
 
 class Terminal(io.StringIO):
@@ -49,7 +49,7 @@ def test_ten_lines_of_a_time_evolution(stderr):
 
 
 def test_a_bar_on_a_terminal(stderr, monkeypatch):
-    monkeypatch.setattr("tnness.progress.REDRAW", 0.0)
+    monkeypatch.setattr("tnness.runs.progress.REDRAW", 0.0)
     written = stderr(Terminal())
     steady_state(Pumped(), engine=QUICK, progress=True)
     assert re.search(

@@ -20,8 +20,8 @@ from tnness import TEBD, Record, evolve, expectation, find, steady_state
 from tnness import spin_half as s
 from tnness.engines.protocol import Snapshot
 from tnness.errors import RecordError
-from tnness.files import require_folder
-from tnness.record import FORMAT, part_path
+from tnness.records.files import require_folder
+from tnness.records.record import FORMAT, part_path
 
 
 @pytest.fixture(scope="module")

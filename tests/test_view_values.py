@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, random_density_matrix, random_matrix
+from tnness import evolve, steady_state
 from tnness.basis import bit, classical, operator_space, spin_half, spin_one, spinless
 from tnness.engines.circuits.view import CircuitView
 from tnness.engines.fermions.view import GaussianView
@@ -22,7 +23,6 @@ from tnness.network.chain_view import ChainView
 from tnness.network.dense_view import DenseView
 from tnness.observables import Observable
 from tnness.registry import find
-from tnness.solve import evolve, steady_state
 
 CHAINS = {
     "spins": [spin_half] * 4,

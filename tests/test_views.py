@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from tnness import evolve
 from tnness.basis import spin_half, spinless
 from tnness.engines.exact import Exact
 from tnness.engines.fermions.view import GaussianView
@@ -31,7 +32,6 @@ from tnness.observables import (
     two_point,
 )
 from tnness.registry import find
-from tnness.solve import evolve
 from tnness.views import DERIVED, View
 from tnness.watch import check_given, left_out_line
 

@@ -5,9 +5,12 @@ certificate. See the README for a tour and `tnness --help` for the command line.
 """
 
 from tnness.basis import LocalSpace, bit, boson, classical, levels, quantum_space, spin, spin_half, spin_one, spinless
-from tnness.certificate import Certificate
+from tnness.engines.accelerated import Accelerated
+from tnness.engines.ask import Ask, Start
 from tnness.engines.exact import Exact
+from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_energy, ground_state
+from tnness.engines.registry import register_engine
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
 from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError, Unavailable
@@ -28,9 +31,12 @@ from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
-from tnness.record import Record
+from tnness.records.certificate import Certificate
+from tnness.records.record import Record
+from tnness.records.snapshot import Snapshot
 from tnness.registry import find, models, register
-from tnness.solve import Changes, Interrupted, evolve, extend, steady_state
+from tnness.runs.solve import Changes, Interrupted, evolve, extend, steady_state
+from tnness.stopping.protocol import Rule
 from tnness.study.check import check
 from tnness.study.collect import collect
 from tnness.study.converge import converge
@@ -44,11 +50,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TEBD",
+    "Accelerated",
+    "Ask",
     "Certificate",
     "ChainGenerator",
     "ChainState",
     "Changes",
     "Circuit",
+    "Engine",
     "Estimate",
     "Exact",
     "FactorisedHopping",
@@ -63,6 +72,11 @@ __all__ = [
     "Operator",
     "Record",
     "RecordError",
+    "Report",
+    "Rule",
+    "Run",
+    "Snapshot",
+    "Start",
     "TnnessError",
     "Truncation",
     "Unavailable",
@@ -91,6 +105,7 @@ __all__ = [
     "purity",
     "quantum_space",
     "register",
+    "register_engine",
     "register_truncation",
     "renyi2_entropy",
     "renyi2_mutual_information",

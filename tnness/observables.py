@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import ModelError, Unavailable
-from tnness.product_view import ProductView as ProductView  # for those who import it from here
 from tnness.terms import LocalOperator, Operator
 from tnness.views import Estimate, View
 

@@ -77,7 +77,7 @@ class Term:
         """Return one matrix per site, Jordan-Wigner strings made explicit between the outermost sites.
 
         The string left of the first site is left out: it cancels in an even product; for an odd one it is
-        the caller's to refuse (see `Lindbladian.jump`).
+        the caller's to add or to refuse (see `Lindbladian.jump_matrix` and `Lindbladian.jump`).
 
         Parameters
         ----------

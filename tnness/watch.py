@@ -12,17 +12,6 @@ from tnness.observables import Observable
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def names_of(watch: Sequence[str]) -> tuple[str, ...]:
-    """Return names each once and in order, so that what is equal is written equally.
-
-    >>> names_of(["sz", "energy", "sz"])
-    ('energy', 'sz')
-    """
-    if isinstance(watch, str) or not all(isinstance(name, str) for name in watch):
-        raise InputError(f"watch = {watch!r}: names of observables are needed, as a list")
-    return tuple(sorted(set(watch)))
-
-
 def watched(observables: Mapping[str, Observable], watch: Sequence[str]) -> dict[str, Observable]:
     """Return the observables. If names are given, mark exactly those as monitored; otherwise change nothing.
 

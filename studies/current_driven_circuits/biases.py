@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from presets import Length
 
-from tnness.averages import TimeAverage
+from tnness.records.averages import TimeAverage
 from tnness.engines.circuits.solve import solve
 from tnness.engines.fermions.entropy import entropy_of, negativity, occupations
 from tnness.study.point import Setting

@@ -11,7 +11,7 @@ from tnness.engines.accelerated import CALM
 from tnness.errors import InputError
 from tnness.model import generator_of
 from tnness.network.initial import identity_state, product_state
-from tnness.record import BURSTS
+from tnness.records.record import BURSTS
 from weak_chains import Magnet, chain
 
 FAST = TEBD(chi=16, schedule=(), accelerate=True, burst=40.0)

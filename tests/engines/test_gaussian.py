@@ -16,7 +16,7 @@ from tnness.network.dense_view import DenseView
 from tnness.observables import purity, renyi2_entropy
 from tnness.problems.lindbladian import Lindbladian
 from tnness.registry import find
-from tnness.solve import evolve, steady_state
+from tnness.runs.solve import evolve, steady_state
 
 XX, XXZ = find("xx-dephasing"), find("xxz-driven")
 FIELDS = (0.37, -0.81, 0.23, 0.64, -0.15, 0.5)

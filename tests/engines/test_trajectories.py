@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from tnness.basis import quantum_space
 from tnness.basis import spin_half as s
 from tnness.basis import spinless as f
 from tnness.engines.exact import Exact
 from tnness.engines.fermions.quadratic import NotQuadratic
+from tnness.engines.pure.trajectories import kicks_of
 from tnness.engines.trajectories import Trajectories
 from tnness.errors import InputError, ModelError, Unavailable
 from tnness.network.chain_state import ChainState
@@ -85,6 +87,19 @@ def test_spins_are_kicked_like_fermions():
     theirs, _ = run(chain(n=4), [1.0], "product:0101", realizations=2, method="mps", substeps=2)
     for a, b in zip(ours[0].realizations, theirs[0].realizations, strict=True):
         assert_allclose([a.expect(s.N(i)) for i in range(4)], [b.expect(f.N(i)) for i in range(4)], atol=1e-12)
+
+
+def test_a_fermionic_jump_can_be_white_noise_on_the_first_site_but_not_on_the_last():
+    """In the eigenbasis of a Majorana operator w its parity is not diagonal, nor is P w."""
+    majorana = quantum_space("majorana", {"P": np.array([[0, 1], [1, 0]])}, odd={"w": np.diag([1, -1])})
+    for site in (0, 2):
+        problem = Lindbladian([majorana] * 3)
+        problem.jump(majorana.w(site), rate=0.25)
+        if site == 0:
+            assert_allclose(kicks_of(problem)[0].diagonal, [0.5, -0.5])
+        else:
+            with pytest.raises(ModelError, match="no white noise"):
+                kicks_of(problem)
 
 
 def test_one_noise_for_one_seed():

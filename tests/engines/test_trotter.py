@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from chains import random_lindbladian
 from tnness.basis import spin_half, spin_one
-from tnness.engines.trotter import FRACTIONS, Gates, layers
+from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.errors import InputError
 
 orders = st.sampled_from(sorted(FRACTIONS))

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from tnness.errors import InputError
 from tnness.registry import find
-from tnness.solve import evolve
+from tnness.runs.solve import evolve
 
 Hopping = find("hopping-master-equation")
 Anderson = find("noisy-anderson")

@@ -8,7 +8,7 @@ from tnness.engines.tebd import TEBD
 from tnness.engines.trajectories import Trajectories
 from tnness.errors import InputError, ModelError
 from tnness.registry import find
-from tnness.solve import evolve
+from tnness.runs.solve import evolve
 
 Noisy = find("noisy-anderson")
 SHARED = ("energy_absorbed", "density")

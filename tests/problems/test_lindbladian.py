@@ -54,14 +54,18 @@ def test_generator_is_the_dense_lindblad_equation(spaces, seed):
     assert_allclose(chain.generator().matrix().toarray(), expected.real, atol=1e-12 * np.abs(expected).max())
 
 
-@given(seeds)
-def test_fermions_lost_and_gained_at_the_ends(seed):
+@pytest.mark.parametrize("middle", [f, s], ids=["fermions", "fermions and a spin"])
+@given(seed=seeds)
+def test_fermions_lost_and_gained_at_the_ends(middle, seed):
     """On states of definite parity the jumps at both ends are the dense ones, whose strings reach across the chain."""
-    chain = random_lindbladian([f] * 3, seed)
+    spaces: list[LocalSpace] = [f, middle, f]
+    chain = random_lindbladian(spaces, seed)
+    for i in (0, 2):
+        chain.jump(f.C(i) - 0.6j * f.Cd(i), rate=0.5)
     matrix, expected = chain.generator().matrix().toarray(), dense_superoperator(chain).real
-    parity = np.diag(np.kron(np.kron([1, -1], [1, -1]), [1, -1]))
+    parity = np.diag(np.kron(np.kron([1, -1], [1, -1] if middle is f else [1, 1]), [1, -1]))
     rho = random_density_matrix(8, np.random.default_rng(seed))
-    even = coefficients(rho + parity @ rho @ parity, [f] * 3)
+    even = coefficients(rho + parity @ rho @ parity, spaces)
     assert_allclose(matrix @ even, expected @ even, atol=1e-12 * np.abs(matrix).max())
 
 

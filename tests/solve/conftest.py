@@ -4,7 +4,7 @@ import pytest
 
 from halting import LOW, XX, pumped_part
 from tnness import steady_state
-from tnness.record import part_path
+from tnness.records.record import part_path
 
 
 @pytest.fixture(scope="session")

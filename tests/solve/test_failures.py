@@ -10,7 +10,7 @@ from runs import QUICK, Pumped, assert_same_numbers
 from tnness import Observable, Record, expectation, extend, steady_state
 from tnness import spin_half as s
 from tnness.errors import ModelError, NumericalError
-from tnness.record import part_path
+from tnness.records.record import part_path
 
 
 def test_a_nan_stops_the_run_with_the_last_good_state_saved(tmp_path, monkeypatch):

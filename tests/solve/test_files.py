@@ -18,7 +18,7 @@ from tnness import (
     steady_state,
 )
 from tnness.errors import RecordError
-from tnness.record import part_path
+from tnness.records.record import part_path
 
 
 def test_a_finished_record_is_in_the_way(tmp_path):

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from runs import QUICK, Pumped
 from tnness import expectation, product_state, steady_state, two_point
 from tnness import spin_half as s
-from tnness.job import Job, Origin, differences, label
+from tnness.runs.job import Job, Origin, differences, label
 
 
 def job(**changes):
@@ -34,7 +34,7 @@ def test_a_label_is_equal_for_equal_states_only():
 
 
 def test_an_origin_survives_json():
-    from tnness.certificate import Prior
+    from tnness.records.certificate import Prior
 
     prior = Prior(8, 0.1 + 0.2, 1 / 3, {"trotter": {"z": 1e-300}, "truncation": {}})
     for origin in (Origin(), Origin(1 / 7, 3), Origin(2.5, 0, prior)):

@@ -23,7 +23,7 @@ from tnness import (
 )
 from tnness import spin_half as s
 from tnness.errors import InputError
-from tnness.job import engine_for, initial_state
+from tnness.runs.job import engine_for, initial_state
 from tnness.model import generator_of
 from tnness.network.chain_view import ChainView
 

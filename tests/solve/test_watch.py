@@ -13,7 +13,7 @@ from runs import Apart, assert_same_numbers
 from tnness import TEBD, Changes, Observable, Record, evolve, expectation, extend, find, steady_state
 from tnness import spin_half as s
 from tnness.errors import InputError, RecordError, Unavailable
-from tnness.record import part_path
+from tnness.records.record import part_path
 
 FULL = TEBD(chi=4)  # holds every state of three spins
 NAME = f"{runs.__file__}:Apart"

@@ -17,7 +17,7 @@ from tnness import (
     models,
 )
 from tnness import spin_half as s
-from tnness.job import ENGINES
+from tnness.runs.job import ENGINES
 from tnness.model import draw
 from tnness.study.check import FAILED, NOTED, PASSED, smallest
 

@@ -114,7 +114,7 @@ def test_the_table(whole):
 
 def halt_at(point, monkeypatch, step=0):
     """Let the run of one point fail in this process."""
-    from tnness.driver import Driver
+    from tnness.runs.driver import Driver
 
     advance, seen = Driver._advance, []
 

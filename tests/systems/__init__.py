@@ -33,7 +33,18 @@ from systems.dense import (
     zz_correlation,
 )
 from systems.driven import end_jumps, xx_dephasing_dense, xxz_dense, xxz_hamiltonian
-from systems.fermions import fermion_correlations, fermion_negativity, gaussian_density, lowering_operators
+from systems.fermion_states import fermion_correlations, fermion_negativity, gaussian_density, lowering_operators
+from systems.fermions import (
+    ELECTRON,
+    SPINLESS,
+    Words,
+    fermion_equation,
+    fermion_operator,
+    jordan_wigner,
+    majorana_fillings,
+    modes_per_site,
+    total_parity,
+)
 from systems.mbl import (
     S_DOT_S,
     SX,
@@ -70,10 +81,12 @@ from systems.xx import (
 from systems.xxz import prosen_exact, prosen_transfer
 
 __all__ = [
+    "ELECTRON",
     "LOWER",
     "OCCUPATION",
     "ONE",
     "RAISE",
+    "SPINLESS",
     "SX",
     "SY",
     "SZ",
@@ -81,6 +94,7 @@ __all__ = [
     "Array",
     "MblReference",
     "Profile",
+    "Words",
     "X",
     "Y",
     "Z",
@@ -97,12 +111,16 @@ __all__ = [
     "end_jumps",
     "expect",
     "fermion_correlations",
+    "fermion_equation",
     "fermion_negativity",
+    "fermion_operator",
     "gaussian_density",
     "inverse_temperature_grid",
+    "jordan_wigner",
     "jump_chain_steady_state",
     "local_temperature",
     "lowering_operators",
+    "majorana_fillings",
     "mbl_bond_hamiltonians",
     "mbl_dense",
     "mbl_drive",
@@ -113,6 +131,7 @@ __all__ = [
     "mbl_jumps",
     "mbl_observables",
     "mean_temperature_limit",
+    "modes_per_site",
     "product_state",
     "prosen_exact",
     "prosen_transfer",
@@ -123,6 +142,7 @@ __all__ = [
     "ssep_exact",
     "ssep_jumps",
     "ssep_observables",
+    "total_parity",
     "weak_drive_steady_state",
     "xx_covariance_map",
     "xx_covariance_steady",

@@ -14,7 +14,7 @@ from tnness.cli.options import Parameters, Seed
 from tnness.cli.reading import parameters
 from tnness.cli.shown import fail, say, table
 from tnness.errors import InputError
-from tnness.job import observables_of, offered_engines
+from tnness.runs.job import observables_of, offered_engines
 
 
 @app.command("models")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tnness.job import TOLERANCE
+from tnness.engines.ask import TOLERANCE
 
 Parameters = Annotated[
     list[str] | None,

@@ -10,16 +10,16 @@ import typer
 
 from tnness import model as modelling
 from tnness import registry
-from tnness.checkpoint import CHECKPOINT_EVERY
 from tnness.cli import options
 from tnness.cli.app import app
 from tnness.cli.reading import engine_settings, integers, numbers, parameters, wanted_times
 from tnness.cli.shown import report, say
-from tnness.engines.tebd import TEBD
+from tnness.engines.ask import TOLERANCE
 from tnness.errors import InputError
-from tnness.job import TOLERANCE, engine_for
-from tnness.record import Record
-from tnness.solve import Changes, evolve, extend, steady_state
+from tnness.records.record import Record
+from tnness.runs.checkpoint import CHECKPOINT_EVERY
+from tnness.runs.job import engine_for
+from tnness.runs.solve import Changes, evolve, extend, steady_state
 
 
 @app.command()
@@ -56,12 +56,17 @@ def run(
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    named |= {"block": block, "accelerate": accelerate, "bracket": bracket}
+    named |= {"block": block, "bracket": bracket}
     times = wanted_times(time, tol, max_time, watch)
-    wanted = Changes(engine_settings(named, schedule, setting), times, tol, max_time, watch)
+    if accelerate:
+        if engine not in (None, "accelerated"):
+            raise InputError(f"--accelerate stands for --engine accelerated, not {engine}")
+        engine = "accelerated"
+    known = engine_settings(named, schedule, setting)
+    wanted = Changes(known, engine, times, tol, max_time, watch)
     writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
     if model.endswith((".nc", ".nc.part")):
-        _refuse(model, {"--param": param, "--seed": seed, "--initial": initial, "--engine": engine})
+        _refuse(model, {"--param": param, "--seed": seed, "--initial": initial})
         record = extend(model, wanted, **writing)
         out = out or Path(model.removesuffix(".part"))
     elif out is None:
@@ -114,8 +119,7 @@ def converge_command(
     refuse_record(out.with_suffix(".png"), out)
     instance = modelling.build(registry.find(model), parameters(param), model)
     named = {"order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype, "block": block}
-    engine = engine_for(instance, "tebd", **named, accelerate=accelerate)
-    assert isinstance(engine, TEBD)
+    engine = engine_for(instance, "accelerated" if accelerate else "tebd", **named)
     dataset = converge(
         instance,
         integers("--chi", chi) or (),
@@ -138,7 +142,7 @@ def converge_command(
 
 def _initial(text: str | None) -> Any:
     if text is not None and text.endswith((".nc", ".nc.part")):
-        return Record.open(text).state
+        return Record.open(text)
     return text
 
 

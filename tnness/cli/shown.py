@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from tnness.record import PREFIX, Record
+from tnness.records.record import PREFIX, Record
 
 MEANING = {
     "discarded_weight": "relative weight dropped, last stage",

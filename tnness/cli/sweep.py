@@ -13,10 +13,11 @@ from tnness.cli import options
 from tnness.cli.app import app
 from tnness.cli.reading import axes, engine_settings, parameters, wanted_times
 from tnness.cli.shown import fail, say
+from tnness.engines.ask import TOLERANCE
 from tnness.errors import InputError, RecordError
-from tnness.files import require_folder
-from tnness.job import TOLERANCE, engine_for
-from tnness.record import Record
+from tnness.records.files import require_folder
+from tnness.records.record import Record
+from tnness.runs.job import engine_for
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The folder of the sweep.")]
 Grid = Annotated[
@@ -72,7 +73,8 @@ def sweep_command(
     from tnness.study.sweep import sweep
 
     named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    known = engine_settings(named | {"accelerate": accelerate}, schedule, setting)
+    known = engine_settings(named, schedule, setting)
+    engine = "accelerated" if accelerate else engine
     summary = sweep(
         model,
         axes(grid),

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import scipy.sparse.linalg as sparse_linalg
 
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array
 from tnness.problems.generator import Real
+from tnness.streams import stream
 
 Map = Callable[[Real], Real]
 
@@ -49,7 +49,7 @@ def leading(apply: Map, left: Real, seed: int, which: Literal["LM", "LR"], toler
     ------
     NumericalError: no convergence.
     """
-    first_start, next_start = np.random.default_rng(seed).standard_normal((2, len(left)))
+    first_start, next_start = stream(seed, "arnoldi").standard_normal((2, len(left)))
     value, vector = _first(apply, first_start, which, tolerance, ncv)
     real = _real(vector)
     real = real / (left @ real)

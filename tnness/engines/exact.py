@@ -1,6 +1,6 @@
 """Exact steady states and time evolution of small chains: the oracle of every other engine.
 
-Up to `DIRECT` dimensions the null vector comes from a dense LU factorisation (shift-invert Arnoldi). Up to `LARGEST` a
+Up to `DIRECT` dimensions the null vector comes from a dense LU factorisation (shift-invert Arnoldi). Beyond, a
 Lindbladian is solved through its chain of quantum jumps (`tnness.engines.jump_chain`), and anything else by Arnoldi on
 exp(G tau), whose largest eigenvalue is 1, with G applied bond by bond and never formed. Each then looks for a second
 steady state with the first one taken out (`tnness.engines.arnoldi`).
@@ -18,22 +18,34 @@ import scipy.linalg as linalg
 import scipy.sparse.linalg as sparse_linalg
 
 from tnness.engines.arnoldi import leading
+from tnness.engines.ask import Start
+from tnness.engines.circuits.run import CircuitRun, circuit_rule
+from tnness.engines.circuits.states import DenseState
+from tnness.engines.initial import density_operator
 from tnness.engines.jump_chain import JumpChain, Unsuitable
-from tnness.engines.protocol import Report, Snapshot, check_initial
+from tnness.engines.limits import check_dense
+from tnness.engines.protocol import Engine, Report, Run, chain_of, check_initial
+from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
+from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator, Real
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.answers import Solved
+from tnness.stopping.balance import checks
+from tnness.stopping.course import Course
+from tnness.stopping.protocol import Rule
 
 DIRECT = 10_000
 SPARSE = 70_000
-LARGEST = 1_100_000
 DEGENERACY = 1e-9
 """A second eigenvalue closer to 0 than this, relative to |G|, means that the steady state is not unique."""
 
 
+@register_engine("exact")
 @dataclass(frozen=True, kw_only=True)
-class Exact:
+class Exact(Engine):
     """Settings of the engine.
 
     Parameters
@@ -41,17 +53,31 @@ class Exact:
     tolerance: of the iterative steady state (relative residual of the Arnoldi eigenvector, default 1e-10).
     """
 
-    tolerance: float = 1e-10
+    tolerance: float = 1e-10  # relative residual of an iterative steady state
 
-    name = "exact"
+    def begin(self, problem: Any, start: Start) -> Run:
+        """Return a run that starts from `start.initial` at time 0; refuse a chain that is too long."""
+        if isinstance(problem, Circuit):
+            return CircuitRun.begin(problem, DenseState, start)
+        generator = chain_of(problem, self.name)
+        check_dense(generator.dims)
+        return self.init(generator, density_operator(start.initial, generator), start.seed)
+
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
+        """Return the run that was saved."""
+        if isinstance(problem, Circuit):
+            return CircuitRun.resume(problem, DenseState, start, snapshot)
+        return self.restore(chain_of(problem, self.name), snapshot)
+
+    def rule(self, run: Any, start: Start) -> Rule:
+        """Return that the answer is exact, or the account of an evolution."""
+        if isinstance(run, CircuitRun):
+            return circuit_rule(run, start)
+        return Solved(run.checks) if start.steady else Course(run)
 
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> ExactRun:
         """Return a run that starts from `initial` at time 0; refuse a chain that is too long."""
-        if generator.dimension > LARGEST:
-            raise InputError(
-                f"engine 'exact' takes up to {LARGEST:,} dimensions, this chain has "
-                f"10^{math.log10(generator.dimension):.1f}: use 'tebd'"
-            )
+        check_dense(generator.dims)
         check_initial(generator, initial)
         return ExactRun(self, generator, initial.dense().astype(float), seed)
 
@@ -73,22 +99,9 @@ class ExactRun:
     seed: int = 0
     time: float = 0.0
     gap: float = math.nan
-    stage: int = 0
     discarded: float = 0.0
     fallbacks: int = 0
     trace_drift: float = 0.0
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """A direct solution has one stage."""
-        return ("exact",)
-
-    def next_stage(self) -> None:
-        """Do nothing: there is one stage."""
-
-    def refine(self) -> bool:
-        """Return False: there is nothing to refine."""
-        return False
 
     def step(self, until: float | None = None) -> Report:
         """Solve for the steady state, or evolve to `until` in one go."""
@@ -110,6 +123,11 @@ class ExactRun:
     def view(self) -> DenseView:
         """Return a view of the present state."""
         return DenseView(self.vector, self.generator.spaces, self.generator.functionals)
+
+    def checks(self) -> dict[str, float]:
+        """Return the figures of the state held against its equation."""
+        rate = float(np.linalg.norm(self.generator.apply(self.vector)) / np.linalg.norm(self.vector))
+        return checks(self.generator, self.view(), rate)
 
     def chain_state(self) -> ChainState:
         """Return the present state as an exact matrix-product state."""

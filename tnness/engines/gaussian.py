@@ -7,24 +7,31 @@ that is not. What its averages need depends on the dephasing: none, on one site,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
-from tnness.engines.fermions.correlations import evolve_dephased, evolve_undephased, steady_correlation
+from tnness.engines.ask import Start
+from tnness.engines.circuits.run import CircuitRun, circuit_rule
+from tnness.engines.circuits.states import GaussianState
+from tnness.engines.fermions.correlations import Dephased, Undephased, steady_correlation
 from tnness.engines.fermions.quadratic import Quadratic, quadratic
-from tnness.engines.fermions.renewal import Renewal
+from tnness.engines.fermions.renewal import Renewal, RenewalCourse
 from tnness.engines.fermions.states import initial_correlation
 from tnness.engines.fermions.view import GaussianView
-from tnness.engines.protocol import Solution
+from tnness.engines.protocol import Engine, Report, Run
+from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
+from tnness.problems.circuit import Circuit
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.answers import Told
+from tnness.stopping.protocol import Rule
 
 Matrix = NDArray[Any]
-Say = Callable[[str, float], None]
 
 RESIDUAL = 1e-7
 """|dG/dt| relative to |X| |G| above which a steady state is not called exact."""
@@ -32,8 +39,9 @@ DRIFT = 1e-5
 """Change of the particle number, relative to n, above which an evolution is not called complete."""
 
 
+@register_engine("gaussian")
 @dataclass(frozen=True, kw_only=True)
-class Gaussian:
+class Gaussian(Engine):
     """Settings of the engine.
 
     Parameters
@@ -42,99 +50,284 @@ class Gaussian:
         of the densities of a steady state; default 1e-8. Without dephasing nothing is approximated.
     """
 
-    tolerance: float = 1e-8
-
-    name = "gaussian"
+    tolerance: float = 1e-8  # of densities on a time step, and of a steady state
 
     def __post_init__(self) -> None:
-        if not 1e-12 <= self.tolerance <= 1e-2:
+        if not isinstance(self.tolerance, (int, float)) or not 1e-12 <= self.tolerance <= 1e-2:
             raise InputError(f"tolerance = {self.tolerance!r}: a number from 1e-12 to 1e-2 is needed")
 
-    def solve(
-        self,
-        problem: Any,
-        *,
-        initial: Any = None,
-        times: Sequence[float] | None = None,
-        seed: int = 0,
-        report: Say = lambda text, fraction: None,
-    ) -> Solution:
-        """Return the steady state, or the states at the given times; see `DirectEngine`.
-
-        `initial` is a label or a matrix, as `initial_correlation` takes it. The averages are exact, so that `seed` is
-        not used.
-        """
+    def begin(self, problem: Any, start: Start) -> Run:
+        """Return a run from an initial state, as `initial_correlation` takes it; averages need no seed."""
+        if isinstance(problem, Circuit):
+            return CircuitRun.begin(problem, GaussianState, start)
         form = quadratic(problem)
-        if times is None:
-            return self._steady(form, problem.spaces, report)
-        start = initial_correlation(initial, form, problem.spaces)
-        return self._evolution(form, start, problem.spaces, times, report)
+        if start.steady:
+            return SteadyRun(form, problem.spaces, self.tolerance, start)
+        initial = initial_correlation(start.initial, form, problem.spaces)
+        return EvolvingRun(form, problem.spaces, initial, self._course(form, initial))
 
-    def _steady(self, form: Quadratic, spaces: Sequence[LocalSpace], report: Say) -> Solution:
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
+        """Return the run that was saved."""
+        if isinstance(problem, Circuit):
+            return CircuitRun.resume(problem, GaussianState, start, snapshot)
+        form = quadratic(problem)
+        if start.steady:
+            return SteadyRun.restore(form, problem.spaces, self.tolerance, start, snapshot)
+        own = Snapshot(
+            {k.removeprefix("course_"): v for k, v in snapshot.arrays.items() if k.startswith("course_")},
+            snapshot.numbers,
+        )
+        course = self._course(form, snapshot.arrays["initial"], own)
+        drift = float(snapshot.numbers["number_drift"])
+        return EvolvingRun(form, problem.spaces, snapshot.arrays["initial"], course, drift)
+
+    def rule(self, run: Any, start: Start) -> Rule:
+        """Return that the run itself says what its answer is worth."""
+        return circuit_rule(run, start) if isinstance(run, CircuitRun) else Told(run.verdict, run.figures)
+
+    def _course(self, form: Quadratic, initial: Matrix, saved: Snapshot | None = None) -> CorrelationCourse:
+        """Return what evolves a correlation matrix: by which way depends on the dephasing."""
+        if not form.noisy:
+            return UndephasedCourse(form, initial, 0.0 if saved is None else float(saved.numbers["time"]))
+        if len(form.noisy) == 1 and form.conserving:
+            return NoisySiteCourse(form, initial, self.tolerance, saved)
+        return DephasedCourse(form, initial, 0.01 * self.tolerance, saved)
+
+
+@dataclass
+class SteadyRun:
+    """The steady state: one step, in which the covariance equation is solved."""
+
+    form: Quadratic
+    spaces: Sequence[LocalSpace]
+    tolerance: float
+    start: Start
+    time: float = 0.0
+    correlation: Matrix = field(default_factory=lambda: np.zeros((0, 0)))
+    residual: float = math.nan
+    iterations: int = 0
+
+    def step(self, until: float | None = None) -> Report:
+        """Solve for the steady state."""
+        report = self.start.report
         report("steady state", 0.0)
         # diffusion over n sites magnifies what the densities lack by n^2
-        found = steady_correlation(form, 1e-4 * self.tolerance, lambda k: report(f"iteration {k}", 1 - 0.8**k))
-        view = GaussianView(found.correlation, spaces, gaussian=not form.dephasing.any())
-        figures = {"covariance_residual": found.residual, "iterations": float(found.iterations)}
-        exact = found.residual < RESIDUAL
-        return Solution([(math.inf, view)], figures, "exact" if exact else "not exact: X is close to defective")
+        steady = steady_correlation(self.form, 1e-4 * self.tolerance, lambda k: report(f"iteration {k}", 1 - 0.8**k))
+        self.correlation, self.residual, self.iterations = steady.correlation, steady.residual, steady.iterations
+        self.time = math.inf
+        return Report(self.time, finished=True)
 
-    def _evolution(
-        self, form: Quadratic, start: Matrix, spaces: Sequence[LocalSpace], times: Sequence[float], report: Say
-    ) -> Solution:
-        figures: dict[str, float] = {}
-        noisy, last = form.noisy, times[-1] or 1.0
+    def view(self) -> GaussianView:
+        """Return a view of the steady state; before it is known, of the mixed state."""
+        known = self.correlation if len(self.correlation) else np.eye(self.form.n, dtype=complex) / 2
+        return GaussianView(known, self.spaces, gaussian=not self.form.dephasing.any())
 
-        def clock(now: float) -> None:
-            report(f"time {now:.4g}", math.log1p(now) / math.log1p(last))
+    def figures(self) -> dict[str, float]:
+        """Return |dG/dt| relative to |X| |G|, and the iterations."""
+        return {"covariance_residual": self.residual, "iterations": float(self.iterations)}
 
-        def views() -> Iterator[tuple[float, GaussianView]]:
-            if not noisy:
-                for time, correlation in evolve_undephased(form, start, times):
-                    clock(time)
-                    yield time, self._view(form, start, correlation, spaces, figures)
-            elif len(noisy) == 1 and form.conserving:
-                yield from self._one_noisy_site(form, start, spaces, times, clock, figures)
-            else:
-                for time, correlation in evolve_dephased(form, start, times, 0.01 * self.tolerance, clock):
-                    yield time, self._view(form, start, correlation, spaces, figures)
+    def verdict(self) -> str:
+        """Return whether the equation is solved."""
+        return "exact" if self.residual < RESIDUAL else "not exact: X is close to defective"
 
-        def outcome() -> str:
-            return "complete" if figures.get("number_drift", 0.0) < DRIFT else "the particle number drifts"
+    def save(self) -> Snapshot:
+        """Return the correlation matrix."""
+        numbers = {"time": self.time, "residual": self.residual, "iterations": self.iterations}
+        return Snapshot({"correlation": self.correlation}, numbers)
 
-        return Solution(views(), figures, outcome)
+    @classmethod
+    def restore(
+        cls, form: Quadratic, spaces: Sequence[LocalSpace], tolerance: float, start: Start, snapshot: Snapshot
+    ) -> SteadyRun:
+        """Return the run that was saved."""
+        time, residual = (float(snapshot.numbers[name]) for name in ("time", "residual"))
+        iterations = int(snapshot.numbers["iterations"])
+        correlation = snapshot.arrays["correlation"]
+        return cls(form, spaces, tolerance, start, time, correlation, residual, iterations)
 
-    def _one_noisy_site(
-        self,
-        form: Quadratic,
-        start: Matrix,
-        spaces: Sequence[LocalSpace],
-        times: Sequence[float],
-        clock: Callable[[float], None],
-        figures: dict[str, float],
-    ) -> Iterator[tuple[float, GaussianView]]:
-        site = form.noisy[0]
-        particle = np.zeros((form.n, form.n), complex)
-        particle[site, site] = 1.0
-        system = Renewal(form.hamiltonian, site, float(form.dephasing[site]), self.tolerance)
-        figures["eigenvector_condition"] = system.condition
-        for time, (correlation, spread) in system.evolve(np.array([start, particle]), times, clock):
-            figures["step_error"], figures["steps"] = system.worst, float(system.steps)
-            excitation = site, np.real(np.diag(spread))
-            yield time, self._view(form, start, correlation, spaces, figures, excitation)
 
-    def _view(
-        self,
-        form: Quadratic,
-        start: Matrix,
-        correlation: Matrix,
-        spaces: Sequence[LocalSpace],
-        figures: dict[str, float],
-        excitation: Any = None,
-    ) -> GaussianView:
+class CorrelationCourse(Protocol):
+    """A correlation matrix on its way through time."""
+
+    @property
+    def time(self) -> float:
+        """The time reached."""
+        ...
+
+    def advance(self, until: float) -> None:
+        """Take one step towards a time, and not beyond it."""
+        ...
+
+    def correlation(self) -> Matrix:
+        """Return G at the present time: (n, n)."""
+        ...
+
+    def excitation(self) -> tuple[int, Any] | None:
+        """Return a site and the densities of a particle that started there, where they are known."""
+        ...
+
+    def figures(self) -> dict[str, float]:
+        """Return what the certificate says of it."""
+        ...
+
+    def save(self) -> Snapshot:
+        """Return where it stands."""
+        ...
+
+
+@dataclass
+class EvolvingRun:
+    """The evolution of a correlation matrix.
+
+    initial: G at time 0. course: where it is. drift: largest change of the particle number so far, relative to n.
+    """
+
+    form: Quadratic
+    spaces: Sequence[LocalSpace]
+    initial: Matrix
+    course: CorrelationCourse
+    drift: float = 0.0
+
+    @property
+    def time(self) -> float:
+        """The run's clock."""
+        return self.course.time
+
+    def step(self, until: float | None = None) -> Report:
+        """Take one step towards a time."""
+        assert until is not None
+        if until < self.time:
+            raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
+        self.course.advance(until)
+        return Report(self.time, text=f"time {self.time:.4g}")
+
+    def view(self) -> GaussianView:
+        """Return a view of the present state."""
+        correlation = self.course.correlation()
         if not np.isfinite(correlation).all():
             raise NumericalError("a number that is not finite (NaN or infinity) appeared in the correlation matrix")
-        if form.conserving:
-            drift = abs(float(np.trace(correlation - start).real)) / form.n
-            figures["number_drift"] = max(figures.get("number_drift", 0.0), drift)
-        return GaussianView(correlation, spaces, not form.dephasing.any(), excitation)
+        if self.form.conserving:
+            drift = abs(float(np.trace(correlation - self.initial).real)) / self.form.n
+            self.drift = max(self.drift, drift)
+        return GaussianView(correlation, self.spaces, not self.form.dephasing.any(), self.course.excitation())
+
+    def figures(self) -> dict[str, float]:
+        """Return the change of the particle number, and what the course says of itself."""
+        return ({"number_drift": self.drift} if self.form.conserving else {}) | self.course.figures()
+
+    def verdict(self) -> str:
+        """Return whether the particle number is kept."""
+        return "complete" if self.drift < DRIFT else "the particle number drifts"
+
+    def save(self) -> Snapshot:
+        """Return the initial state, and where the course stands."""
+        course = self.course.save()
+        arrays = {"initial": self.initial} | {f"course_{name}": array for name, array in course.arrays.items()}
+        return Snapshot(arrays, course.numbers | {"number_drift": self.drift, "time": self.time})
+
+
+class UndephasedCourse:
+    """Without dephasing: any time in one step."""
+
+    def __init__(self, form: Quadratic, initial: Matrix, time: float) -> None:
+        self.exact, self.time = Undephased(form, initial), time
+
+    def advance(self, until: float) -> None:
+        """Go to a time."""
+        self.time = until
+
+    def correlation(self) -> Matrix:
+        """Return G at the present time."""
+        return self.exact.at(self.time)
+
+    def excitation(self) -> None:
+        """Return None: no particle is followed."""
+
+    def figures(self) -> dict[str, float]:
+        """Return nothing: the answer is exact."""
+        return {}
+
+    def save(self) -> Snapshot:
+        """Return the time: the state follows from the initial one."""
+        return Snapshot({}, {"time": self.time})
+
+
+class DephasedCourse:
+    """Dephasing on several sites: Runge-Kutta steps."""
+
+    def __init__(self, form: Quadratic, initial: Matrix, tolerance: float, saved: Snapshot | None) -> None:
+        self.steps = Dephased(form, initial, tolerance) if saved is None else Dephased.restore(form, tolerance, saved)
+
+    @property
+    def time(self) -> float:
+        """The time reached."""
+        return self.steps.time
+
+    def advance(self, until: float) -> None:
+        """Take one Runge-Kutta step."""
+        self.steps.advance(until)
+
+    def correlation(self) -> Matrix:
+        """Return G at the present time."""
+        return self.steps.correlation
+
+    def excitation(self) -> None:
+        """Return None: no particle is followed."""
+
+    def figures(self) -> dict[str, float]:
+        """Return nothing: errors are controlled step by step."""
+        return {}
+
+    def save(self) -> Snapshot:
+        """Return G, and the length of the next step."""
+        return self.steps.save()
+
+
+class NoisySiteCourse:
+    """Noise on one site: the renewal equation, for the state and for a particle that starts on the noisy site."""
+
+    def __init__(self, form: Quadratic, initial: Matrix, tolerance: float, saved: Snapshot | None) -> None:
+        self.site = form.noisy[0]
+        self.system = Renewal(form.hamiltonian, self.site, float(form.dephasing[self.site]), tolerance)
+        if saved is not None:
+            self.course = RenewalCourse.restore(self.system, saved)
+        else:
+            particle = np.zeros((form.n, form.n), complex)
+            particle[self.site, self.site] = 1.0
+            self.course = RenewalCourse.begin(self.system, np.array([initial, particle]))
+        self._read: tuple[float, Matrix] | None = None
+
+    @property
+    def time(self) -> float:
+        """The time reached."""
+        return self.course.time
+
+    def advance(self, until: float) -> None:
+        """Take one step, or arrive within it."""
+        self.course.advance(until)
+
+    def correlation(self) -> Matrix:
+        """Return G at the present time."""
+        return self._correlations()[0]
+
+    def excitation(self) -> tuple[int, Any]:
+        """Return the noisy site, and the densities of a particle that started there."""
+        return self.site, np.real(np.diag(self._correlations()[1]))
+
+    def _correlations(self) -> Matrix:
+        if self._read is None or self._read[0] != self.time:
+            self._read = self.time, self.course.correlations()
+        return self._read[1]
+
+    def figures(self) -> dict[str, float]:
+        """Return the condition of the eigenvectors, the worst error of a step, and the number of steps."""
+        system = self.system
+        return {
+            "eigenvector_condition": system.condition,
+            "step_error": system.worst,
+            "steps": float(system.steps),
+        }
+
+    def save(self) -> Snapshot:
+        """Return where the course stands."""
+        return self.course.save()

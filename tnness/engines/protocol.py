@@ -1,22 +1,29 @@
 """What the driver asks of every engine, and what an engine tells the driver.
 
-An engine is a frozen dataclass of settings. Most advance a state: `init` turns a problem and an initial state into a
-run, which owns the state and the clock, is saved as a `Snapshot` (arrays and numbers, nothing else) and restored from
-one exactly. A *direct* engine needs no clock to go on from: `solve` gives the views of its answer, one after another.
+An engine is a frozen dataclass of settings, registered by name. It begins a run of a problem; the run owns the state
+and the clock, advances by steps, shows its state as a view, and is saved as a `Snapshot` (arrays and numbers, nothing
+else) from which the engine resumes it exactly. When the run is over, and what may be claimed of its answer, is said by
+the stopping rule that the engine supplies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
-from numpy.typing import NDArray
-
-from tnness.errors import InputError
+from tnness.engines.ask import Ask, Start
+from tnness.engines.initial import parse_initial
+from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
-from tnness.observables import ProductView
 from tnness.problems.generator import ChainGenerator
+from tnness.records.certificate import Prior
+from tnness.records.history import History
+from tnness.records.record import Record
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.protocol import Rule
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,9 @@ class Report:
 
     time: the run's clock after it. discarded: relative weight dropped in it, summed over all splits. fallbacks: how
     often a factorisation had to fall back. chi: largest bond dimension (0 for engines without bonds). finished: True
-    where a direct solver has its answer.
+    where there is nothing left to step to. sampled: whether the view belongs to the samples of an average.
+    text: what a progress bar says beside the time. fraction: how much of the whole run is done, NaN where that is not
+    known.
     """
 
     time: float
@@ -33,48 +42,25 @@ class Report:
     fallbacks: int = 0
     chi: int = 0
     finished: bool = False
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The whole state of a run, fit for a file: named arrays and named numbers."""
-
-    arrays: dict[str, NDArray[Any]]
-    numbers: dict[str, float | int] = field(default_factory=dict)
+    sampled: bool = True
+    text: str = ""
+    fraction: float = math.nan
 
 
 class Run(Protocol):
     """A run of an engine."""
 
-    time: float
-    discarded: float
-    fallbacks: int
-    trace_drift: float
-    stage: int
-
     @property
-    def stage_names(self) -> tuple[str, ...]:
-        """One label per stage of a steady state's schedule, e.g. `chi=32 dt=0.4`."""
-        ...
-
-    def next_stage(self) -> None:
-        """Enter the next stage of the schedule."""
-        ...
-
-    def refine(self) -> bool:
-        """Append a stage that measures the error of the time step directly; False where there is none to append."""
+    def time(self) -> float:
+        """The run's clock."""
         ...
 
     def step(self, until: float | None = None) -> Report:
         """Advance by a little: towards the steady state, or towards the time `until` and not beyond it."""
         ...
 
-    def view(self) -> ProductView:
+    def view(self) -> Any:
         """Return a view of the present state."""
-        ...
-
-    def chain_state(self) -> ChainState:
-        """Return the present state as a matrix-product state."""
         ...
 
     def save(self) -> Snapshot:
@@ -82,120 +68,53 @@ class Run(Protocol):
         ...
 
 
-class SelfPaced(Run, Protocol):
-    """A run that itself tells when a stage is over, because it does not wait for it: it proposes states to go on from.
+class Engine:
+    """Base class of engines: a frozen dataclass of settings that begins and resumes runs.
 
-    trace: one row per proposal, as `tnness.record.BURSTS` names them. predicted: what is still to come of every
-    observable, absolute, as last decided; infinite for those that are missing.
+    A subclass has `begin` and `resume`, and overrides what it knows better of the rest; `register_engine` names it.
+    docs/engines.md has an engine of sixty lines.
+
+    like: the name of an engine whose models it serves as well; None: it serves the models that name it.
+    rehearses: whether all observables are tried on the initial state; False where a view does all the work.
     """
 
-    trace: list[tuple[float, ...]]
-    predicted: dict[str, float]
+    name: ClassVar[str]
+    like: ClassVar[str | None] = None
+    rehearses: ClassVar[bool] = True
 
-    @property
-    def proposal(self) -> ProductView | None:
-        """A view of the state to go on from, once there is one."""
-        ...
+    def begin(self, problem: Any, start: Start) -> Run:
+        """Return a run that starts from `start.initial` at time 0.
 
-    @property
-    def uncertainty(self) -> float:
-        """Factor by which the end may be further off than the proposal is."""
-        ...
+        Raises
+        ------
+        InputError, ModelError: a problem, an initial state or a kind of run that the engine does not serve.
+        """
+        raise NotImplementedError(f"engine {self.name!r} has no begin()")
 
-    @property
-    def late(self) -> float:
-        """The time from which on observables drift as slowly as they are going to."""
-        ...
-
-    @property
-    def slowest(self) -> float:
-        """The rate at which a drift ends (1 / time)."""
-        ...
-
-    def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
-        """Take the proposal or not, knowing what it would change."""
-        ...
-
-    @property
-    def settled(self) -> bool:
-        """True where the present stage is over."""
-        ...
-
-    @property
-    def last(self) -> bool:
-        """True in the last stage."""
-        ...
-
-    @property
-    def exhausted(self) -> bool:
-        """True where the present stage had its share without settling."""
-        ...
-
-    def start_again(self) -> bool:
-        """Append a stage that settles from elsewhere; False where none is wanted."""
-        ...
-
-    @property
-    def repeated(self) -> Sequence[tuple[int, int]]:
-        """Pairs of stages that should have come to the same end."""
-        ...
-
-
-def is_self_paced(run: Run) -> TypeGuard[SelfPaced]:
-    """Return whether a run is one that proposes."""
-    return hasattr(type(run), "decide")
-
-
-class Engine(Protocol):
-    """A frozen dataclass of settings that can start and restore runs."""
-
-    @property
-    def name(self) -> str:
-        """The name the engine is chosen by."""
-        ...
-
-    def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> Run:
-        """Return a run that starts from `initial` at time 0."""
-        ...
-
-    def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> Run:
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
-        ...
+        raise NotImplementedError(f"engine {self.name!r} has no resume()")
 
+    def extend(self, problem: Any, start: Start, record: Record) -> Run:
+        """Return a run that goes on from a finished record of the same system, perhaps with other settings.
 
-@dataclass(frozen=True)
-class Solution:
-    """What a direct engine gives.
+        As it stands: an evolution is resumed, a steady state is solved again.
+        """
+        if start.steady or record.snapshot is None:
+            return self.begin(problem, start)
+        return self.resume(problem, start, record.snapshot)
 
-    Parameters
-    ----------
-    views: (time, view) pairs, made one after another and not kept; of a steady state one, at time infinity.
-    figures: the certificate's figures by name; complete once the views are exhausted.
-    outcome: the verdict, asked for once the views are exhausted: "exact", "converged", "complete" (of a time evolution)
-        or an advice that says what dominates and what to change.
-    averaged: whether the views of a steady state are samples in time, so that the record holds their averages with
-        errors by blocking; a "complete" outcome then becomes the verdict on these.
-    """
+    def rule(self, run: Any, start: Start) -> Rule:
+        """Return when a run is over and what it may claim; without a rule of its own, nothing."""
+        return Rule()
 
-    views: Iterable[tuple[float, Any]]
-    figures: Mapping[str, float] = field(default_factory=dict)
-    outcome: str | Callable[[], str] = "exact"
-    averaged: bool = False
+    def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
+        """Return what a record of the same system is worth as a coarse stage; None where nothing."""
+        return None
 
-    @property
-    def verdict(self) -> str:
-        """The outcome as a text."""
-        return self.outcome if isinstance(self.outcome, str) else self.outcome()
-
-
-@runtime_checkable
-class DirectEngine(Protocol):
-    """A frozen dataclass of settings that solves a problem in one go."""
-
-    @property
-    def name(self) -> str:
-        """The name the engine is chosen by."""
-        ...
+    def used(self, problem: Any) -> dict[str, Any]:
+        """Return the settings that a run of this problem goes by, defaults worked out: the record keeps them."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     def solve(
         self,
@@ -206,15 +125,69 @@ class DirectEngine(Protocol):
         seed: int = 0,
         report: Callable[[str, float], None] = lambda text, fraction: None,
     ) -> Solution:
-        """Return the steady state, or the states at the given times.
+        """Return the views of the steady state, or of the states at the given times, with no file and no record.
 
         Parameters
         ----------
-        problem: what the model states. initial: what was asked for, else the model's own, else None.
-        times: increasing, >= 0; None for the steady state. seed: for the engine's own randomness.
-        report: told what is being done and which fraction of it is done; it raises to interrupt the work.
+        initial, times, seed: as for `tnness.steady_state` and `tnness.evolve`. report: told what is being done.
         """
-        ...
+        ask = Ask(seed=seed, times=None if times is None else tuple(times))
+        start = Start(parse_initial(initial), ask, report=report)
+        run = self.begin(problem, start)
+        return Solution(run, self.rule(run, start), ask.times)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A run that is stepped by whoever reads its views.
+
+    run: the run. rule: its stopping rule. times: of an evolution; None for the steady state.
+    """
+
+    run: Any
+    rule: Rule
+    times: tuple[float, ...] | None
+
+    @property
+    def views(self) -> Iterator[tuple[float, Any]]:
+        """Yield (time, view), one after another: of a steady state one at its end, or all samples of an average."""
+        if self.times is not None:
+            for time in self.times:
+                while self.run.time < time:
+                    self.run.step(time)
+                yield time, self.run.view()
+            return
+        report = Report(0.0)
+        while not report.finished:
+            report = self.run.step()
+            if report.finished or (self.rule.averages and report.sampled):
+                yield self.run.time, self.run.view()
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """The certificate's figures, of what was read so far."""
+        return self.rule.figures(History())
+
+    @property
+    def verdict(self) -> str:
+        """The outcome, of what was read so far."""
+        return self.rule.verdict(History())
+
+
+def chain_of(problem: Any, engine: str) -> ChainGenerator:
+    """Return a problem's local matrices; refuse a problem that is no chain.
+
+    Raises
+    ------
+    ModelError: a problem that has none, or states no valid physics.
+    """
+    generator: Callable[[], ChainGenerator] | None = getattr(problem, "generator", None)
+    if generator is None:
+        raise ModelError(
+            f"problem() returned a {type(problem).__name__}, not a Lindbladian or ChainGenerator, "
+            f"which is what engine {engine!r} takes"
+        )
+    return generator()
 
 
 def check_initial(generator: ChainGenerator, initial: ChainState) -> None:

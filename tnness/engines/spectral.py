@@ -8,17 +8,21 @@ rates of 1e-200 are as accurate as rates of 1; states with equal g are taken tog
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tnness.engines.ask import Start
 from tnness.engines.hopping_view import HoppingView
-from tnness.engines.protocol import Solution
+from tnness.engines.protocol import Engine, Report, Run
+from tnness.engines.registry import register_engine
 from tnness.errors import InputError
 from tnness.problems.hopping import FactorisedHopping
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.answers import COMPLETE, EXACT, Told
+from tnness.stopping.protocol import Rule
 
 Array = NDArray[Any]
 
@@ -30,41 +34,57 @@ SMALLEST = 1e-280
 """Couplings below this, relative to the largest, count as none."""
 
 
+@register_engine("spectral")
 @dataclass(frozen=True, kw_only=True)
-class Spectral:
+class Spectral(Engine):
     """The engine; it has no settings."""
 
-    name = "spectral"
-
-    def solve(
-        self,
-        problem: Any,
-        *,
-        initial: Any = None,
-        times: Sequence[float] | None = None,
-        seed: int = 0,
-        report: Callable[[str, float], None] = lambda text, fraction: None,
-    ) -> Solution:
-        """Return the probabilities at the given times, or the limit of infinite time; see `DirectEngine`.
-
-        `initial` belongs to the problem and is refused; nothing is random.
-        """
+    def begin(self, problem: Any, start: Start) -> Run:
+        """Return a run of a `FactorisedHopping`; its initial state is one of its own parameters."""
         if not isinstance(problem, FactorisedHopping):
             raise InputError(f"engine 'spectral' takes a FactorisedHopping, got a {type(problem).__name__}")
-        if initial is not None:
+        if start.initial.kind != "identity":
             raise InputError("the initial state of a hopping problem is one of its own parameters")
-        report("spectrum", 0.0)
-        spectrum = Spectrum(problem.couplings)
-        wanted, figures = [math.inf] if times is None else list(times), dict[str, float]()
+        return HoppingRun(problem)
 
-        def views() -> Iterator[tuple[float, HoppingView]]:
-            for done, time in enumerate(wanted, start=1):
-                p = spectrum.evolve(problem.initial, time)
-                figures["probability_drift"] = max(figures.get("probability_drift", 0.0), abs(float(p.sum()) - 1))
-                report(f"time {time:.4g}", done / len(wanted))
-                yield time, HoppingView(p, p if problem.shapes is None else problem.shapes @ p)
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
+        """Return the run that was saved."""
+        return HoppingRun(problem, *(float(snapshot.numbers[name]) for name in ("time", "drift")))
 
-        return Solution(views(), figures, "exact" if times is None else "complete")
+    def rule(self, run: HoppingRun, start: Start) -> Rule:
+        """Return that the answer is exact at any time."""
+        return Told(lambda: EXACT if start.steady else COMPLETE, run.figures)
+
+
+@dataclass
+class HoppingRun:
+    """Probabilities at a time, from the spectrum. drift: largest change of their sum so far."""
+
+    problem: FactorisedHopping
+    time: float = 0.0
+    drift: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.spectrum = Spectrum(self.problem.couplings)
+
+    def step(self, until: float | None = None) -> Report:
+        """Go to a time, or to the limit of infinite time."""
+        self.time = math.inf if until is None else until
+        return Report(self.time, finished=until is None, text=f"time {self.time:.4g}")
+
+    def view(self) -> HoppingView:
+        """Return the probabilities and densities."""
+        p = self.spectrum.evolve(self.problem.initial, self.time)
+        self.drift = max(self.drift, abs(float(p.sum()) - 1))
+        return HoppingView(p, p if self.problem.shapes is None else self.problem.shapes @ p)
+
+    def figures(self) -> dict[str, float]:
+        """Return the largest change of the sum of the probabilities."""
+        return {"probability_drift": self.drift}
+
+    def save(self) -> Snapshot:
+        """Return the time: the state follows from the initial one."""
+        return Snapshot({}, {"time": self.time, "drift": self.drift})
 
 
 class Spectrum:

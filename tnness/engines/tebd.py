@@ -1,9 +1,7 @@
-"""Time evolution of a `ChainState` by Trotter gates (TEBD), with an exact orthogonality centre throughout.
+"""Time evolution of a `ChainState` by Trotter gates (TEBD), to a steady state or through time.
 
-Even and odd layers are alternating left-right and right-left sweeps: gates on one half of the bonds, QR on the others,
-so that every truncation happens at the centre even though dissipative gates are not isometries. Each split is
-warm-started from the tensor it replaces (see `tnness.network.truncation`); where the problem has local charges, and the
-state is of definite charge, it is an SVD block by block (see `tnness.network.blocks`).
+Layers of gates are sweeps (`tnness.network.sweep`); where the problem has local charges, and the state is of definite
+charge, every split is an SVD block by block (`tnness.network.blocks`).
 
 Where the problem has a metric, the run's own state is in coordinates scaled by it, in which the plain norm is the
 metric's; what is handed out is scaled back.
@@ -13,44 +11,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 
-from tnness.engines.protocol import Report, Snapshot, check_initial
-from tnness.engines.trotter import FRACTIONS, Gates, layers
+from tnness.engines.ask import STEADY, Start
+from tnness.engines.circuits.network import NetworkState
+from tnness.engines.circuits.run import CircuitRun, circuit_rule
+from tnness.engines.initial import density_operator, parse_initial
+from tnness.engines.protocol import Engine, Report, Run, chain_of, check_initial
+from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
-from tnness.network.marginals import Traces
-from tnness.network.truncation import Array, Truncation, cholesky
+from tnness.network.sweep import sweep
+from tnness.network.trotter import FRACTIONS, Gates, layers
+from tnness.network.truncation import Array, Truncation
+from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
+from tnness.records.certificate import Prior
+from tnness.records.record import Record
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.balance import checks, residual
+from tnness.stopping.course import Course
+from tnness.stopping.ladder import Ladder, Stage
+from tnness.stopping.protocol import Rule
+from tnness.stopping.waiting import Waiting
+from tnness.streams import stream
 
 AUTO_STEP = 1.6
 """Default dt is AUTO_STEP over the largest spectral norm of a bond's generator (order 4; a third of it at order 2)."""
-WEAK_STEP = 1.0
-"""Where runs are accelerated, dt is this over the root of the largest |[G_b, G_b+1]|: what Trotter steps miss, not |G|.
-
-In the driven MBL chain at eps = .001 heating by finite steps then shifts the energy by less than 5e-4 of it (h = 2 and
-4); steps half as long again by 7e-3 (h = 2).
-"""
-SMALLEST_KEEPING = 24
-"""Smallest bond dimension of an accelerated stage."""
+METHOD, POWER = "cholesky-qr", 1
+"""The truncation where nothing else is asked for."""
+BY_CHARGE = "svd"
+"""The method of splits by charge, and of small deviations from a large background: only an SVD resolves them."""
 
 
+@register_engine("tebd")
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One stage of a schedule: a bond dimension, a time step, and the power iterations of its splits."""
-
-    chi: int
-    dt: float
-    power: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class TEBD:
+class TEBD(Engine):
     """Settings of the engine.
 
     Parameters
@@ -59,48 +62,100 @@ class TEBD:
     dt: Trotter step in units of time; None takes 1.6 over the largest norm of a two-site generator (order 4).
     order: 2 (Strang) or 4 (Blanes-Moan, default).
     method, cutoff, power: see `Truncation`; default cholesky-qr, 1e-14 and one power iteration, without which the large
-        gates of fourth order truncate several times worse than the SVD.
+        gates of fourth order truncate several times worse than the SVD. A chain that is split by its charges, or that
+        resolves a small deviation from its background, takes the SVD, and refuses any other method.
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
-    dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5).
+    dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5; charges are not used).
     block: Trotter steps between two measurements (default 1).
-    accelerate: jump to a steady state of weak dissipation instead of waiting for it (`tnness.engines.accelerated`);
-        splits then keep marginals, whatever the method. Default False.
-    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1), up to 4 times as
-        much where the drift is lost in noise.
-    bracket: settle twice more in the end, from above and from below, and compare. Default False; needs `accelerate`.
     """
 
-    chi: int = 64
-    dt: float | None = None
-    order: int = 4
-    method: str = "cholesky-qr"
-    cutoff: float = 1e-14
-    power: int = 1
-    schedule: tuple[int, ...] | None = None
-    dtype: str = "float64"
-    block: int = 1
-    accelerate: bool = False
-    burst: float = 60.0
-    bracket: bool = False
-
-    name = "tebd"
+    chi: int = 64  # largest bond dimension
+    dt: float | None = None  # Trotter step; by default chosen from the problem [time]
+    order: int = 4  # Trotter order, 2 or 4
+    method: str | None = None  # truncation: svd, qr, cholesky-qr (default), randomized, marginals
+    cutoff: float = 1e-14  # discarded weight that is always acceptable
+    power: int | None = None  # power iterations of each split, default 1
+    schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
+    dtype: str = "float64"  # float64 or float32
+    block: int = 1  # Trotter steps between measurements
 
     def __post_init__(self) -> None:
-        Truncation(chi=self.chi, cutoff=self.cutoff, method=self.method, power=self.power)
-        if self.dt is not None and not (math.isfinite(self.dt) and self.dt > 0):
+        self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
+        if self.dt is not None and not (_is_number(self.dt) and math.isfinite(self.dt) and self.dt > 0):
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
         if self.order not in FRACTIONS:
             raise InputError(f"order = {self.order!r}: the Trotter order is one of {sorted(FRACTIONS)}")
         if self.dtype not in ("float64", "float32"):
             raise InputError(f"dtype = {self.dtype!r}: float64 or float32")
-        if self.block < 1:
+        if isinstance(self.block, bool) or not isinstance(self.block, (int, np.integer)) or self.block < 1:
             raise InputError(f"block = {self.block!r}: the steps between measurements are an integer >= 1")
-        if not (math.isfinite(self.burst) and self.burst > 0):
-            raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
-        if self.bracket and not self.accelerate:
-            raise InputError("bracket starts accelerated runs from above and from below: it needs accelerate")
         for chi in self.schedule or ():
             Truncation(chi=chi)
+
+    # ------------------------------------------------------------------ the engine
+
+    def begin(self, problem: Any, start: Start) -> Run:
+        """Return a run that starts from `start.initial` at time 0."""
+        if isinstance(problem, Circuit):
+            return CircuitRun.begin(problem, self._circuit_state(start), start)
+        generator = chain_of(problem, self.name)
+        return self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
+
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
+        """Return the run that was saved."""
+        if isinstance(problem, Circuit):
+            return CircuitRun.resume(problem, self._circuit_state(start), start, snapshot)
+        return self._after(start).restore(chain_of(problem, self.name), snapshot)
+
+    def extend(self, problem: Any, start: Start, record: Record) -> Run:
+        """Return a run that goes on from the state of a record, on its clock."""
+        if isinstance(problem, Circuit):
+            return super().extend(problem, start, record)
+        generator = chain_of(problem, self.name)
+        run = self._after(start).init(generator, density_operator(parse_initial(record.state), generator), start.seed)
+        run.time = record.time if math.isfinite(record.time) else 0.0
+        return run
+
+    def rule(self, run: Any, start: Start) -> Rule:
+        """Return when a run is over: by stages that wait for their tails, or with the last time."""
+        if isinstance(run, CircuitRun):
+            return circuit_rule(run, start)
+        if not start.steady:
+            return Course(run)
+        known = start.prior.rate if start.prior is not None else math.nan
+        return ladder(run, Waiting(start.ask.tolerance, run, known), start)
+
+    def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
+        """Return what a finished steady state by bond dimension and time step is worth as a coarse stage."""
+        return prior_of(problem, record, judged)
+
+    def used(self, problem: Any) -> dict[str, Any]:
+        """Return the settings with the step, the schedule and the truncation that are used."""
+        given = asdict(self)
+        if isinstance(problem, Circuit):
+            return given | {"method": self.method or METHOD, "power": self.used_power}
+        generator = chain_of(problem, self.name)
+        by_svd = self.method_for(generator) == BY_CHARGE
+        return given | {
+            "dt": self.time_step(generator),
+            "schedule": list(self.coarse),
+            "method": self.method_for(generator),
+            "power": 0 if by_svd else self.used_power,
+            "charges": self.uses_charges(generator),
+        }
+
+    def _circuit_state(self, start: Start) -> partial[NetworkState]:
+        """Return what makes the state of a circuit."""
+        if self.dt is not None or self.schedule is not None:
+            raise InputError("a circuit has no time step and no schedule: leave dt and the like out")
+        truncation = self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
+        return partial(NetworkState, truncation=truncation, dtype=self.dtype, seed=start.seed)
+
+    def _after(self, start: Start) -> TEBD:
+        """The record that is extended is the coarse stage."""
+        return replace(self, schedule=()) if self.schedule is None and start.prior is not None else self
+
+    # ------------------------------------------------------------------ the settings at work
 
     def stages(self, generator: ChainGenerator) -> tuple[Stage, ...]:
         """Return the schedule of a steady state on this problem.
@@ -110,7 +165,7 @@ class TEBD:
         """
         dt = self.time_step(generator)
         chis = [c for c in self.coarse if c < self.chi] + [self.chi]
-        stages = [Stage(chi=c, dt=dt, power=self.power) for c in chis]
+        stages = [Stage(chi=c, dt=dt, power=self.used_power) for c in chis]
         if len(stages) > 1:
             stages.insert(1, replace(stages[0], dt=dt / 2))
         return tuple(stages)
@@ -120,51 +175,93 @@ class TEBD:
         """Bond dimensions that come before chi: the given schedule, or chi/4 and chi/2 from 8 on."""
         if self.schedule is not None:
             return self.schedule
-        if self.accelerate:  # columns that are kept leave a smaller bond nothing for the rest
-            return tuple(c for c in (self.chi // 2,) if c >= SMALLEST_KEEPING)
         return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8)
+
+    @property
+    def used_power(self) -> int:
+        """The power iterations of a split."""
+        return POWER if self.power is None else self.power
 
     def time_step(self, generator: ChainGenerator) -> float:
         """Return dt, or its default for this problem."""
         if self.dt is not None:
             return self.dt
         share = 1.0 if self.order == 4 else 1 / 3
-        if self.accelerate and generator.n > 2:
-            return share * WEAK_STEP / math.sqrt(max(1e-12, *_commutators(generator)))
         return share * AUTO_STEP / max(1e-12, *(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds))
+
+    def uses_charges(self, generator: ChainGenerator) -> bool:
+        """Return whether states of definite charge are split by it."""
+        return generator.charges is not None and self.dtype == "float64"
+
+    def method_for(self, generator: ChainGenerator) -> str:
+        """Return the truncation method on this problem.
+
+        Raises
+        ------
+        InputError: a method or a number of power iterations is given that the problem has no use for.
+        """
+        if generator.resolution == 1 and not self.uses_charges(generator):
+            return self.method or METHOD
+        for name, unused in (("method", self.method not in (None, BY_CHARGE)), ("power", bool(self.power))):
+            if unused:
+                why = "splits this chain by its charges" if generator.charges is not None else "resolves a deviation"
+                raise InputError(f"{name} = {getattr(self, name)!r}: engine {self.name!r} {why}, by SVD: leave it out")
+        return BY_CHARGE
+
+    def truncation_of(self, stage: Stage, method: str | None = None, resolution: float = 1.0) -> Truncation:
+        """Return how the splits of a stage are truncated; cutoffs are relative to the square of the resolution."""
+        return Truncation(
+            chi=stage.chi,
+            cutoff=self.cutoff * resolution**2,
+            method=method or self.method or METHOD,
+            power=stage.power,
+        )
+
+    # ------------------------------------------------------------------ runs by hand
 
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> TEBDRun:
         """Return a run that starts from `initial` (copied) at time 0 in the first stage."""
+        return TEBDRun(self, generator, self.prepared(generator, initial), seed)
+
+    def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
+        """Return a copy of a state as a run holds it: scaled, canonical, of definite charge where it can be."""
         check_initial(generator, initial)
         state = _scaled(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
-        if generator.charges is not None and state.dtype == np.float64:
-            charged = ChargedState.adapted(state, generator.charges)
-            state = charged.state if charged is not None else state
-        return self._run()(self, generator, state, seed)
+        if not self.uses_charges(generator):
+            return state
+        charged = ChargedState.adapted(state, generator.charges)  # type: ignore[arg-type]
+        return charged.state if charged is not None else state
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> TEBDRun:
         """Return the run that was saved."""
-        numbers = snapshot.numbers
-        tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
-        state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
-        state.centre = int(numbers["centre"])
-        time = float(numbers["time"])
-        run = self._run()(
-            self, generator, state, int(numbers["seed"]), time=time, log_trace=float(numbers["log_trace"])
-        )
-        run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
-        run.refined = int(numbers["refined"])
-        run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
-        run.recall(snapshot)
-        return run
+        return TEBDRun.restored(self, generator, snapshot)
 
-    def _run(self) -> type[TEBDRun]:
-        if not self.accelerate:
-            return TEBDRun
-        from tnness.engines.accelerated import AcceleratedRun  # which stands on this module
 
-        return AcceleratedRun
+def ladder(run: Any, within: Any, start: Start) -> Ladder:
+    """Return the rule of a steady state in stages."""
+
+    def check() -> dict[str, float]:
+        return checks(run.generator, run.view(), residual(run.generator, run.chain_state()))
+
+    return Ladder(run, within, run.settings.order, check, start.ask.tolerance, start.ask.refine, start.prior)
+
+
+def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
+    """Return what is known of some observables from a finished steady state in stages.
+
+    None of any other record, and of one that was not judged by all of them: it may not have relaxed in the others.
+    """
+    used = record.used
+    if record.unfinished or record.settings["kind"] != STEADY or used.get("dt") is None or "chi" not in used:
+        return None
+    known = record.certificate.estimates
+    if not set(judged) <= known.get("relaxation", {}).keys():
+        return None
+    estimates = {kind: {name: error for name, error in of.items() if name in judged} for kind, of in known.items()}
+    refined = int(record.snapshot.numbers["refined"]) if record.snapshot is not None else 0
+    dt = float(used["dt"]) / 2**refined
+    return Prior(int(used["chi"]), dt, record.certificate.relaxation_rate, estimates)
 
 
 @dataclass
@@ -188,11 +285,42 @@ class TEBDRun:
     def __post_init__(self) -> None:
         self.gates = Gates(_scaled_bonds(self.generator), self.state.dtype)
         self._trace = _scaled_covectors(self.generator)
-        charges = self.generator.charges if self.state.dtype == np.float64 else None
+        charges = self.generator.charges if self.settings.uses_charges(self.generator) else None
         self._charged = ChargedState.read(self.state, charges) if charges is not None else None
+        self._method = self.settings.method_for(self.generator)
         self._schedule = self.settings.stages(self.generator)
         if math.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
+
+    @classmethod
+    def restored(cls, settings: TEBD, generator: ChainGenerator, snapshot: Snapshot, **more: Any) -> Self:
+        """Return the run that was saved. more: further arguments of the class."""
+        numbers = snapshot.numbers
+        tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
+        state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
+        state.centre = int(numbers["centre"])
+        clock = {name: float(numbers[name]) for name in ("time", "log_trace")}
+        run = cls(settings, generator, state, int(numbers["seed"]), **clock, **more)
+        run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
+        run.refined = int(numbers["refined"])
+        run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
+        run.recall(snapshot)
+        return run
+
+    @property
+    def n(self) -> int:
+        """The number of sites."""
+        return self.generator.n
+
+    @property
+    def bond_dimension(self) -> int:
+        """The largest bond dimension at present."""
+        return max(self.state.bond_dimensions)
+
+    @property
+    def is_full(self) -> bool:
+        """True where a bond has reached the bond dimension: chi limits it, not the cutoff."""
+        return self.bond_dimension >= self.stages[-1].chi
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -241,7 +369,7 @@ class TEBDRun:
             if charged is not None:
                 dropped, helped = charged.sweep(gates, truncation)
             else:
-                rng = np.random.default_rng([self.seed, self.steps, number])
+                rng = stream(self.seed, "truncation", self.steps, number)
                 dropped, helped = sweep(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped
         state.normalise()
@@ -252,14 +380,8 @@ class TEBDRun:
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
 
     def _truncation(self, stage: Stage) -> Truncation:
-        """What a stage's splits go by; only an SVD resolves what is small beside a background."""
-        resolution = self.generator.resolution
-        return Truncation(
-            chi=stage.chi,
-            cutoff=self.settings.cutoff * resolution**2,
-            method="marginals" if self.settings.accelerate else self.settings.method if resolution == 1 else "svd",
-            power=stage.power,
-        )
+        """Return how the splits of a stage are truncated."""
+        return self.settings.truncation_of(stage, self._method, self.generator.resolution)
 
     def _block(self, dt: float, until: float | None) -> tuple[int, float, float]:
         """Return the number of steps of a block, their length, and the time at its end."""
@@ -334,110 +456,5 @@ def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
     return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]
 
 
-def _commutators(generator: ChainGenerator) -> list[float]:
-    """Return |[G_b, G_b+1]| of every two neighbouring bonds."""
-    norms = []
-    for bond, (first, second) in enumerate(pairwise(generator.merged_bonds)):
-        before, after = generator.dims[bond], generator.dims[bond + 2]
-        a, b = np.kron(first, np.eye(after)), np.kron(np.eye(before), second)
-        norms.append(float(np.linalg.norm(a @ b - b @ a, 2)))
-    return norms
-
-
-def sweep(
-    state: ChainState,
-    gates: list[Array | None],
-    truncation: Truncation,
-    rng: np.random.Generator,
-    trace: Sequence[Array] | None = None,
-) -> tuple[float, int]:
-    """Apply one layer of gates, moving the centre from one end of the chain to the other.
-
-    Parameters
-    ----------
-    state: centre at site 0 or n - 1 (elsewhere it is moved to 0 first); changed in place.
-    gates: per bond a matrix (D D', D D') or None.
-    truncation: how the bonds with a gate are split.
-    rng: for random directions, where a bond grows.
-    trace: one covector per site, for a method that keeps marginals; without it none are kept.
-
-    Returns
-    -------
-    The sum of the relative discarded weights, and the number of LAPACK fallbacks.
-    """
-    if state.centre != state.n - 1:
-        state.move_centre(0)
-    rightwards = state.centre == 0
-    traces = Traces(state, trace, rightwards) if trace is not None and truncation.keeps else None
-    sweep_over = _sweep_right if rightwards else _sweep_left
-    return sweep_over(state, gates, truncation, rng, traces)
-
-
-def _sweep_right(
-    state: ChainState,
-    gates: list[Array | None],
-    truncation: Truncation,
-    rng: np.random.Generator,
-    traces: Traces | None,
-) -> tuple[float, int]:
-    tensors, discarded, fallbacks = state.tensors, 0.0, 0
-    for i, gate in enumerate(gates):
-        left, p, bond = tensors[i].shape
-        _, q, right = tensors[i + 1].shape
-        if gate is None:
-            qr = cholesky(tensors[i].reshape(left * p, bond))
-            isometry, helped = qr.basis, qr.fallbacks
-            tensors[i + 1] = (qr.factor @ tensors[i + 1].reshape(bond, q * right)).reshape(-1, q, right)
-        else:
-            guess = tensors[i + 1].reshape(bond, q * right)
-            theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
-            split = truncation.split(theta, guess, rng, *(() if traces is None else (traces.across(i, p, q),)))
-            isometry, helped = split.isometry, split.fallbacks
-            tensors[i + 1] = np.ascontiguousarray(split.remainder).reshape(-1, q, right)
-            discarded += split.discarded
-        tensors[i] = np.ascontiguousarray(isometry).reshape(left, p, -1)
-        fallbacks += helped
-        if traces is not None:
-            traces.passed_right(i, tensors[i])
-    state.centre = state.n - 1
-    return discarded, fallbacks
-
-
-def _sweep_left(
-    state: ChainState,
-    gates: list[Array | None],
-    truncation: Truncation,
-    rng: np.random.Generator,
-    traces: Traces | None,
-) -> tuple[float, int]:
-    tensors, discarded, fallbacks = state.tensors, 0.0, 0
-    for i in range(state.n - 2, -1, -1):
-        gate = gates[i]
-        left, p, bond = tensors[i].shape
-        _, q, right = tensors[i + 1].shape
-        if gate is None:
-            qr = cholesky(tensors[i + 1].reshape(bond, q * right).T)
-            isometry, helped = qr.basis, qr.fallbacks
-            tensors[i] = (tensors[i].reshape(left * p, bond) @ qr.factor.T).reshape(left, p, -1)
-        else:
-            guess = tensors[i].reshape(left * p, bond).T
-            theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
-            kept = () if traces is None else (traces.across(i, p, q).transposed(),)
-            split = truncation.split(theta.T, guess, rng, *kept)
-            isometry, helped = split.isometry, split.fallbacks
-            tensors[i] = np.ascontiguousarray(split.remainder.T).reshape(left, p, -1)
-            discarded += split.discarded
-        tensors[i + 1] = np.ascontiguousarray(isometry.T).reshape(-1, q, right)
-        fallbacks += helped
-        if traces is not None:
-            traces.passed_left(i + 1, tensors[i + 1])
-    state.centre = 0
-    return discarded, fallbacks
-
-
-def _theta(gate: Array, first: Array, second: Array) -> Array:
-    """Contract two neighbours and apply a gate: (left p, q right)."""
-    left, p, bond = first.shape
-    _, q, right = second.shape
-    pair = first.reshape(left * p, bond) @ second.reshape(bond, q * right)
-    return np.matmul(gate, pair.reshape(left, p * q, right)).reshape(left * p, q * right)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

@@ -10,13 +10,14 @@ import math
 
 import numpy as np
 
-from tnness.engines.tebd import sweep
-from tnness.engines.trotter import Gates, layers
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.initial import identity_state
+from tnness.network.sweep import sweep
+from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
+from tnness.streams import stream
 
 STEP = 0.25
 """Largest |beta step| times the norm of a bond's Hamiltonian: fourth order leaves an error below 1e-7."""
@@ -49,7 +50,7 @@ def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation 
     bonds, state = lindbladian.cooling_maps(), identity_state(lindbladian.spaces)
     largest = max(float(np.linalg.norm(bond, 2)) for bond in bonds)
     steps = math.ceil(abs(beta) * largest / STEP)
-    gates, rng = Gates(bonds, state.dtype), np.random.default_rng(0)
+    gates, rng = Gates(bonds, state.dtype), stream(0, "thermal")
     for parity, fraction in layers(4, steps):
         sweep(state, gates.layer(parity, fraction * beta / steps), truncation or Truncation(), rng)
         state.normalise()

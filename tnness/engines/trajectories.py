@@ -6,28 +6,33 @@ The noise of realisation r comes from the seed and r alone: both ways of computi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from tnness.basis import LocalSpace
+from tnness.engines.ask import Start
 from tnness.engines.fermions.quadratic import NotQuadratic, Quadratic, quadratic
-from tnness.engines.fermions.states import initial_orbitals
+from tnness.engines.fermions.states import MIXED, PURE, initial_orbitals
 from tnness.engines.fermions.trajectories import GaussianTrajectories
 from tnness.engines.fermions.view import GaussianView
-from tnness.engines.protocol import Solution
+from tnness.engines.initial import Initial
+from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_state
 from tnness.engines.pure.trajectories import MPSTrajectories
 from tnness.engines.pure.trajectory_view import TrajectoryView
 from tnness.engines.pure.view import PureView
+from tnness.engines.registry import register_engine
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
-
-Say = Callable[[str, float], None]
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.answers import COMPLETE, Told
+from tnness.stopping.protocol import Rule
+from tnness.streams import stream
 
 PIECE = {"gaussian": 4096, "mps": 8}
 """Time steps between two reports."""
@@ -35,8 +40,9 @@ DROPPED = 1e-6
 """Weight dropped in a whole trajectory above which the bond dimension dominates."""
 
 
+@register_engine("trajectories")
 @dataclass(frozen=True, kw_only=True)
-class Trajectories:
+class Trajectories(Engine):
     """Settings of the engine.
 
     Parameters
@@ -47,15 +53,13 @@ class Trajectories:
     substeps: Trotter steps of fourth order in a time step of matrix-product states (default 1).
     """
 
-    realizations: int = 10
-    dt: float = 0.1
-    method: Literal["auto", "gaussian", "mps"] = "auto"
-    chi: int = 64
-    cutoff: float = 1e-12
-    truncation: str = "svd"
-    substeps: int = 1
-
-    name = "trajectories"
+    realizations: int = 10  # of the noise
+    dt: float = 0.1  # time step [time]
+    method: Literal["auto", "gaussian", "mps"] = "auto"  # gaussian where the problem is quadratic
+    chi: int = 64  # largest bond dimension of matrix-product states
+    cutoff: float = 1e-12  # discarded weight that is always acceptable
+    truncation: str = "svd"  # how bonds are truncated
+    substeps: int = 1  # Trotter steps in a time step of matrix-product states
 
     def __post_init__(self) -> None:
         for name in ("realizations", "substeps"):
@@ -71,32 +75,43 @@ class Trajectories:
     def _bonds(self) -> Truncation:
         return Truncation(chi=self.chi, cutoff=self.cutoff, method=self.truncation)
 
-    def solve(
-        self,
-        problem: Any,
-        *,
-        initial: Any = None,
-        times: Sequence[float] | None = None,
-        seed: int = 0,
-        report: Say = lambda text, fraction: None,
-    ) -> Solution:
-        """Return the realisations at the given times; see `DirectEngine`.
+    def begin(self, problem: Any, start: Start) -> Run:
+        """Return the realisations at time 0; the initial state is pure: a product, a ground state, or amplitudes."""
+        form, noises = self._form_of(problem, start), self._noises(start.seed)
+        if form is None:
+            system = MPSTrajectories(problem, _amplitudes(problem, start.initial), noises, self._bonds(), self.substeps)
+            return TrajectoryRun(MatrixProducts(system, problem.spaces), self.dt, PIECE["mps"])
+        occupied = initial_orbitals(start.initial, form, problem.spaces)
+        return TrajectoryRun(Orbitals.begin(form, occupied, noises, problem.spaces), self.dt, PIECE["gaussian"])
 
-        `initial` is a pure state: "product:0101...", "ground:N", or (for matrix-product states) its amplitudes.
-        """
-        if times is None:
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
+        """Return the run that was saved."""
+        form, noises = self._form_of(problem, start), self._noises(start.seed)
+        if form is None:
+            state = ChainState.product([np.eye(space.levels)[0] for space in problem.spaces], dtype=complex)
+            system = MPSTrajectories(problem, state, noises, self._bonds(), self.substeps)
+            run = TrajectoryRun(MatrixProducts(system, problem.spaces), self.dt, PIECE["mps"])
+        else:
+            columns = snapshot.arrays["orbitals"].shape[1] // self.realizations
+            occupied = np.zeros((form.n, columns - len(Orbitals.followed(form))))
+            run = TrajectoryRun(Orbitals.begin(form, occupied, noises, problem.spaces), self.dt, PIECE["gaussian"])
+        run.load(snapshot)
+        return run
+
+    def rule(self, run: TrajectoryRun, start: Start) -> Rule:
+        """Return that the run itself says what its answer is worth."""
+        return Told(run.system.verdict, run.figures)
+
+    def _noises(self, seed: int) -> list[np.random.Generator]:
+        """The noise of each realisation, the same for both ways of computing."""
+        return [stream(seed, "noise", number) for number in range(self.realizations)]
+
+    def _form_of(self, problem: Any, start: Start) -> Quadratic | None:
+        """The quadratic form where the Gaussian way is to be gone."""
+        if start.steady:
             raise InputError("a trajectory has no steady state: give times")
         if not isinstance(problem, Lindbladian):
             raise ModelError(f"engine 'trajectories' takes a Lindbladian, got a {type(problem).__name__}")
-        parent = np.random.SeedSequence(seed, spawn_key=(1,))
-        noises = [np.random.default_rng(child) for child in parent.spawn(self.realizations)]
-        form = self._form(problem)
-        if form is None:
-            return self._mps(problem, initial, times, noises, report)
-        return self._gaussian(form, problem.spaces, initial, times, noises, report)
-
-    def _form(self, problem: Lindbladian) -> Quadratic | None:
-        """The quadratic form where the Gaussian way is to be gone."""
         if self.method == "mps":
             return None
         try:
@@ -109,83 +124,194 @@ class Trajectories:
             raise ModelError("a trajectory of white noise keeps its particles; this problem has jumps that do not")
         return form
 
-    def _gaussian(
-        self,
-        form: Quadratic,
-        spaces: Sequence[LocalSpace],
-        initial: Any,
-        times: Sequence[float],
-        noises: Sequence[np.random.Generator],
-        report: Say,
-    ) -> Solution:
-        occupied = initial_orbitals(initial, form, spaces)
-        single = form.noisy[0] if len(form.noisy) == 1 else None  # a particle of its own, to see how it spreads
-        extra = np.eye(form.n)[:, [single]] if single is not None else np.zeros((form.n, 0))
-        system = GaussianTrajectories(form, np.hstack([occupied, extra]), noises)
-        count, figures = occupied.shape[1], {"realizations": float(self.realizations)}
 
-        def views() -> Iterator[tuple[float, TrajectoryView]]:
-            for time in self._clock(system, times, report, PIECE["gaussian"]):
-                found = []
-                for orbitals in system.orbitals():
-                    state, spread = orbitals[:, :count], np.abs(orbitals[:, count:]) ** 2
-                    excitation = (single, spread[:, 0]) if single is not None else None
-                    found.append(GaussianView(state.conj() @ state.T, spaces, excitation=excitation))
-                figures["unitarity"] = max(figures.get("unitarity", 0.0), system.unitarity(count))
-                yield time, TrajectoryView(found, spaces)
+class Realizations(Protocol):
+    """Realisations of the noise, in one of two forms."""
 
-        return Solution(views(), figures, "complete")
+    def advance(self, length: float, steps: int) -> None:
+        """Evolve by a time, in a number of equal steps."""
+        ...
 
-    def _mps(
-        self,
-        problem: Lindbladian,
-        initial: Any,
-        times: Sequence[float],
-        noises: Sequence[np.random.Generator],
-        report: Say,
-    ) -> Solution:
-        state = _amplitudes(problem, initial)
-        system = MPSTrajectories(problem, state, noises, self._bonds(), self.substeps)
-        figures = {"realizations": float(self.realizations)}
+    def view(self) -> TrajectoryView:
+        """Return a view of all realisations."""
+        ...
 
-        def views() -> Iterator[tuple[float, TrajectoryView]]:
-            for time in self._clock(system, times, report, PIECE["mps"]):
-                figures["weight_dropped"] = system.dropped
-                figures["bond_dimension"] = max(figures.get("bond_dimension", 0.0), float(system.bond_dimension))
-                yield time, TrajectoryView([PureView(state, problem.spaces) for state in system.states], problem.spaces)
+    def figures(self) -> dict[str, float]:
+        """Return what the certificate says of them."""
+        ...
 
-        def outcome() -> str:
-            return "complete" if system.dropped < DROPPED else "truncation dominates: raise chi"
+    def verdict(self) -> str:
+        """Return what they are worth."""
+        ...
 
-        return Solution(views(), figures, outcome)
+    def save(self) -> Snapshot:
+        """Return their states and where their noise stands."""
+        ...
 
-    def _clock(
-        self, system: GaussianTrajectories | MPSTrajectories, times: Sequence[float], report: Say, piece: int
-    ) -> Iterator[float]:
-        """Advance to each time in turn, in pieces short enough to report."""
-        now, last = 0.0, times[-1] or 1.0
-        for time in times:
-            steps = math.ceil((time - now) / self.dt - 1e-9)
-            length = (time - now) / max(steps, 1)
-            while steps > 0:
-                count = min(steps, piece)
-                system.advance(count * length, count)
-                steps -= count
-                report(f"time {time - steps * length:.4g}", (time - steps * length) / last)
-            now = time
-            yield time
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the realisations that were saved."""
+        ...
 
 
-def _amplitudes(problem: Lindbladian, initial: Any) -> ChainState:
-    if isinstance(initial, ChainState):
-        if initial.dims != tuple(space.levels for space in problem.spaces):
-            raise InputError(f"the initial amplitudes have {initial.dims} levels, not those of the problem's sites")
-        return initial
-    kind, _, value = str(initial).partition(":")
+@dataclass
+class TrajectoryRun:
+    """A run of the engine.
+
+    system: the realisations. dt: the longest time step. piece: time steps between two reports. left, length: time steps
+    that are left to the next time, and how long each is.
+    """
+
+    system: Realizations
+    dt: float
+    piece: int
+    time: float = 0.0
+    left: int = 0
+    length: float = 0.0
+
+    def step(self, until: float | None = None) -> Report:
+        """Advance towards a time, in equal time steps that end on it, by a piece of them."""
+        assert until is not None
+        if until < self.time:
+            raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
+        if self.left == 0:
+            self.left = math.ceil((until - self.time) / self.dt - 1e-9)
+            self.length = (until - self.time) / max(self.left, 1)
+        count = min(self.left, self.piece)
+        if count:
+            self.system.advance(count * self.length, count)
+        self.left -= count
+        self.time = until - self.left * self.length if self.left else until
+        return Report(self.time, text=f"time {self.time:.4g}")
+
+    def view(self) -> TrajectoryView:
+        """Return a view of all realisations."""
+        return self.system.view()
+
+    def figures(self) -> dict[str, float]:
+        """Return what the certificate says of the realisations."""
+        return self.system.figures()
+
+    def save(self) -> Snapshot:
+        """Return the realisations, and where the clock stands."""
+        saved = self.system.save()
+        clock = {"time": self.time, "left": self.left, "length": self.length}
+        return Snapshot(saved.arrays, saved.numbers | clock)
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the run that was saved."""
+        self.system.load(snapshot)
+        numbers = snapshot.numbers
+        self.time, self.left, self.length = float(numbers["time"]), int(numbers["left"]), float(numbers["length"])
+
+
+@dataclass
+class Orbitals:
+    """Gaussian realisations. count: particles. sites: noisy sites on each of which a further particle starts."""
+
+    system: GaussianTrajectories
+    count: int
+    sites: list[int]
+    spaces: Sequence[LocalSpace]
+    unitarity: float = 0.0
+
+    @staticmethod
+    def followed(form: Quadratic) -> list[int]:
+        """Return the site on which a particle of its own starts, to see how it spreads: a single noisy one."""
+        return [int(form.noisy[0])] if len(form.noisy) == 1 else []
+
+    @classmethod
+    def begin(
+        cls, form: Quadratic, occupied: Any, noises: Sequence[np.random.Generator], spaces: Sequence[LocalSpace]
+    ) -> Orbitals:
+        """Return realisations that all start from the same orbitals (n, particles)."""
+        sites = cls.followed(form)
+        system = GaussianTrajectories(form, np.hstack([occupied, np.eye(form.n)[:, sites]]), noises)
+        return cls(system, occupied.shape[1], sites, spaces)
+
+    def advance(self, length: float, steps: int) -> None:
+        """Evolve by a time, in a number of equal steps."""
+        self.system.advance(length, steps)
+
+    def view(self) -> TrajectoryView:
+        """Return a view of all realisations."""
+        views = []
+        for orbitals in self.system.orbitals():
+            state, spread = orbitals[:, : self.count], np.abs(orbitals[:, self.count :]) ** 2
+            excitation = (self.sites[0], spread[:, 0]) if self.sites else None
+            views.append(GaussianView(state.conj() @ state.T, self.spaces, excitation=excitation))
+        self.unitarity = max(self.unitarity, self.system.unitarity(self.count))
+        return TrajectoryView(views, self.spaces)
+
+    def figures(self) -> dict[str, float]:
+        """Return the number of realisations, and how far their orbitals are from orthonormal."""
+        return {"realizations": float(len(self.system.noises)), "unitarity": self.unitarity}
+
+    def verdict(self) -> str:
+        """Return `complete`."""
+        return COMPLETE
+
+    def save(self) -> Snapshot:
+        """Return the orbitals, and where the noise stands."""
+        saved = self.system.save()
+        return Snapshot(saved.arrays, saved.numbers | {"unitarity": self.unitarity})
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the realisations that were saved."""
+        self.system.load(snapshot)
+        self.unitarity = float(snapshot.numbers["unitarity"])
+
+
+@dataclass
+class MatrixProducts:
+    """Realisations as matrix-product states. largest: bond dimension so far."""
+
+    system: MPSTrajectories
+    spaces: Sequence[LocalSpace]
+    largest: int = 1
+
+    def advance(self, length: float, steps: int) -> None:
+        """Evolve by a time, in a number of equal steps."""
+        self.system.advance(length, steps)
+        self.largest = max(self.largest, self.system.bond_dimension)
+
+    def view(self) -> TrajectoryView:
+        """Return a view of all realisations."""
+        return TrajectoryView([PureView(state, self.spaces) for state in self.system.states], self.spaces)
+
+    def figures(self) -> dict[str, float]:
+        """Return the number of realisations, the weight dropped, and the largest bond dimension."""
+        return {
+            "realizations": float(len(self.system.noises)),
+            "weight_dropped": self.system.dropped,
+            "bond_dimension": float(self.largest),
+        }
+
+    def verdict(self) -> str:
+        """Return `complete`, or that too much was dropped."""
+        return COMPLETE if self.system.dropped < DROPPED else "truncation dominates: raise chi"
+
+    def save(self) -> Snapshot:
+        """Return the states, and where the noise stands."""
+        saved = self.system.save()
+        return Snapshot(saved.arrays, saved.numbers | {"largest": self.largest})
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the realisations that were saved."""
+        self.system.load(snapshot)
+        self.largest = int(snapshot.numbers["largest"])
+
+
+def _amplitudes(problem: Lindbladian, initial: Initial) -> ChainState:
+    """Return the amplitudes of a pure initial state."""
     levels = [space.levels for space in problem.spaces]
-    digits = [int(d) for d in value] if value.isascii() and value.isdigit() else []
-    if kind == "product" and len(digits) == len(levels) and all(k < d for k, d in zip(digits, levels, strict=True)):
-        return ChainState.product([np.eye(d)[k] for k, d in zip(digits, levels, strict=True)], dtype=complex)
-    if kind == "ground" and value.isdigit():
-        return ground_state(problem, int(value))
-    raise InputError(f"initial = {initial!s:.60}: a trajectory starts from a pure state, product:0101... or ground:N")
+    if initial.kind == "network":
+        if initial.value.dims != tuple(levels):
+            raise InputError(
+                f"the initial amplitudes have {initial.value.dims} levels, not those of the problem's sites"
+            )
+        return initial.value
+    if initial.kind == "product" and MIXED not in initial.value:
+        return ChainState.product([p.astype(float) for p in initial.populations(problem.spaces)], dtype=complex)
+    if initial.kind == "ground":
+        return ground_state(problem, initial.value)
+    raise initial.refused(PURE)

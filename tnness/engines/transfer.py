@@ -6,27 +6,29 @@ What is computed is what a model's observables ask of the view; the certificate 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
-
-from tnness.engines.protocol import Solution
+from tnness.engines.ask import Start
+from tnness.engines.protocol import Engine, Report, Run
+from tnness.engines.registry import register_engine
 from tnness.engines.wire.decay import Decay
 from tnness.engines.wire.views import BarView, DecayView, TransferView
 from tnness.engines.wire.window import Quadrature
 from tnness.errors import InputError
 from tnness.problems.transfer import RandomBar, TransferChain
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.answers import COMPLETE, Told
+from tnness.stopping.protocol import Rule
+from tnness.streams import stream
 
-Report = Callable[[str, float], None]
-
-EXACT = 1e-7
+ACCURATE = 1e-7
 """Largest residual or violation of unitarity of an answer that is called exact."""
 
 
+@register_engine("transfer")
 @dataclass(frozen=True, kw_only=True)
-class Transfer:
+class Transfer(Engine):
     """Stabilised sweeps along a transfer chain.
 
     Parameters
@@ -38,13 +40,13 @@ class Transfer:
     blocks: independent bars behind the error of a Lyapunov exponent (32).
     """
 
-    nodes: int = 8
-    reach: float = 12.0
-    tolerance: float = 1e-6
-    most: int = 4096
-    blocks: int = 32
+    nodes: int = 8  # Legendre nodes of an energy panel, to begin with
+    reach: float = 12.0  # half widths of a panel within which resonances are taken in closed form
+    tolerance: float = 1e-6  # relative error of energy integrals
+    most: int = 4096  # energies after which panels are not halved any more
+    blocks: int = 32  # independent bars behind the error of a Lyapunov exponent
 
-    name: ClassVar[str] = "transfer"
+    rehearses = False
 
     def __post_init__(self) -> None:
         _ = self.quadrature
@@ -56,54 +58,91 @@ class Transfer:
         """How energy integrals are done."""
         return Quadrature(nodes=self.nodes, reach=self.reach, tolerance=self.tolerance, most=self.most)
 
-    def solve(
-        self,
-        problem: Any,
-        *,
-        initial: Any = None,
-        times: Sequence[float] | None = None,
-        seed: int = 0,
-        report: Report = lambda text, fraction: None,
-    ) -> Solution:
-        """Return the static answer of a `TransferChain` or `RandomBar`, or its decay at the given times.
+    def begin(self, problem: Any, start: Start) -> StaticRun | DecayRun:
+        """Return a run of a `TransferChain` or `RandomBar`; the chain holds its own source.
 
         Raises
         ------
-        InputError: another problem, an initial state (the chain holds its own source).
+        InputError: another problem, or an initial state.
         """
-        if initial is not None:
+        if start.initial.kind != "identity":
             raise InputError("engine 'transfer' takes no initial state: the problem holds its source")
-        figures: dict[str, float] = {}
         if isinstance(problem, RandomBar):
-            if times is not None:
+            if not start.steady:
                 raise InputError("a random bar has no time evolution")
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-            bar = BarView(problem, rng, self.blocks, figures)
-            return Solution([(math.inf, bar)], figures, lambda: _verdict(figures, self.tolerance))
+            return StaticRun(BarView(problem, stream(start.seed, "bar"), self.blocks, {}))
         if not isinstance(problem, TransferChain):
             raise InputError(f"engine 'transfer' solves a TransferChain, not a {type(problem).__name__}")
-        if times is not None:
-            return Solution(_decay(problem, times, report), figures, "complete")
-        view = TransferView(problem, self.quadrature, figures, report)
-        return Solution([(math.inf, view)], figures, lambda: _verdict(figures, self.tolerance))
+        if start.steady:
+            return StaticRun(TransferView(problem, self.quadrature, {}, start.report))
+        start.report("modes", 0.0)
+        return DecayRun(Decay(problem))
+
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
+        """Return the run that was saved: of a static answer the beginning, as it is asked of the view."""
+        run = self.begin(problem, start)
+        run.time = float(snapshot.numbers["time"])
+        return run
+
+    def rule(self, run: Any, start: Start) -> Rule:
+        """Return that the answer is judged by the figures of what was asked for."""
+        if not start.steady:
+            return Told(lambda: COMPLETE)
+        figures = run.view().figures
+        return Told(lambda: _verdict(figures, self.tolerance), lambda: dict(figures))
 
     def view(self, problem: TransferChain) -> TransferView:
         """Return a view of a chain to ask things of, without a driver or a record."""
         return TransferView(problem, self.quadrature, {}, lambda text, fraction: None)
 
 
-def _decay(chain: TransferChain, times: Sequence[float], report: Report) -> Iterator[tuple[float, DecayView]]:
-    report("modes", 0.0)
-    decay = Decay(chain)
-    for k, time in enumerate(times):
-        report(f"t = {time:g}", k / len(times))
-        yield time, DecayView(decay, time)
+@dataclass
+class StaticRun:
+    """A static answer: what is computed is what its view is asked for."""
+
+    answer: Any
+    time: float = 0.0
+
+    def step(self, until: float | None = None) -> Report:
+        """Do nothing: the view computes."""
+        self.time = math.inf
+        return Report(self.time, finished=True)
+
+    def view(self) -> Any:
+        """Return the view, the same whenever it is asked for."""
+        return self.answer
+
+    def save(self) -> Snapshot:
+        """Return the time: nothing else is kept."""
+        return Snapshot({}, {"time": self.time})
+
+
+@dataclass
+class DecayRun:
+    """The decay of a chain's source, from its modes."""
+
+    decay: Decay
+    time: float = 0.0
+
+    def step(self, until: float | None = None) -> Report:
+        """Go to a time."""
+        assert until is not None
+        self.time = until
+        return Report(self.time, text=f"t = {until:g}")
+
+    def view(self) -> DecayView:
+        """Return a view of the chain at the present time."""
+        return DecayView(self.decay, self.time)
+
+    def save(self) -> Snapshot:
+        """Return the time: the state follows from the source."""
+        return Snapshot({}, {"time": self.time})
 
 
 def _verdict(figures: dict[str, float], tolerance: float) -> str:
     """Return the outcome from the figures of what was asked for."""
     for name in ("linear_residual", "unitarity"):
-        if not figures.get(name, 0.0) <= EXACT:
+        if not figures.get(name, 0.0) <= ACCURATE:
             return f"{name} dominates: the chain is too close to singular for double precision"
     if "statistical" in figures:
         return "complete: the errors are statistical; raise length for smaller ones"

@@ -11,7 +11,7 @@ import numpy as np
 from tnness.basis import LocalSpace
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState, float_of, product_overlap
-from tnness.product_view import ProductView
+from tnness.network.product_view import ProductView
 from tnness.terms import LocalOperator
 from tnness.views import Sites
 

@@ -11,7 +11,7 @@ import scipy.linalg as linalg
 from tnness.basis import LocalSpace
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array
-from tnness.product_view import ProductView
+from tnness.network.product_view import ProductView
 from tnness.views import Sites
 
 

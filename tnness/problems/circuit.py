@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,6 +74,9 @@ class Circuit:
     InputError: sites of several kinds, gates that do not fit them, a reservoir without a density matrix, a channel that
         does not conserve the trace, numbers of steps that make no sense.
     """
+
+    form: ClassVar[str] = "circuit"
+    """What kind of problem it is."""
 
     spaces: Sequence[LocalSpace]
     gates: GateEnsemble

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
@@ -49,6 +49,9 @@ class ChainGenerator:
     ModelError: a wrong number or shape of matrices, a number that is not finite, or a term that changes the trace.
     """
 
+    form: ClassVar[str] = "chain"
+    """What kind of problem it is."""
+
     def __init__(
         self,
         spaces: Sequence[LocalSpace],
@@ -84,6 +87,10 @@ class ChainGenerator:
         if not 0 < resolution <= 1:
             raise ModelError(f"resolution = {resolution!r}: a number above 0 and at most 1")
         self.resolution = float(resolution)
+
+    def generator(self) -> ChainGenerator:
+        """Return this generator: it needs no building."""
+        return self
 
     @property
     def n(self) -> int:

@@ -9,6 +9,7 @@ import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
@@ -50,6 +51,9 @@ class Lindbladian:
     (4, 4, 4)
     """
 
+    form: ClassVar[str] = "chain"
+    """What kind of problem it is."""
+
     def __init__(self, spaces: Sequence[LocalSpace]) -> None:
         self.spaces = tuple(spaces)
         if len(self.spaces) < 2:
@@ -89,8 +93,8 @@ class Lindbladian:
     def jump(self, operator: Operator, rate: float = 1.0) -> None:
         """Add rate * D[L] for a jump L on one site or two neighbours.
 
-        A fermionic (odd) jump is local only at the first or the last site, on states of definite parity; in the
-        bulk it is refused.
+        A fermionic (odd) jump is local only at the first or the last site, on states of definite parity (see
+        `jump_matrix`); in the bulk it is refused.
         """
         operator = _placed(operator, f"jump {len(self.jumps)}")
         name = f"jump {len(self.jumps)} ({operator})"
@@ -148,6 +152,23 @@ class Lindbladian:
                 result = result + weight * Operator((term,)).matrix((bond, bond + 1), self.levels, self.parities)
         return result
 
+    def jump_matrix(self, operator: Operator) -> Matrix:
+        """Return a jump L on its own sites, with the part of its Jordan-Wigner string that acts there.
+
+        The string of an odd L on the last site is P_total P_last. P_total drops out of L rho L^+ on states of definite
+        parity. P_last does not, unless it is a sign: c or c^+ alone, one mode a site.
+
+        Returns
+        -------
+        (d, d), or (d d', d d') for a jump on two neighbours.
+        """
+        window = operator.sites or (0,)
+        matrix = operator.matrix(window, self.levels, self.parities)
+        if not operator.odd or window != (self.n - 1,):
+            return matrix
+        parity = self.parities[self.n - 1]
+        return matrix if parity is None else parity @ matrix
+
     def local_map(self, window: Sequence[int], action: Callable[[Matrix], Matrix]) -> Real:
         """Return a Hermiticity-preserving map S of the window's matrices as M_ab = Tr(E_a S(E_b)).
 
@@ -187,7 +208,7 @@ class Lindbladian:
             total = total - 1j * self._embedded(window, matrix)
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
-            matrix = jump.operator.matrix(window, self.levels, self.parities)
+            matrix = self.jump_matrix(jump.operator)
             total = total - 0.5 * jump.rate * self._embedded(window, matrix.conj().T @ matrix)
         return sparse.csr_array(total)
 
@@ -208,7 +229,7 @@ class Lindbladian:
             targets[window] += _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
-            matrix = math.sqrt(jump.rate) * jump.operator.matrix(window, self.levels, self.parities)
+            matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
             name = f"jump {number} ({jump.operator})"
             targets[window] += _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
         return ChainGenerator(self.spaces, sites, bonds, origin=self)

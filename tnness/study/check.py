@@ -8,31 +8,33 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tnness import model as modelling
-from tnness.balance import positivity, residual
 from tnness.engines.exact import DIRECT, Exact, steady_vector
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, ModelError, NumericalError, TnnessError
-from tnness.job import ENGINES, measured, name_of, observables_of, offered_engines, own_code
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.network.initial import identity_state
 from tnness.observables import Observable
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
-from tnness.problems.lindbladian import Lindbladian
-from tnness.record import Record, is_observable, unfinished_dataset
-from tnness.relaxation import History, change, size
-from tnness.solve import evolve, steady_state
+from tnness.records.history import History
+from tnness.records.record import Record, is_observable, unfinished_dataset
+from tnness.records.values import change, size
+from tnness.runs.job import measured, name_of, observables_of, offered_engines, own_code
+from tnness.runs.solve import evolve, steady_state
+from tnness.stopping.balance import positivity, residual
 from tnness.views import View
 
 PASSED, NOTED, FAILED = "ok", "note", "FAILED"
+LOOKED_AT = ("tebd", "exact")
+"""The engines of a chain that are compared step by step."""
 EXPAND = 10**6  # a bond dimension that never truncates
 
 
@@ -61,11 +63,15 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     try:
         with own_code(name or getattr(model, "__name__", type(model).__name__)):
             instance = smallest(model() if isinstance(model, type) else model, seed)
-            problem = modelling.problem_of(instance, name or name_of(instance))
-            if isinstance(problem, Circuit):
+            problem: Any = modelling.problem_of(instance, name or name_of(instance))
+            form = getattr(problem, "form", "")
+            if form == "circuit":
                 return [_stated(instance, problem.summary()), *_circuit(instance, problem, name, seed)]
-            if not isinstance(problem, (Lindbladian, ChainGenerator)):
-                return [_stated(instance, problem.summary()), *_direct(instance, name, seed)]
+            if form != "chain":
+                return [
+                    _stated(instance, problem.summary()),
+                    *_engines(instance, offered_engines(instance), name, seed),
+                ]
             generator = modelling.generator_of(instance, name or name_of(instance))
     except TnnessError as error:
         return [Finding("problem", FAILED, str(error))]
@@ -78,7 +84,8 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
         findings.append(_observables(observables, generator, name or name_of(instance)))
     except TnnessError as error:
         return [*findings, Finding("observables", FAILED, str(error))]
-    return findings + _physics(generator, Measure(observables)) + _direct(instance, name, seed)
+    further = [engine for engine in offered_engines(instance) if engine not in LOOKED_AT]
+    return findings + _physics(generator, Measure(observables)) + _engines(instance, further, name, seed)
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,8 @@ def _stated(instance: Any, summary: str) -> Finding:
     return Finding("problem", PASSED, f"{summary} ({shown})")
 
 
-def _direct(instance: Any, name: str, seed: int) -> list[Finding]:
-    """Each direct engine that serves the model solves it, and agrees with the exact solution where there is one."""
-    offered = [engine for engine in offered_engines(instance) if hasattr(ENGINES.get(engine), "solve")]
+def _engines(instance: Any, offered: Sequence[str], name: str, seed: int) -> list[Finding]:
+    """Each of these engines solves the model, and agrees with the exact solution where there is one."""
     exact = "exact" in offered_engines(instance)
 
     def look(engine: str) -> Finding:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
-from tnness.files import is_damaged
-from tnness.record import ENGINE, PREFIX, Record
+from tnness.records.files import is_damaged
+from tnness.records.record import ENGINE, PREFIX, Record
 from tnness.study.plan import Point, canonical
 from tnness.study.store import Store
 

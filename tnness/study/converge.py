@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tnness import model as modelling
-from tnness.checkpoint import CHECKPOINT_EVERY, Output
-from tnness.driver import Driver
-from tnness.engines.tebd import TEBD
+from tnness.engines.ask import TOLERANCE, Ask, names_of
+from tnness.engines.protocol import Engine
 from tnness.errors import InputError, RecordError, TnnessError
-from tnness.job import STEADY, TOLERANCE, Job, differences, name_of
-from tnness.record import BURSTS, FORMAT, PREFIX, Record, part_path
-from tnness.watch import names_of
+from tnness.records.record import BURSTS, FORMAT, PREFIX, Record, part_path
+from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
+from tnness.runs.driver import Driver
+from tnness.runs.job import Job, differences, name_of
+from tnness.runs.solve import chosen_engine
 
 
 def converge(
@@ -29,8 +29,9 @@ def converge(
     chi: Sequence[int],
     dt: Sequence[float | None] = (None,),
     *,
-    engine: TEBD | None = None,
+    engine: Engine | str | None = None,
     seed: int = 0,
+    initial: Any = None,
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
     watch: Sequence[str] = (),
@@ -45,7 +46,8 @@ def converge(
     Parameters
     ----------
     chi: increasing bond dimensions, at least two. dt: time steps, the best (smallest) is extrapolated; None is the
-        engine's default. engine: other settings of `TEBD`. The rest as for `steady_state`; finished points are kept in
+        engine's default. engine: an engine with a bond dimension and a time step, or its name; default: the model's.
+        initial: what the first bond dimension starts from. The rest as for `steady_state`; finished points are kept in
         `out` + ".points" while the whole is unfinished.
 
     Returns
@@ -56,13 +58,18 @@ def converge(
     (`watch`), only these are extrapolated: nothing says whether the others have relaxed.
     """
     chis, steps = _checked(chi, dt)
-    settings = _settings(engine, chis, steps)
+    settings = _settings(chosen_engine(model, engine), chis, steps)
     if out is not None:
         Output(Path(out), overwrite, checkpoint_every)  # refuses what cannot be written
-    job = Job(
-        model, name or name_of(model), settings, seed, "identity", STEADY, tolerance, max_time, watch=names_of(watch)
+    ask = Ask(
+        seed=seed,
+        initial=initial,
+        tolerance=tolerance,
+        max_time=max_time,
+        refine=len(steps) == 1,  # several time steps show the Trotter error themselves
+        watch=names_of(watch),
     )
-    job = replace(job, refine=len(steps) == 1)  # several time steps show the Trotter error themselves
+    job = Job(model, name or name_of(model), settings, ask)
     points = Points(job, None if out is None else Path(f"{out}.points"), checkpoint_every, progress)
     try:
         rows = [points.row(chis, step) for step in steps]
@@ -76,14 +83,21 @@ def converge(
     return dataset
 
 
-def _settings(engine: Any, chis: Sequence[int], steps: Sequence[float | None]) -> TEBD:
-    """Return the engine's settings; refuse those of a point that cannot be before any is run."""
-    settings = engine or TEBD()
-    if not isinstance(settings, TEBD):
-        raise InputError("converge takes the engine 'tebd': it is its bond dimension and time step that are varied")
+def _settings(engine: Engine, chis: Sequence[int], steps: Sequence[float | None]) -> Engine:
+    """Return the engine; refuse one without bond dimension and time step, and settings of a point that cannot be."""
+    own = {entry.name for entry in fields(engine)}  # type: ignore[arg-type]
+    if not {"chi", "dt"} <= own:
+        raise InputError(
+            f"converge varies the bond dimension and the time step: engine {engine.name!r} has "
+            f"{', '.join(sorted(own)) or 'no settings'}"
+        )
     for step, bond in itertools.product(steps, chis):
-        replace(settings, chi=bond, dt=step)
-    return settings
+        _at(engine, chi=bond, dt=step)
+    return engine
+
+
+def _at(engine: Engine, **settings: Any) -> Engine:
+    return replace(engine, **settings)  # type: ignore[type-var]
 
 
 @dataclass
@@ -107,10 +121,11 @@ class Points:
         """Return the steady states at one time step, each started from the one before."""
         records: list[Record] = []
         for chi in chis:
-            engine = self.job.engine
-            assert isinstance(engine, TEBD)
-            engine = replace(engine, chi=chi, dt=dt, schedule=() if records else engine.schedule)
-            job = replace(self.job, engine=engine, initial=records[-1] if records else "identity")
+            engine = _at(self.job.engine, chi=chi, dt=dt)
+            if records and hasattr(engine, "schedule"):
+                engine = _at(engine, schedule=())
+            ask = replace(self.job.ask, initial=records[-1]) if records else self.job.ask
+            job = replace(self.job, engine=engine, ask=ask)
             records.append(self._point(job, f"chi={chi}.nc" if dt is None else f"dt={dt}_chi={chi}.nc"))
         return records
 
@@ -160,7 +175,7 @@ def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset
         stack = np.array([[record.dataset[key].values for record in row] for row in rows])
         attributes = {k: v for k, v in first[key].attrs.items() if k != "error"}
         variables[key] = xr.Variable(("dt", "chi", *first[key].dims), stack, attributes)
-        if not key.startswith(PREFIX) and (not job.watch or key in job.watch):
+        if not key.startswith(PREFIX) and (not job.ask.watch or key in job.ask.watch):
             value, error = extrapolate(stack[-1], chis)
             about = {"units": attributes.get("units", "1"), "long_name": f"{key}, chi -> infinity"}
             variables[f"{key}_extrapolated"] = xr.Variable(first[key].dims, value, about)
@@ -168,7 +183,7 @@ def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset
             variables[f"{key}_error"] = xr.Variable(first[key].dims, error + _other_errors(rows, key), about)
     outcomes = [[record.outcome for record in row] for row in rows]
     variables["outcome"] = xr.Variable(("dt", "chi"), np.array(outcomes, dtype=str))
-    coordinates = {"dt": [_time_step(row[0], job) for row in rows], "chi": chis, **first.coords}
+    coordinates = {"dt": [float(row[0].used["dt"]) for row in rows], "chi": chis, **first.coords}
     return xr.Dataset(variables, coordinates, dict(best.attrs, kind="convergence", format=FORMAT))
 
 
@@ -181,14 +196,6 @@ def _other_errors(rows: list[list[Record]], key: str) -> NDArray[np.float64] | f
         return left + np.abs(best - rows[-2][-1].dataset[key].values)
     trotter = certificate.estimates["trotter"].get(key, certificate.trotter * size)
     return left + (0.0 if math.isnan(trotter) else trotter)
-
-
-def _time_step(record: Record, job: Job) -> float:
-    dt = record.settings["engine_settings"]["dt"]
-    if dt is not None:
-        return float(dt)
-    assert isinstance(job.engine, TEBD)
-    return job.engine.time_step(modelling.generator_of(job.model, job.name))
 
 
 def extrapolate(values: NDArray[np.float64], chis: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

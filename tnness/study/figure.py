@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from tnness.errors import InputError, RecordError, suggestion
-from tnness.files import require_folder
-from tnness.record import Record, is_observable
+from tnness.records.files import require_folder
+from tnness.records.record import Record, is_observable
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions
 from tnness.study.sweep_figure import panels as sweep_panels

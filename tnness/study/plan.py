@@ -18,9 +18,12 @@ import numpy as np
 
 from tnness import model as modelling
 from tnness import registry
-from tnness.engines.protocol import DirectEngine, Engine
+from tnness.engines.ask import TOLERANCE, Ask
+from tnness.engines.protocol import Engine
+from tnness.engines.registry import plain_settings
 from tnness.errors import InputError, suggestion
-from tnness.job import EVOLUTION, STEADY, TOLERANCE, Job, engine_for, plain_settings
+from tnness.runs.job import Job
+from tnness.runs.solve import chosen_engine
 
 Values = dict[str, Any]
 
@@ -76,7 +79,7 @@ class Plan:
     realizations: int = 1
     independent: tuple[str, ...] = ()
     root_seed: int = 0
-    engine: Engine | DirectEngine | str | None = None
+    engine: Engine | str | None = None
     times: tuple[float, ...] | None = None
     tolerance: float = TOLERANCE
     max_time: float | None = None
@@ -140,11 +143,9 @@ class Plan:
         own = {k: v for k, v in values.items() if self.is_parameter[k]}
         return modelling.build(self.model_class, self.parameters | own, self.name)
 
-    def engine_at(self, values: Values) -> Engine | DirectEngine:
+    def engine_at(self, values: Values) -> Engine:
         """Return the engine at a point of the grid."""
-        engine = self.engine
-        if engine is None or isinstance(engine, str):
-            engine = engine_for(self.model_class, engine)
+        engine = chosen_engine(self.model_class, self.engine)
         changed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if not self.is_parameter[k]}
         return replace(engine, **changed) if changed else engine  # type: ignore[type-var]
 
@@ -166,18 +167,15 @@ class Plan:
 
     def job_at(self, values: Values, seed: int) -> Job:
         """Return what would be run at a point of the grid, with a seed of its disorder."""
-        return Job(
-            model=self.model_at(values),
-            name=self.name,
-            engine=self.engine_at(values),
+        ask = Ask(
             seed=seed,
             initial=self.initial,
-            kind=STEADY if self.times is None else EVOLUTION,
+            times=self.times,
             tolerance=self.tolerance,
             max_time=self.max_time,
-            times=list(self.times or ()),
             watch=self.watch,
         )
+        return Job(self.model_at(values), self.name, self.engine_at(values), ask)
 
     def check_watch(self) -> None:
         """Refuse to watch what the model does not monitor, before anything is computed or written."""

@@ -16,13 +16,13 @@ import numpy as np
 import xarray as xr
 
 from tnness import registry
-from tnness.checkpoint import Output
-from tnness.driver import provenance
-from tnness.engines.protocol import DirectEngine, Engine
+from tnness.engines.protocol import Engine
 from tnness.errors import InputError, Interrupted, ModelError
-from tnness.job import Job
-from tnness.record import Record
-from tnness.solve import run
+from tnness.records.record import Record
+from tnness.runs.checkpoint import Output
+from tnness.runs.driver import provenance
+from tnness.runs.job import Job
+from tnness.runs.solve import run
 from tnness.study.plan import Plan, Point, canonical
 from tnness.study.store import Failure, Store
 
@@ -52,14 +52,14 @@ class Setting:
     realization: int
 
     @property
-    def engine(self) -> Engine | DirectEngine:
+    def engine(self) -> Engine:
         """The engine at this point."""
         return self.job.engine
 
     @property
     def seed(self) -> int:
         """The seed of the disorder, and of the engine's own randomness in a child of it."""
-        return self.job.seed
+        return self.job.ask.seed
 
     def solve(self) -> Record:
         """Return the steady state, or the evolution, that the plan asks for."""

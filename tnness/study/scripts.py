@@ -10,7 +10,7 @@ import typer
 import xarray as xr
 from matplotlib.figure import Figure
 
-from tnness.engines.protocol import DirectEngine, Engine
+from tnness.engines.protocol import Engine
 from tnness.errors import RecordError
 from tnness.study.collect import collect
 from tnness.study.point import Measure
@@ -52,7 +52,7 @@ def swept(
     realizations: int = 1,
     independent: Sequence[str] = (),
     seed: int = 0,
-    engine: Engine | DirectEngine | str | None = None,
+    engine: Engine | str | None = None,
     times: Sequence[float] | None = None,
     measure: Measure | None = None,
     workers: int = 0,

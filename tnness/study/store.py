@@ -27,8 +27,8 @@ from typing import Any
 import psutil
 
 from tnness.errors import Interrupted, RecordError
-from tnness.files import is_sealed, write_whole
-from tnness.job import differences
+from tnness.records.files import is_sealed, write_whole
+from tnness.runs.job import differences
 from tnness.study.plan import GridPoint, Plan, Point
 
 FORMAT = "tnness-sweep-1"

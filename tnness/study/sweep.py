@@ -15,15 +15,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tnness.engines.protocol import DirectEngine, Engine
+from tnness.engines.ask import TOLERANCE, names_of
+from tnness.engines.protocol import Engine
 from tnness.errors import InputError, Interrupted
-from tnness.job import TOLERANCE
-from tnness.progress import Stop
+from tnness.runs.progress import Stop
 from tnness.study.execution import AHEAD, Crew, Dask, Here, Local
 from tnness.study.plan import Plan, Point, Values
 from tnness.study.point import Ended, Measure, Task, function
 from tnness.study.store import Failure, Store
-from tnness.watch import names_of
 
 ATTEMPTS = 3
 """How often a point may take its process with it before it counts as failed."""
@@ -59,7 +58,7 @@ def sweep(
     realizations: int = 1,
     independent: Sequence[str] = (),
     seed: int = 0,
-    engine: Engine | DirectEngine | str | None = None,
+    engine: Engine | str | None = None,
     times: Sequence[float] | None = None,
     tolerance: float = TOLERANCE,
     max_time: float | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from tnness.errors import InputError, suggestion
-from tnness.record import is_observable
+from tnness.records.record import is_observable
 from tnness.study.collect import REALIZATION
 
 if TYPE_CHECKING:

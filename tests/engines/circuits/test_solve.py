@@ -21,7 +21,7 @@ from tnness.errors import InputError, ModelError, Unavailable
 from tnness.network.chain_state import ChainState
 from tnness.observables import Observable
 from tnness.problems.circuit import Circuit
-from tnness.solve import evolve, steady_state
+from tnness.runs.solve import evolve, steady_state
 
 FREE, ALL = ensemble.gates(0.6, 0.0), ensemble.gates(0.4, 0.4)
 LEFT, RIGHT = [0.9, 0.1], [0.3, 0.7]

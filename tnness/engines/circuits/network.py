@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.circuits.states import chain_state
-from tnness.engines.tebd import TEBD, sweep
-from tnness.errors import InputError
+from tnness.engines.initial import Initial
+from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
+from tnness.network.sweep import sweep
 from tnness.network.truncation import Split, Truncation, householder, split_svd
 from tnness.problems.circuit import Circuit, Gates
+from tnness.records.snapshot import Snapshot
+from tnness.streams import restore_stream, save_stream, stream
 
 Array = NDArray[Any]
 
@@ -48,17 +52,16 @@ class NetworkState:
 
     Parameters
     ----------
-    engine: its chi, cutoff, method, power and dtype are used. seed: of the random directions where bonds grow.
+    truncation: of the bonds. dtype: "float64" or "float32". seed: of the random directions where bonds grow.
     """
 
-    def __init__(self, circuit: Circuit, initial: Any, engine: TEBD, seed: int = 0) -> None:
-        if engine.dt is not None or engine.schedule is not None or engine.accelerate:
-            raise InputError("a circuit has no time step, no schedule and no acceleration: leave dt and the like out")
-        self.law, self.engine = circuit, engine
-        self.truncation = LargeGates(chi=engine.chi, cutoff=engine.cutoff, method=engine.method, power=engine.power)
-        self.state = chain_state(circuit, initial).copy(np.dtype(engine.dtype))
+    def __init__(
+        self, circuit: Circuit, initial: Initial, truncation: Truncation, dtype: str = "float64", seed: int = 0
+    ) -> None:
+        self.law, self.truncation = circuit, LargeGates(**asdict(truncation))
+        self.state = chain_state(circuit, initial).copy(np.dtype(dtype))
         self.state.canonicalise(0)
-        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
+        self.rng = stream(seed, "truncation")
         self.trace = [space.trace for space in circuit.spaces]
         self.dropped, self.fallbacks, self.largest = 0.0, 0, 1
 
@@ -101,6 +104,23 @@ class NetworkState:
         """Return the weight dropped at all splits together, the largest bond dimension, and the fallbacks of LAPACK."""
         largest, fallbacks = float(self.largest), float(self.fallbacks)
         return {"weight_dropped": self.dropped, "bond_dimension": largest, "qr_fallbacks": fallbacks}
+
+    def save(self) -> Snapshot:
+        """Return the tensors, where the random directions stand, and the account of what was dropped."""
+        arrays: dict[str, Array] = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self.state.tensors)}
+        assert self.state.centre is not None
+        numbers = {"centre": self.state.centre, "log_norm": self.state.log_norm, "dropped": self.dropped}
+        numbers |= {"fallbacks": self.fallbacks, "largest": self.largest}
+        return Snapshot(arrays | {"directions": save_stream(self.rng)}, numbers)
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the state that was saved."""
+        arrays, numbers = snapshot.arrays, snapshot.numbers
+        tensors = [arrays[name] for name in sorted(arrays) if name.startswith("tensor_")]
+        self.state = ChainState(tensors, int(numbers["centre"]), float(numbers["log_norm"]))
+        self.rng = restore_stream(arrays["directions"])
+        self.dropped, self.fallbacks = float(numbers["dropped"]), int(numbers["fallbacks"])
+        self.largest = int(numbers["largest"])
 
 
 def _is_one(matrix: Array) -> bool:

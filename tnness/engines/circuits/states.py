@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.exact import LARGEST, Exact
 from tnness.engines.fermions.circuit import GaussianCircuit, orbital_map
 from tnness.engines.fermions.quadratic import NotQuadratic
-from tnness.engines.fermions.states import occupied_level
+from tnness.engines.fermions.states import correlation_matrix, occupied_level
 from tnness.engines.fermions.view import GaussianView
+from tnness.engines.initial import Initial
+from tnness.engines.limits import check_dense
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
-from tnness.network.initial import basis_states, product_state
+from tnness.network.initial import product_state
 from tnness.problems.circuit import Circuit, Gates
+from tnness.records.snapshot import Snapshot
 
 Array = NDArray[Any]
 
@@ -40,6 +40,14 @@ class State(Protocol):
         """Return what the certificate says of it."""
         ...
 
+    def save(self) -> Snapshot:
+        """Return the state as named arrays and numbers."""
+        ...
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the state that was saved."""
+        ...
+
 
 class GaussianState:
     """A correlation matrix: circuits of free-fermion gates between reservoirs without coherences.
@@ -52,7 +60,7 @@ class GaussianState:
 
     dropped = 0.0
 
-    def __init__(self, circuit: Circuit, initial: Any) -> None:
+    def __init__(self, circuit: Circuit, initial: Initial) -> None:
         space = circuit.spaces[0]
         if circuit.channel is not None or not space.quantum:
             raise ModelError("engine 'gaussian' takes unitary gates: measurements and noise leave no Gaussian state")
@@ -69,16 +77,13 @@ class GaussianState:
             if abs(matrix[0, 1]) > 1e-12:
                 raise ModelError(f"engine 'gaussian' takes reservoirs without coherences; the {name} one has some")
             densities.append(float(matrix[self.occupied, self.occupied].real))
+        self._densities = densities
         self.circuit = GaussianCircuit(self._correlation(initial, circuit), *densities)
 
-    def _correlation(self, initial: Any, circuit: Circuit) -> Array:
+    def _correlation(self, initial: Initial, circuit: Circuit) -> Array:
         """G of an initial state: a correlation matrix, or a product state."""
-        if isinstance(initial, np.ndarray) and initial.ndim == 2:
-            if initial.shape != (circuit.n, circuit.n) or np.abs(initial - initial.conj().T).max() > 1e-10:
-                raise InputError(
-                    f"the initial correlation matrix must be Hermitian of shape ({circuit.n}, {circuit.n})"
-                )
-            return initial.astype(complex)
+        if initial.kind == "array" and np.ndim(initial.value) == 2:
+            return correlation_matrix(initial, circuit.n)
         sites = site_states(circuit, initial)
         if np.abs(sites[:, 0, 1]).max() > 1e-12:
             raise ModelError("engine 'gaussian' starts from sites without coherences between 0 and 1 particles")
@@ -97,17 +102,23 @@ class GaussianState:
         n = np.linalg.eigvalsh(self.circuit.correlation)
         return {"occupation_excess": max(0.0, float(-n[0]), float(n[-1] - 1))}
 
+    def save(self) -> Snapshot:
+        """Return the correlation matrix."""
+        return Snapshot({"correlation": self.circuit.correlation.copy()})
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the state that was saved."""
+        self.circuit = GaussianCircuit(snapshot.arrays["correlation"], *self._densities)
+
 
 class DenseState:
     """All coefficients of a density matrix."""
 
     dropped = 0.0
 
-    def __init__(self, circuit: Circuit, initial: Any, engine: Exact) -> None:
+    def __init__(self, circuit: Circuit, initial: Initial) -> None:
         dims = [space.dim for space in circuit.spaces]
-        if math.prod(dims) > LARGEST:
-            size = f"10^{math.log10(math.prod(dims)):.1f}"
-            raise InputError(f"engine 'exact' takes up to {LARGEST:,} dimensions, this chain has {size}: use 'tebd'")
+        check_dense(dims)
         self.law = circuit
         self.tensor = chain_state(circuit, initial).dense().astype(float).reshape(dims)
 
@@ -132,34 +143,41 @@ class DenseState:
             trace = np.tensordot(space.trace, trace, 1)
         return {"trace_error": abs(float(trace) - 1)}
 
+    def save(self) -> Snapshot:
+        """Return all coefficients."""
+        return Snapshot({"vector": self.tensor.ravel()})
 
-def chain_state(circuit: Circuit, initial: Any) -> ChainState:
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the state that was saved."""
+        self.tensor = snapshot.arrays["vector"].reshape(self.tensor.shape)
+
+
+def chain_state(circuit: Circuit, initial: Initial) -> ChainState:
     """Return an initial state as a matrix-product state."""
-    if isinstance(initial, ChainState):
-        if initial.dims != tuple(space.dim for space in circuit.spaces):
-            raise InputError(f"the initial state has local dimensions {initial.dims}, not those of the circuit's sites")
-        return initial
+    if initial.kind == "network":
+        if initial.value.dims != tuple(space.dim for space in circuit.spaces):
+            raise InputError(
+                f"the initial state has local dimensions {initial.value.dims}, not those of the circuit's sites"
+            )
+        return initial.value
     return product_state(circuit.spaces, list(site_states(circuit, initial)))
 
 
-def site_states(circuit: Circuit, initial: Any) -> Array:
+def site_states(circuit: Circuit, initial: Initial) -> Array:
     """Return the sites' density matrices of an initial product state: (n, d, d).
 
     Parameters
     ----------
-    initial: None or "identity" (mixed), "product:01*..." (the level of each site, * for a mixed one), or the sites'
-        density matrices (n, d, d).
+    initial: the identity (mixed), a product (the level of each site, * for a mixed one), or the sites' density matrices
+        (n, d, d).
     """
     levels, n = circuit.spaces[0].levels, circuit.n
-    if initial is None or (isinstance(initial, str) and initial == "identity"):
+    if initial.kind == "identity":
         return np.broadcast_to(np.eye(levels) / levels, (n, levels, levels))
-    if isinstance(initial, str) and initial.startswith("product:"):
-        return np.array([np.diag(p) for p in basis_states(initial.removeprefix("product:"), circuit.spaces)])
-    if isinstance(initial, (Sequence, np.ndarray)) and not isinstance(initial, str):
-        given = np.asarray(initial, complex)
+    if initial.kind == "product":
+        return np.array([np.diag(p) for p in initial.populations(circuit.spaces)])
+    if initial.kind == "array":
+        given = np.asarray(initial.value, complex)
         if given.shape == (n, levels, levels):
             return given
-    shown = repr(initial) if isinstance(initial, str) else f"a {type(initial).__name__}"
-    raise InputError(
-        f"initial = {shown}: identity, product:01*... with one digit per site ({n}), or states of the sites are needed"
-    )
+    raise initial.refused(f"identity, product:01*... with one digit per site ({n}), or states of the sites are needed")

@@ -7,7 +7,7 @@ GMRES with the classical rate equation as its preconditioner.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tnness.engines.fermions.quadratic import Quadratic
 from tnness.errors import NumericalError
+from tnness.records.snapshot import Snapshot
 
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -133,44 +134,82 @@ def classical_rates(form: Quadratic) -> Vector:
     return rates - np.diag(rates.sum(axis=0))
 
 
-def evolve_undephased(form: Quadratic, initial: Matrix, times: Sequence[float]) -> Iterator[tuple[float, Matrix]]:
-    """Yield (time, G) without dephasing, exactly at any time."""
-    basis = DriftBasis(form)
-    start, source = basis.into(initial), basis.into(np.diag(form.gain).astype(complex))
-    for time in times:
-        phases = basis.rates * time
+class Undephased:
+    """The evolution of a correlation matrix without dephasing, exactly at any time.
+
+    Parameters
+    ----------
+    form: the problem. initial: G at time 0.
+    """
+
+    def __init__(self, form: Quadratic, initial: Matrix) -> None:
+        self.basis, self.initial = DriftBasis(form), initial
+        self._start = self.basis.into(initial)
+        self._source = self.basis.into(np.diag(form.gain).astype(complex))
+
+    def at(self, time: float) -> Matrix:
+        """Return G at a time."""
+        phases = self.basis.rates * time
         safe = np.where(np.abs(phases) > 1e-8, phases, 1.0)
         gained = np.where(np.abs(phases) > 1e-8, np.expm1(phases) / safe, 1 + phases / 2) * time
-        correlation = basis.out(np.exp(phases) * start + gained * source)
-        yield time, (correlation + correlation.conj().T) / 2
+        correlation = self.basis.out(np.exp(phases) * self._start + gained * self._source)
+        return (correlation + correlation.conj().T) / 2
 
 
-def evolve_dephased(
-    form: Quadratic,
-    initial: Matrix,
-    times: Sequence[float],
-    tolerance: float,
-    report: Callable[[float], None] = lambda time: None,
-) -> Iterator[tuple[float, Matrix]]:
-    """Yield (time, G) with any dephasing, by a Runge-Kutta method of order 8 with error control."""
-    drift = sparse.csr_array(form.drift())
-    sites = np.arange(form.n)
+class Dephased:
+    """The evolution of a correlation matrix with any dephasing, by a Runge-Kutta method of order 8 with error control.
 
-    def derivative(time: float, flat: Matrix) -> Matrix:
-        correlation = flat.reshape(form.n, form.n)
-        half = drift @ correlation
+    Parameters
+    ----------
+    form: the problem. correlation: G at `time`. tolerance: relative and (a tenth of it) absolute, of each step.
+    """
+
+    def __init__(self, form: Quadratic, correlation: Matrix, tolerance: float, time: float = 0.0) -> None:
+        self.form, self.tolerance, self.time = form, tolerance, time
+        self._flat = correlation.astype(complex).ravel()
+        self._drift, self._sites = sparse.csr_array(form.drift()), np.arange(form.n)
+        self._solver: integrate.DOP853 | None = None
+
+    @property
+    def correlation(self) -> Matrix:
+        """G at the present time."""
+        return self._flat.reshape(self.form.n, self.form.n)
+
+    def advance(self, until: float) -> None:
+        """Take one step towards a time, and not beyond it."""
+        if self._solver is None or self._solver.t_bound != until:
+            self._solver = self._towards(until)
+        self._solver.step()
+        if self._solver.status == "failed":
+            raise NumericalError(f"the integration of the correlation matrix failed at time {self._solver.t:g}")
+        self.time, self._flat = float(self._solver.t), self._solver.y
+        if self._solver.status == "finished":
+            self.time, self._solver = until, None
+
+    def _towards(self, until: float) -> integrate.DOP853:
+        relative, absolute = max(self.tolerance, 3e-14), self.tolerance / 10
+        return integrate.DOP853(self._derivative, self.time, self._flat, until, rtol=relative, atol=absolute)
+
+    def _derivative(self, time: float, flat: Matrix) -> Matrix:
+        form, sites, correlation = self.form, self._sites, flat.reshape(self.form.n, self.form.n)
+        half = self._drift @ correlation
         change = half + half.conj().T
         change[sites, sites] += form.gain + form.dephasing * np.real(correlation[sites, sites])
         return change.ravel()
 
-    now, flat = 0.0, initial.astype(complex).ravel()
-    for time in times:
-        if time > now:
-            solver = integrate.DOP853(derivative, now, flat, time, rtol=max(tolerance, 3e-14), atol=tolerance / 10)
-            while solver.status == "running":
-                solver.step()
-                report(solver.t)
-            if solver.status == "failed":
-                raise NumericalError(f"the integration of the correlation matrix failed at time {solver.t:g}")
-            now, flat = time, solver.y
-        yield time, flat.reshape(form.n, form.n)
+    def save(self) -> Snapshot:
+        """Return where it stands; between two times, with the length of the next step."""
+        numbers = {"time": self.time}
+        if self._solver is not None:
+            numbers |= {"towards": float(self._solver.t_bound), "step_length": float(self._solver.h_abs)}
+        return Snapshot({"correlation": self.correlation.copy()}, numbers)
+
+    @classmethod
+    def restore(cls, form: Quadratic, tolerance: float, snapshot: Snapshot) -> Dephased:
+        """Return the evolution that was saved."""
+        numbers = snapshot.numbers
+        course = cls(form, snapshot.arrays["correlation"], tolerance, float(numbers["time"]))
+        if "towards" in numbers:
+            course._solver = course._towards(float(numbers["towards"]))
+            course._solver.h_abs = float(numbers["step_length"])
+        return course

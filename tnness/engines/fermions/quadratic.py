@@ -6,7 +6,8 @@ With G_ij = <c^+_i c_j> and H = sum h_ij c^+_i c_j, averages of two operators ob
 
 also where the state is not Gaussian: dephasing L = n keeps the equation closed, and mixes Gaussian states. Spins are
 read by Jordan-Wigner, particle = the state with N = 1 (up): a hop to a neighbour carries no string, and the string of a
-jump at an end cancels in averages of even operators; elsewhere it does not.
+jump c or c^+ at an end cancels in averages of even operators. Elsewhere it does not, nor for a sum of c and c^+ on the
+last site.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from tnness.records.snapshot import Snapshot
+
 Matrix = NDArray[Any]
 Vector = NDArray[Any]
 
@@ -64,9 +66,9 @@ class Renewal:
         self.gamma, self.tolerance = gamma, tolerance
         self._rows, self._columns = np.triu_indices(len(values))  # Z is Hermitian: pairs a <= b are enough
         count = np.where(self._rows == self._columns, 1.0, 2.0)
-        self.rates = self._pairs(np.add.outer(values, values.conj()))
-        self._into = self._pairs(np.outer(self.inverse[:, site], self.inverse[:, site].conj()))  # u
-        self._from = count * self._pairs(np.outer(self.vectors[site], self.vectors[site].conj()))  # v
+        self.rates = self.pairs(np.add.outer(values, values.conj()))
+        self._into = self.pairs(np.outer(self.inverse[:, site], self.inverse[:, site].conj()))  # u
+        self._from = count * self.pairs(np.outer(self.vectors[site], self.vectors[site].conj()))  # v
         self.kernel = self._into * self._from
         self.worst = 0.0
         self.steps = 0
@@ -86,45 +88,31 @@ class Renewal:
         correlations: G(0) of each state, Hermitian: (k, n, n). times: increasing, >= 0.
         report: called with the time after each step.
         """
-        states = np.array([self._pairs(self.inverse @ g @ self.inverse.conj().T) for g in correlations])  # (k, pairs)
-        now, retry = 0.0, 0.0
-        step = self._first(states)
+        course = RenewalCourse.begin(self, correlations)
         for time in times:
-            while now + step.length < time * (1 - 1e-14):
-                if now >= retry and now >= 2 * step.length:
-                    longer = Step(self, 2 * step.length)
-                    if longer.solve(states)[1] <= self.tolerance:
-                        step = longer
-                        continue
-                    retry = 1.5 * now + step.length
-                densities, left = step.solve(states)
-                if left > 100 * self.tolerance and step.length > self._shortest:
-                    step = Step(self, step.length / 2)
-                    continue
-                states, now = step.advance(states, densities), now + step.length
-                self.worst, self.steps = max(self.worst, left), self.steps + 1
-                report(now)
-            if time > now:
-                densities, left = step.solve(states)
-                self.worst = max(self.worst, left)
-                yield time, self._correlations(step.within(states, densities, time - now))
-            else:
-                yield time, self._correlations(states)
+            while course.time < time:
+                course.advance(time)
+                report(course.time)
+            yield time, course.correlations()
 
-    def _first(self, states: Matrix) -> Step:
+    def first_step(self, states: Matrix) -> Step:
+        """Return a step that is short enough for the beginning."""
         step = Step(self, FIRST / max(float(np.abs(self.rates).max()), 1e-12))
-        while step.solve(states)[1] > self.tolerance and step.length > 8 * self._shortest:
+        while step.solve(states)[1] > self.tolerance and step.length > 8 * self.shortest:
             step = Step(self, step.length / 2)
         return step
 
     @property
-    def _shortest(self) -> float:
+    def shortest(self) -> float:
+        """The length below which no step is halved."""
         return FIRST / max(float(np.abs(self.rates).max()), 1e-12) / 1024
 
-    def _pairs(self, matrix: Matrix) -> Matrix:
+    def pairs(self, matrix: Matrix) -> Matrix:
+        """Return the elements of a Hermitian matrix on and above its diagonal: (pairs,)."""
         return matrix[self._rows, self._columns]
 
-    def _correlations(self, states: Matrix) -> Matrix:
+    def matrices(self, states: Matrix) -> Matrix:
+        """Return G of states in the eigenbasis (k, pairs): (k, n, n)."""
         found = np.empty((len(states), *self.vectors.shape), complex)
         for result, state in zip(found, states, strict=True):
             matrix = np.empty_like(self.vectors)
@@ -132,6 +120,74 @@ class Renewal:
             matrix[self._rows, self._columns] = state
             result[:] = self.vectors @ matrix @ self.vectors.conj().T
         return found
+
+
+@dataclass
+class RenewalCourse:
+    """Several states on their way through time, by steps that double as the dynamics slows down.
+
+    states: at the end of the last whole step (k, pairs). reached: its time. retry: the time before which no longer step
+    is tried. step: the present step. time: at which the states are asked for, inside the step that follows.
+    """
+
+    system: Renewal
+    states: Matrix
+    step: Step
+    reached: float = 0.0
+    retry: float = 0.0
+    time: float = 0.0
+
+    @classmethod
+    def begin(cls, system: Renewal, correlations: Matrix) -> RenewalCourse:
+        """Return the course of initial correlation matrices (k, n, n)."""
+        states = np.array([system.pairs(system.inverse @ g @ system.inverse.conj().T) for g in correlations])
+        return cls(system, states, system.first_step(states))
+
+    def advance(self, until: float) -> None:
+        """Take one step, or none where `until` lies within the next one."""
+        while self.reached + self.step.length < until * (1 - 1e-14):
+            if self.reached >= self.retry and self.reached >= 2 * self.step.length and self._lengthen():
+                continue
+            densities, left = self.step.solve(self.states)
+            if left > 100 * self.system.tolerance and self.step.length > self.system.shortest:
+                self.step = Step(self.system, self.step.length / 2)
+                continue
+            self.states, self.reached = self.step.advance(self.states, densities), self.reached + self.step.length
+            self.time = self.reached
+            self.system.worst, self.system.steps = max(self.system.worst, left), self.system.steps + 1
+            return
+        self.time = until
+
+    def _lengthen(self) -> bool:
+        """Take a step twice as long, if it is accurate; if not, wait before it is tried again."""
+        longer = Step(self.system, 2 * self.step.length)
+        if longer.solve(self.states)[1] <= self.system.tolerance:
+            self.step = longer
+            return True
+        self.retry = 1.5 * self.reached + self.step.length
+        return False
+
+    def save(self) -> Snapshot:
+        """Return where it stands, as arrays and numbers."""
+        numbers = {"reached": self.reached, "retry": self.retry, "step_length": self.step.length, "time": self.time}
+        return Snapshot({"states": self.states}, numbers | {"worst": self.system.worst, "steps": self.system.steps})
+
+    @classmethod
+    def restore(cls, system: Renewal, snapshot: Snapshot) -> RenewalCourse:
+        """Return the course that was saved."""
+        numbers = snapshot.numbers
+        system.worst, system.steps = float(numbers["worst"]), int(numbers["steps"])
+        step = Step(system, float(numbers["step_length"]))
+        places = (float(numbers[name]) for name in ("reached", "retry", "time"))
+        return cls(system, snapshot.arrays["states"], step, *places)
+
+    def correlations(self) -> Matrix:
+        """Return G of each state at the present time: (k, n, n)."""
+        if self.time == self.reached:
+            return self.system.matrices(self.states)
+        densities, left = self.step.solve(self.states)
+        self.system.worst = max(self.system.worst, left)
+        return self.system.matrices(self.step.within(self.states, densities, self.time - self.reached))
 
 
 @dataclass

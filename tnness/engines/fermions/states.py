@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,59 +10,61 @@ from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
 from tnness.engines.fermions.quadratic import Quadratic
+from tnness.engines.initial import Initial
 from tnness.errors import InputError
 
 Matrix = NDArray[Any]
 MIXED = "*"
 """In `product:...`, a site in its maximally mixed state."""
+PURE = "a trajectory starts from a pure state, product:0101... or ground:N"
 
 
-def initial_correlation(initial: Any, form: Quadratic, spaces: Sequence[LocalSpace]) -> Matrix:
+def initial_correlation(initial: Initial, form: Quadratic, spaces: Sequence[LocalSpace]) -> Matrix:
     """Return G of an initial state: (n, n).
 
     Parameters
     ----------
-    initial: None or "identity" (G = 1/2), "product:01*1..." (one digit per site, the number of its basis state, or *
-        for a mixed one), "ground:N" (the ground state with N particles), "thermal:BETA", or G itself.
+    initial: the identity (G = 1/2), a product (the number of each site's basis state, or * for a mixed one), a ground
+        state of N particles, a thermal state, or G itself.
     form: the problem; its Hamiltonian defines the ground and thermal states. spaces: what the digits mean.
     """
-    n = form.n
-    if isinstance(initial, np.ndarray):
-        if initial.shape != (n, n) or np.abs(initial - initial.conj().T).max() > 1e-10:
-            raise InputError(f"the initial correlation matrix must be Hermitian of shape ({n}, {n})")
-        return initial.astype(complex)
-    if initial is None or initial == "identity":
-        return np.eye(n, dtype=complex) / 2
-    kind, _, value = str(initial).partition(":")
-    if kind == "product":
-        return np.diag(_fillings(value, spaces)).astype(complex)
-    if kind == "ground":
-        orbitals = ground_orbitals(form, _particles(value, n))
+    if initial.kind == "array":
+        return correlation_matrix(initial, form.n)
+    if initial.kind == "identity":
+        return np.eye(form.n, dtype=complex) / 2
+    if initial.kind == "product":
+        return np.diag(_fillings(initial, spaces)).astype(complex)
+    if initial.kind == "ground":
+        orbitals = ground_orbitals(form, _particles(initial, form.n))
         return orbitals.conj() @ orbitals.T
-    if kind == "thermal":
-        with contextlib.suppress(ValueError):
-            if math.isfinite(float(value)):
-                energies, states = np.linalg.eigh(form.hamiltonian)
-                occupied = (1 - np.tanh(float(value) * energies / 2)) / 2
-                return ((states * occupied) @ states.conj().T).T
-    told = "identity, product:01*..., ground:N, thermal:BETA or a correlation matrix is needed"
-    raise InputError(f"initial = {_shown(initial)}: {told}")
+    if initial.kind == "thermal":
+        energies, states = np.linalg.eigh(form.hamiltonian)
+        occupied = (1 - np.tanh(initial.value * energies / 2)) / 2
+        return ((states * occupied) @ states.conj().T).T
+    raise initial.refused("identity, product:01*..., ground:N, thermal:BETA or a correlation matrix is needed")
 
 
-def initial_orbitals(initial: Any, form: Quadratic, spaces: Sequence[LocalSpace]) -> Matrix:
+def correlation_matrix(initial: Initial, n: int) -> Matrix:
+    """Return a correlation matrix that was given; refuse one that is none: (n, n)."""
+    matrix = np.asarray(initial.value)
+    if matrix.shape != (n, n) or np.abs(matrix - matrix.conj().T).max() > 1e-10:
+        raise InputError(f"the initial correlation matrix must be Hermitian of shape ({n}, {n})")
+    return matrix.astype(complex)
+
+
+def initial_orbitals(initial: Initial, form: Quadratic, spaces: Sequence[LocalSpace]) -> Matrix:
     """Return the occupied orbitals of a pure initial state, |psi> = prod_k (sum_i phi_ik c^+_i) |0>: (n, particles).
 
     Parameters
     ----------
-    initial: "product:0101..." or "ground:N". others: as for `initial_correlation`.
+    initial: a product of definite levels, or a ground state. others: as for `initial_correlation`.
     """
-    kind, _, value = str(initial).partition(":")
-    if kind == "ground":
-        return ground_orbitals(form, _particles(value, form.n))
-    if kind == "product" and MIXED not in value:
-        occupied = np.flatnonzero(_fillings(value, spaces))
+    if initial.kind == "ground":
+        return ground_orbitals(form, _particles(initial, form.n))
+    if initial.kind == "product" and MIXED not in initial.value:
+        occupied = np.flatnonzero(_fillings(initial, spaces))
         return np.eye(form.n, dtype=complex)[:, occupied]
-    raise InputError(f"initial = {_shown(initial)}: a trajectory starts from a pure state, product:0101... or ground:N")
+    raise initial.refused(PURE)
 
 
 def ground_orbitals(form: Quadratic, particles: int) -> Matrix:
@@ -77,19 +77,12 @@ def occupied_level(space: LocalSpace) -> int:
     return int(np.argmax(np.diag(space.operators["N"].matrix).real))
 
 
-def _fillings(digits: str, spaces: Sequence[LocalSpace]) -> NDArray[np.float64]:
-    if len(digits) != len(spaces) or set(digits) - set("01" + MIXED):
-        raise InputError(f"product:{digits} needs one of 0, 1 and {MIXED} per site ({len(spaces)})")
-    return np.array(
-        [0.5 if d == MIXED else float(int(d) == occupied_level(s)) for d, s in zip(digits, spaces, strict=True)]
-    )
+def _fillings(initial: Initial, spaces: Sequence[LocalSpace]) -> NDArray[np.float64]:
+    populations = initial.populations(spaces)
+    return np.array([p[occupied_level(s)] for p, s in zip(populations, spaces, strict=True)])
 
 
-def _particles(text: str, n: int) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= n):
-        raise InputError(f"ground:{text} needs a number of particles, 0 to {n}")
-    return int(text)
-
-
-def _shown(initial: Any) -> str:
-    return repr(initial) if isinstance(initial, str | None) else f"a {type(initial).__name__}"
+def _particles(initial: Initial, n: int) -> int:
+    if initial.value > n:
+        raise InputError(f"ground:{initial.value} needs a number of particles, 0 to {n}")
+    return int(initial.value)

@@ -22,6 +22,8 @@ import scipy.linalg as linalg
 from numpy.typing import NDArray
 
 from tnness.engines.fermions.quadratic import Quadratic
+from tnness.records.snapshot import Snapshot
+from tnness.streams import restore_stream, save_stream
 
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -62,6 +64,16 @@ class GaussianTrajectories:
                 kernels = _Kernels(self, dt, count)
             self._state = kernels.apply(self._state, self._kicks(count, dt))
             done += count
+
+    def save(self) -> Snapshot:
+        """Return the orbitals, and where the noise of each realisation stands."""
+        noises = np.array([save_stream(noise) for noise in self.noises])
+        return Snapshot({"orbitals": self._state, "noises": noises})
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the state that was saved."""
+        self._state = np.ascontiguousarray(snapshot.arrays["orbitals"])
+        self.noises = [restore_stream(noise) for noise in snapshot.arrays["noises"]]
 
     def orbitals(self) -> Matrix:
         """Return the orbitals on the sites: (realisations, n, N)."""

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.tebd import sweep
-from tnness.engines.trotter import Gates, layers
 from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
+from tnness.network.sweep import sweep
+from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
+from tnness.records.snapshot import Snapshot
+from tnness.streams import restore_stream, save_stream, stream
 
 Array = NDArray[Any]
 
@@ -42,7 +44,7 @@ def kicks_of(problem: Lindbladian) -> list[Kick]:
     found: dict[int, Array] = {}
     for number, jump in enumerate(problem.jumps):
         sites = jump.operator.sites
-        matrix = jump.operator.matrix(sites, problem.levels, problem.parities) if len(sites) == 1 else np.ones((2, 2))
+        matrix = problem.jump_matrix(jump.operator) if len(sites) == 1 else np.ones((2, 2))
         diagonal = np.diag(matrix)
         if np.abs(matrix - np.diag(diagonal.real)).max() > 1e-12 * max(1.0, float(np.abs(matrix).max())):
             raise ModelError(
@@ -80,7 +82,7 @@ class MPSTrajectories:
         self.kicks = kicks_of(problem)
         bonds: list[Any] = [-1j * problem.bond_hamiltonian_shared(i) for i in range(problem.n - 1)]
         self._gates = Gates(bonds, np.dtype(complex))
-        self._directions = np.random.default_rng(0)  # where a bond grows, by `randomized`: no physics in it
+        self._directions = stream(0, "directions")  # where a bond grows, by `randomized`: no physics in it
         self.dropped = 0.0
 
     def advance(self, length: float, steps: int) -> None:
@@ -93,6 +95,27 @@ class MPSTrajectories:
             self._free(state, dt / 2)
             state.normalise()
             state.log_norm = 0.0
+
+    def save(self) -> Snapshot:
+        """Return the states, where the noise of each stands, and the weight dropped."""
+        arrays: dict[str, Array] = {
+            f"tensor_{r:04d}_{i:04d}": tensor
+            for r, state in enumerate(self.states)
+            for i, tensor in enumerate(state.tensors)
+        }
+        arrays["noises"] = np.array([save_stream(noise) for noise in (*self.noises, self._directions)])
+        arrays["centres"] = np.array([-1 if state.centre is None else state.centre for state in self.states])
+        return Snapshot(arrays, {"dropped": self.dropped})
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Become the states that were saved."""
+        arrays = snapshot.arrays
+        *self.noises, self._directions = (restore_stream(noise) for noise in arrays["noises"])
+        self.states = []
+        for r, centre in enumerate(arrays["centres"].tolist()):
+            tensors = [arrays[name] for name in sorted(arrays) if name.startswith(f"tensor_{r:04d}_")]
+            self.states.append(ChainState(tensors, None if centre < 0 else centre, 0.0))
+        self.dropped = float(snapshot.numbers["dropped"])
 
     @property
     def bond_dimension(self) -> int:

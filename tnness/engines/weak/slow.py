@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from tnness.engines.weak.densities import REACH, Real, applied, densities_of, neighbourhood, others_of
 from tnness.engines.weak.motion import Window, windows
 from tnness.errors import InputError
+from tnness.network.product_view import ProductView
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.product_view import ProductView
 
 CONDUCTIVITY = 1e-3
 """Rough K of two densities, in units of the smaller of their variances to the power 3/2."""

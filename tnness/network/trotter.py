@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import scipy.linalg as linalg
+from numpy.typing import NDArray
 
 from tnness.errors import InputError, suggestion
-from tnness.problems.generator import Real
+
+Real = NDArray[np.float64]
 
 _A = (0.0792036964311957, 0.353172906049774, -0.0420650803577195)
 _B = (0.209515106613362, -0.143851773179818)

@@ -7,34 +7,21 @@ with the same settings; when a checkpoint falls never changes a number.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tnness import model as modelling
 from tnness import registry
-from tnness.checkpoint import CHECKPOINT_EVERY, Output
-from tnness.direct import Direct
-from tnness.driver import Driver
-from tnness.engines.protocol import DirectEngine, Engine
+from tnness.engines.ask import EVOLUTION, STEADY, TOLERANCE, Ask, checked_times, names_of
+from tnness.engines.protocol import Engine
+from tnness.engines.registry import engine_class
 from tnness.errors import InputError, Interrupted, RecordError
-from tnness.job import (
-    EVOLUTION,
-    STEADY,
-    TOLERANCE,
-    Job,
-    as_tuples,
-    differences,
-    engine_for,
-    label,
-    name_of,
-    observables_of,
-    own_code,
-)
 from tnness.network.chain_state import ChainState
-from tnness.problems.circuit import Circuit
-from tnness.record import Record, part_path
-from tnness.watch import names_of
+from tnness.records.record import Record, part_path
+from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
+from tnness.runs.driver import Driver
+from tnness.runs.job import Job, differences, engine_for, label, name_of, observables_of
 
 __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "steady_state"]
 
@@ -42,7 +29,7 @@ __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "s
 def steady_state(
     model: Any,
     *,
-    engine: Engine | DirectEngine | str | None = None,
+    engine: Engine | str | None = None,
     seed: int = 0,
     initial: ChainState | Record | str | None = None,
     tolerance: float = TOLERANCE,
@@ -103,8 +90,8 @@ def steady_state(
     >>> bool(abs(record["z"].sum()) < 1e-12)
     True
     """
-    chosen = engine_for(model, engine) if engine is None or isinstance(engine, str) else engine
-    job = Job(model, name or name_of(model), chosen, seed, initial, STEADY, tolerance, max_time, watch=names_of(watch))
+    ask = Ask(seed=seed, initial=initial, tolerance=tolerance, max_time=max_time, watch=names_of(watch))
+    job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every), progress)
 
 
@@ -112,7 +99,7 @@ def evolve(
     model: Any,
     times: Sequence[float],
     *,
-    engine: Engine | DirectEngine | str | None = None,
+    engine: Engine | str | None = None,
     seed: int = 0,
     initial: ChainState | Record | str | None = None,
     out: str | Path | None = None,
@@ -128,31 +115,39 @@ def evolve(
     times: increasing, >= 0; when the evolution of the same system is extended, beyond its last time.
     others: as for `steady_state`.
     """
-    chosen = engine_for(model, engine) if engine is None or isinstance(engine, str) else engine
-    wanted = [float(t) for t in times]
-    job = Job(model, name or name_of(model), chosen, seed, initial, EVOLUTION, times=wanted)
+    wanted = checked_times(times)
+    job = Job(
+        model,
+        name or name_of(model),
+        chosen_engine(model, engine),
+        Ask(seed=seed, initial=initial, times=wanted),
+    )
     if isinstance(initial, Record) and job.extends(initial) and wanted[0] <= initial.time:
         raise InputError(f"the record ends at time {initial.time:g}; the times asked for must lie beyond it")
     return run(job, _output(out, overwrite, checkpoint_every), progress)
 
 
 def run(job: Job, output: Output, progress: bool = False) -> Record:
-    """Run a job by the driver of its engine (of circuits: by the direct one), write the record, and return it."""
-    with own_code(job.name):
-        direct = isinstance(job.engine, DirectEngine) or isinstance(modelling.problem_of(job.model, job.name), Circuit)
-    driver = Direct if direct else Driver
-    return driver(job, output, progress).run()
+    """Run a job, write the record, and return it."""
+    return Driver(job, output, progress).run()
+
+
+def chosen_engine(model: Any, engine: Engine | str | None) -> Engine:
+    """Return an engine that is given as it is, by its name, or not at all: the model's default."""
+    return engine_for(model, engine) if engine is None or isinstance(engine, str) else engine
 
 
 @dataclass(frozen=True)
 class Changes:
     """What is to be different when a record is extended; nothing by default.
 
-    engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
+    engine: settings of the engine by name, e.g. {"chi": 128}. by: another engine that goes on from the same states, e.g.
+        "accelerated" from "tebd". times: more times of an evolution.
     tolerance, max_time, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
     """
 
     engine: Mapping[str, Any] = field(default_factory=dict)
+    by: str | None = None
     times: Sequence[float] | None = None
     tolerance: float | None = None
     max_time: float | None = None
@@ -160,7 +155,7 @@ class Changes:
 
     def __bool__(self) -> bool:
         """True if anything is to change."""
-        return bool(self.engine) or any(v is not None for v in (self.times, *self.steady))
+        return bool(self.engine) or any(v is not None for v in (self.by, self.times, *self.steady))
 
     @property
     def steady(self) -> tuple[Any, ...]:
@@ -211,7 +206,7 @@ def _continued(part: Record, changes: Changes) -> Job | None:
     known = part.settings
     job = _same(part, known["initial"], changes)
     if changes.times is not None:
-        job = replace(job, times=list(map(float, changes.times)))
+        job = replace(job, ask=replace(job.ask, times=checked_times(changes.times)))
     return None if differences(known, job.settings) else job
 
 
@@ -227,7 +222,8 @@ def _extension(record: Record, changes: Changes, path: Path, out: str | Path | N
         raise InputError(f"{path} is a steady state: --out says where a time evolution from it goes")
     times = _further_times(record, changes, path) if kind == EVOLUTION else list(changes.times or ())
     same = _same(record, record, changes)
-    return replace(same, kind=EVOLUTION, times=times, tolerance=TOLERANCE, max_time=None, watch=())
+    ask = replace(same.ask, times=checked_times(times), tolerance=TOLERANCE, max_time=None, watch=())
+    return replace(same, ask=ask)
 
 
 def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
@@ -245,22 +241,31 @@ def _same(record: Record, initial: Any, changes: Changes) -> Job:
     """Return a record's job once more, with the engine and what belongs to a steady state changed."""
     known = record.settings
     model = modelling.build(registry.find(known["model"]), known["parameters"], known["model"])
-    stored = as_tuples(known["engine_settings"])
+    stored = dict(known["engine_settings"])
     if "schedule" in stored and initial is record:
         stored["schedule"] = None  # the record is the coarse stage
-    return Job(
-        model=model,
-        name=known["model"],
-        engine=engine_for(model, known["engine"], **(stored | dict(changes.engine))),
+    ask = Ask(
         seed=known["seed"],
         initial=initial,
-        kind=known["kind"],
+        times=tuple(known["times"]) if known["kind"] == EVOLUTION else None,
         tolerance=known["tolerance"] if changes.tolerance is None else changes.tolerance,
         max_time=known["max_time"] if changes.max_time is None else changes.max_time,
-        times=known["times"],
         refine=known["refine"],
         watch=names_of(known.get("watch", ()) if changes.watch is None else changes.watch),
     )
+    return Job(model, known["model"], _same_engine(model, known["engine"], stored, changes), ask)
+
+
+def _same_engine(model: Any, name: str, stored: dict[str, Any], changes: Changes) -> Engine:
+    """Return a record's engine with other settings, or another engine that takes over those it knows."""
+    if changes.by is None or changes.by == name:
+        return engine_for(model, name, **(stored | dict(changes.engine)))
+    kin = {engine_class(each).like or each for each in (name, changes.by)}
+    if len(kin) > 1:
+        raise InputError(f"engine {changes.by!r} cannot go on from a record of engine {name!r}")
+    own = {entry.name for entry in fields(engine_class(changes.by))}  # type: ignore[arg-type]
+    taken = {key: value for key, value in stored.items() if key in own}
+    return engine_for(model, changes.by, **(taken | dict(changes.engine)))
 
 
 def _output(out: str | Path | None, overwrite: bool, checkpoint_every: float) -> Output:

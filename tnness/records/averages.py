@@ -20,8 +20,6 @@ Real = NDArray[np.float64]
 
 BLOCKS = 8
 """Blocks that must be left where the error levels off: with them it is known to a quarter."""
-DRIFT = 5.0
-"""Standard errors by which the halves of a series may differ, as a root mean square over its elements."""
 KEPT, LARGE = 512, 4096
 """Blocks kept of a series (a quarter of them where a sample has more than LARGE numbers); then pairs are merged."""
 
@@ -75,6 +73,25 @@ class TimeAverage:
         z = np.divide(difference, 2 * error, out=np.zeros_like(error), where=error > 0)
         return float(np.sqrt(np.mean(z**2)))
 
+    def save(self) -> dict[str, Real]:
+        """Return the average as named arrays, fit for a file."""
+        counts = np.array([self.count, self._length, self._begun], dtype=float)
+        return {"counts": counts, "blocks": np.array(self._blocks), "sum": np.asarray(self._sum)}
+
+    @classmethod
+    def restore(cls, saved: Mapping[str, Real]) -> TimeAverage:
+        """Return the average that was saved.
+
+        >>> series = TimeAverage()
+        >>> series.add([1.0, 3.0])
+        >>> TimeAverage.restore(series.save()).estimate().value.tolist()
+        [1.0, 3.0]
+        """
+        average = cls()
+        average.count, average._length, average._begun = (int(number) for number in saved["counts"])
+        average._blocks, average._sum = list(saved["blocks"]), np.asarray(saved["sum"])
+        return average
+
     def _error(self) -> Real:
         levels = list(_naive_errors(self._blocks))
         shape = np.shape(self._blocks[0]) if self._blocks else self._sum.shape
@@ -96,17 +113,3 @@ def _naive_errors(blocks: list[Real]) -> list[Real]:
 
 def _pairs(blocks: list[Real]) -> list[tuple[Real, Real]]:
     return list(zip(blocks[::2], blocks[1::2], strict=True))
-
-
-def verdict(series: Mapping[str, TimeAverage]) -> str:
-    """Return "converged", or what is missing and what to change.
-
-    series: of the observables by which it is judged.
-    """
-    unknown = [name for name, average in series.items() if not average.levelled]
-    if unknown:
-        return f"the error of {unknown[0]} has not levelled off: raise steps"
-    drifting = [name for name, average in series.items() if average.drift() > DRIFT]
-    if drifting:
-        return f"{drifting[0]} still drifts: raise steps"
-    return "converged"

@@ -1,4 +1,4 @@
-"""Has a run relaxed? Judged by every observable that is monitored and watched, by extrapolating its exponential tail.
+"""Extrapolation of exponential tails: how much of a relaxation is still to come.
 
 With three equally spaced times, d1 = x(t - tau) - x(t - 2 tau) and d2 = x(t) - x(t - tau), a tail
 x_inf + c e^{-rate t} has d2 = r d1, r = e^{-rate tau}, and what remains is d2 r/(1 - r) (vector Aitken). tau grows with
@@ -11,14 +11,13 @@ hides the slow one. What a record claims is therefore a bound, from the band in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Values = dict[str, NDArray[np.float64]]
+from tnness.records.history import History
+from tnness.records.values import change, scale, size
 
 FEWEST = 9
 """Measurements in a stage below which nothing is said."""
@@ -52,52 +51,17 @@ class Tail:
         return max((self.remaining[k] / self.scales[k] for k in self.remaining), default=math.inf)
 
 
-@dataclass
-class History:
-    """Monitored observables against time, stage by stage."""
+class Tails:
+    """The tails of a history's stages.
 
-    times: list[float] = field(default_factory=list)
-    stages: list[int] = field(default_factory=list)
-    values: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
-    _rates: dict[int, float] = field(default_factory=dict, init=False, repr=False)  # fitted, of stages that are over
+    history: monitored observables; it may grow while this object is in use.
+    """
 
-    def add(self, time: float, stage: int, values: Values) -> None:
-        """Append one measurement."""
-        self.times.append(time)
-        self.stages.append(stage)
-        for name, value in values.items():
-            self.values.setdefault(name, []).append(np.asarray(value, float))
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._rates: dict[int, float] = {}  # fitted, of stages that are over
 
-    def copy(self) -> History:
-        """Return a history that can grow on its own."""
-        return History(
-            list(self.times), list(self.stages), {name: list(series) for name, series in self.values.items()}
-        )
-
-    def of(self, stage: int) -> list[int]:
-        """Return the indices of a stage's measurements."""
-        return [i for i, s in enumerate(self.stages) if s == stage]
-
-    def last_of(self, stage: int) -> Values | None:
-        """Return the last values measured in a stage, or None if it was not visited."""
-        indices = self.of(stage)
-        return {name: series[indices[-1]] for name, series in self.values.items()} if indices else None
-
-    def slopes(self, stage: int, since: float) -> Values:
-        """Return d/dt of every observable, by linear regression over a stage from a time on."""
-        indices = [i for i in self.of(stage) if self.times[i] >= since]
-        centred = np.array([self.times[i] for i in indices])
-        centred -= centred.mean()
-        weights = centred / max(float(centred @ centred), 1e-300)
-        late = {name: np.array([series[i] for i in indices], float) for name, series in self.values.items()}
-        return {name: np.asarray(np.tensordot(weights, values, 1), np.float64) for name, values in late.items()}
-
-    def time_in(self, stage: int) -> float:
-        """Return the time covered by the measurements of a stage."""
-        indices = self.of(stage)
-        return self.times[indices[-1]] - self.times[indices[0]] if indices else 0.0
-
-    def tail(self, stage: int) -> Tail | None:
+    def of(self, stage: int) -> Tail | None:
         """Extrapolate a stage; None while there are too few measurements.
 
         A later stage starts where the one before it ended: what is too slow to be seen in its short time is taken to
@@ -116,14 +80,15 @@ class History:
         It is the smaller of the fitted rate and of the mean rate ln(first / remaining) / time: a fit to the noise of
         truncation can be anything, the mean cannot.
         """
-        tail, stage = self._tail(0, math.nan), self.of(0)
+        tail, stage = self._tail(0, math.nan), self.history.of(0)
         if tail is None or not 0 < tail.relative < math.inf:
             return math.nan
         moved = (
-            size(change(series[stage[-1]], series[stage[0]])) / tail.scales[k] for k, series in self.values.items()
+            size(change(series[stage[-1]], series[stage[0]])) / tail.scales[k]
+            for k, series in self.history.values.items()
         )
         reduction = max(moved) / tail.relative
-        mean = math.log(reduction) / self.time_in(0) if reduction > 1 else math.nan
+        mean = math.log(reduction) / self.history.time_in(0) if reduction > 1 else math.nan
         return min((rate for rate in (mean, tail.rate) if rate > 0), default=math.nan)
 
     def bounds(self, stage: int, known_rate: float = math.nan) -> dict[str, float] | None:
@@ -134,36 +99,36 @@ class History:
         known_rate: a rate at which slow parts decay, where this stage is too short to show them; default: `rate()` of
             the first stage, for any later one.
         """
-        indices, tail = self.of(stage), self.tail(stage)
+        indices, tail, times = self.history.of(stage), self.of(stage), self.history.times
         if tail is None:
             return None
         rate = known_rate if known_rate > 0 else self.rate() if stage > 0 else math.nan
         blocks = min(BLOCKS, (len(indices) - 1) // 3)
         kept = indices[-2 * blocks * ((len(indices) - 1) // (3 * blocks)) :]
-        step = (self.times[kept[-1]] - self.times[kept[0]]) / (len(kept) - 1)
+        step = (times[kept[-1]] - times[kept[0]]) / (len(kept) - 1)
         known = math.exp(-rate * step * len(kept) / 2)
-        found = {}
-        for name, series in self.values.items():
+        bounds = {}
+        for name, series in self.history.values.items():
             samples = np.array([series[i] for i in kept]).reshape(2 * blocks, -1, series[kept[0]].size)
             bound = max(_bound(samples, known), tail.relative * tail.scales[name])
-            found[name] = max(CAUTION * bound, tail.remaining[name])
-        return found
+            bounds[name] = max(CAUTION * bound, tail.remaining[name])
+        return bounds
 
     def halfway(self, stage: int) -> Tail | None:
         """Extrapolate a stage from the first half of its measurements: what was known then."""
         return self._tail(stage, math.nan, share=0.5)
 
     def _tail(self, stage: int, known_rate: float, share: float = 1.0) -> Tail | None:
-        indices = self.of(stage)
+        history, indices = self.history, self.history.of(stage)
         indices = indices[: math.ceil(share * len(indices))]
         if len(indices) < FEWEST:
             return None
         lag = (len(indices) - 1) // 3
         width = max(1, lag // 4)  # short averages quieten the noise of truncation
-        tau = self.times[indices[-1]] - self.times[indices[-1 - lag]]
+        tau = history.times[indices[-1]] - history.times[indices[-1 - lag]]
         remaining, scales, rates = {}, {}, []
         ends = [len(indices) - k * lag for k in (2, 1, 0)]
-        for name, series in self.values.items():
+        for name, series in history.values.items():
             early, middle, late = (_mean([series[i] for i in indices[end - width : end]]) for end in ends)
             scales[name] = max(scale(early), scale(middle), scale(late), FLOOR)
             unresolved = 0.01 * FLOOR + 1e-12 * scales[name]
@@ -172,35 +137,6 @@ class History:
             if remaining[name] > 1e-6 * scales[name] and 0 < ratio <= SLOWEST:
                 rates.append(-math.log(ratio) / tau)
         return Tail(remaining, scales, min(rates, default=math.nan))
-
-    def save(self) -> dict[str, NDArray[Any]]:
-        """Return the history as named arrays."""
-        arrays = {f"value_{name}": np.array(series) for name, series in self.values.items()}
-        return {"times": np.array(self.times), "stages": np.array(self.stages, dtype=np.int64), **arrays}
-
-    @classmethod
-    def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
-        """Return the history that was saved."""
-        values = {name[6:]: list(np.asarray(a, float)) for name, a in arrays.items() if name.startswith("value_")}
-        return cls([float(t) for t in arrays["times"]], [int(s) for s in arrays["stages"]], values)
-
-
-def change(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return second - first; 0 where both are the same infinity or NaN, infinite where only one is finite."""
-    with np.errstate(invalid="ignore"):
-        difference = np.asarray(second, float) - first
-    alike = (first == second) | (np.isnan(first) & np.isnan(second))
-    return np.where(np.isfinite(difference), difference, np.where(alike, 0.0, math.inf))
-
-
-def size(values: NDArray[np.float64]) -> float:
-    """Return the largest magnitude; 0 of nothing."""
-    return float(np.max(np.abs(values), initial=0.0))
-
-
-def scale(values: NDArray[np.float64]) -> float:
-    """Return the largest finite magnitude: an observable that is infinite somewhere is judged by the rest of it."""
-    return size(np.where(np.isfinite(values), values, 0.0))
 
 
 def _mean(samples: ArrayLike) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import importlib.metadata
 import io
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,13 +24,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.certificate import Certificate
-from tnness.engines.protocol import Snapshot
 from tnness.errors import RecordError
-from tnness.files import is_damaged, sealed, write_whole
 from tnness.network.chain_state import ChainState
 from tnness.observables import Observable
-from tnness.relaxation import History, Values
+from tnness.records.averages import TimeAverage
+from tnness.records.certificate import Certificate
+from tnness.records.files import is_damaged, sealed, write_whole
+from tnness.records.history import History
+from tnness.records.snapshot import Snapshot
+from tnness.records.values import Values
 
 FORMAT = "tnness-record-1"
 ENGINE = "h5netcdf"
@@ -58,11 +60,13 @@ class Record:
     dataset: observables, certificate figures and attributes; what `xarray.open_dataset` shows.
     snapshot: the run's state, or None where it was not kept.
     history: monitored observables against time (of a time evolution: all of them).
+    averages: of an unfinished run whose answer is an average, the averages so far.
     """
 
     dataset: xr.Dataset
     snapshot: Snapshot | None = None
     history: History = field(default_factory=History)
+    averages: dict[str, TimeAverage] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> xr.DataArray:
         """Return an observable by name."""
@@ -88,6 +92,11 @@ class Record:
         return json.loads(self.dataset.attrs["settings"])
 
     @property
+    def used(self) -> dict[str, Any]:
+        """The engine's settings as they were used, defaults worked out; nothing where a file does not say."""
+        return json.loads(self.dataset.attrs.get("engine_used", "{}"))
+
+    @property
     def time(self) -> float:
         """Evolution time of the state; infinite for an exact steady state."""
         return float(self.dataset.attrs["evolution_time"])
@@ -97,7 +106,7 @@ class Record:
         """The certificate, rebuilt from the file."""
         found = {str(k): v for k, v in self.dataset.data_vars.items() if str(k).startswith(PREFIX)}
         figures = {k[len(PREFIX) :]: v.item() for k, v in found.items() if v.ndim == 0}
-        return Certificate.rebuilt(self.outcome, figures, json.loads(self.dataset.attrs.get("error_estimates", "{}")))
+        return Certificate.of(self.outcome, figures, json.loads(self.dataset.attrs.get("error_estimates", "{}")))
 
     @property
     def state(self) -> ChainState:
@@ -108,6 +117,10 @@ class Record:
         if "vector" in arrays:
             return ChainState.from_dense(arrays["vector"], json.loads(self.dataset.attrs["local_dimensions"]))
         tensors = [np.asarray(arrays[name], float) for name in sorted(arrays) if name.startswith("tensor_")]
+        if not tensors or arrays[min(arrays)].dtype.kind == "c":
+            raise RecordError(
+                f"the state of engine {self.dataset.attrs.get('engine')!r} is no matrix-product density operator"
+            )
         numbers = self.snapshot.numbers
         centre = None if numbers.get("metric") else int(numbers["centre"])  # it is the metric's, not the plain norm's
         return ChainState(tensors, centre, float(numbers["log_norm"]))
@@ -125,6 +138,8 @@ class Record:
                 _write_group(file, "state", self.snapshot.arrays, self.snapshot.numbers)
             if self.history.times:
                 _write_group(file, "history", self.history.save())
+            for name, average in self.averages.items():
+                _write_group(file, f"averages/{name}", average.save())
         return sealed(memory.getvalue())
 
     @classmethod
@@ -149,7 +164,8 @@ class Record:
             with h5py.File(path, "r") as file:
                 snapshot = Snapshot(*_read_group(file["state"])) if "state" in file else None
                 history = History.restore(_read_group(file["history"])[0]) if "history" in file else History()
-            record = cls(dataset, snapshot, history)
+                averages = _read_averages(file["averages"]) if "averages" in file else {}
+            record = cls(dataset, snapshot, history, averages)
             _ = record.settings["model"], record.time
         except RecordError:
             raise
@@ -169,9 +185,13 @@ def steady_dataset(
     certificate: Certificate,
     errors: Mapping[str, ArrayLike] | None = None,
 ) -> xr.Dataset:
-    """Return a steady state's observables with their errors (default: the certificate's), and its figures."""
+    """Return a steady state's observables with their errors, and the certificate's figures.
+
+    errors: that the views know of; where they know none, an error is the certificate's.
+    """
+    known = {name: error for name, error in (errors or {}).items() if np.isfinite(np.asarray(error, float)).any()}
     dataset = _dataset(values, observables)
-    return _with_certificate(_with_errors(dataset, certificate.errors if errors is None else errors), certificate)
+    return _with_certificate(_with_errors(dataset, certificate.errors | known), certificate)
 
 
 def evolution_dataset(
@@ -186,21 +206,18 @@ def evolution_dataset(
 
 def unfinished_dataset(history: History, observables: Mapping[str, Observable], evolution: bool) -> xr.Dataset:
     """Return what is known so far: of a time evolution the times passed, of a steady state the last measurement."""
-    if evolution:
+    if evolution or not history.times:
         dataset = _evolution(history, observables)
     else:
         dataset = _dataset({k: series[-1] for k, series in history.values.items()}, observables)
     return _with_coordinates(dataset).assign_attrs(outcome=UNFINISHED)
 
 
-def with_bursts(dataset: xr.Dataset, trace: Sequence[Sequence[float]]) -> xr.Dataset:
-    """Add the trace of an accelerated run, one row for each burst, as the variables `BURSTS`."""
-    columns = np.array(trace, dtype=float).reshape(-1, len(BURSTS)).T
-    found = {
-        name: xr.Variable("burst", column, {"units": unit, "long_name": meaning})
-        for (name, (unit, meaning)), column in zip(BURSTS.items(), columns, strict=True)
-    }
-    return dataset.assign(found)
+def with_course(dataset: xr.Dataset, course: Mapping[str, tuple[str, Any, Mapping[str, str]]]) -> xr.Dataset:
+    """Add what a record keeps of the course of a run: name -> (dimension, numbers, attributes)."""
+    return dataset.assign(
+        {name: xr.Variable(dim, numbers, dict(about)) for name, (dim, numbers, about) in course.items()}
+    )
 
 
 def is_observable(name: Any) -> bool:
@@ -311,6 +328,10 @@ def _write_group(
 def _read_group(group: Any) -> tuple[dict[str, NDArray[Any]], dict[str, float | int]]:
     arrays = {key: np.asarray(dataset[()]) for key, dataset in group.items()}
     return arrays, {key: value.item() for key, value in group.attrs.items()}
+
+
+def _read_averages(group: Any) -> dict[str, TimeAverage]:
+    return {name: TimeAverage.restore(_read_group(saved)[0]) for name, saved in group.items()}
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,12 +10,10 @@ import math
 
 import numpy as np
 
-from tnness.engines.exact import ExactRun
-from tnness.engines.protocol import Run
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState
+from tnness.network.product_view import ProductView
 from tnness.problems.generator import ChainGenerator
-from tnness.product_view import ProductView
 
 LEAST_FLOW = 0.02
 """Share of the largest possible dissipative flows of energy below which the flows are no scale for their imbalance.
@@ -24,13 +22,14 @@ They vanish by symmetry in the driven XX and XXZ chains; in the driven MBL chain
 """
 
 
-def checks(run: Run, generator: ChainGenerator) -> dict[str, float]:
-    """Return the four figures of a run's present state, by the names they have in a certificate."""
-    view = run.view()
-    if isinstance(run, ExactRun):
-        rate = float(np.linalg.norm(generator.apply(run.vector)) / np.linalg.norm(run.vector))
-    else:
-        rate = residual(generator, run.chain_state())
+NEGATIVE = -1e-2
+"""Marginal probabilities or eigenvalues below this are no round-off of truncation: the state is not trusted."""
+UNBALANCED = 0.2
+"""Largest imbalance of the total energy, relative to the dissipative flows, at which a state counts as steady."""
+
+
+def checks(generator: ChainGenerator, view: ProductView, rate: float) -> dict[str, float]:
+    """Return the four figures of a state, by the names they have in a certificate. rate: its residual (1 / time)."""
     return {
         "residual": rate,
         "local_balance": local_balance(generator, view),

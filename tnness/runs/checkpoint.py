@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tnness.errors import InputError, RecordError
-from tnness.files import require_folder
-from tnness.record import Record, part_path
+from tnness.records.files import require_folder
+from tnness.records.record import Record, part_path
 
 CHECKPOINT_EVERY = 60.0
 """Default seconds between checkpoints."""

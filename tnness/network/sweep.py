@@ -1,0 +1,115 @@
+"""Sweeps: one layer of gates on a `ChainState`, with an exact orthogonality centre throughout.
+
+Even and odd layers are alternating left-right and right-left sweeps: gates on one half of the bonds, QR on the others,
+so that every truncation happens at the centre even though dissipative gates are not isometries. Each split is
+warm-started from the tensor it replaces (see `tnness.network.truncation`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tnness.network.chain_state import Array, ChainState
+from tnness.network.marginals import Traces
+from tnness.network.truncation import Truncation, cholesky
+
+
+def sweep(
+    state: ChainState,
+    gates: list[Array | None],
+    truncation: Truncation,
+    rng: np.random.Generator,
+    trace: Sequence[Array] | None = None,
+) -> tuple[float, int]:
+    """Apply one layer of gates, moving the centre from one end of the chain to the other.
+
+    Parameters
+    ----------
+    state: centre at site 0 or n - 1 (elsewhere it is moved to 0 first); changed in place.
+    gates: per bond a matrix (D D', D D') or None.
+    truncation: how the bonds with a gate are split.
+    rng: for random directions, where a bond grows.
+    trace: one covector per site, for a method that keeps marginals; without it none are kept.
+
+    Returns
+    -------
+    The sum of the relative discarded weights, and the number of LAPACK fallbacks.
+    """
+    if state.centre != state.n - 1:
+        state.move_centre(0)
+    rightwards = state.centre == 0
+    traces = Traces(state, trace, rightwards) if trace is not None and truncation.keeps else None
+    sweep_over = _sweep_right if rightwards else _sweep_left
+    return sweep_over(state, gates, truncation, rng, traces)
+
+
+def _sweep_right(
+    state: ChainState,
+    gates: list[Array | None],
+    truncation: Truncation,
+    rng: np.random.Generator,
+    traces: Traces | None,
+) -> tuple[float, int]:
+    tensors, discarded, fallbacks = state.tensors, 0.0, 0
+    for i, gate in enumerate(gates):
+        left, p, bond = tensors[i].shape
+        _, q, right = tensors[i + 1].shape
+        if gate is None:
+            qr = cholesky(tensors[i].reshape(left * p, bond))
+            isometry, helped = qr.basis, qr.fallbacks
+            tensors[i + 1] = (qr.factor @ tensors[i + 1].reshape(bond, q * right)).reshape(-1, q, right)
+        else:
+            guess = tensors[i + 1].reshape(bond, q * right)
+            theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
+            split = truncation.split(theta, guess, rng, *(() if traces is None else (traces.across(i, p, q),)))
+            isometry, helped = split.isometry, split.fallbacks
+            tensors[i + 1] = np.ascontiguousarray(split.remainder).reshape(-1, q, right)
+            discarded += split.discarded
+        tensors[i] = np.ascontiguousarray(isometry).reshape(left, p, -1)
+        fallbacks += helped
+        if traces is not None:
+            traces.passed_right(i, tensors[i])
+    state.centre = state.n - 1
+    return discarded, fallbacks
+
+
+def _sweep_left(
+    state: ChainState,
+    gates: list[Array | None],
+    truncation: Truncation,
+    rng: np.random.Generator,
+    traces: Traces | None,
+) -> tuple[float, int]:
+    tensors, discarded, fallbacks = state.tensors, 0.0, 0
+    for i in range(state.n - 2, -1, -1):
+        gate = gates[i]
+        left, p, bond = tensors[i].shape
+        _, q, right = tensors[i + 1].shape
+        if gate is None:
+            qr = cholesky(tensors[i + 1].reshape(bond, q * right).T)
+            isometry, helped = qr.basis, qr.fallbacks
+            tensors[i] = (tensors[i].reshape(left * p, bond) @ qr.factor.T).reshape(left, p, -1)
+        else:
+            guess = tensors[i].reshape(left * p, bond).T
+            theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
+            kept = () if traces is None else (traces.across(i, p, q).transposed(),)
+            split = truncation.split(theta.T, guess, rng, *kept)
+            isometry, helped = split.isometry, split.fallbacks
+            tensors[i] = np.ascontiguousarray(split.remainder.T).reshape(left, p, -1)
+            discarded += split.discarded
+        tensors[i + 1] = np.ascontiguousarray(isometry.T).reshape(-1, q, right)
+        fallbacks += helped
+        if traces is not None:
+            traces.passed_left(i + 1, tensors[i + 1])
+    state.centre = 0
+    return discarded, fallbacks
+
+
+def _theta(gate: Array, first: Array, second: Array) -> Array:
+    """Contract two neighbours and apply a gate: (left p, q right)."""
+    left, p, bond = first.shape
+    _, q, right = second.shape
+    pair = first.reshape(left * p, bond) @ second.reshape(bond, q * right)
+    return np.matmul(gate, pair.reshape(left, p * q, right)).reshape(left * p, q * right)

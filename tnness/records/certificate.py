@@ -1,0 +1,90 @@
+"""How far an answer can be trusted: what every record carries.
+
+Of a steady state three errors are estimated for every observable that is monitored and watched, absolute and in its own
+unit: what is left of the relaxation, the Trotter error and the truncation error (`tnness.stopping`). Independent of
+these, the state is held against the equation it should solve (`tnness.stopping.balance`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+KINDS = ("relaxation", "trotter", "truncation")
+"""The three errors that are estimated per observable."""
+TRUSTED = ("converged", "exact")
+"""Outcomes that claim an answer within its errors."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The figures and the verdict. NaN stands for a figure that does not apply.
+
+    discarded_weight: relative weight dropped in the last stage, summed over all splits and steps.
+    trace_drift: change of ln(trace) in the last stage, before any renormalisation.
+    relaxation: worst relative change still to come, as extrapolated.
+    trotter, truncation: worst relative error estimate over the monitored observables.
+    relaxation_rate: rate of the whole relaxation (1 / time).
+    residual: |G P| / |P| (1 / time).
+    local_balance: worst |d<O>/dt| over one-site operators (1 / time): continuity of every local density.
+    energy_balance: |d<H>/dt| relative to the dissipative flows into and out of H.
+    positivity: smallest eigenvalue of the two-site marginals, or smallest probability.
+    fallbacks: LAPACK factorisations that had to fall back.
+    estimates: the three errors of every monitored observable, absolute.
+    further: the figures of a direct engine, by name.
+    """
+
+    outcome: str
+    discarded_weight: float = math.nan
+    trace_drift: float = math.nan
+    relaxation: float = math.nan
+    relaxation_rate: float = math.nan
+    trotter: float = math.nan
+    truncation: float = math.nan
+    residual: float = math.nan
+    local_balance: float = math.nan
+    energy_balance: float = math.nan
+    positivity: float = math.nan
+    fallbacks: int = 0
+    estimates: dict[str, dict[str, float]] = field(default_factory=dict)
+    further: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def converged(self) -> bool:
+        """True where the outcome is `converged` or `exact`."""
+        return self.outcome in TRUSTED
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Absolute error per observable: the sum of its estimates; NaN where one of the three is missing."""
+        names = {name for kind in self.estimates.values() for name in kind}
+        return {name: sum(self.estimates.get(k, {}).get(name, math.nan) for k in KINDS) for name in sorted(names)}
+
+    def figures(self) -> dict[str, float]:
+        """Return the numbers by name."""
+        return {k: float(v) for k, v in vars(self).items() if isinstance(v, (int, float))} | self.further
+
+    @classmethod
+    def of(cls, outcome: str, figures: dict[str, float], estimates: dict[str, dict[str, float]]) -> Certificate:
+        """Return the certificate with these `figures()`."""
+        own = {entry.name for entry in fields(cls)}
+        known: dict[str, Any] = {k: v for k, v in figures.items() if k in own}
+        if "fallbacks" in known:
+            known["fallbacks"] = int(known["fallbacks"])
+        further = {k: v for k, v in figures.items() if k not in own}
+        return cls(outcome=outcome, estimates=estimates, further=further, **known)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of the same chain from the record that a run extends.
+
+    chi, dt: what it was reached with. rate: of its relaxation (1 / time). estimates: its certificate's. Its values
+    stand in the history under `PRIOR_STAGE`.
+    """
+
+    chi: int
+    dt: float
+    rate: float
+    estimates: dict[str, dict[str, float]]

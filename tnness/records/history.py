@@ -1,0 +1,86 @@
+"""What was measured in the course of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.records.values import Values
+
+PRIOR_STAGE = -1
+"""The stage under which a history holds the values of the record that a run extends."""
+
+
+@dataclass
+class History:
+    """Observables against time, stage by stage.
+
+    Parameters
+    ----------
+    times, stages: of each measurement. values: per observable one array for each measurement. errors: the same, for
+        observables whose views know an error.
+    """
+
+    times: list[float] = field(default_factory=list)
+    stages: list[int] = field(default_factory=list)
+    values: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+    errors: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+
+    def add(self, time: float, stage: int, values: Values, errors: Values | None = None) -> None:
+        """Append one measurement."""
+        self.times.append(time)
+        self.stages.append(stage)
+        for series, measured in ((self.values, values), (self.errors, errors or {})):
+            for name, value in measured.items():
+                series.setdefault(name, []).append(np.asarray(value, float))
+
+    def copy(self) -> History:
+        """Return a history that can grow on its own."""
+        own = ({name: list(series) for name, series in of.items()} for of in (self.values, self.errors))
+        return History(list(self.times), list(self.stages), *own)
+
+    def of(self, stage: int) -> list[int]:
+        """Return the indices of a stage's measurements."""
+        return [i for i, s in enumerate(self.stages) if s == stage]
+
+    def last_of(self, stage: int) -> Values | None:
+        """Return the last values measured in a stage, or None if it was not visited."""
+        indices = self.of(stage)
+        return {name: series[indices[-1]] for name, series in self.values.items()} if indices else None
+
+    def slopes(self, stage: int, since: float) -> Values:
+        """Return d/dt of every observable, by linear regression over a stage from a time on."""
+        indices = [i for i in self.of(stage) if self.times[i] >= since]
+        centred = np.array([self.times[i] for i in indices])
+        centred -= centred.mean()
+        weights = centred / max(float(centred @ centred), 1e-300)
+        late = {name: np.array([series[i] for i in indices], float) for name, series in self.values.items()}
+        return {name: np.asarray(np.tensordot(weights, values, 1), np.float64) for name, values in late.items()}
+
+    def time_in(self, stage: int) -> float:
+        """Return the time covered by the measurements of a stage."""
+        indices = self.of(stage)
+        return self.times[indices[-1]] - self.times[indices[0]] if indices else 0.0
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Return the history as named arrays."""
+        values = {f"{VALUE}{name}": np.array(series) for name, series in self.values.items()}
+        errors = {f"{ERROR}{name}": np.array(series) for name, series in self.errors.items()}
+        return {"times": np.array(self.times), "stages": np.array(self.stages, dtype=np.int64), **values, **errors}
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
+        """Return the history that was saved."""
+        values, errors = (
+            {name.removeprefix(mark): list(np.asarray(a, float)) for name, a in arrays.items() if name.startswith(mark)}
+            for mark in (VALUE, ERROR)
+        )
+        return cls([float(t) for t in arrays["times"]], [int(s) for s in arrays["stages"]], values, errors)
+
+
+VALUE, ERROR = "value_", "error_"
+"""What the names of observables are led by where a history is saved."""

@@ -1,0 +1,213 @@
+"""The driver: one loop for every engine, with stopping, progress, checkpoints and the certificate.
+
+Everything that a run needs to go on stands in its checkpoint; when a checkpoint falls never changes a number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from tnness import model as modelling
+from tnness.engines.ask import EVOLUTION, Start
+from tnness.engines.initial import Initial, parse_initial
+from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
+from tnness.observables import Estimate, Observable
+from tnness.records.history import PRIOR_STAGE, History
+from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
+from tnness.records.values import Values
+from tnness.runs.accounts import Account, Work, account_of, fitting, values_of
+from tnness.runs.checkpoint import Output
+from tnness.runs.job import MODELS_OWN, Job, differences, label, measured, own_code
+from tnness.runs.origin import Origin
+from tnness.runs.progress import Progress, Stop
+from tnness.watch import check_given
+
+
+class Driver:
+    """Runs a job: the loop, and everything around it that is not physics.
+
+    Parameters
+    ----------
+    job: what to run. output: where the record goes. shown: whether progress is written to stderr.
+    """
+
+    def __init__(self, job: Job, output: Output, shown: bool = False) -> None:
+        self.job, self.output, self.shown, self.engine = job, output, shown, job.engine
+        with own_code(job.name):
+            self.problem = modelling.problem_of(job.model, job.name)
+        self.observables = job.observables
+        self._stop, self._progress = Stop(), Progress(job.name, shown, len(job.ask.times or ()))
+
+    def run(self) -> Record:
+        """Run to the end, write the record, and return it."""
+        with threadpool_limits(threads()), self._stop, self._progress as progress:
+            work = self._resume() or self._start()
+            account = account_of(work, self.job.ask, self.observables, self._measure, self.engine.name)
+            progress.skip(len(work.history.times) - work.origin.times)
+            record = self._worked(work, account)
+            self.output.publish(record)
+        return record
+
+    def _worked(self, work: Work, account: Account) -> Record:
+        """Go through the loop; whatever ends it before its time, what was computed is kept."""
+        started = time.monotonic() - work.wall
+        try:
+            while account.advance(self._progress):
+                work.wall = time.monotonic() - started
+                if self._stop.requested:
+                    raise Interrupted(f"interrupted at time {work.run.time:g}")
+                if self.output.due:
+                    self.output.checkpoint(self._record(work, account.unfinished()))
+            work.wall = time.monotonic() - started
+            return self._record(work, account.dataset())
+        except Interrupted as error:
+            raise Interrupted(f"{error}{self._kept(work, account)}") from error
+        except (NumericalError, ModelError) as error:
+            told = str(error) if not isinstance(error, ModelError) else self._named(error)
+            raise type(error)(f"{told}{self._kept(work, account, failed=True)}") from error
+
+    def _named(self, error: ModelError) -> str:
+        """Return the text of an error, led by the name of the model that is at fault."""
+        return str(error) if self.job.name in str(error) else f"model {self.job.name!r}: {error}"
+
+    def _measure(self, observables: Mapping[str, Observable], view: Any) -> dict[str, Estimate]:
+        return measured(observables, view, self.job.name)
+
+    def _report(self, text: str, fraction: float) -> None:
+        """Take note of what a long step is at; interrupt it where the run is to stop."""
+        if self._stop.requested:
+            raise Interrupted("interrupted")
+        self._progress.show("", text, fraction)
+
+    # ------------------------------------------------------------------ the beginning
+
+    def _start(self) -> Work:
+        record, ask = self.job.initial, self.job.ask
+        if isinstance(record, Record) and self.job.extends(record):
+            origin = self._origin(record)
+            begin = Start(Initial(), ask, origin.prior, self._report)
+            run = self.engine.extend(self.problem, begin, record)
+            history = self._taken_over(record, origin)
+        else:
+            origin, history = Origin(), History()
+            begin = Start(self._initial(), ask, None, self._report)
+            run = self.engine.begin(self.problem, begin)
+        work = Work(run, self.engine.rule(run, begin), history, origin)
+        self._check(work)
+        return work
+
+    def _initial(self) -> Initial:
+        given = self.job.initial
+        if given == MODELS_OWN:
+            with own_code(self.job.name):
+                given = self.job.model.initial_state(self.engine.like or self.engine.name)
+        return parse_initial(given)
+
+    def _origin(self, record: Record) -> Origin:
+        clock = record.time if np.isfinite(record.time) else 0.0
+        if self.job.ask.kind == EVOLUTION:
+            return Origin(clock, times=len(record.history.times))
+        return Origin(clock, prior=self.engine.prior(self.problem, record, self._monitored))
+
+    def _taken_over(self, record: Record, origin: Origin) -> History:
+        """Return what an extended record brings: of an evolution its history, of a steady state its values."""
+        if self.job.ask.kind == EVOLUTION:
+            return record.history.copy()
+        history = History()
+        if origin.prior is not None:
+            values: Values = {name: record.dataset[name].values for name in self._monitored}
+            history.add(origin.time, PRIOR_STAGE, values)
+        return history
+
+    @property
+    def _monitored(self) -> list[str]:
+        return [name for name, observable in self.observables.items() if observable.monitored]
+
+    def _check(self, work: Work) -> None:
+        """Refuse to watch what is not judged; try all observables once, so that no mistake is found after hours."""
+        ask = self.job.ask
+        if ask.watch and not work.rule.judges:
+            raise InputError(f"watch: engine {self.engine.name!r} judges nothing by its observables")
+        if not self.engine.rehearses:
+            return
+        history = History()
+        history.add(0.0, 0, values_of(self._measure(self.observables, work.run.view())))
+        check_given(ask.watch, history.values, self.engine.name)
+        try:
+            with fitting():
+                unfinished_dataset(history, self.observables, ask.kind == EVOLUTION)
+        except ModelError as error:
+            raise ModelError(self._named(error)) from error
+
+    def _resume(self) -> Work | None:
+        """Return the unfinished run of this file, if there is one; refuse one with other settings."""
+        part = self.output.unfinished()
+        if part is None or label(part) == label(self.job.initial):
+            return None  # nothing there, or what is there is what this run extends
+        changed = differences(part.settings, self.job.settings)
+        if changed or part.snapshot is None:
+            raise RecordError(
+                f"{self.output.part} is an unfinished run with other settings ({'; '.join(changed)}): "
+                f"finish it (tnness run {self.output.part}), remove it, or give another --out"
+            )
+        origin = Origin.load(part.dataset.attrs["origin"])
+        start = Start(Initial(), self.job.ask, origin.prior, self._report)
+        run = self.engine.resume(self.problem, start, part.snapshot)
+        wall = float(part.dataset.attrs["wall_seconds"])
+        return Work(run, self.engine.rule(run, start), part.history, origin, part.averages, wall)
+
+    # ------------------------------------------------------------------ the end
+
+    def _kept(self, work: Work, account: Account, failed: bool = False) -> str:
+        """Save what there is, and say as the end of a message where it is and how to go on."""
+        if self.output.path is None:
+            return ""
+        self.output.checkpoint(self._record(work, account.unfinished()))
+        if failed:
+            told = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
+            return f"; the last good state is in {self.output.part}: {told}"
+        return f"; saved in {self.output.part}: run the same command again to continue"
+
+    def _record(self, work: Work, dataset: xr.Dataset) -> Record:
+        """Return the record of the present state."""
+        dataset = with_course(dataset, work.rule.course())
+        dataset.attrs |= provenance(self.job, work.run.time, work.wall) | self._about
+        dataset.attrs |= {"origin": work.origin.dump()}
+        return Record(dataset, work.run.save(), work.history, work.averages)
+
+    @cached_property
+    def _about(self) -> dict[str, str]:
+        """The settings as they are used, and the size of the chain."""
+        spaces = getattr(self.problem, "spaces", ())
+        dims = json.dumps([space.dim for space in spaces])
+        return {"engine_used": json.dumps(self.engine.used(self.problem)), "local_dimensions": dims}
+
+
+def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
+    """Return what a record says of where its numbers come from: the job, the run's clock and the seconds spent."""
+    return {
+        "format": FORMAT,
+        "model": job.name,
+        "engine": job.engine.name,
+        "seed": job.ask.seed,
+        "settings": json.dumps(job.settings),
+        "parameters": json.dumps(modelling.values_of(job.model)),
+        "versions": json.dumps(versions()),
+        "evolution_time": time,
+        "wall_seconds": wall,
+    }
+
+
+def threads() -> int:
+    """BLAS threads: one unless asked otherwise, so that sums keep their order."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() else 1

@@ -1,0 +1,210 @@
+"""A job: everything that determines the numbers of a run, and where the run begins.
+
+Two jobs with equal settings give equal numbers, so that an unfinished run is continued only by its own job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tnness import model as modelling
+from tnness.engines import shipped as shipped  # registers the engines of the package
+from tnness.engines.ask import Ask
+from tnness.engines.protocol import Engine
+from tnness.engines.registry import ENGINES, build_engine, engine_class, plain_settings
+from tnness.errors import InputError, ModelError, TnnessError, Unavailable
+from tnness.network.chain_state import ChainState
+from tnness.observables import Estimate, Observable
+from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
+from tnness.watch import watched
+
+MODELS_OWN = "model"
+"""The initial state that the model gives for itself (`initial_state(engine)`)."""
+
+
+def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
+    """Return an engine by name (default: the model's first), with the settings that are not None.
+
+    Raises
+    ------
+    InputError: an engine that does not exist or does not serve the model, or a setting it does not have.
+    """
+    offered = offered_engines(model)
+    chosen = name or offered[0]
+    cls = engine_class(chosen)
+    if chosen not in offered and cls.like not in offered:
+        served = ", ".join(offered)
+        raise InputError(f"engine {chosen!r} does not serve model {name_of(model)!r}; it is served by {served}")
+    return build_engine(chosen, {key: value for key, value in settings.items() if value is not None})
+
+
+def offered_engines(model: Any) -> tuple[str, ...]:
+    """Return the engines that a model names (an instance or its class), the default first."""
+    cls = model if isinstance(model, type) else type(model)
+    return tuple(getattr(cls, "engines", ("tebd", "exact")))
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that determines the numbers of a run.
+
+    Parameters
+    ----------
+    model: its disorder is drawn here. name: by which it is found. engine: with its settings. ask: what is asked for;
+        where only an unfinished run still holds its initial state, a label of it stands there (as in `settings`).
+    """
+
+    model: Any
+    name: str
+    engine: Engine
+    ask: Ask = field(default_factory=Ask)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, type) or not isinstance(self.model, modelling.Model):
+            raise InputError(f"{self.model!r} is not a model: it needs problem() and observables()")
+        if isinstance(self.engine, type) or not isinstance(self.engine, Engine):
+            raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
+        with own_code(self.name):
+            object.__setattr__(self, "model", modelling.draw(self.model, self.ask.seed))
+        if self.ask.watch:
+            _ = self.observables  # refuses to watch what the model does not monitor
+
+    @property
+    def initial(self) -> Any:
+        """What the run starts from; without anything asked for, the model's own initial state or the identity."""
+        if self.ask.initial is not None:
+            return self.ask.initial
+        return MODELS_OWN if hasattr(self.model, "initial_state") else "identity"
+
+    @property
+    def observables(self) -> dict[str, Observable]:
+        """The model's observables; those are monitored by which the run is judged."""
+        return watched(observables_of(self.model, self.name), self.ask.watch)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as JSON-ready values: two runs with equal settings give equal numbers."""
+        ask = self.ask
+        return {
+            "model": self.name,
+            "parameters": modelling.values_of(self.model),
+            "seed": ask.seed,
+            "engine": self.engine.name,
+            "engine_settings": plain_settings(self.engine),
+            "initial": label(self.initial),
+            "kind": ask.kind,
+            "tolerance": ask.tolerance,
+            "max_time": ask.max_time,
+            "times": list(ask.times or ()),
+            "refine": ask.refine,
+            "watch": list(ask.watch),
+        }
+
+    def extends(self, record: Any) -> bool:
+        """True where a record holds the same system in the same kind of run: its numbers are taken over."""
+        if not isinstance(record, Record):
+            return False
+        own, other = self.settings, record.settings
+        return all(own[key] == other[key] for key in ("model", "parameters", "kind"))
+
+
+def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
+    """Return the model's observables, checked to be a dictionary of `Observable`s with names fit for a record."""
+    name = name or name_of(model)
+    with own_code(name):
+        found = model.observables()
+    if not isinstance(found, dict) or not all(isinstance(o, Observable) for o in found.values()):
+        raise ModelError(f"model {name!r}: observables() must return a dictionary of Observables")
+    for key in found:
+        if not isinstance(key, str) or not key or "/" in key or key in (*RESERVED, *BURSTS) or key.startswith(PREFIX):
+            raise ModelError(
+                f"model {name!r}: no observable can be called {key!r} (a record uses or cannot hold the name)"
+            )
+    return found
+
+
+def measured(observables: Mapping[str, Observable], view: Any, name: str) -> dict[str, Estimate]:
+    """Return what a view gives of the observables: all but those that its engine cannot give."""
+    found = {}
+    with own_code(name):
+        for key, observable in observables.items():
+            with contextlib.suppress(Unavailable):
+                found[key] = observable.estimate(view)
+    return found
+
+
+@contextlib.contextmanager
+def own_code(name: str) -> Iterator[None]:
+    """Say plainly when it is the model's own code that failed, and where."""
+    try:
+        yield
+    except TnnessError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+        raise ModelError(f"model {name!r}: its own code raised {told}") from error
+
+
+def name_of(model: Any) -> str:
+    """Return the name under which a model is registered, or that of its class."""
+    cls = model if isinstance(model, type) else type(model)
+    return str(getattr(cls, "registered_name", cls.__name__))
+
+
+def label(initial: Any) -> str | dict[str, str]:
+    """Return a short, exact name of an initial state: equal states give equal names."""
+    if isinstance(initial, Record) and initial.snapshot is not None:
+        return {"record": _digest(initial.snapshot.arrays, initial.snapshot.numbers)}
+    if isinstance(initial, ChainState):
+        return {"state": _digest({f"{i:04d}": tensor for i, tensor in enumerate(initial.tensors)}, {})}
+    if isinstance(initial, np.ndarray):
+        return {"array": _digest({str(initial.shape): initial}, {})}
+    return initial if isinstance(initial, dict) else str(initial)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return in words where the settings of two runs or sweeps differ.
+
+    A setting that a run or its engine did not have yet when a file was written counts as its default.
+    """
+    return _differing(_completed(old), _completed(new))
+
+
+def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {"watch": [], **settings}
+    engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
+    if engine is None or not isinstance(given, dict):
+        return settings
+    return {**settings, "engine_settings": plain_settings(engine()) | given}  # type: ignore[operator]
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differing(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append(f"{prefix}{key} = {_short(a)} there, {_short(b)} here")
+    return found
+
+
+def _digest(arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(numbers), sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 30 else f"{text[:27]}..."

@@ -1,0 +1,103 @@
+"""What a run shows while it works, and how it is told to stop."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+
+REDRAW = 0.1
+"""Seconds between two drawings of the bar."""
+NOTES = 10
+"""Lines that a time evolution writes where there is no terminal."""
+
+
+class Progress:
+    """A bar where stderr is a terminal, a line per stage where it is not, nothing where it is not wanted.
+
+    Parameters
+    ----------
+    name: of the model. shown: whether anything is written. total: times of an evolution, 0 for a steady state.
+    """
+
+    def __init__(self, name: str, shown: bool, total: int = 0) -> None:
+        terminal = sys.stderr.isatty()
+        self.name, self.total, self.done = name, total, 0
+        self.notes = shown and not terminal
+        self.started = self._drawn = time.monotonic()
+        form = None if total else "{desc} [{elapsed}{postfix}]"
+        self.bar = tqdm(total=total or None, disable=not (shown and terminal), desc=name, bar_format=form, leave=False)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.bar.close()
+
+    def skip(self, done: int) -> None:
+        """Count times that are past already."""
+        if self.total and done > 0:
+            self.done = done
+            self.bar.update(done)
+
+    def show(self, stage: str, text: str, fraction: float = math.nan) -> None:
+        """Show the stage and how it stands; the fraction that is done, where it is known and no times are counted."""
+        if self.bar.disable or time.monotonic() - self._drawn < REDRAW:
+            return
+        self._drawn = time.monotonic()
+        if stage:
+            self.bar.set_description_str(stage, refresh=False)
+        share = "" if self.total or math.isnan(fraction) else f" ({min(fraction, 1.0):.0%})"
+        self.bar.set_postfix_str(f"{text}{share}")
+
+    def stage_over(self, stage: str, at: float, ended: str) -> None:
+        """Note the end of a stage."""
+        if stage:
+            self._note(f"{stage} done at t = {at:.4g}, {ended}")
+
+    def measured(self, text: str) -> None:
+        """Count one of the times."""
+        self.bar.update(1)
+        self.done += 1
+        if self.done * NOTES // self.total > (self.done - 1) * NOTES // self.total:
+            self._note(f"{self.done} of {self.total} times done, {text}")
+
+    def note(self, text: str) -> None:
+        """Write a line that matters to whoever waits, beside the bar."""
+        if not self.bar.disable:
+            self.bar.write(f"{self.name}: {text}", file=sys.stderr)
+        self._note(text)
+
+    def _note(self, text: str) -> None:
+        if self.notes:
+            sys.stderr.write(f"{self.name}: {text}, after {time.monotonic() - self.started:.1f} s\n")
+            sys.stderr.flush()
+
+
+class Stop:
+    """Turns the first SIGINT or SIGTERM into a request to stop between steps; a second SIGINT stops at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Stop:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.requested = True

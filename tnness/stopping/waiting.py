@@ -1,0 +1,124 @@
+"""`Waiting`: a stage is over when what is still to come of its exponential tail is small."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from tnness.records.history import History
+from tnness.records.values import Values, scale
+from tnness.stopping.protocol import Estimates, Rule
+from tnness.stopping.tails import FLOOR, Tails
+
+NOT_RELAXED = "not relaxed: raise --max-time"
+SAFETY = 10.0
+"""A run is converged where every observable's estimated error is below SAFETY times the tolerance of relaxation."""
+STALLED = 100
+"""Measurements in a stage before it can be called stalled."""
+SETTLING = 3.0
+"""Relaxation times in a stage before it can be called stalled: a later stage first settles into its own state."""
+
+
+class Place(Protocol):
+    """Where a run stands among its stages."""
+
+    @property
+    def stage(self) -> int:
+        """The present stage, counted from 0."""
+        ...
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """One label per stage, e.g. `chi=32 dt=0.4`."""
+        ...
+
+
+class Waiting(Rule):
+    """A stage is over when the relative change still to come is within the tolerance; in the last stage surely so.
+
+    By itself it knows one kind of error, so that what it lets pass is not called converged: see `Ladder`.
+
+    Parameters
+    ----------
+    tolerance: relative change that may be left. place: of a run in stages; default: there is one stage.
+    known_rate: a rate (1 / time) at which slow parts are known to decay; default: none is.
+    """
+
+    judges = True
+    unfinished = NOT_RELAXED
+    """The outcome of a run that is cut before its last stage."""
+
+    def __init__(self, tolerance: float, place: Place | None = None, known_rate: float = math.nan) -> None:
+        self.tolerance, self.place, self.known_rate = tolerance, place, known_rate
+        self._tails = Tails(History())
+
+    @property
+    def stage(self) -> int:
+        """The number of the present stage."""
+        return 0 if self.place is None else self.place.stage
+
+    @property
+    def _last(self) -> bool:
+        return self.place is None or self.stage == len(self.place.stage_names) - 1
+
+    def tails(self, history: History) -> Tails:
+        """Return the tails of a history."""
+        if self._tails.history is not history:
+            self._tails = Tails(history)
+        return self._tails
+
+    def over(self, history: History) -> bool:
+        """Return whether all that is still to come in the present stage is small, and in the last stage surely so."""
+        tail = self.tails(history).of(self.stage)
+        if tail is None or not tail.relative <= self.tolerance:
+            return False
+        return not self._last or worst(self._bounds(history), history.last_of(self.stage)) <= SAFETY * self.tolerance
+
+    def stalled(self, history: History) -> bool:
+        """Return whether truncation keeps the present stage from settling.
+
+        It came within SAFETY times the tolerance in the first half of its time, and is no further now.
+        """
+        tails = self.tails(history)
+        tail, half = tails.of(self.stage), tails.halfway(self.stage)
+        if tail is None or half is None or len(history.of(self.stage)) < STALLED:
+            return False
+        if self.stage > 0 and history.time_in(self.stage) * tails.rate() < SETTLING:
+            return False
+        return max(half.relative, tail.relative) <= SAFETY * self.tolerance
+
+    def errors(self, history: History) -> Estimates:
+        """Return bounds on what is left of the relaxation; infinite while nothing is known."""
+        return {"relaxation": self._bounds(history)}
+
+    def _bounds(self, history: History) -> dict[str, float]:
+        bounds = self.tails(history).bounds(self.stage, self.known_rate)
+        return dict.fromkeys(history.values, math.inf) if bounds is None else bounds
+
+    def figures(self, history: History) -> dict[str, float]:
+        """Return the relative change still to come, and the rate of the relaxation."""
+        tails = self.tails(history)
+        tail = tails.of(self.stage)
+        rate = self.known_rate if self.known_rate > 0 else tails.rate()
+        return {"relaxation": tail.relative if tail else math.inf, "relaxation_rate": rate}
+
+    def verdict(self, history: History) -> str:
+        """Return why the run is not relaxed, or that nothing is known beside its relaxation."""
+        if self.over(history):
+            return "relaxed, but no error estimate of the time step and of truncation"
+        return "truncation keeps it from settling: raise --chi" if self.stalled(history) else NOT_RELAXED
+
+    def status(self, history: History) -> str:
+        """Return what is still to come."""
+        return f"to come={self.to_come(history)} (wanted {self.tolerance:.0e})"
+
+    def to_come(self, history: History) -> str:
+        """Return the relative change still to come as a text."""
+        tail = self.tails(history).of(self.stage)
+        return "-" if tail is None or math.isinf(tail.relative) else f"{tail.relative:.1e}"
+
+
+def worst(errors: dict[str, float], values: Values | None) -> float:
+    """Return the largest error relative to the size of its observable; NaN of no errors."""
+    values = values or {}
+    return max((errors[k] / max(scale(values[k]), FLOOR) for k in errors if k in values), default=math.nan)
