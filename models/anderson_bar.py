@@ -61,8 +61,11 @@ class AndersonBar:
                 coordinates={"exponent": np.arange(self.width**2)},
                 unit="1/slice",
                 description="Lyapunov exponents, decreasing; the last is gamma_min",
+                needs=("lyapunov",),
             ),
-            "localization_ratio": Observable(self._ratio, description="Lambda = 1 / (gamma_min width)"),
+            "localization_ratio": Observable(
+                self._ratio, description="Lambda = 1 / (gamma_min width)", needs=("lyapunov",)
+            ),
         }
 
     def _ratio(self, view: Any) -> Estimate:

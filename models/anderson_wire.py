@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from tnness import InputError, Observable, register
+from tnness import InputError, Observable, View, register
 from tnness.model import check_rates
 from tnness.observables import Estimate
 from tnness.problems.transfer import Array, Lead, Real, TransferChain, ring_hamiltonian, ring_modes
@@ -109,24 +109,28 @@ class AndersonWire:
 
     def observables(self) -> dict[str, Observable]:
         """Return transmission, density, current and mutual coherence; with `full` those of the whole correlations."""
-        slices = {"slice": np.arange(self.slices)}
+        slices, needs = {"slice": np.arange(self.slices)}, ("nonequilibrium",)
         found = {
             "transmission": Observable(
                 lambda view: view.transmission(self.energies),
                 dims=("energy",),
                 coordinates={"energy": self.energies},
                 description="Tr Gamma_R G Gamma_L G^+ from left to right",
+                needs=("transmission",),
             ),
             "density": Observable(
                 self._density,
                 dims=("slice",),
                 coordinates=slices,
                 description="Tr G^d of each slice: added by the bias",
+                needs=needs,
             ),
             "mutual_coherence": Observable(
-                self._coherence, description="C_d = 2 sum |G^d_xy|^2 between the left and the right half"
+                self._coherence, description="C_d = 2 sum |G^d_xy|^2 between the left and the right half", needs=needs
             ),
-            "current": Observable(self._current, dims=("bond",), unit="1/time", description="-2 Im Tr G_{x,x+1}"),
+            "current": Observable(
+                self._current, dims=("bond",), unit="1/time", description="-2 Im Tr G_{x,x+1}", needs=needs
+            ),
         }
         if self.coherence_matrix:
             found["coherence_matrix"] = Observable(
@@ -134,6 +138,7 @@ class AndersonWire:
                 dims=("part", "site", "site_2"),
                 coordinates={"part": ["real", "imaginary"]},
                 description="G^d_xy",
+                needs=needs,
             )
         return found | (self._full_observables() if self.full else {})
 
@@ -155,29 +160,34 @@ class AndersonWire:
         return self.coherence_matrix or self.full
 
     def _full_observables(self) -> dict[str, Observable]:
+        needs = ("filled",)
         found = {
             "density_full": Observable(
-                lambda view: np.real(self._correlations(view).diagonal()).reshape(self.slices, -1).sum(axis=-1),
+                lambda view: self._filled(view).density.reshape(self.slices, -1).sum(axis=-1),
                 dims=("slice",),
                 coordinates={"slice": np.arange(self.slices)},
                 description="particles of each slice",
+                needs=needs,
             ),
             "mutual_coherence_full": Observable(
                 lambda view: 2 * float(np.sum(np.abs(self._between(view)) ** 2)),
                 description="C = 2 sum |G_xy|^2 between the left and the right half",
+                needs=needs,
             ),
             "mutual_information": Observable(
-                lambda view: view.mutual_information(self.bias, self.energy_rule),
+                self._mutual_information,
                 unit="nat",
                 description="I_1 between the left and the right half",
+                needs=needs,
             ),
             "negativity": Observable(
-                lambda view: view.negativity(self.bias, self.energy_rule),
+                lambda view: self._filled(view).negativity(*self._halves),
                 unit="nat",
                 description="fermionic logarithmic negativity of the left and the right half",
+                needs=needs,
             ),
             "mutual_information_bound": Observable(
-                self._bound, unit="nat", description="N_AB C^2 / (2 N_p N_h), from below"
+                self._bound, unit="nat", description="N_AB C^2 / (2 N_p N_h), from below", needs=needs
             ),
         }
         if self.detectors is not None:
@@ -186,27 +196,38 @@ class AndersonWire:
                 dims=("meter",),
                 coordinates={"meter": ["left", "right"]},
                 description="|r|^2 n_L + |t|^2 n_R + 2 Re r^* t <c^+_L c_R>; the other port; t / r = e^(i phase)",
+                needs=needs,
             )
         return found
 
-    def _correlations(self, view: Any) -> Array:
-        return view.correlations(self.bias, self.energy_rule)
+    def _filled(self, view: Any) -> View:
+        return view.filled(self.bias, self.energy_rule)
+
+    @property
+    def _halves(self) -> tuple[range, range]:
+        """Sites of the first and of the last slices // 2 slices."""
+        half = self.slices // 2 * self.size**2
+        return range(half), range(self.sites - half, self.sites)
 
     def _between(self, view: Any) -> Array:
-        half = self.slices // 2 * self.size**2
-        return self._correlations(view)[:half, self.sites - half :]
+        first, last = self._halves
+        return self._filled(view).correlation[first.start : first.stop, last.start : last.stop]
+
+    def _mutual_information(self, view: Any) -> float:
+        state, (first, last) = self._filled(view), self._halves
+        return state.entropy(first) + state.entropy(last) - state.entropy([*first, *last])
 
     def _bound(self, view: Any) -> float:
-        half = self.slices // 2 * self.size**2
-        occupied = np.real(self._correlations(view).diagonal())
-        particles = occupied[:half].sum() + occupied[self.sites - half :].sum()
+        first, last = self._halves
+        occupied = self._filled(view).density
+        particles = occupied[first].sum() + occupied[last].sum()
         coherence = 2 * float(np.sum(np.abs(self._between(view)) ** 2))
-        both = 2 * half
+        both = len(first) + len(last)
         return both * coherence**2 / (2 * particles * (both - particles)) if both else 0.0
 
     def _interferometer(self, view: Any) -> list[float]:
         assert self.detectors is not None
-        return ports(self._correlations(view), self.detectors, self.detector_phase)
+        return ports(self._filled(view).correlation, self.detectors, self.detector_phase)
 
     def _given_potential(self) -> tuple[tuple[tuple[float, ...], ...], ...]:
         values = self.potential

@@ -103,10 +103,16 @@ class Cavity:
 
     def observables(self) -> dict[str, Observable]:
         """Return the transmission, the resonances and, of two sites, what the states from the right carry."""
-        energy = {"dims": ("energy",), "coordinates": {"energy": self.grid}}
-        level = {"dims": ("level",), "coordinates": {"level": np.arange(self.levels)}}
+        energy: dict[str, Any] = {"dims": ("energy",), "coordinates": {"energy": self.grid}}
+        level: dict[str, Any] = {
+            "dims": ("level",),
+            "coordinates": {"level": np.arange(self.levels)},
+            "needs": ("resonances",),
+        }
         found = {
-            "transmission": Observable(lambda view: view.transmission(self.grid), description="|t(E)|^2", **energy),
+            "transmission": Observable(
+                lambda view: view.transmission(self.grid), description="|t(E)|^2", needs=("transmission",), **energy
+            ),
             "resonance_position": Observable(
                 lambda view: np.real(self._resonances(view)), description="Re of each pole of G", **level
             ),
@@ -118,6 +124,7 @@ class Cavity:
         }
         if self.levels != 2:
             return found
+        energy["needs"] = ("states",)
         return found | {
             "state_current": Observable(
                 lambda view: -2 * self.hopping * np.imag(self._element(view)),

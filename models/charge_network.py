@@ -126,9 +126,14 @@ class ChargeNetwork:
 
         dims = ("site",) if self.dim == 1 else ("site", "site_2")
         return {
-            "potential": Observable(potential, dims=dims, description="potential of each island"),
+            "potential": Observable(potential, dims=dims, description="potential of each island", needs=("solution",)),
             "current": Observable(
-                current, dims=("bond",), description="current through each cut between the electrodes"
+                current,
+                dims=("bond",),
+                description="current through each cut between the electrodes",
+                needs=("solution",),
             ),
-            "current_density": Observable(density, description="current over the width of the network, from its heat"),
+            "current_density": Observable(
+                density, description="current over the width of the network, from its heat", needs=("solution",)
+            ),
         }

@@ -83,7 +83,8 @@ class EnergyCorrelation:
 
     def observables(self) -> dict[str, Observable]:
         """Return the correlation function, its scale, and what follows for entropy and mutual information."""
-        grid = {"dims": ("detuning",), "coordinates": {"detuning": self.detunings}}
+        needs = ("states",)
+        grid: dict[str, Any] = {"dims": ("detuning",), "coordinates": {"detuning": self.detunings}, "needs": needs}
         width = 2 * self.length**-2 / (2 * np.pi) ** 2
         return {
             "correlation": Observable(self._correlation, description="sum_nm DPhi(E, e / Lx^2)", **grid),
@@ -95,16 +96,19 @@ class EnergyCorrelation:
             "f_ab": Observable(
                 lambda view: 2 * self._correlation(view)[0] / (self.length * self.size) ** 2,
                 description="2 DPhi(0) / (Lx^2 size^2)",
+                needs=needs,
             ),
             "mutual_information": Observable(
                 lambda view: width * self._integral(self._correlation(view)),
                 unit="bias^2/T",
                 description="eq. (69) over the detunings given, both signs",
+                needs=needs,
             ),
             "entropy_deviation": Observable(
                 lambda view: width * self._integral(self._inside(view)),
                 unit="bias^2/T",
                 description="eq. (66) of the left half A, over the detunings given, both signs",
+                needs=needs,
             ),
         }
 

@@ -85,6 +85,8 @@ class EnergySpreading:
             return float(np.sqrt(max(view.decayed() @ squares, 0.0)))  # round-off at time 0
 
         return {
-            "energy": Observable(lambda view: view.decayed(), dims=("site",), description="energy of each island"),
-            "width": Observable(width, description="sqrt(sum (i - start)^2 e_i)"),
+            "energy": Observable(
+                lambda view: view.decayed(), dims=("site",), description="energy of each island", needs=("decayed",)
+            ),
+            "width": Observable(width, description="sqrt(sum (i - start)^2 e_i)", needs=("decayed",)),
         }

@@ -74,9 +74,13 @@ class HaarCircuit:
             return self.n + float(np.log2(view.functional("purity")))
 
         return {
-            "purity": Observable(lambda view: view.functional("purity"), description="E Tr rho^2"),
-            "deficit": Observable(lost, unit="bit", description="n + log2 E Tr rho^2"),
-            "weight": Observable(weights, ("site",), description="sum of a_S^2 over S = X, Y, Z on one site"),
+            "purity": Observable(
+                lambda view: view.functional("purity"), description="E Tr rho^2", needs=("functional",)
+            ),
+            "deficit": Observable(lost, unit="bit", description="n + log2 E Tr rho^2", needs=("functional",)),
+            "weight": Observable(
+                weights, ("site",), description="sum of a_S^2 over S = X, Y, Z on one site", needs=("contract",)
+            ),
         }
 
     @cached_property

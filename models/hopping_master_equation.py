@@ -89,8 +89,12 @@ class HoppingMasterEquation:
             return float(np.sqrt(squares @ np.maximum(view.density, 0.0)))
 
         return {
-            "density": Observable(lambda view: view.density, dims=("site",), description="<n_i> of the particle"),
-            "rms_displacement": Observable(displacement, unit="site", description="R = (sum_i (i - site)^2 n_i)^(1/2)"),
+            "density": Observable(
+                lambda view: view.density, dims=("site",), description="<n_i> of the particle", needs=("density",)
+            ),
+            "rms_displacement": Observable(
+                displacement, unit="site", description="R = (sum_i (i - site)^2 n_i)^(1/2)", needs=("density",)
+            ),
         }
 
     @cached_property

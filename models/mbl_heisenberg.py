@@ -114,12 +114,14 @@ class MBLHeisenberg:
                 unit="1/J",
                 description="inverse temperature of each bond",
                 sites=tuple(sites),
+                needs=("marginal",),
             ),
             "energy": expectation(self._energy(), unit="J", description="total energy <H>"),
             "beta_variation": Observable(
                 thermometer.variation,
                 description="standard deviation of beta over the bonds (ddof 0), over its mean",
                 sites=tuple(sites),
+                needs=("marginal",),
             ),
         }
 

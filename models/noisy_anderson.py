@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tnness import (
-    Estimate,
     InputError,
     Lindbladian,
     Observable,
     Operator,
-    Unavailable,
+    View,
     expectation,
     ground_energy,
     register,
@@ -130,32 +128,39 @@ class NoisyAnderson:
         site, half = self.noisy_site, slice(0, self.n // 2)
         squares = (np.arange(self.n) - site) ** 2.0
 
-        def correlation(view: Any) -> NDArray[np.float64]:
-            return _reading(view, "excitation")(site) / 4
+        def correlation(view: View) -> NDArray[np.float64]:
+            return view.excitation(site) / 4
+
+        def displacement(view: View) -> float:
+            return float(np.sqrt(squares @ np.maximum(correlation(view), 0.0)))
 
         return {
             "energy_absorbed": Observable(
-                _averaged(lambda view: view.expect(self._energy) - self._start_energy),
+                lambda view: view.average(lambda one: one.expect(self._energy) - self._start_energy),
                 unit="energy",
                 description="<H> above its value at time 0",
                 sites=tuple(range(self.n)),
+                needs=("expect",),
             ),
             "density": expectation([f.N(i) for i in range(self.n)], "site", description="<n_i>"),
             "density_correlation": Observable(
-                _averaged(correlation),
+                lambda view: view.average(correlation),
                 dims=("site",),
                 description="C_ij with j the noisy site, at infinite temperature",
+                needs=("excitation",),
             ),
             "rms_displacement": Observable(
-                _averaged(lambda view: np.sqrt(squares @ np.maximum(correlation(view), 0.0))),
+                lambda view: view.average(displacement),
                 unit="site",
                 description="R = (sum_i (i - j)^2 C_ij)^(1/2), j the noisy site",
+                needs=("excitation",),
             ),
             "entanglement_entropy": Observable(
-                _averaged(lambda view: _reading(view, "entropy")(half)),
+                lambda view: view.average(lambda one: one.entropy(half)),
                 unit="nat",
                 description="entanglement of the left half with the right",
                 monitored=False,
+                needs=("realizations",) if self.gamma else (),  # averaged over noise the state is mixed
             ),
         }
 
@@ -192,18 +197,3 @@ class NoisyAnderson:
 
 
 _PROFILES = ("potential", "occupations")
-
-
-def _averaged(measure: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Measure each realisation and take the mean with its error, where a view holds realisations."""
-
-    def over(view: Any) -> Any | Estimate:
-        return view.average(measure) if hasattr(view, "average") else measure(view)
-
-    return over
-
-
-def _reading(view: Any, name: str) -> Callable[..., Any]:
-    if not hasattr(view, name):
-        raise Unavailable(f"this engine's states have no {name}")
-    return getattr(view, name)

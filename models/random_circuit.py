@@ -155,18 +155,24 @@ class RandomCircuit:
 
     def observables(self) -> dict[str, Observable]:
         """Return densities and coherences, entropies from local equilibrium, and what the two sides of cuts share."""
-        nat: dict[str, Any] = {"unit": "nat"}
+        nat: dict[str, Any] = {"unit": "nat"}  # without needs: their length decides
+        origin = ("time", "start")
         cut: dict[str, Any] = {"dims": ("cut",), "coordinates": {"cut": self.cut_sites}}
         found = {
-            "density": Observable(lambda v: v.state.density, dims=("site",), description="<n_i>"),
+            "density": Observable(lambda v: v.density, dims=("site",), description="<n_i>", needs=("density",)),
             "h": Observable(
-                lambda v: v.state.density**2 - self._equilibrium(v) ** 2,
+                lambda v: v.density**2 - self._equilibrium(v) ** 2,
                 dims=("site",),
                 description="<n_i>^2 less the square of its average over circuits",
+                needs=("density", *origin),
             ),
-            "purity": Observable(lambda v: np.exp(v.state.log_purity()), monitored=False, description="Tr rho^2"),
-            "entropy": Observable(lambda v: v.state.entropy(), **nat, description="von Neumann entropy of the chain"),
-            "renyi2_entropy": Observable(lambda v: -v.state.log_purity(), **nat, description="-ln Tr rho^2"),
+            "purity": Observable(
+                lambda v: np.exp(v.log_purity()), monitored=False, description="Tr rho^2", needs=("log_purity",)
+            ),
+            "entropy": Observable(lambda v: v.entropy(), **nat, description="von Neumann entropy of the chain"),
+            "renyi2_entropy": Observable(
+                lambda v: -v.log_purity(), **nat, description="-ln Tr rho^2", needs=("log_purity",)
+            ),
             "entropy_deviation": Observable(
                 self._deviation, **nat, description="Delta S: entropy missing from local equilibrium"
             ),
@@ -178,6 +184,7 @@ class RandomCircuit:
                 **nat,
                 monitored=False,
                 description="Delta S to leading order, from the purity",
+                needs=("renyi2", *origin),
             ),
             "mutual_information": Observable(
                 self._across(lambda v, a, b: -v.entropy() + v.entropy(a) + v.entropy(b)),
@@ -185,9 +192,10 @@ class RandomCircuit:
                 description="I = S_A + S_B - S_AB",
             ),
             "renyi2_mutual_information": Observable(
-                self._across(lambda v, a, b: v.renyi2(0, len(a)) + v.renyi2(len(a), self.n) + v.log_purity()),
+                self._across(lambda v, a, b: v.renyi2(a) + v.renyi2(b) + v.log_purity()),
                 **(cut | nat),
                 description="the same of Renyi-2 entropies",
+                needs=("renyi2", "log_purity"),
             ),
             "leading_mutual_information": Observable(
                 lambda v: [
@@ -197,11 +205,13 @@ class RandomCircuit:
                 **(cut | nat),
                 monitored=False,
                 description="I to leading order, from purities",
+                needs=("renyi2", *origin),
             ),
             "mutual_coherence": Observable(
                 self._across(lambda v, a, b: 2 * np.sum(np.abs(v.correlation[np.ix_(a, b)]) ** 2)),
                 **cut,
                 description="2 sum |G_ij|^2, i and j on either side",
+                needs=("correlation",),
             ),
         }
         if self.negativity:
@@ -213,25 +223,26 @@ class RandomCircuit:
         if self.detectors is not None:
             pair, phase = self.detectors, self.detector_phase
             found["interferometer"] = Observable(
-                lambda v: ports(v.state.correlation, pair, phase),
+                lambda v: ports(v.correlation, pair, phase),
                 dims=("meter",),
                 coordinates={"meter": ["left", "right"]},
                 description="|r|^2 n_L + |t|^2 n_R + 2 Re r^* t <c^+_L c_R>; the other port; t / r = e^(i phase)",
+                needs=("correlation",),
             )
         return found | (self._matrices() if self.matrices else {})
 
     def _matrices(self) -> dict[str, Observable]:
-        quiet: dict[str, Any] = {"monitored": False}
+        quiet: dict[str, Any] = {"monitored": False, "needs": ("correlation",)}
         return {
             "correlation": Observable(
-                lambda v: np.stack([v.state.correlation.real, v.state.correlation.imag]),
+                lambda v: np.stack([v.correlation.real, v.correlation.imag]),
                 dims=("part", "site", "site_2"),
                 coordinates={"part": ["real", "imaginary"]},
                 description="G_ij = <c^+_i c_j>",
                 **quiet,
             ),
             "a": Observable(
-                lambda v: np.abs(v.state.correlation) ** 2 * (1 - np.eye(self.n)),
+                lambda v: np.abs(v.correlation) ** 2 * (1 - np.eye(self.n)),
                 dims=("site", "site_2"),
                 description="|G_ij|^2, 0 on the diagonal",
                 **quiet,
@@ -239,22 +250,22 @@ class RandomCircuit:
         }
 
     def _across(self, measure: Any) -> Any:
-        """measure(state, sites left, sites right) for each cut: view -> (cut,)."""
+        """measure(view, sites left, sites right) for each cut: view -> (cut,)."""
         sites = range(self.n)
-        return lambda view: [measure(view.state, sites[:k], sites[k:]) for k in self.cut_sites]
+        return lambda view: [measure(view, sites[:k], sites[k:]) for k in self.cut_sites]
 
     def _deviation(self, view: Any) -> float:
         n = self._equilibrium(view)
-        return float(np.sum(_cross(n, n) + _cross(1 - n, 1 - n)) - view.state.entropy())
+        return float(np.sum(_cross(n, n) + _cross(1 - n, 1 - n)) - view.entropy())
 
     def _relative(self, view: Any) -> float:
         """-Tr rho ln rho_LE - S; n_i in place of its average in the first term leaves the mean as it is."""
-        n, mean = view.state.density, self._equilibrium(view)
-        return float(np.sum(_cross(n, mean) + _cross(1 - n, 1 - mean)) - view.state.entropy())
+        n, mean = view.density, self._equilibrium(view)
+        return float(np.sum(_cross(n, mean) + _cross(1 - n, 1 - mean)) - view.entropy())
 
     def _leading(self, view: Any, start: int, stop: int) -> float:
         fields = 2 * self._equilibrium(view)[start:stop] - 1
-        purity = np.exp(-view.state.renyi2(start, stop) + (stop - start) * np.log(2))
+        purity = np.exp(-view.renyi2(range(start, stop)) + (stop - start) * np.log(2))
         return float(purity - np.prod(1 + fields**2)) / 2
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness import LocalOperator, Observable, StateView
+from tnness import LocalOperator, Observable, View
 from tnness.basis import operator_space
 
 Real = NDArray[np.float64]
@@ -67,24 +67,24 @@ def occupied(density: float) -> Real:
 # ---------------------------------------------------------------- what is read from a state
 
 
-def _sites(view: StateView) -> range:
+def _sites(view: View) -> range:
     return range(len(view.spaces))
 
 
-def density(view: StateView) -> Real:
+def density(view: View) -> Real:
     """Return <n_i>: (n,)."""
     return np.array([view.expect(replica_spin.N(i)) for i in _sites(view)])
 
 
-def excess(view: StateView) -> Real:
+def excess(view: View) -> Real:
     """Return h_i = P(b_up at i) - <n_i>^2, the variance over circuits of a site's density: (n,)."""
     return np.array([view.expect(replica_spin.bup(i)) - view.expect(replica_spin.N(i)) ** 2 for i in _sites(view)])
 
 
-def pair(first: LocalOperator, second: LocalOperator) -> Callable[[StateView], Real]:
+def pair(first: LocalOperator, second: LocalOperator) -> Callable[[View], Real]:
     """Return a measurement of <A_i B_j> - <A_i><B_j>, 0 on the diagonal: view -> (n, n)."""
 
-    def measure(view: StateView) -> Real:
+    def measure(view: View) -> Real:
         sites = _sites(view)
         one = np.array([view.expect(first(i)) for i in sites])
         other = np.array([view.expect(second(i)) for i in sites])
@@ -115,12 +115,12 @@ _b_pairs = {
 }
 
 
-def alike(view: StateView) -> Real:
+def alike(view: View) -> Real:
     """Return b_ij (E39), half the sum of the connected P(b_s at i, b_t at j) over s, t = up, dn: (n, n)."""
     return sum((measure(view) for measure in _b_pairs.values()), np.zeros(())) / 2
 
 
-def contrast(view: StateView) -> Real:
+def contrast(view: View) -> Real:
     """Return B_ij (E40): the same with a minus sign where s differs from t: (n, n)."""
     return sum((measure(view) * (1 if s == t else -1) for (s, t), measure in _b_pairs.items()), np.zeros(())) / 2
 
@@ -153,12 +153,12 @@ def mutual_information(view: Any) -> Real:
     return found[0] - found[1:n] - found[n:]
 
 
-def pair_entropy_deviation(view: StateView) -> float:
+def pair_entropy_deviation(view: View) -> float:
     """Return 2 sum_i h_i + 4 sum_{i<j} (a_ij + b_ij): Delta S of one- and two-point functions only (nats)."""
     return float(2 * excess(view).sum() + 4 * np.triu(coherence(view) + alike(view), 1).sum())
 
 
-def pair_mutual_information(view: StateView) -> Real:
+def pair_mutual_information(view: View) -> Real:
     """Return 4 sum (a_ij + b_ij), i left of the cut and j right of it, for each cut k = 1..n-1: (n - 1,) (nats)."""
     values = coherence(view) + alike(view)
     return np.array([4 * values[:k, k:].sum() for k in range(1, len(values))])

@@ -87,21 +87,37 @@ class ReplicaABC:
     def observables(self) -> dict[str, Observable]:
         """Return the density, one- and two-point functions of the replicas, and what follows for the entropy."""
         unit = SOURCE if self.order == "second" else 1.0
-        quiet = {"dims": ("site", "site_2"), "monitored": False}
+        quiet: dict[str, Any] = {"dims": ("site", "site_2"), "monitored": False, "needs": ("correlations",)}
+        needs = ("contract",)
         found = {
-            "density": replica.scaled(self._density, unit, dims=("site",), description="<n_i>"),
-            "h": replica.scaled(replica.excess, unit, dims=("site",), description="P(b_up) - <n_i>^2"),
+            "density": replica.scaled(self._density, unit, dims=("site",), description="<n_i>", needs=("expect",)),
+            "h": replica.scaled(
+                replica.excess, unit, dims=("site",), description="P(b_up) - <n_i>^2", needs=("expect",)
+            ),
             "b": replica.scaled(replica.alike, unit, description="(E39), 0 on the diagonal", **quiet),
             "B": replica.scaled(replica.contrast, unit, description="(E40), 0 on the diagonal", **quiet),
             "tau": replica.scaled(
                 replica.density_correlation, unit, description="<n_i n_j> - <n_i><n_j>, 0 on the diagonal", **quiet
             ),
-            "purity": Observable(self._purity, description="E Tr rho^2"),
+            "purity": Observable(
+                self._purity,
+                description="E Tr rho^2",
+                needs=("functional",) if self.order == "finite" else needs,
+            ),
             "entropy_deviation": replica.scaled(
-                replica.entropy_deviation, unit, unit="nat", description="from local equilibrium, leading order"
+                replica.entropy_deviation,
+                unit,
+                unit="nat",
+                description="from local equilibrium, leading order",
+                needs=needs,
             ),
             "mutual_information": replica.scaled(
-                replica.mutual_information, unit, dims=("cut",), unit="nat", description="of the two sides of a cut"
+                replica.mutual_information,
+                unit,
+                dims=("cut",),
+                unit="nat",
+                description="of the two sides of a cut",
+                needs=needs,
             ),
             "pair_entropy_deviation": replica.scaled(
                 replica.pair_entropy_deviation,
@@ -109,6 +125,7 @@ class ReplicaABC:
                 unit="nat",
                 monitored=False,
                 description="of one- and two-point functions",
+                needs=needs,
             ),
             "pair_mutual_information": replica.scaled(
                 replica.pair_mutual_information,
@@ -117,9 +134,11 @@ class ReplicaABC:
                 unit="nat",
                 monitored=False,
                 description="of two-point functions",
+                needs=needs,
             ),
         }
         if self.coherences:
+            quiet |= {"needs": needs}
             found["a"] = replica.scaled(replica.coherence, unit, description="(E26), 0 on the diagonal", **quiet)
         return found
 

@@ -132,12 +132,19 @@ class ThermalNetwork:
 
         dims = ("site",) if self.dim == 1 else ("site", "site_2")
         return {
-            "temperature": Observable(temperatures, dims=dims, unit="T0", description="temperature of each island"),
-            "temperature_variation": Observable(variation, description="standard deviation over mean of the islands"),
+            "temperature": Observable(
+                temperatures, dims=dims, unit="T0", description="temperature of each island", needs=("solution",)
+            ),
+            "temperature_variation": Observable(
+                variation, description="standard deviation over mean of the islands", needs=("solution",)
+            ),
             "temperature_mean": Observable(
-                lambda view: view.solution().mean(), unit="T0", description="mean over islands"
+                lambda view: view.solution().mean(), unit="T0", description="mean over islands", needs=("solution",)
             ),
             "temperature_variance": Observable(
-                lambda view: view.solution().var(), unit="T0^2", description="variance over islands (ddof 0)"
+                lambda view: view.solution().var(),
+                unit="T0^2",
+                description="variance over islands (ddof 0)",
+                needs=("solution",),
             ),
         }

@@ -1,9 +1,9 @@
 """A model's observables in a state reached by an engine directly, with no driver in between."""
 
 from tnness.engines.exact import steady_vector
-from tnness.network.dense_view import DenseView
 from tnness.engines.tebd import TEBD
 from tnness.model import generator_of
+from tnness.network.dense_view import DenseView
 from tnness.network.initial import identity_state
 
 

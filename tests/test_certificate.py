@@ -18,11 +18,13 @@ from tnness import spin_half as s
 from tnness.stopping.balance import energy_balance, local_balance, positivity, residual
 from tnness.records.certificate import KINDS, Certificate
 from tnness.engines.exact import steady_vector
-from tnness.network.dense_view import DenseView
 from tnness.errors import NumericalError
 from tnness.model import draw, generator_of
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
+from tnness.network.dense_view import DenseView
+from tnness.records.certificate import KINDS, Certificate
+from tnness.stopping.balance import energy_balance, local_balance, positivity, residual
 
 
 def random_state(dims, chi, rng):

@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose
 import systems as exact
 from chains import coefficients, random_density_matrix
 from tnness.basis import spin_half, spin_one
-from tnness.network.dense_view import DenseView
 from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
+from tnness.network.dense_view import DenseView
 from tnness.observables import (
     Observable,
     expectation,

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 
 import systems
 from tnness.basis import spin_half
-from tnness.network.dense_view import DenseView
 from tnness.errors import InputError
+from tnness.network.dense_view import DenseView
 from tnness.thermometry import BondThermometer, local_temperature
 
 BOND = systems.mbl_bond_hamiltonians(2, 2.0, (0.31, -0.77), (-0.65, 0.22))[0]

@@ -19,9 +19,7 @@ from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
 from tnness.observables import (
-    Estimate,
     Observable,
-    StateView,
     expectation,
     operator_entanglement,
     purity,
@@ -46,6 +44,7 @@ from tnness.study.status import status
 from tnness.study.sweep import sweep
 from tnness.terms import LocalOperator, Operator, total
 from tnness.thermometry import local_temperature
+from tnness.views import Estimate, View
 
 __version__ = "0.1.0"
 
@@ -78,10 +77,10 @@ __all__ = [
     "Run",
     "Snapshot",
     "Start",
-    "StateView",
     "TnnessError",
     "Truncation",
     "Unavailable",
+    "View",
     "bit",
     "boson",
     "check",

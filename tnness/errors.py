@@ -26,8 +26,8 @@ class UnknownOperator(ModelError, AttributeError):
     """A local space has no operator of this name; an AttributeError too, so that `hasattr` answers no."""
 
 
-class Unavailable(TnnessError):
-    """An engine cannot give this observable; the record goes without it."""
+class Unavailable(TnnessError, AttributeError):
+    """A view cannot give this; the record goes without it. An AttributeError too, so that `hasattr` answers no."""
 
 
 class RecordError(TnnessError):

@@ -1,74 +1,24 @@
-"""Observables, and the views of a state through which they are measured.
+"""Observables: how a quantity is read from the view of a state, and what its dimensions and unit are.
 
-A *view* is what an engine offers of its state; an `Observable` says how it is read from a view, and what its dimensions
-and unit are. `StateView` is the contract; `ProductView` implements everything that follows from contracting local
-covectors, and is completed by each representation (a matrix-product state, a dense vector).
+An observable names in `needs` the words of `tnness.views.View` that it reads. `available` says before a run what its
+view can give; `measured` measures, and leaves out what the view cannot give.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.basis import LocalSpace, density_matrix
-from tnness.errors import InputError, ModelError
+from tnness.errors import ModelError, Unavailable
 from tnness.terms import LocalOperator, Operator
+from tnness.views import Estimate, View
 
 Array = NDArray[Any]
-
-
-class StateView(Protocol):
-    """What can be read from the state of a chain. Everything is normalised by the trace."""
-
-    @property
-    def spaces(self) -> tuple[LocalSpace, ...]:
-        """Local space of each site."""
-        ...
-
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part; sites that do not exist raise `ModelError`."""
-        ...
-
-    def marginal(self, sites: Sequence[int]) -> Array:
-        """Return the reduced density matrix (d, d) of consecutive sites, or their probabilities (d,) if classical."""
-        ...
-
-    def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
-        """Return <A_i B_j> for all pairs: (n, n); the diagonal holds <(AB)_i>."""
-        ...
-
-    def functional(self, name: str) -> float:
-        """Return a named product functional of the problem, relative to the trace."""
-        ...
-
-    def log_purity(self) -> float:
-        """Return ln Tr rho^2 (quantum spaces)."""
-        ...
-
-    def renyi2(self, start: int, stop: int) -> float:
-        """Return the Renyi-2 entropy -ln Tr rho_X^2 of sites start..stop-1 (nats)."""
-        ...
-
-    def schmidt_values(self, bond: int) -> Array:
-        """Return the operator-space Schmidt values across a bond, sum s^2 = 1."""
-        ...
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured value with the error that the view knows of: of statistics, of a quadrature, ...
-
-    value: number or array. error: absolute; one number, or one per element of the value.
-    """
-
-    value: ArrayLike
-    error: ArrayLike
 
 
 @dataclass(frozen=True)
@@ -85,6 +35,11 @@ class Observable:
     description: one line, for `tnness show` and the record.
     monitored: whether relaxation is judged by it (default True; turn off what is costly). A run may watch fewer.
     sites: every site it reads, if known: lets `tnness check` refuse sites that do not exist.
+    needs: words of the view that it reads ("entropy", "excitation", ...). A view that does not give them all is not
+        measured. Leave it empty where it depends on sizes whether a view can give it: then it is tried once.
+
+    >>> Observable(lambda view: view.entropy([0, 1]), unit="nat", needs=("entropy",)).needs
+    ('entropy',)
     """
 
     measure: Callable[[Any], ArrayLike | Estimate]
@@ -94,15 +49,27 @@ class Observable:
     monitored: bool = True
     sites: tuple[int, ...] = ()
     coordinates: Mapping[str, ArrayLike] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
     def __call__(self, view: Any) -> Array:
         """Measure; the number of axes must be the number of dimensions."""
         return np.asarray(self.estimate(view).value)
 
     def estimate(self, view: Any) -> Estimate:
-        """Measure, with the error that the view knows of (NaN where it knows none): one, or one per element."""
-        found = self.measure(view)
-        value, error = (found.value, found.error) if isinstance(found, Estimate) else (found, np.nan)
+        """Measure, with the error that the view knows of (NaN where it knows none): one, or one per element.
+
+        Raises
+        ------
+        Unavailable: the view cannot give it. ModelError: a shape that does not fit the dimensions.
+        """
+        reason = self._missing(view)
+        if reason:
+            raise Unavailable(reason)
+        measurement = self.measure(view)
+        if isinstance(measurement, Estimate):
+            value, error = measurement.value, measurement.error
+        else:
+            value, error = measurement, np.nan
         value, error = np.asarray(value, dtype=float), np.asarray(error, dtype=float)
         if value.ndim != len(self.dims):
             raise ModelError(
@@ -111,6 +78,53 @@ class Observable:
         if error.shape not in ((), value.shape):
             raise ModelError(f"an observable of shape {value.shape} has errors of shape {error.shape}")
         return Estimate(value, error)
+
+    def why_not(self, view: Any, rehearse: bool = False) -> str:
+        """Return in one line why a view cannot give it, "" if it can.
+
+        It is judged by `needs`; where there are none, or to `rehearse`, it is measured once.
+        """
+        reason = self._missing(view)
+        if reason or (self.needs and not rehearse):
+            return reason
+        try:
+            self.estimate(view)
+        except Unavailable as error:
+            return str(error)
+        return ""
+
+    def _missing(self, view: Any) -> str:
+        if not isinstance(view, View):  # of an engine of one's own, whose views need no base class
+            return ""
+        return next((view.why_not(word) for word in self.needs if word not in view.gives), "")
+
+
+def available(
+    observables: Mapping[str, Observable], view: Any, rehearse: bool = False
+) -> tuple[dict[str, Observable], dict[str, str]]:
+    """Return the observables that a view can give, and for each other one the reason in one line.
+
+    Parameters
+    ----------
+    observables: by name. view: of the state that a run starts from.
+    rehearse: whether also those are measured once whose needs the view gives (default False).
+
+    >>> offered, left_out = available({"spread": Observable(lambda v: v.excitation(0), needs=("excitation",))}, View())
+    >>> left_out
+    {'spread': "a View gives no 'excitation'"}
+    """
+    reasons = {name: observable.why_not(view, rehearse) for name, observable in observables.items()}
+    offered = {name: observable for name, observable in observables.items() if not reasons[name]}
+    return offered, {name: reason for name, reason in reasons.items() if reason}
+
+
+def measured(observables: Mapping[str, Observable], view: Any) -> dict[str, Estimate]:
+    """Return what a view gives of the observables: all but those that raise `Unavailable`."""
+    estimates = {}
+    for name, observable in observables.items():
+        with contextlib.suppress(Unavailable):
+            estimates[name] = observable.estimate(view)
+    return estimates
 
 
 def expectation(operators: Operator | Sequence[Operator], dim: str | None = None, **about: Any) -> Observable:
@@ -127,18 +141,20 @@ def expectation(operators: Operator | Sequence[Operator], dim: str | None = None
     ('site',)
     """
     if isinstance(operators, Operator):
-        return Observable(lambda view: view.expect(operators), sites=operators.sites, **about)
+        return Observable(lambda view: view.expect(operators), sites=operators.sites, needs=("expect",), **about)
     if dim is None:
         raise ModelError("an expectation of several operators needs the name of their dimension")
     several = list(operators)
     sites = tuple(sorted({site for operator in several for site in operator.sites}))
-    return Observable(lambda view: [view.expect(o) for o in several], dims=(dim,), sites=sites, **about)
+    return Observable(
+        lambda view: [view.expect(o) for o in several], dims=(dim,), sites=sites, needs=("expect",), **about
+    )
 
 
 def two_point(first: LocalOperator, second: LocalOperator, connected: bool = False, **about: Any) -> Observable:
     """Return <A_i B_j> with dimensions (site, site_2); connected subtracts <A_i><B_j>. The diagonal holds <(AB)_i>."""
 
-    def measure(view: StateView) -> Array:
+    def measure(view: View) -> Array:
         values = view.correlations(first, second)
         if connected:
             n = len(view.spaces)
@@ -146,146 +162,40 @@ def two_point(first: LocalOperator, second: LocalOperator, connected: bool = Fal
             values = values - np.outer(*one)
         return values
 
-    return Observable(measure, dims=("site", "site_2"), **{"monitored": False, **about})
+    needs = ("correlations", "expect") if connected else ("correlations",)
+    return Observable(measure, dims=("site", "site_2"), needs=needs, **{"monitored": False, **about})
 
 
 def purity(**about: Any) -> Observable:
     """Return Tr rho^2 of the whole chain."""
-    return Observable(lambda view: np.exp(view.log_purity()), **about)
+    return Observable(lambda view: np.exp(view.log_purity()), needs=("log_purity",), **about)
 
 
 def renyi2_entropy(**about: Any) -> Observable:
     """Return the Renyi-2 entropy of the sites left of each cut k = 1..n-1 (nats)."""
-    return Observable(
-        lambda view: [view.renyi2(0, k) for k in range(1, len(view.spaces))], dims=("cut",), unit="nat", **about
-    )
+
+    def measure(view: View) -> list[float]:
+        return [view.renyi2(range(k)) for k in range(1, len(view.spaces))]
+
+    return Observable(measure, dims=("cut",), unit="nat", needs=("renyi2",), **about)
 
 
 def renyi2_mutual_information(**about: Any) -> Observable:
     """Return S2(A) + S2(B) - S2(AB) for each cut k = 1..n-1: sites 0..k-1 against the rest (nats)."""
 
-    def measure(view: StateView) -> list[float]:
+    def measure(view: View) -> list[float]:
         n = len(view.spaces)
-        whole = view.renyi2(0, n)
-        return [view.renyi2(0, k) + view.renyi2(k, n) - whole for k in range(1, n)]
+        whole = view.renyi2()
+        return [view.renyi2(range(k)) + view.renyi2(range(k, n)) - whole for k in range(1, n)]
 
-    return Observable(measure, dims=("cut",), unit="nat", **about)
+    return Observable(measure, dims=("cut",), unit="nat", needs=("renyi2",), **about)
 
 
 def operator_entanglement(**about: Any) -> Observable:
     """Return the operator-space entanglement -sum s^2 ln s^2 across each cut k = 1..n-1 (nats)."""
 
-    def measure(view: StateView) -> list[float]:
+    def measure(view: View) -> list[float]:
         weights = [view.schmidt_values(k - 1) ** 2 for k in range(1, len(view.spaces))]
         return [float(-np.sum(w[w > 0] * np.log(w[w > 0]))) for w in weights]
 
-    return Observable(measure, dims=("cut",), unit="nat", **about)
-
-
-class ProductView(ABC):
-    """The parts of a `StateView` that follow from contracting covectors on consecutive sites."""
-
-    def __init__(self, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]) -> None:
-        self.spaces = tuple(spaces)
-        self.functionals = functionals
-        self._pairs: dict[int, Array] = {}
-
-    @abstractmethod
-    def window(self, start: int, stop: int) -> Array:
-        """Return the trace-normalised coefficients of sites start..stop-1, the others traced out: (D, ..., D)."""
-
-    @abstractmethod
-    def contract(self, covectors: Mapping[int, Array]) -> complex:
-        """Return the chain contracted with covectors on the given sites and the trace elsewhere, over the trace."""
-
-    @abstractmethod
-    def functional(self, name: str) -> float:
-        """Return a named product functional, relative to the trace."""
-
-    @abstractmethod
-    def log_purity(self) -> float:
-        """Return ln Tr rho^2."""
-
-    @abstractmethod
-    def renyi2(self, start: int, stop: int) -> float:
-        """Return the Renyi-2 entropy of sites start..stop-1."""
-
-    @abstractmethod
-    def schmidt_values(self, bond: int) -> Array:
-        """Return the operator-space Schmidt values across a bond."""
-
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part."""
-        if operator.sites and operator.sites[-1] >= len(self.spaces):
-            raise ModelError(
-                f"an observable reads site {operator.sites[-1]}; the chain has sites 0 to {len(self.spaces) - 1}"
-            )
-        near, far = _compiled(operator, self.spaces)
-        value: complex = sum(complex(np.vdot(covector, self.pair(bond))) for bond, covector in near)
-        value += sum(coefficient * self.contract(covectors) for coefficient, covectors in far)
-        return float(value.real)
-
-    def pair(self, bond: int) -> Array:
-        """Return the coefficients of sites bond and bond + 1, contracted once and shared: (D, D)."""
-        if bond not in self._pairs:
-            self._pairs[bond] = self.window(bond, bond + 2)
-        return self._pairs[bond]
-
-    def marginal(self, sites: Sequence[int]) -> Array:
-        """Return the reduced density matrix of consecutive sites, or the probabilities of their levels."""
-        start, stop = (sites[0], sites[-1] + 1) if len(sites) else (0, 0)
-        if not len(sites) or tuple(sites) != tuple(range(start, stop)) or start < 0 or stop > len(self.spaces):
-            raise InputError(f"a marginal takes consecutive sites of 0 to {len(self.spaces) - 1}, got {tuple(sites)}")
-        coefficients = self.pair(start) if stop - start == 2 else self.window(start, stop)
-        spaces = self.spaces[start:stop]
-        if all(space.quantum for space in spaces):
-            return density_matrix(coefficients, spaces)
-        for space in spaces:  # the first axis becomes the last
-            coefficients = np.tensordot(coefficients, space.populations, (0, 1))
-        return coefficients.reshape(-1)
-
-    def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
-        """Return <A_i B_j> for all pairs, one contraction each; representations may do better."""
-        n = len(self.spaces)
-        values = np.empty((n, n))
-        for i in range(n):
-            for j in range(n):
-                values[i, j] = self.expect(first(i) * second(j))
-        return values
-
-    def _covector(self, site: int, matrix: Array) -> Array:
-        return _covector(self.spaces, site, matrix)
-
-
-Near = tuple[tuple[int, Array], ...]
-Far = tuple[tuple[complex, dict[int, Array]], ...]
-
-
-@lru_cache(maxsize=4096)
-def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near, Far]:
-    """Split an operator into one covector per bond (conjugated, for `vdot`) and products that reach further.
-
-    Compiled once: an observable is measured thousands of times.
-    """
-    parities = {site: space.parity for site, space in enumerate(spaces)}
-    near: dict[int, Array] = {}
-    far = []
-    for term in operator:
-        covectors = {site: _covector(spaces, site, matrix) for site, matrix in term.matrices(parities).items()}
-        sites = sorted(covectors) or [0]
-        if sites[-1] - sites[0] > 1:
-            far.append((term.coefficient, covectors))
-            continue
-        bond = min(sites[0], len(spaces) - 2)
-        left, right = (covectors.get(site, spaces[site].trace) for site in (bond, bond + 1))
-        near[bond] = near.get(bond, 0.0) + np.conj(term.coefficient * np.outer(left, right))
-    return tuple(near.items()), tuple(far)
-
-
-def _covector(spaces: Sequence[LocalSpace], site: int, matrix: Array) -> Array:
-    if matrix.shape[0] != spaces[site].levels:
-        raise ModelError(
-            f"an observable uses a {len(matrix)}-level operator on site {site}, which has {spaces[site].levels} levels"
-        )
-    vector = spaces[site].covector(matrix)
-    return vector.real if not vector.imag.any() else vector
+    return Observable(measure, dims=("cut",), unit="nat", needs=("schmidt_values",), **about)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError
-from tnness.observables import StateView
+from tnness.views import View
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -84,16 +84,16 @@ class BondThermometer:
 
     def __init__(self, hamiltonians: Sequence[ArrayLike]) -> None:
         self._energies, self._vectors = np.linalg.eigh(np.array([np.asarray(h) for h in hamiltonians]))
-        self._read: WeakKeyDictionary[StateView, Real] = WeakKeyDictionary()
+        self._read: WeakKeyDictionary[View, Real] = WeakKeyDictionary()
 
-    def beta(self, view: StateView) -> Real:
+    def beta(self, view: View) -> Real:
         """Return the inverse temperatures, see `local_temperature`: (bonds,)."""
         if view not in self._read:
             pairs = np.array([view.marginal((i, i + 1)) for i in range(len(self._energies))])  # (bond, d, d)
             self._read[view] = closest_beta(_populations(pairs, self._vectors), self._energies)
         return self._read[view]
 
-    def variation(self, view: StateView) -> float:
+    def variation(self, view: View) -> float:
         """Return std(beta)/mean(beta) over the bonds (ddof 0).
 
         NaN where it has no meaning: a bond without a finite beta, or a mean that vanishes (infinite temperature).

@@ -75,7 +75,7 @@ def trajectory(setting: Setting) -> xr.Dataset:
     model, series = setting.model, defaultdict[str, TimeAverage](TimeAverage)
     start = model.initial_state(setting.engine.name)
     for _, view in setting.engine.solve(model.problem(), initial=start, seed=setting.seed).views:
-        for name, value in sample(view.state.correlation, model.steady_density).items():
+        for name, value in sample(view.correlation, model.steady_density).items():
             series[name].add(value)
     found = {name: average.estimate() for name, average in series.items()}
     return table({name: each.value for name, each in found.items()} | {f"{k}_error": e.error for k, e in found.items()})

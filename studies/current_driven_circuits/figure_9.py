@@ -57,7 +57,7 @@ def drawn(n: int, p1: float, times: list[float], circuits: int) -> np.ndarray:
     for seed in range(circuits):
         for time, view in Gaussian().solve(model.problem(), initial=start, times=times, seed=seed).views:
             mean = model.mean_density(density, round(time * (n + 1)))
-            excess = 2 * np.abs(view.state.correlation - np.diag(mean)) ** 2
+            excess = 2 * np.abs(view.correlation - np.diag(mean)) ** 2
             found.append([excess[np.ix_(x, x)].sum() for x in regions(n)])
     return np.array(found).reshape(circuits, len(times), -1).mean(axis=0)
 

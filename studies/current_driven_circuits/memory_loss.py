@@ -41,7 +41,7 @@ def distances(setting: Setting) -> xr.Dataset:
         at = times(model.n).tolist()
         initial = model.initial_state(engine.name)
         views = engine.solve(model.problem(), initial=initial, times=at, seed=setting.seed).views
-        found.append([v.state.correlation if gaussian else v.state.base.marginal(range(model.n)) for _, v in views])
+        found.append([v.correlation if gaussian else v.marginal(range(model.n)) for _, v in views])
     levels = np.abs(np.linalg.eigvalsh(np.array(found[0]) - np.array(found[1])))  # (time, level)
     return xr.Dataset({"distance": ("moment", levels.max(axis=1) if gaussian else levels.sum(axis=1) / 2)})
 

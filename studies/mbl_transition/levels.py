@@ -17,19 +17,22 @@ from ensemble import MODEL, ROOT_SEED, Ensemble, choice, exact_temperatures, mad
 from scipy.optimize import brentq
 from scipy.special import softmax
 
+from tnness.basis import spin_half
 from tnness.problems.lindbladian import Lindbladian
 from tnness.study.collect import collect
 from tnness.study.point import Measure, Setting
 from tnness.study.sweep import sweep
+from tnness.views import View
 
 
-class Mixture:
+class Mixture(View):
     """The state sum_n p_n |n><n| of spins 1/2, as far as a thermometer reads it.
 
     populations: p (levels,). vectors: |n> in its columns, (2^n, levels).
     """
 
     def __init__(self, populations: np.ndarray, vectors: np.ndarray) -> None:
+        super().__init__([spin_half] * (len(vectors).bit_length() - 1))
         self._rho = (vectors * populations) @ vectors.conj().T
 
     def marginal(self, sites: Sequence[int]) -> np.ndarray:

@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose
 import systems
 from tnness.basis import spin_half as s
 from tnness.engines.exact import steady_vector
-from tnness.network.dense_view import DenseView
 from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.gaussian import Gaussian
 from tnness.errors import InputError, NumericalError, Unavailable
+from tnness.network.dense_view import DenseView
 from tnness.observables import purity, renyi2_entropy
 from tnness.problems.lindbladian import Lindbladian
 from tnness.registry import find

@@ -54,7 +54,7 @@ def test_full_correlations():
     assert float(found["mutual_coherence_full"]) > float(found["mutual_coherence"])
     assert 0 < float(found["density_full"].sum()) < 27
     view = Transfer().view(draw(AndersonWire(size=3, disorder=12.0), 0).problem())
-    g = view.correlations(0.0495)
+    g = view.filled(0.0495).correlation
     meters = found["interferometer"]
     r, t = np.sqrt(0.5), 1j * np.sqrt(0.5)
     difference = 2 * np.real((np.conj(r) * t - np.conj(t) * r) * g[1, 20])  # (86)

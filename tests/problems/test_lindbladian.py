@@ -20,8 +20,8 @@ from chains import (
     seeds,
 )
 from tnness.basis import LocalSpace, bit, classical, spin_half, spin_one, spinless
-from tnness.network.dense_view import DenseView
 from tnness.errors import ModelError
+from tnness.network.dense_view import DenseView
 from tnness.problems.lindbladian import Lindbladian
 from tnness.terms import LocalOperator
 

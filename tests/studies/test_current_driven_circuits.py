@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose
 
 from study_modules import modules_of
 from tnness import find
-from tnness.engines.fermions.entropy import dense_negativity, entropy, mutual_information
+from tnness.engines.fermions.entropy import entropy, mutual_information
 from tnness.engines.gaussian import Gaussian
+from tnness.entanglement import dense_negativity
 from tnness_models.replica_solutions import phase_two
 
 
@@ -99,7 +100,7 @@ def last(model, seed=0, time=20.0):
     """G of a circuit at one time."""
     start = model.initial_state("gaussian")
     ((_, view),) = Gaussian().solve(model.problem(), initial=start, times=[time], seed=seed).views
-    return view.state.correlation
+    return view.correlation
 
 
 def test_one_circuit_carries_every_bias(study):

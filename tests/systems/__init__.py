@@ -33,6 +33,7 @@ from systems.dense import (
     zz_correlation,
 )
 from systems.driven import end_jumps, xx_dephasing_dense, xxz_dense, xxz_hamiltonian
+from systems.fermion_states import fermion_correlations, fermion_negativity, gaussian_density, lowering_operators
 from systems.fermions import (
     ELECTRON,
     SPINLESS,
@@ -109,12 +110,16 @@ __all__ = [
     "dense_steady_state",
     "end_jumps",
     "expect",
+    "fermion_correlations",
     "fermion_equation",
+    "fermion_negativity",
     "fermion_operator",
+    "gaussian_density",
     "inverse_temperature_grid",
     "jordan_wigner",
     "jump_chain_steady_state",
     "local_temperature",
+    "lowering_operators",
     "majorana_fillings",
     "mbl_bond_hamiltonians",
     "mbl_dense",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
+from tnness.engines.hopping_view import HoppingView
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError
@@ -31,13 +32,6 @@ DEEPEST = 70.0
 """Largest such exponent, in powers of 2, relative to the pole itself."""
 SMALLEST = 1e-280
 """Couplings below this, relative to the largest, count as none."""
-
-
-class HoppingView:
-    """Probabilities of the states (states,), and densities on the sites (sites,)."""
-
-    def __init__(self, probabilities: Array, density: Array) -> None:
-        self.probabilities, self.density = probabilities, density
 
 
 @register_engine("spectral")

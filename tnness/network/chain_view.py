@@ -11,8 +11,9 @@ import numpy as np
 from tnness.basis import LocalSpace
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState, float_of, product_overlap
-from tnness.observables import ProductView
+from tnness.network.product_view import ProductView
 from tnness.terms import LocalOperator
+from tnness.views import Sites
 
 
 class ChainView(ProductView):
@@ -118,12 +119,15 @@ class ChainView(ProductView):
         trace, logarithm = product_overlap(self.state, self.functionals["trace"])
         return self._canonical.log_norm_squared() - 2 * (math.log(abs(trace)) + logarithm)
 
-    def renyi2(self, start: int, stop: int) -> float:
-        """Return -ln Tr rho_X^2 of sites start..stop-1 (nats)."""
-        left, right = self._left[start], self._right[stop - 1]
+    def renyi2(self, sites: Sites | None = None) -> float:
+        """Return the Renyi-2 entropy -ln Tr rho_X^2 of consecutive sites, however many, in nats."""
+        region = self._consecutive("the Renyi-2 entropy", sites)
+        if not region:
+            return 0.0
+        left, right = self._left[region[0]], self._right[region[-1]]
         environment, logarithm = np.outer(left, left), 0.0
         norm, log_norm = left, 0.0
-        for i in range(start, stop):
+        for i in region:
             tensor = self.tensors[i]
             environment = np.tensordot(np.tensordot(environment, tensor, (0, 0)), tensor, ((0, 1), (0, 1)))
             environment, size = environment / np.abs(environment).max(), np.abs(environment).max()

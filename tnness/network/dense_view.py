@@ -1,4 +1,4 @@
-"""Observables of a full vector of coefficients."""
+"""Reading a full vector of coefficients: expectations, marginals, functionals, purities and entanglement."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.linalg as linalg
-from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array
-from tnness.observables import ProductView
-
-Real = NDArray[np.float64]
+from tnness.network.product_view import ProductView
+from tnness.views import Sites
 
 
 class DenseView(ProductView):
-    """A view of a full vector of coefficients."""
+    """A view of a full vector of coefficients.
 
-    def __init__(self, vector: Real, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]) -> None:
+    Parameters
+    ----------
+    vector: of the whole chain, first site major: (prod D,).
+    spaces: local space of each site.
+    functionals: the problem's product functionals, `trace` among them.
+    """
+
+    def __init__(self, vector: Array, spaces: Sequence[LocalSpace], functionals: Mapping[str, Sequence[Array]]) -> None:
         super().__init__(spaces, functionals)
         self.tensor = vector.reshape([space.dim for space in spaces])
         self._norm = float(self._reduce({}).item())
@@ -50,9 +55,10 @@ class DenseView(ProductView):
         """Return ln Tr rho^2."""
         return math.log(float(np.vdot(self.tensor, self.tensor)) / self._norm**2)
 
-    def renyi2(self, start: int, stop: int) -> float:
-        """Return the Renyi-2 entropy of sites start..stop-1."""
-        part = self.window(start, stop)
+    def renyi2(self, sites: Sites | None = None) -> float:
+        """Return the Renyi-2 entropy -ln Tr rho_X^2 of consecutive sites, however many, in nats."""
+        region = self._consecutive("the Renyi-2 entropy", sites)
+        part = self.window(region[0], region[-1] + 1) if region else np.ones(1)
         return -math.log(float(np.vdot(part, part)))
 
     def schmidt_values(self, bond: int) -> Array:

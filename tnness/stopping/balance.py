@@ -12,7 +12,7 @@ import numpy as np
 
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState
-from tnness.observables import ProductView
+from tnness.network.product_view import ProductView
 from tnness.problems.generator import ChainGenerator
 
 LEAST_FLOW = 0.02

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tnness.observables import ProductView
+from tnness.network.product_view import ProductView
 from tnness.records.history import History
 from tnness.stopping.answers import COMPLETE
 from tnness.stopping.balance import NEGATIVE, positivity

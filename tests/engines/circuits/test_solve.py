@@ -35,12 +35,12 @@ def agree(ours, theirs, names=("density", "correlation"), tolerance=1e-10):
     for (at, one), (also_at, other) in zip(ours, theirs, strict=True):
         assert at == also_at
         for name in names:
-            assert_allclose(getattr(one.state, name), getattr(other.state, name), atol=tolerance)
+            assert_allclose(getattr(one, name), getattr(other, name), atol=tolerance)
         for a, b in ((0, 6), (0, 3), (2, 5)):
-            assert_allclose(one.state.entropy(range(a, b)), other.state.entropy(range(a, b)), atol=1e-9)
-            assert_allclose(one.state.renyi2(a, b), other.state.renyi2(a, b), atol=tolerance)
+            assert_allclose(one.entropy(range(a, b)), other.entropy(range(a, b)), atol=1e-9)
+            assert_allclose(one.renyi2(range(a, b)), other.renyi2(range(a, b)), atol=tolerance)
         left, right = range(3), range(3, 6)
-        first, second = (state.negativity(left, right) for state in (one.state, other.state))
+        first, second = (view.negativity(left, right) for view in (one, other))
         assert_allclose(first, second, atol=1e-7)  # the root of round-off where modes are pure
 
 
@@ -71,7 +71,7 @@ def test_fermions_by_name_are_the_same():
 def test_closed_ends_keep_the_particles():
     law = Circuit([spin_half] * 6, ALL)
     for engine in (Exact(), TEBD()):
-        found = [view.state.density.sum() for _, view in views(law, engine)]
+        found = [view.density.sum() for _, view in views(law, engine)]
         assert_allclose(found, 3.5, atol=1e-12)
 
 
@@ -80,10 +80,10 @@ def test_resets_and_noise():
     reset = np.array([[[0, 0], [1, 0]], [[0, 0], [0, 1]]])
     law = Circuit([spin_half] * 6, ALL, LEFT, RIGHT, channel=reset)
     for engine in (Exact(), TEBD()):
-        assert_allclose(views(law, engine)[-1][1].state.density, 0, atol=1e-12)
+        assert_allclose(views(law, engine)[-1][1].density, 0, atol=1e-12)
     half = Circuit([spin_half] * 6, ALL, LEFT, RIGHT, channel=np.array([np.eye(2), np.diag([1, -1])]) / np.sqrt(2))
     agree(views(half, TEBD(chi=64)), views(half, Exact()), names=("density", "correlation"))
-    assert_allclose(views(half, Exact())[-1][1].state.correlation, np.diag(views(half, Exact())[-1][1].state.density))
+    assert_allclose(views(half, Exact())[-1][1].correlation, np.diag(views(half, Exact())[-1][1].density))
 
 
 def test_a_truncated_network_is_close_and_says_what_it_dropped():
@@ -91,7 +91,7 @@ def test_a_truncated_network_is_close_and_says_what_it_dropped():
     times = list(range(1, 21))
     dense, rough = views(law, Exact(), times, initial=None), TEBD(chi=24).solve(law, times=times, seed=5)
     for (_, one), (_, other) in zip(dense, rough.views, strict=True):
-        assert_allclose(one.state.density, other.state.density, atol=2e-3)
+        assert_allclose(one.density, other.density, atol=2e-3)
     assert 0 < rough.figures["weight_dropped"] < 1e-2
     assert rough.figures["bond_dimension"] == 24
     worse = TEBD(chi=4).solve(law, times=[0.0, 30.0], seed=5)
@@ -153,10 +153,10 @@ def test_regions_too_large_to_diagonalise_are_left_out():
     law = Circuit([spin_half] * 12, FREE, LEFT, RIGHT)
     (_, view), *_ = TEBD(chi=8).solve(law, times=[0.0]).views
     with pytest.raises(Unavailable, match="entropy of 12 sites"):
-        view.state.entropy()
+        view.entropy()
     with pytest.raises(Unavailable, match="negativity of 12 sites"):
-        view.state.negativity(range(6), range(6, 12))
-    assert view.state.entropy(range(4)) == pytest.approx(4 * np.log(2))
+        view.negativity(range(6), range(6, 12))
+    assert view.entropy(range(4)) == pytest.approx(4 * np.log(2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +172,7 @@ class Measured:
 
     def observables(self) -> dict[str, Observable]:
         return {
-            "density": Observable(lambda v: v.state.density, dims=("site",)),
+            "density": Observable(lambda v: v.density, dims=("site",)),
         }
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import tnness_models.conserving_gates as ensemble
+from systems import fermion_correlations
 from tnness.engines.fermions.circuit import GaussianCircuit, haar_maps, layers, orbital_map
 from tnness.engines.fermions.entropy import entropy
 from tnness.engines.fermions.quadratic import NotQuadratic
@@ -14,7 +15,6 @@ from tnness.errors import InputError
 from tnness_models.replica_solutions import phase_two
 
 LEFT, RIGHT = 0.8, 0.3
-Z, LOWER = np.diag([1.0, -1.0]), np.array([[0.0, 0.0], [1.0, 0.0]])  # spin up is a particle
 
 
 def on(factors, n):
@@ -23,12 +23,6 @@ def on(factors, n):
     for site in range(n):
         result = np.kron(result, factors.get(site, np.eye(2)))
     return result
-
-
-def correlations(rho, n):
-    """<c^+_i c_j> with Jordan-Wigner strings: (n, n)."""
-    lower = [on({**dict.fromkeys(range(i), -Z), i: LOWER}, n) for i in range(n)]
-    return np.array([[np.trace(rho @ a.conj().T @ b) for b in lower] for a in lower])
 
 
 def dense_circuit(rho, n, bonds, gates):
@@ -55,13 +49,13 @@ def test_gate_by_gate_the_density_matrix():
     gates = ensemble.gates(0.6, 0.0)
     rho = np.diag(on({i: np.diag([q, 1 - q]) for i, q in enumerate((1.0, 0.0, 0.7, 0.2))}, n)).astype(complex)
     rho = np.diag(rho)
-    circuit = GaussianCircuit(correlations(rho, n), LEFT, RIGHT)
+    circuit = GaussianCircuit(fermion_correlations(rho, [0] * n), LEFT, RIGHT)
     for _ in range(6):
         bonds = rng.integers(0, n + 1, 7)
         unitaries = np.array([gates.draw(rng) for _ in bonds])
         rho = dense_circuit(rho, n, bonds, unitaries)
         circuit.apply(bonds, orbital_map(unitaries))
-        assert_allclose(circuit.correlation, correlations(rho, n), atol=1e-12)
+        assert_allclose(circuit.correlation, fermion_correlations(rho, [0] * n), atol=1e-12)
         p = np.linalg.eigvalsh(rho)
         p = p[p > 1e-15]
         assert_allclose(entropy(circuit.correlation), -(p * np.log(p)).sum(), atol=1e-9)

@@ -50,7 +50,7 @@ def test_correlations_marginals_and_entropies(view, vector):
     folded = vector.reshape(4, 8)
     p = np.linalg.svd(folded, compute_uv=False) ** 2
     assert_allclose(view.entropy(slice(0, 2)), -(p * np.log(p)).sum(), atol=1e-12)
-    assert_allclose(view.schmidt_values(1) ** 2, p, atol=1e-13)
+    assert_allclose(view.schmidt_values(1) ** 2, np.sort(np.outer(p, p).ravel())[::-1], atol=1e-13)
     assert_allclose(view.marginal([0, 1]), folded @ folded.conj().T, atol=1e-13)
     last = vector.reshape(16, 2)
     assert_allclose(view.marginal([4]), last.T @ last.conj(), atol=1e-13)
@@ -60,6 +60,6 @@ def test_correlations_marginals_and_entropies(view, vector):
 def test_what_it_cannot_read(view):
     with pytest.raises(ModelError, match="reads site 5"):
         view.expect(f.N(5))
-    for read in (lambda: view.entropy(slice(1, 3)), lambda: view.marginal([0, 1, 2]), lambda: view.excitation(1)):
+    for read in (lambda: view.entropy([1, 3]), lambda: view.marginal([0, 2]), lambda: view.excitation(1)):
         with pytest.raises(Unavailable):
             read()

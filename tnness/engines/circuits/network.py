@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.circuits.states import chain_state
-from tnness.engines.circuits.view import DensityView
 from tnness.engines.initial import Initial
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
@@ -97,9 +96,9 @@ class NetworkState:
                 np.tensordot(matrix, self.state.tensors[site], (1, 1)).transpose(1, 0, 2)
             )
 
-    def view(self) -> DensityView:
+    def view(self) -> ChainView:
         """Return a view of the present state."""
-        return DensityView(ChainView(self.state.copy(), self.law.spaces, {"trace": self.trace}))
+        return ChainView(self.state.copy(), self.law.spaces, {"trace": self.trace})
 
     def figures(self) -> dict[str, float]:
         """Return the weight dropped at all splits together, the largest bond dimension, and the fallbacks of LAPACK."""

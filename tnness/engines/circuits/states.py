@@ -7,7 +7,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.circuits.view import DensityView
 from tnness.engines.fermions.circuit import GaussianCircuit, orbital_map
 from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.fermions.states import correlation_matrix, occupied_level
@@ -132,10 +131,10 @@ class DenseState:
             vector = np.matmul(matrix, vector.reshape(dim**first, len(matrix), -1))
         self.tensor = vector.reshape((dim,) * n)
 
-    def view(self) -> DensityView:
+    def view(self) -> DenseView:
         """Return a view of the present state."""
         spaces = self.law.spaces
-        return DensityView(DenseView(self.tensor, spaces, {"trace": [space.trace for space in spaces]}))
+        return DenseView(self.tensor, spaces, {"trace": [space.trace for space in spaces]})
 
     def figures(self) -> dict[str, float]:
         """Return how far the trace is from 1."""

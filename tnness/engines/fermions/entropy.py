@@ -85,26 +85,6 @@ def negativity(correlation: Array, first: Sequence[int], second: Sequence[int]) 
     return float(np.log(np.sqrt(xi) + np.sqrt(1 - xi)).sum() + np.log(zeta**2 + (1 - zeta) ** 2).sum() / 2)
 
 
-def dense_negativity(rho: Array, first: int) -> float:
-    """Return ln |rho^{T_A}|_1 of a density matrix of fermions, in nats: A its first modes, B the others.
-
-    In the basis of occupations, the fermionic partial transpose takes |a b><a' b'| to |a' b><a b'| with the factor
-    i^{(s mod 2)} (-1)^{s t}, s = N(a) + N(a'), t = N(b) + N(b') (Shapourian, Shiozaki, Ryu, eq. (20)); rho keeps the
-    parity of N.
-
-    Parameters
-    ----------
-    rho: (2^n, 2^n), first mode major; index 1 of a mode is occupied. first: number of modes in A.
-    """
-    size = 2**first
-    rest = len(rho) // size
-    counts = [np.array([bin(k).count("1") for k in range(d)]) for d in (size, rest)]
-    s, t = (np.add.outer(count, count) for count in counts)
-    phases = 1j ** (s % 2)[:, None, :, None] * (-1.0) ** (s[:, None, :, None] * t[None, :, None, :])
-    twisted = (phases * rho.reshape(size, rest, size, rest)).transpose(2, 1, 0, 3).reshape(len(rho), -1)
-    return float(np.log(np.linalg.svd(twisted, compute_uv=False).sum()))
-
-
 def _restricted(correlation: Array, sites: Sequence[int] | slice) -> Array:
     if isinstance(sites, slice):
         return correlation[..., sites, sites]

@@ -1,23 +1,52 @@
-"""Placeholder until views are merged."""
+"""What can be read from realisations of pure states side by side: means, with their errors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
-from tnness.observables import Estimate
-from tnness.terms import Operator
+from tnness.terms import LocalOperator, Operator
+from tnness.views import Estimate, Sites, View
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+
+LINEAR = ("expect", "product", "marginal", "correlations", "density", "correlation", "functional", "excitation")
+"""Words whose mean over realisations is that of the average state."""
+ENTROPIES = ("entropy", "renyi2", "log_purity", "negativity", "schmidt_values")
+ONE_BY_ONE = "the average state of a few realisations has none; their mean is read by `view.average(measure)`"
 
 
-class TrajectoryView:
-    """The realisations at one time; what is read is their mean."""
+class TrajectoryView(View):
+    """The realisations at one time; what is read is their mean.
 
-    def __init__(self, realizations: Sequence[Any], spaces: Sequence[LocalSpace]) -> None:
-        self.realizations, self.spaces = list(realizations), tuple(spaces)
+    Entropies are not linear in the state: those of the average state are not known, and the mean of those of the
+    realisations is asked for by `average`.
+
+    Parameters
+    ----------
+    realizations: a view of each. spaces: of the sites.
+
+    >>> from tnness.basis import spinless
+    >>> from tnness.engines.fermions.view import GaussianView
+    >>> view = TrajectoryView([GaussianView(np.diag([n, 1 - n]), [spinless] * 2) for n in (0.5, 1.0)], [spinless] * 2)
+    >>> view.density.tolist(), round(float(view.average(lambda one: one.entropy([0])).value), 4)
+    ([0.75, 0.25], 0.3466)
+    """
+
+    realizations: list[View]
+    refusals: Mapping[str, str] = dict.fromkeys(ENTROPIES, ONE_BY_ONE)
+
+    def __init__(self, realizations: Sequence[View], spaces: Sequence[LocalSpace]) -> None:
+        super().__init__(spaces)
+        self.realizations = list(realizations)
+        first = self.realizations[0]
+        self.refuse({word: first.why_not(word) for word in LINEAR if word not in first.gives})
 
     def average(self, measure: Callable[[Any], Any]) -> Estimate:
         """Return the mean over realisations of what is measured from each, and its standard error (NaN of one)."""
@@ -29,4 +58,37 @@ class TrajectoryView:
 
     def expect(self, operator: Operator) -> float:
         """Return the mean of <O>."""
-        return float(np.mean([view.expect(operator) for view in self.realizations]))
+        return float(self._mean(lambda view: view.expect(operator)))
+
+    def product(self, matrices: Mapping[int, Array]) -> complex:
+        """Return the mean of <M_i M_j ...>."""
+        return complex(self._mean(lambda view: view.product(matrices)))
+
+    def marginal(self, sites: Sites) -> Array:
+        """Return the mean density matrix of consecutive sites."""
+        return self._mean(lambda view: view.marginal(sites))
+
+    def correlations(self, first: LocalOperator, second: LocalOperator) -> Real:
+        """Return the mean of <A_i B_j> for all pairs: (n, n)."""
+        return self._mean(lambda view: view.correlations(first, second))
+
+    @property
+    def density(self) -> Real:
+        """The mean of <n_i>: (n,)."""
+        return self._mean(lambda view: view.density)
+
+    @property
+    def correlation(self) -> Array:
+        """The mean of G_ij = <c^+_i c_j>: (n, n)."""
+        return self._mean(lambda view: view.correlation)
+
+    def functional(self, name: str) -> float:
+        """Return the mean of a product functional."""
+        return float(self._mean(lambda view: view.functional(name)))
+
+    def excitation(self, site: int) -> Real:
+        """Return the mean densities of one particle that started on `site`: (n,)."""
+        return self._mean(lambda view: view.excitation(site))
+
+    def _mean(self, read: Callable[[View], Any]) -> Any:
+        return np.mean([read(view) for view in self.realizations], axis=0)

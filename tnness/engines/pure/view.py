@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -10,18 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.basis import LocalSpace
-from tnness.errors import ModelError, Unavailable
 from tnness.network.chain_state import ChainState
-from tnness.terms import LocalOperator, Operator
+from tnness.terms import Operator
+from tnness.views import Sites, View
 
 Array = NDArray[Any]
+Real = NDArray[np.float64]
 
 
-class PureView:
-    """A view of |psi>, normalised. One sweep of the centre gives all pairs of neighbours and all Schmidt values."""
+class PureView(View):
+    """A view of |psi>, normalised. One sweep of the centre gives all pairs of neighbours and all Schmidt values.
+
+    Parameters
+    ----------
+    state: the amplitudes; they are copied. spaces: of the sites.
+    """
+
+    refusals: Mapping[str, str] = {"excitation": "a state of all particles does not know how a single one spreads"}
 
     def __init__(self, state: ChainState, spaces: Sequence[LocalSpace]) -> None:
-        self.spaces = tuple(spaces)
+        super().__init__(spaces)
         self._state = state.copy(complex)
         self._state.canonicalise(0)
 
@@ -42,48 +51,71 @@ class PureView:
 
     def expect(self, operator: Operator) -> float:
         """Return <O>, real part."""
-        if operator.sites and operator.sites[-1] >= len(self.spaces):
-            raise ModelError(
-                f"an observable reads site {operator.sites[-1]}; the chain has sites 0 to {len(self.spaces) - 1}"
-            )
+        self._check_sites(operator)
         near, far = _compiled(operator, self.spaces)
         value: complex = sum(complex(np.vdot(matrix, self._swept[0][bond])) for bond, matrix in near)
         value += sum(weight * self._product(matrices) for weight, matrices in far)
         return float(value.real)
 
-    def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
-        """Return <A_i B_j> for all pairs: (n, n)."""
-        sites = range(len(self.spaces))
-        return np.array([[self.expect(first(i) * second(j)) for j in sites] for i in sites])
+    def product(self, matrices: Mapping[int, Array]) -> complex:
+        """Return <M_i M_j ...> of one matrix (d, d) per site."""
+        return self._product(matrices)
 
-    def marginal(self, sites: Sequence[int]) -> Array:
-        """Return the density matrix of one site or two neighbours."""
-        bond = min(sites[0], len(self.spaces) - 2)
+    def marginal(self, sites: Sites) -> Array:
+        """Return the density matrix of consecutive sites, of up to 512 states."""
+        region = self._marginal_region(sites)
+        first, bond = region[0], min(region[0], len(self.spaces) - 2)
+        if len(region) > 2:
+            amplitudes = self._amplitudes("a marginal", region)
+            return amplitudes @ amplitudes.conj().T
         pair = self._swept[0][bond]
-        if tuple(sites) == (bond, bond + 1):
+        if region == (bond, bond + 1):
             return pair
-        if len(sites) != 1:
-            raise Unavailable("a marginal of more than two neighbours")
         p, q = (self.spaces[i].levels for i in (bond, bond + 1))
         folded = pair.reshape(p, q, p, q)
-        return np.trace(folded, axis1=1, axis2=3) if sites[0] == bond else np.trace(folded, axis1=0, axis2=2)
+        return np.trace(folded, axis1=1, axis2=3) if first == bond else np.trace(folded, axis1=0, axis2=2)
 
-    def entropy(self, sites: slice) -> float:
-        """Return the entanglement entropy -sum s^2 ln s^2 of the sites 0..k-1, `slice(0, k)`, in nats."""
-        if sites.start not in (0, None) or sites.step not in (1, None) or not 0 < sites.stop < len(self.spaces):
-            raise Unavailable("the entanglement entropy of sites that are not the left part of the chain")
-        weights = self._swept[1][sites.stop - 1] ** 2
+    def entropy(self, sites: Sites | None = None) -> float:
+        """Return the entanglement entropy of consecutive sites with the rest, in nats.
+
+        The left or right part of the chain has any length; a region inside has up to 512 states.
+        """
+        weights = self._weights("the entanglement entropy", sites)
         return float(-np.sum(weights[weights > 0] * np.log(weights[weights > 0])))
 
-    def schmidt_values(self, bond: int) -> Array:
-        """Return the Schmidt values across a bond, sum s^2 = 1."""
-        return self._swept[1][bond]
+    def renyi2(self, sites: Sites | None = None) -> float:
+        """Return the Renyi-2 entropy -ln Tr rho_X^2 of consecutive sites, as `entropy` takes them, in nats."""
+        return -math.log(float(np.sum(self._weights("the Renyi-2 entropy", sites) ** 2)))
 
-    def excitation(self, site: int) -> Array:
-        """Raise `Unavailable`: a state of all particles does not know how a single one spreads."""
-        raise Unavailable("the spreading of a single particle")
+    def schmidt_values(self, bond: int) -> Real:
+        """Return the Schmidt values of |psi><psi| across a bond, s_i s_j of those of |psi>, descending."""
+        values = self._swept[1][bond]
+        return np.sort(np.outer(values, values).ravel())[::-1]
 
-    def _product(self, matrices: dict[int, Array]) -> complex:
+    def _weights(self, what: str, sites: Sites | None) -> Real:
+        """Return the eigenvalues of the density matrix of a region that are not 0."""
+        region, n = self._consecutive(what, sites), len(self.spaces)
+        if len(region) in (0, n):
+            return np.ones(1)
+        if region[0] == 0:
+            return self._swept[1][region[-1]] ** 2
+        if region[-1] == n - 1:
+            return self._swept[1][region[0] - 1] ** 2
+        return np.linalg.svd(self._amplitudes(what, region), compute_uv=False) ** 2
+
+    def _amplitudes(self, what: str, region: Sequence[int]) -> Array:
+        """Return the amplitudes of a region in the Schmidt basis of the rest, normalised: (states, left right)."""
+        self._check_size(what, region)
+        state = self._state.copy()
+        state.move_centre(region[0])
+        theta = state.tensors[region[0]]
+        for site in region[1:]:
+            theta = np.tensordot(theta, state.tensors[site], 1)  # (left, p, q, ..., right)
+        left, right = theta.shape[0], theta.shape[-1]
+        amplitudes = np.moveaxis(theta.reshape(left, -1, right), 0, 1).reshape(-1, left * right)
+        return amplitudes / np.linalg.norm(amplitudes)
+
+    def _product(self, matrices: Mapping[int, Array]) -> complex:
         carry = np.ones((1, 1), complex)
         for site, tensor in enumerate(self._state.tensors):
             ket = np.einsum("ij,ljr->lir", matrices[site], tensor) if site in matrices else tensor

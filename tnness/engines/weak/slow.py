@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tnness.engines.weak.densities import REACH, Real, applied, densities_of, neighbourhood, others_of
 from tnness.engines.weak.motion import Window, windows
 from tnness.errors import InputError
-from tnness.observables import ProductView
+from tnness.network.product_view import ProductView
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 

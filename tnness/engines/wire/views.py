@@ -1,4 +1,4 @@
-"""Placeholder until views are merged."""
+"""What can be asked of transfer chains, of their decay, and of random bars."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.engines.fermions import entropy as gaussian_entropy
+from tnness.basis import spinless
+from tnness.engines.fermions.view import GaussianView
 from tnness.engines.wire import equilibrium, lyapunov, scattering
 from tnness.engines.wire.decay import Decay
 from tnness.engines.wire.elimination import Elimination
@@ -18,16 +19,24 @@ from tnness.engines.wire.quadrature import panels
 from tnness.engines.wire.window import Integral, Quadrature, integrate
 from tnness.errors import InputError
 from tnness.problems.transfer import RandomBar, TransferChain
+from tnness.views import View
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 Report = Callable[[str, float], None]
 
 
-class TransferView:
-    """What can be asked of a transfer chain. Each answer is computed once."""
+class TransferView(View):
+    """What can be asked of a transfer chain. Each answer is computed once.
+
+    Parameters
+    ----------
+    chain: the problem. quadrature: how energy integrals are done.
+    figures: where the certificate's figures go. report: called with what is done and its fraction.
+    """
 
     def __init__(self, chain: TransferChain, quadrature: Quadrature, figures: dict[str, float], report: Report) -> None:
+        super().__init__()
         self.chain, self.quadrature, self.figures, self.report = chain, quadrature, figures, report
         self._known: dict[Any, Any] = {}
 
@@ -114,24 +123,14 @@ class TransferView:
         self.report("filled levels", 0.5)
         return (lower + equilibrium.filled_correlations(self.chain, bias / 2)) / 2
 
-    def correlations(self, bias: float, rule: str = "auto") -> Complex:
-        """Return G = G^s + G^d: (sites, sites)."""
+    def filled(self, bias: float, rule: str = "auto") -> GaussianView:
+        """Return the view of the state with all levels filled, by its correlation matrix G = G^s + G^d."""
+        return self._once(("filled", bias, rule), lambda: self._state(bias, rule))
+
+    def _state(self, bias: float, rule: str) -> GaussianView:
         matrix = self.nonequilibrium(bias, rule, matrix=True).coherence.matrix
         assert matrix is not None
-        return self.equilibrium(bias) + matrix
-
-    def mutual_information(self, bias: float, rule: str = "auto") -> float:
-        """Return I_1 between the first and the last slices // 2 slices, in nats."""
-        return float(gaussian_entropy.mutual_information(self.correlations(bias, rule), *self._halves()))
-
-    def negativity(self, bias: float, rule: str = "auto") -> float:
-        """Return the fermionic logarithmic negativity between the first and the last slices // 2 slices, in nats."""
-        return gaussian_entropy.negativity(self.correlations(bias, rule), *self._halves())
-
-    def _halves(self) -> tuple[range, range]:
-        """Return the sites of the first and of the last slices // 2 slices."""
-        sites, half = self.chain.slices * self.chain.m, self.chain.slices // 2 * self.chain.m
-        return range(half), range(sites - half, sites)
+        return GaussianView(self.equilibrium(bias) + matrix, [spinless] * (self.chain.slices * self.chain.m))
 
     def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
         if key not in self._known:
@@ -142,10 +141,14 @@ class TransferView:
         self.figures[name] = max(value, self.figures.get(name, 0.0))
 
 
-class DecayView:
-    """A chain's source after some time."""
+class DecayView(View):
+    """A chain's source after some time.
+
+    decay: the modes of the chain. time: since the source was left alone.
+    """
 
     def __init__(self, decay: Decay, time: float) -> None:
+        super().__init__()
         self.decay, self.time = decay, time
 
     def decayed(self) -> Real:
@@ -153,10 +156,14 @@ class DecayView:
         return self.decay.at(self.time)
 
 
-class BarView:
-    """What can be asked of a random bar."""
+class BarView(View):
+    """What can be asked of a random bar.
+
+    bar: the problem. rng: draws its slices. blocks: independent bars. figures: where the certificate's figures go.
+    """
 
     def __init__(self, bar: RandomBar, rng: np.random.Generator, blocks: int, figures: dict[str, float]) -> None:
+        super().__init__()
         self.bar, self.rng, self.blocks, self.figures = bar, rng, blocks, figures
         self._found: lyapunov.Exponents | None = None
 

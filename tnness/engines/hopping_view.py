@@ -1,0 +1,33 @@
+"""What can be read from a particle that hops between states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.views import View
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+
+
+class HoppingView(View):
+    """One particle that is on one of many states.
+
+    Parameters
+    ----------
+    probabilities: of the states, (states,). density: of the particle on the sites, (sites,).
+    """
+
+    probabilities: Array
+
+    def __init__(self, probabilities: Array, density: Array) -> None:
+        super().__init__()
+        self.probabilities, self._density = probabilities, density
+
+    @property
+    def density(self) -> Real:
+        """<n_i> of the particle: (sites,)."""
+        return self._density
