@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.peers import Contestant
 from benchmarks.workload import Layer, Tensors
-from tnness.network.sweep import sweep
 from tnness.network.chain_state import ChainState
+from tnness.network.sweep import sweep
 from tnness.network.truncation import Truncation
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from tnness.records.averages import KEPT, TimeAverage, verdict
 from tnness.errors import InputError
+from tnness.records.averages import KEPT, TimeAverage, verdict
 
 
 def autoregressive(memory: float, count: int, seed: int, shape: tuple[int, ...] = ()) -> np.ndarray:

@@ -15,8 +15,6 @@ from chains import random_density_matrix, random_lindbladian, seeds, space_names
 from runs import QUICK, Pumped, observables
 from tnness import TEBD, evolve, find, identity_state, product_state, steady_state
 from tnness import spin_half as s
-from tnness.stopping.balance import energy_balance, local_balance, positivity, residual
-from tnness.records.certificate import KINDS, Certificate
 from tnness.engines.exact import steady_vector
 from tnness.errors import NumericalError
 from tnness.model import draw, generator_of

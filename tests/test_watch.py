@@ -3,8 +3,8 @@
 import pytest
 
 from runs import Pumped
-from tnness.errors import InputError
 from tnness.engines.ask import names_of
+from tnness.errors import InputError
 from tnness.watch import check_given, watched
 
 OBSERVABLES = Pumped().observables()

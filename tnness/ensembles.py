@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.basis import LocalSpace, product_elements
+from tnness.digest.content import digest
 from tnness.errors import InputError, ModelError
 
 Complex = NDArray[np.complex128]
@@ -30,6 +31,8 @@ ANGLES = 5
 """Points per angle: in U x U* x U x U*, an angle that U holds as e^{i phi} and e^{-i phi} has powers up to 4."""
 ROUND_OFF = 1e-12
 """Weight of a moment outside the wanted space that counts as none."""
+PROBED = 64
+"""Gates drawn to tell ensembles of one design apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,10 @@ class GateEnsemble:
     def draw(self, rng: np.random.Generator) -> Complex:
         """Return one unitary of the ensemble itself: (d, d)."""
         return self.sample(rng, 1)[0]
+
+    def digest(self) -> str:
+        """Return a hash of the design and of some gates that it draws: the law itself is seen by what it gives."""
+        return digest("ensemble", self.weights, self.unitaries, self.sample(np.random.default_rng(0), PROBED))
 
     @cached_property
     def channels(self) -> Complex:

@@ -28,10 +28,14 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tnness.digest.content import digest
 from tnness.errors import InputError, ModelError, suggestion
 from tnness.observables import Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
+
+UNKNOWN = "unknown"
+"""Digest of a problem that does not say what it states."""
 
 
 @runtime_checkable
@@ -40,6 +44,13 @@ class Problem(Protocol):
 
     def summary(self) -> str:
         """Return what the problem is, in one line."""
+        ...
+
+    def digest(self) -> str:
+        """Return a hash of what the problem states, the same for the same physics however it is written.
+
+        A class of one's own may do without: see `digest_of_problem`.
+        """
         ...
 
 
@@ -134,9 +145,19 @@ def problem_of(model: Any, name: str = "") -> Problem:
         problem = model.problem()
     except InputError as error:
         raise ModelError(f"model {name!r}: {error}") from error
-    if not isinstance(problem, Problem):
+    if not callable(getattr(problem, "summary", None)):
         raise ModelError(f"model {name!r}: problem() returned a {type(problem).__name__}, which is no problem")
     return problem
+
+
+def digest_of_problem(problem: Any) -> str:
+    """Return the digest of a problem; of one without `digest()` that of its fields.
+
+    One that is no dataclass either is `UNKNOWN`, which tells nothing: its state may hold what it has computed so far.
+    """
+    if callable(getattr(problem, "digest", None)):
+        return problem.digest()
+    return digest(problem) if dataclasses.is_dataclass(problem) else UNKNOWN
 
 
 def generator_of(model: Any, name: str = "") -> ChainGenerator:

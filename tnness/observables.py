@@ -6,14 +6,14 @@ view can give; `measured` measures, and leaves out what the view cannot give.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tnness.digest.content import Content, digest, is_seen_through
 from tnness.errors import ModelError, Unavailable
 from tnness.terms import LocalOperator, Operator
 from tnness.views import Estimate, View
@@ -120,11 +120,64 @@ def available(
 
 def measured(observables: Mapping[str, Observable], view: Any) -> dict[str, Estimate]:
     """Return what a view gives of the observables: all but those that raise `Unavailable`."""
-    estimates = {}
+    return tried(observables, view)[0]
+
+
+def tried(observables: Mapping[str, Observable], view: Any) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """Measure observables; return what a view gives, and for each other one the reason in one line."""
+    estimates, reasons = dict[str, Estimate](), dict[str, str]()
     for name, observable in observables.items():
-        with contextlib.suppress(Unavailable):
+        try:
             estimates[name] = observable.estimate(view)
-    return estimates
+        except Unavailable as error:
+            reasons[name] = str(error)
+    return estimates, reasons
+
+
+class ObservableDigest(NamedTuple):
+    """What an observable is, as a hash.
+
+    digest: equal for equal observables. seen_through: whether it is a hash of what is measured, so that another hash
+        means another observable. Else it is one of bytecode, `TAG:HASH`: with another hash the observable may have
+        changed, with another tag (of the version of Python) nothing is known.
+    """
+
+    digest: str
+    seen_through: bool
+
+
+def digest_of_observables(observables: Mapping[str, Observable]) -> dict[str, ObservableDigest]:
+    """Return the digest of each observable: of what it measures, its dimensions and its coordinates.
+
+    >>> from tnness.basis import spin_half as s
+    >>> one, other = expectation(s.X(0) * s.Y(0)), expectation(1j * s.Z(0), description="the same")
+    >>> digests = digest_of_observables({"one": one, "other": other})
+    >>> digests["one"] == digests["other"], digests["one"].seen_through
+    (True, True)
+    """
+    content, digests = Content(), {}
+    for name, observable in observables.items():
+        measured = content.digest_of_function(observable.measure)
+        tag, separator, _ = measured.rpartition(":")
+        whole = digest(measured, list(observable.dims), dict(observable.coordinates))
+        digests[name] = ObservableDigest(f"{tag}{separator}{whole}", is_seen_through(observable.measure))
+    return digests
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A measurement that says what it measures: those with equal content measure the same."""
+
+    measure: Callable[[Any], ArrayLike]
+    content: tuple[Any, ...]
+
+    def __call__(self, view: Any) -> ArrayLike:
+        """Measure."""
+        return self.measure(view)
+
+    def digest(self) -> str:
+        """Return the hash of the content."""
+        return digest(self.content)
 
 
 def expectation(operators: Operator | Sequence[Operator], dim: str | None = None, **about: Any) -> Observable:
@@ -141,14 +194,14 @@ def expectation(operators: Operator | Sequence[Operator], dim: str | None = None
     ('site',)
     """
     if isinstance(operators, Operator):
-        return Observable(lambda view: view.expect(operators), sites=operators.sites, needs=("expect",), **about)
+        one = Stated(lambda view: view.expect(operators), ("expectation", operators))
+        return Observable(one, sites=operators.sites, needs=("expect",), **about)
     if dim is None:
         raise ModelError("an expectation of several operators needs the name of their dimension")
     several = list(operators)
     sites = tuple(sorted({site for operator in several for site in operator.sites}))
-    return Observable(
-        lambda view: [view.expect(o) for o in several], dims=(dim,), sites=sites, needs=("expect",), **about
-    )
+    measure = Stated(lambda view: [view.expect(o) for o in several], ("expectations", several))
+    return Observable(measure, dims=(dim,), sites=sites, needs=("expect",), **about)
 
 
 def two_point(first: LocalOperator, second: LocalOperator, connected: bool = False, **about: Any) -> Observable:
@@ -163,20 +216,18 @@ def two_point(first: LocalOperator, second: LocalOperator, connected: bool = Fal
         return values
 
     needs = ("correlations", "expect") if connected else ("correlations",)
-    return Observable(measure, dims=("site", "site_2"), needs=needs, **{"monitored": False, **about})
+    stated = Stated(measure, ("two-point", first, second, connected))
+    return Observable(stated, dims=("site", "site_2"), needs=needs, **{"monitored": False, **about})
 
 
 def purity(**about: Any) -> Observable:
     """Return Tr rho^2 of the whole chain."""
-    return Observable(lambda view: np.exp(view.log_purity()), needs=("log_purity",), **about)
+    return Observable(Stated(lambda view: np.exp(view.log_purity()), ("purity",)), needs=("log_purity",), **about)
 
 
 def renyi2_entropy(**about: Any) -> Observable:
     """Return the Renyi-2 entropy of the sites left of each cut k = 1..n-1 (nats)."""
-
-    def measure(view: View) -> list[float]:
-        return [view.renyi2(range(k)) for k in range(1, len(view.spaces))]
-
+    measure = Stated(lambda view: [view.renyi2(range(k)) for k in range(1, len(view.spaces))], ("renyi2 entropy",))
     return Observable(measure, dims=("cut",), unit="nat", needs=("renyi2",), **about)
 
 
@@ -188,7 +239,8 @@ def renyi2_mutual_information(**about: Any) -> Observable:
         whole = view.renyi2()
         return [view.renyi2(range(k)) + view.renyi2(range(k, n)) - whole for k in range(1, n)]
 
-    return Observable(measure, dims=("cut",), unit="nat", needs=("renyi2",), **about)
+    stated = Stated(measure, ("renyi2 mutual information",))
+    return Observable(stated, dims=("cut",), unit="nat", needs=("renyi2",), **about)
 
 
 def operator_entanglement(**about: Any) -> Observable:
@@ -198,4 +250,5 @@ def operator_entanglement(**about: Any) -> Observable:
         weights = [view.schmidt_values(k - 1) ** 2 for k in range(1, len(view.spaces))]
         return [float(-np.sum(w[w > 0] * np.log(w[w > 0]))) for w in weights]
 
-    return Observable(measure, dims=("cut",), unit="nat", needs=("schmidt_values",), **about)
+    stated = Stated(measure, ("operator entanglement",))
+    return Observable(stated, dims=("cut",), unit="nat", needs=("schmidt_values",), **about)

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tnness.digest.content import digest
 from tnness.errors import InputError
 from tnness.views import View
 
@@ -83,8 +84,13 @@ class BondThermometer:
     """
 
     def __init__(self, hamiltonians: Sequence[ArrayLike]) -> None:
-        self._energies, self._vectors = np.linalg.eigh(np.array([np.asarray(h) for h in hamiltonians]))
+        self._hamiltonians = np.array([np.asarray(h) for h in hamiltonians])  # (bond, d, d)
+        self._energies, self._vectors = np.linalg.eigh(self._hamiltonians)
         self._read: WeakKeyDictionary[View, Real] = WeakKeyDictionary()
+
+    def digest(self) -> str:
+        """Return the hash of the Hamiltonians."""
+        return digest("bond thermometer", self._hamiltonians)
 
     def beta(self, view: View) -> Real:
         """Return the inverse temperatures, see `local_temperature`: (bonds,)."""

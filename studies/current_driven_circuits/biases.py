@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from presets import Length
 
-from tnness.records.averages import TimeAverage
 from tnness.engines.fermions.entropy import entropy_of, negativity, occupations
+from tnness.records.averages import TimeAverage
 from tnness.study.point import Setting
 from tnness.study.scripts import swept
 from tnness_models.replica_solutions import phase_two

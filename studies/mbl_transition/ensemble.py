@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from tnness import Accelerated, TEBD, evolve, steady_state
+from tnness import TEBD, Accelerated, evolve, steady_state
 from tnness.study.collect import NOT_ASKED, STATES
 from tnness.study.collect import collect as collect_sweep
 from tnness.study.point import Setting

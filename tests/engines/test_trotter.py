@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose
 
 from chains import random_lindbladian
 from tnness.basis import spin_half, spin_one
-from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.errors import InputError
+from tnness.network.trotter import FRACTIONS, Gates, layers
 
 orders = st.sampled_from(sorted(FRACTIONS))
 

@@ -6,10 +6,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tnness import TEBD, find
 from tnness.charges import Charges
-from tnness.network.sweep import sweep
 from tnness.model import generator_of
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState
+from tnness.network.sweep import sweep
 from tnness.network.truncation import Truncation
 
 N, D = 6, 3

@@ -8,10 +8,10 @@ from numpy.testing import assert_allclose
 
 from chains import seeds
 from tnness.basis import spin_half
-from tnness.network.sweep import sweep
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.marginals import Kept
+from tnness.network.sweep import sweep
 from tnness.network.truncation import Truncation
 
 TRACE = [spin_half.trace] * 6

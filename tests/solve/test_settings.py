@@ -23,9 +23,9 @@ from tnness import (
 )
 from tnness import spin_half as s
 from tnness.errors import InputError
-from tnness.runs.job import engine_for, initial_state
 from tnness.model import generator_of
 from tnness.network.chain_view import ChainView
+from tnness.runs.job import engine_for, initial_state
 
 
 def test_a_schedule_is_gone_through():

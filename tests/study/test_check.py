@@ -17,8 +17,8 @@ from tnness import (
     models,
 )
 from tnness import spin_half as s
-from tnness.runs.job import ENGINES
 from tnness.model import draw
+from tnness.runs.job import ENGINES
 from tnness.study.check import FAILED, NOTED, PASSED, smallest
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.basis import LocalSpace, product_elements
+from tnness.digest.content import digest
 from tnness.ensembles import GateEnsemble
 from tnness.errors import InputError
 
@@ -158,6 +159,11 @@ class Circuit:
         where = "at random" if self.placement == "random" else "in layers"
         kind = "" if self.spaces[0].quantum else ", measured after every gate"
         return f"circuit of random gates on {self.n} sites and {ends} reservoirs, placed {where}{kind}"
+
+    def digest(self) -> str:
+        """Return a hash of the law: gates, reservoirs, channel, places, and the gates after which it is sampled."""
+        ends, sampling = (self.left, self.right), (self.steps, self.settle, self.every)
+        return digest("circuit", self.spaces, self.gates, ends, self.placement, self.channel, sampling)
 
     def count(self, time: float) -> int:
         """Return the number of gates up to a time; unit time is one gate per bond."""

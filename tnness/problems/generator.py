@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.basis import LocalSpace, Vector
 from tnness.charges import Charges
+from tnness.digest.arrays import of_arrays
+from tnness.digest.content import digest
 from tnness.errors import ModelError
 
 if TYPE_CHECKING:
@@ -100,6 +102,14 @@ class ChainGenerator:
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         return f"{self.n} sites of local dimension {', '.join(map(str, sorted(set(self.dims))))}"
+
+    def digest(self) -> str:
+        """Return a hash of the matrices as they are given, of the functionals, charges, metric and resolution."""
+        charges = None if self.charges is None else (self.charges.moduli, self.charges.sites)
+        terms = [of_arrays(matrices) for matrices in (self.site_terms, self.bond_terms)]
+        functionals = {name: of_arrays(vectors) for name, vectors in self.functionals.items()}
+        metric = None if self.metric is None else of_arrays(self.metric)
+        return digest("generator", self.spaces, terms, functionals, charges, metric, self.resolution)
 
     @property
     def dims(self) -> tuple[int, ...]:

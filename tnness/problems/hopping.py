@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tnness.digest.arrays import COARSE, magnitudes, of_array
+from tnness.digest.content import digest
 from tnness.errors import ModelError
 
 Vector = NDArray[np.float64]
@@ -39,3 +41,13 @@ class FactorisedHopping:
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         return f"classical hopping among {len(self.couplings)} states through one place"
+
+    def digest(self) -> str:
+        """Return a hash of the couplings, the start and the shapes.
+
+        Without shapes the smallest couplings count as much as the largest. With shapes all of them come out of an
+        eigensolver, whose round-off is of the size of the largest and is amplified by small gaps.
+        """
+        if self.shapes is None:
+            return digest("hopping", magnitudes(self.couplings), self.initial)
+        return digest("hopping", *(of_array(array, COARSE) for array in (self.couplings, self.initial, self.shapes)))

@@ -15,9 +15,11 @@ import numpy as np
 import scipy.sparse as sparse
 
 from tnness.basis import LocalSpace, product_elements
+from tnness.digest.content import digest
+from tnness.digest.operators import probe
 from tnness.errors import ModelError
 from tnness.problems.generator import ChainGenerator, Real
-from tnness.terms import Matrix, Operator, as_operator
+from tnness.terms import Matrix, Operator, as_operator, total
 
 HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
@@ -75,6 +77,18 @@ class Lindbladian:
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         return self.generator().summary()
+
+    def digest(self) -> str:
+        """Return a hash of the equation: of the spaces, H but for a constant, the jumps, and the densities.
+
+        H and sum_k rate_k L_k (.) L_k^+ are each hashed as one: neither the order of terms nor how they are split
+        matters, nor whether a factor stands in a jump or in its rate. A multiple of 1 added to a jump does matter.
+        """
+        values = probe([total(self.hamiltonian_terms)], self.parities)[0]
+        rates = np.array([jump.rate for jump in self.jumps])
+        jumps = probe([jump.operator for jump in self.jumps], self.parities)  # (jump, functional)
+        densities = sorted(digest(probe(density, self.parities)) for density in self.densities)
+        return digest("lindbladian", self.spaces, values - values[0], rates @ np.abs(jumps) ** 2, densities)
 
     def hamiltonian(self, operator: Operator) -> None:
         """Add a term (or a sum of terms) to H; each term acts on one site or two neighbours.

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tnness.digest.arrays import COARSE, magnitudes, of_array
+from tnness.digest.content import digest
 from tnness.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
+
+ROUND_OFF = 1e-14
+"""An imaginary part this small beside the real one is none."""
+PROBED = 64
+"""Slices drawn to tell laws of random slices apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +59,14 @@ class Lead:
             raise InputError(f"a lead has modes (m, channel) and one threshold per channel, got {self.modes.shape}")
         if not self.hopping > 0:
             raise InputError(f"hopping {self.hopping:g} of a lead: a number > 0 is needed")
+
+    def digest(self) -> str:
+        """Return a hash of the lead: of sum_n chi_n chi_n^T and sum_n chi_n eps_n chi_n^T.
+
+        These are the same whichever signs, and whichever modes of equal energy, an eigensolver has chosen.
+        """
+        space, transverse = self.modes @ self.modes.T, (self.modes * self.thresholds) @ self.modes.T
+        return digest("lead", of_array(space, COARSE), of_array(transverse, COARSE), self.hopping, self.contact)
 
     def surface(self, energy: ArrayLike) -> Array:
         """Return g_n(E), retarded, for real or complex energies: (..., channel).
@@ -112,6 +127,10 @@ class FixedValues:
 
     values: Array
     coupling: Array
+
+    def digest(self) -> str:
+        """Return a hash of the values and couplings."""
+        return digest("fixed values", _parts(self.values), _parts(self.coupling))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +210,13 @@ class TransferChain:
             raise InputError("scattering needs a lead at both ends of the chain")
         return self.left, self.right
 
+    def digest(self) -> str:
+        """Return a hash of the blocks, the ends and the source; of real links the smallest count like the largest."""
+        blocks = [_parts(self.onsite), _parts(self.coupling)]
+        source = None if self.source is None or not self.source.any() else _parts(self.source)
+        links = magnitudes(self.coupling) if self.diagonal_coupling and np.isrealobj(self.coupling) else None
+        return digest("transfer chain", blocks, links, self.left, self.right, source)
+
     def couple(self, bond: int, vector: Array, back: bool = False) -> Array:
         """Return C_x v, or C_x^+ v, for v of shape (..., m, columns); v itself where all couplings are 1."""
         if self.unit_coupling:
@@ -260,6 +286,18 @@ class RandomBar:
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         return f"a bar of {self.length} random slices of {len(self.transverse)} sites at energy {self.energy:g}"
+
+    def digest(self) -> str:
+        """Return a hash of the bar, and of some slices that its law draws."""
+        drawn = self.potential(np.random.default_rng(0), PROBED)
+        return digest("random bar", _parts(self.transverse), drawn, float(self.energy), int(self.length))
+
+
+def _parts(array: ArrayLike) -> list[Real]:
+    """The real part of some blocks, and the imaginary one where it is more than round-off."""
+    real, imaginary = np.asarray(np.real(array), float), np.asarray(np.imag(array), float)
+    is_real = np.abs(imaginary).max(initial=0.0) <= ROUND_OFF * np.abs(real).max(initial=0.0)
+    return [real] if is_real else [real, imaginary]
 
 
 def ring_modes(sizes: tuple[int, ...], hopping: float) -> tuple[Real, Real]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Run
 from tnness.errors import ModelError
-from tnness.observables import Estimate, Observable
+from tnness.observables import Observable
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.history import History
@@ -28,6 +28,7 @@ from tnness.runs.origin import Origin
 from tnness.runs.progress import Progress
 from tnness.stopping.ladder import MAX_STEPS
 from tnness.stopping.protocol import Rule
+from tnness.views import Estimate
 
 Estimates = dict[str, Estimate]
 Measured = Callable[[Mapping[str, Observable], Any], Estimates]
@@ -65,9 +66,7 @@ class Account(Protocol):
         ...
 
 
-def account_of(
-    work: Work, ask: Ask, observables: Mapping[str, Observable], measured: Measured, engine: str
-) -> Account:
+def account_of(work: Work, ask: Ask, observables: Mapping[str, Observable], measured: Measured, engine: str) -> Account:
     """Return the account of a run, by what is asked for and what its rule says of its answer."""
     if ask.times is not None:
         return Evolution(work, ask, observables, measured, engine)

@@ -20,16 +20,17 @@ from tnness import model as modelling
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.initial import Initial, parse_initial
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
-from tnness.observables import Estimate, Observable
+from tnness.observables import Observable, available, measured, tried
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
 from tnness.records.values import Values
 from tnness.runs.accounts import Account, Work, account_of, fitting, values_of
 from tnness.runs.checkpoint import Output
-from tnness.runs.job import MODELS_OWN, Job, differences, label, measured, own_code
+from tnness.runs.job import MODELS_OWN, Job, differences, label, own_code
 from tnness.runs.origin import Origin
 from tnness.runs.progress import Progress, Stop
-from tnness.watch import check_given
+from tnness.views import Estimate
+from tnness.watch import check_given, left_out_line
 
 
 class Driver:
@@ -80,7 +81,8 @@ class Driver:
         return str(error) if self.job.name in str(error) else f"model {self.job.name!r}: {error}"
 
     def _measure(self, observables: Mapping[str, Observable], view: Any) -> dict[str, Estimate]:
-        return measured(observables, view, self.job.name)
+        with own_code(self.job.name):
+            return measured(observables, view)
 
     def _report(self, text: str, fraction: float) -> None:
         """Take note of what a long step is at; interrupt it where the run is to stop."""
@@ -137,11 +139,19 @@ class Driver:
         ask = self.job.ask
         if ask.watch and not work.rule.judges:
             raise InputError(f"watch: engine {self.engine.name!r} judges nothing by its observables")
-        if not self.engine.rehearses:
+        view, rehearsed = work.run.view(), None
+        with own_code(self.job.name):
+            if self.engine.rehearses:
+                rehearsed, left_out = tried(self.observables, view)
+            else:
+                _, left_out = available(self.observables, view)
+        check_given(ask.watch, self.observables.keys() - left_out, self.engine.name, left_out)
+        if left_out:
+            self._progress.note(left_out_line(left_out, self.engine.name))
+        if rehearsed is None:
             return
         history = History()
-        history.add(0.0, 0, values_of(self._measure(self.observables, work.run.view())))
-        check_given(ask.watch, history.values, self.engine.name)
+        history.add(0.0, 0, values_of(rehearsed))
         try:
             with fitting():
                 unfinished_dataset(history, self.observables, ask.kind == EVOLUTION)

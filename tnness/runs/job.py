@@ -20,9 +20,9 @@ from tnness.engines import shipped as shipped  # registers the engines of the pa
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, plain_settings
-from tnness.errors import InputError, ModelError, TnnessError, Unavailable
+from tnness.errors import InputError, ModelError, TnnessError
 from tnness.network.chain_state import ChainState
-from tnness.observables import Estimate, Observable
+from tnness.observables import Observable
 from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
 from tnness.watch import watched
 
@@ -128,16 +128,6 @@ def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
             raise ModelError(
                 f"model {name!r}: no observable can be called {key!r} (a record uses or cannot hold the name)"
             )
-    return found
-
-
-def measured(observables: Mapping[str, Observable], view: Any, name: str) -> dict[str, Estimate]:
-    """Return what a view gives of the observables: all but those that its engine cannot give."""
-    found = {}
-    with own_code(name):
-        for key, observable in observables.items():
-            with contextlib.suppress(Unavailable):
-                found[key] = observable.estimate(view)
     return found
 
 

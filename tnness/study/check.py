@@ -21,13 +21,13 @@ from tnness.errors import InputError, ModelError, NumericalError, TnnessError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.network.initial import identity_state
-from tnness.observables import Observable
+from tnness.observables import Observable, measured
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.records.history import History
 from tnness.records.record import Record, is_observable, unfinished_dataset
 from tnness.records.values import change, size
-from tnness.runs.job import measured, name_of, observables_of, offered_engines, own_code
+from tnness.runs.job import name_of, observables_of, offered_engines, own_code
 from tnness.runs.solve import evolve, steady_state
 from tnness.stopping.balance import positivity, residual
 from tnness.views import View
@@ -95,7 +95,7 @@ class Measure:
     observables: dict[str, Observable]
 
     def __call__(self, view: View) -> dict[str, Any]:
-        found = measured(self.observables, view, "")
+        found = measured(self.observables, view)
         return {key: np.asarray(estimate.value) for key, estimate in found.items()}
 
 
