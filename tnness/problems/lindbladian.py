@@ -216,7 +216,7 @@ class Lindbladian:
     def coherent(self) -> ChainGenerator:
         """Return the Hamiltonian alone, without the jumps."""
         alone = Lindbladian(self.spaces)
-        alone.hamiltonian_terms = list(self.hamiltonian_terms)
+        alone.hamiltonian_terms = self.hamiltonian_terms
         return alone.generator()
 
     def effective_generator(self) -> sparse.csr_array:
