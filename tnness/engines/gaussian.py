@@ -53,7 +53,8 @@ class Gaussian(Engine):
     tolerance: float = 1e-8  # of densities on a time step, and of a steady state
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tolerance, (int, float)) or not 1e-12 <= self.tolerance <= 1e-2:
+        super().__post_init__()
+        if not 1e-12 <= self.tolerance <= 1e-2:
             raise InputError(f"tolerance = {self.tolerance!r}: a number from 1e-12 to 1e-2 is needed")
 
     def begin(self, problem: Any, start: Start) -> Run:
