@@ -33,11 +33,11 @@ class Ask:
 
     seed: int = 0  # seed of the disorder
     initial: Any = None  # identity, thermal:BETA, product:01*..., ground:N, or a record
-    times: tuple[float, ...] | None = None  # time evolution, not the steady state
+    times: tuple[float, ...] | None = None  # times of an evolution; without them, the steady state [time]
     tolerance: float = TOLERANCE  # relative change of the observables that may remain
-    max_time: float | None = None  # evolution time after which a steady state is given up
+    max_time: float | None = None  # evolution time after which a steady state is given up [time]
     refine: bool = True
-    watch: tuple[str, ...] = ()  # an observable by which the steady state is judged
+    watch: tuple[str, ...] = ()  # observable by which the steady state is judged (repeatable); default: all monitored
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -50,7 +50,7 @@ class Gaussian(Engine):
         of the densities of a steady state; default 1e-8. Without dephasing nothing is approximated.
     """
 
-    tolerance: float = 1e-8  # of densities on a time step, and of a steady state
+    tolerance: float = 1e-8  # error of densities on a time step, and of a steady state
 
     def __post_init__(self) -> None:
         super().__post_init__()

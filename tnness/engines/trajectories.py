@@ -53,9 +53,9 @@ class Trajectories(Engine):
     substeps: Trotter steps of fourth order in a time step of matrix-product states (default 1).
     """
 
-    realizations: int = 10  # of the noise
+    realizations: int = 10  # realizations of the noise
     dt: float = 0.1  # time step [time]
-    method: Literal["auto", "gaussian", "mps"] = "auto"  # gaussian where the problem is quadratic
+    method: Literal["auto", "gaussian", "mps"] = "auto"  # auto, mps, or gaussian, which needs a quadratic problem
     chi: int = 64  # largest bond dimension
     cutoff: float = 1e-12  # discarded weight that is always acceptable
     truncation: str = "svd"  # how bonds are truncated
