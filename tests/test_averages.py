@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from tnness.errors import InputError
-from tnness.records.averages import KEPT, TimeAverage, verdict
+from tnness.records.averages import KEPT, TimeAverage
+from tnness.stopping.answers import COMPLETE, Sampling
 
 
 def autoregressive(memory: float, count: int, seed: int, shape: tuple[int, ...] = ()) -> np.ndarray:
@@ -42,14 +43,14 @@ def test_a_series_shorter_than_its_memory_has_no_error():
     series = averaged(autoregressive(0.998, 2000, 1))
     assert not series.levelled
     assert np.isnan(series.estimate().error)
-    assert verdict({"x": series}) == "the error of x has not levelled off: raise steps"
+    assert Sampling(lambda: COMPLETE).judge({"x": series}) == "the error of x has not levelled off: raise steps"
 
 
 def test_a_first_part_that_drifts_is_told():
     steady = autoregressive(0.5, 4096, 2)
-    assert verdict({"x": averaged(steady)}) == "converged"
+    assert Sampling(lambda: COMPLETE).judge({"x": averaged(steady)}) == "converged"
     ramp = averaged(steady + np.linspace(1.5, 0, 4096).clip(0.5))
-    assert verdict({"x": ramp}) != "converged"
+    assert Sampling(lambda: COMPLETE).judge({"x": ramp}) != "converged"
     settling = averaged(0.1 * np.random.default_rng(0).standard_normal(4096) + (np.arange(4096) < 2048) * 0.02)
     assert settling.levelled
     assert settling.drift() > 3
@@ -59,7 +60,7 @@ def test_what_does_not_change_has_no_error():
     series = averaged(np.full((100, 3), 0.7))
     assert_allclose(series.estimate().value, 0.7)
     assert_allclose(series.estimate().error, 0.0, atol=1e-15)
-    assert verdict({"x": series}) == "converged"
+    assert Sampling(lambda: COMPLETE).judge({"x": series}) == "converged"
 
 
 @given(count=st.integers(1, 3 * KEPT), seed=st.integers(0, 10))

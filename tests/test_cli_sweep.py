@@ -69,7 +69,7 @@ def test_the_seed_of_a_point_repeats_it(swept):
         (f"sweep {SWEEP} --store n --time 0:1:3 --tol 1e-3", "--tol, --max-time and --watch belong to a steady state"),
         (f"sweep {SWEEP} --store n --time 0:1:3 --watch sz", "--watch belong to a steady state"),
         (f"sweep {SWEEP} --store n --watch szz", "the model has no observable 'szz' (did you mean 'sz'?)"),
-        ("sweep cavity --store n --watch transmission", "engine 'transfer' solves in one go"),
+        ("sweep cavity --store n --watch transmission", "engine 'transfer' judges nothing"),
         (f"sweep {SWEEP} --store n --set chi", "--set chi: NAME=VALUE is needed"),
         ("status nowhere", "there is no sweep in nowhere"),
         ("collect nowhere --out x.nc", "there is no sweep in nowhere"),

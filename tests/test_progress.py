@@ -60,7 +60,7 @@ def test_a_bar_on_a_terminal(stderr, monkeypatch):
     written = stderr(Terminal())
     evolve(Pumped(), [0.0, 0.5, 1.0], engine=QUICK, progress=True)
     assert "2/3" in written.getvalue()
-    assert "discarded=" in written.getvalue()
+    assert "discarded" in written.getvalue()
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
@@ -73,19 +73,11 @@ def test_nothing_where_it_is_not_wanted(stream, stderr):
 
 def test_a_continued_evolution_counts_on(stderr):
     written = stderr(io.StringIO())
-    progress = Progress("p", True, total=4, done=2)
-    assert progress.bar.n == 2
-    run = QUICK.init(*ready())
-    progress.measured(run)
+    progress = Progress("p", True, total=4)
+    progress.skip(2)
+    assert progress.done == 2
+    progress.measured("t = 1")
     assert written.getvalue().startswith("p: 3 of 4 times done")
-
-
-def ready():
-    from tnness import identity_state
-    from tnness.model import generator_of
-
-    generator = generator_of(Pumped())
-    return generator, identity_state(generator.spaces)
 
 
 def test_the_first_signal_asks_and_the_second_insists():

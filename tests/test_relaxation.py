@@ -127,11 +127,11 @@ def test_every_observable_shares_the_worst_of_the_run():
 def test_infinite_and_undefined_entries():
     """beta of a bond is infinite, a ratio undefined: they count while they change, the rest counts always."""
     whole = recorded({"x": lambda t: [math.inf, 1 + np.exp(-t), math.nan]}, np.arange(0, 30, 0.5))
-    assert whole.tail(0).relative < 1e-6
-    assert whole.tail(0).scales["x"] == pytest.approx(1.0, abs=1e-3)
+    assert Tails(whole).of(0).relative < 1e-6
+    assert Tails(whole).of(0).scales["x"] == pytest.approx(1.0, abs=1e-3)
     changing = recorded({"x": lambda t: [math.inf if t > 16 else 0.0, 1.0]}, np.arange(0, 20, 0.5))
-    assert changing.tail(0).relative == math.inf
-    assert changing.bounds(0)["x"] == math.inf
+    assert Tails(changing).of(0).relative == math.inf
+    assert Tails(changing).bounds(0)["x"] == math.inf
 
 
 def test_change_and_size():
@@ -156,8 +156,8 @@ def test_saved_and_restored_is_the_same(values):
     assert (restored.times, restored.stages) == (history.times, history.stages)
     for name in ("x", "y"):
         assert_array_equal(restored.values[name], history.values[name])
-    assert restored.tail(0) == Tails(history).of(0)
-    assert restored.tail(1) == Tails(history).of(1)
+    assert Tails(restored).of(0) == Tails(history).of(0)
+    assert Tails(restored).of(1) == Tails(history).of(1)
 
 
 def test_stages_are_told_apart():

@@ -41,7 +41,7 @@ def deviations(setting: Setting) -> xr.Dataset:
     engine = setting.engine
     assert isinstance(engine, TEBD)
     run, found = engine.init(generator_of(model), step_state(model.n, model.m_left, model.m_right)), []
-    for time in setting.job.times or ():
+    for time in setting.job.ask.times or ():
         while run.time < time - 1e-9:
             run.step(time)
         found.append(entropy_deviations(run.view(), regions(model.n)))

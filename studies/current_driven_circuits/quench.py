@@ -21,7 +21,7 @@ QUIET = {"m_left": 0.0, "m_right": 0.0, "negativity": False, "initial": "neel"}
 def sparse(setting: Setting) -> Record:
     """From particles on every fourth site: far from the reservoirs' density over the whole chain."""
     start = "product:" + "".join("0" if i % 4 == 1 else "1" for i in range(setting.model.n))  # level 0 is the particle
-    return evolve(setting.model, setting.job.times or (), engine=setting.engine, seed=setting.seed, initial=start)
+    return evolve(setting.model, setting.job.ask.times or (), engine=setting.engine, seed=setting.seed, initial=start)
 
 
 def times(preset: Preset) -> tuple[list[float], list[float]]:

@@ -45,7 +45,7 @@ def current_densities(setting: Setting) -> xr.Dataset:
 
 def square_widths(setting: Setting) -> xr.Dataset:
     """sum_i (i - start)^2 e_i(t) of each network."""
-    model, times = setting.model, setting.job.times
+    model, times = setting.model, list(setting.job.ask.times or ())
     chain = model.chain(model.links.draw(np.random.default_rng(setting.seed), (MODES, model.n - 1)))
     squares = (np.arange(model.n) - model.origin) ** 2
     found = [view.decayed() @ squares for _, view in Transfer().solve(chain, times=times).views]

@@ -79,13 +79,13 @@ class Relaxation:
 
 def temperatures(setting: Setting) -> xr.Dataset:
     """Local temperatures and energy of a steady state; the longest time of the sweep counts in units of 1/eps."""
-    longest = setting.job.max_time
+    longest = setting.job.ask.max_time
     assert longest is not None
     record = steady_state(
         setting.model,
         engine=setting.engine,
         seed=setting.seed,
-        tolerance=setting.job.tolerance,
+        tolerance=setting.job.ask.tolerance,
         max_time=longest / setting.values["eps"],
     )
     return record.dataset[KEPT]
@@ -93,7 +93,7 @@ def temperatures(setting: Setting) -> xr.Dataset:
 
 def relaxing(setting: Setting) -> xr.Dataset:
     """The variation against eps t; the times of the sweep are in units of 1/eps."""
-    scaled = np.array(setting.job.times)
+    scaled = np.array(setting.job.ask.times)
     record = evolve(setting.model, scaled / setting.values["eps"], engine=setting.engine, seed=setting.seed)
     return record.dataset[["beta_variation"]].assign_coords(time=scaled).rename(time="eps_time")
 

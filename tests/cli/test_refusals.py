@@ -149,7 +149,7 @@ def test_an_output_folder_that_cannot_be_written(here):
         ("steady.nc --chi 0", ("chi = 0",)),
         ("steady.nc -p n=5", ("--param",)),
         ("steady.nc --seed 5", ("--seed",)),
-        ("steady.nc --engine exact", ("--engine",)),
+        ("steady.nc --engine exact", ("engine 'exact' cannot go on from",)),
         ("steady.nc --initial identity", ("--initial",)),
         ("steady.nc --chi 8 --out exact.nc", ("exact.nc exists already",)),
         ("steady.nc --chi 8 --out nowhere/r.nc", ("nowhere",)),

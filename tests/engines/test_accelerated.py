@@ -158,11 +158,6 @@ def test_a_bracket_closes_from_above_and_from_below():
     assert record.certificate.estimates["relaxation"]["energy"] >= worst
 
 
-def test_a_bracket_needs_acceleration():
-    with pytest.raises(InputError, match="it needs accelerate"):
-        TEBD(bracket=True)
-
-
 def test_a_model_names_what_else_is_slow():
     engine = dataclasses.replace(FAST, burst=25.0, block=2)
     model = Magnet(fields=(0.0, 0.5, 0.0, 0.0))

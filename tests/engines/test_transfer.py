@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 
 import tnness.engines.wire.lyapunov as engine
 from tnness.engines.fermions.entropy import mutual_information
-from tnness.engines.protocol import DirectEngine
 from tnness.engines.transfer import Transfer
 from tnness.engines.wire.equilibrium import bound_states, filled_correlations
 from tnness.engines.wire.lyapunov import lyapunov
@@ -28,10 +27,6 @@ def bar(width: int, disorder: float, energy: float = 0.0, length: int = 60_000) 
         return rng.uniform(-disorder / 2, disorder / 2, (count, width**2))
 
     return RandomBar(ring_hamiltonian((width, width)), potential, energy, length)
-
-
-def test_it_is_a_direct_engine():
-    assert isinstance(Transfer(), DirectEngine)
 
 
 def test_linear_solution_and_its_residual():
@@ -225,7 +220,7 @@ def test_reports_and_interrupts():
         (lambda: Transfer(blocks=1), "blocks = 1"),
         (lambda: Transfer(nodes=1), "nodes = 1"),
         (lambda: Transfer().solve("a chain"), "solves a TransferChain"),
-        (lambda: Transfer().solve(wire(1, 2, 1.0), initial="identity"), "no initial state"),
+        (lambda: Transfer().solve(wire(1, 2, 1.0), initial="product:0"), "no initial state"),
         (lambda: Transfer().solve(bar(1, 1.0), times=[1.0]), "no time evolution"),
         (lambda: list(Transfer().solve(wire(1, 2, 1.0), times=[1.0]).views), "open ends"),
         (lambda: Transfer().view(wire(1, 2, 1.0)).decayed(), "give --time"),

@@ -8,12 +8,14 @@ from numpy.testing import assert_allclose
 from runs import QUICK, Pumped
 from tnness import expectation, product_state, steady_state, two_point
 from tnness import spin_half as s
-from tnness.runs.job import Job, Origin, differences, label
+from tnness.engines.ask import Ask
+from tnness.runs.job import Job, differences, label
+from tnness.runs.origin import Origin
 
 
 def job(**changes):
-    settings = {"model": Pumped(), "name": "p", "engine": QUICK, "seed": 0, "initial": "identity"}
-    return Job(**(settings | {"kind": "steady_state"} | changes))
+    engine = changes.pop("engine", QUICK)
+    return Job(Pumped(), "p", engine, Ask(**changes))
 
 
 def test_jobs_with_equal_settings_are_the_same_job():
@@ -55,10 +57,10 @@ def test_two_point_functions_are_measured_at_the_end():
 
 def test_a_setting_that_an_engine_did_not_have_yet_counts_as_its_default():
     new = job().settings
-    old = new | {"engine_settings": {k: v for k, v in new["engine_settings"].items() if k not in ("bracket", "burst")}}
+    old = new | {"engine_settings": {k: v for k, v in new["engine_settings"].items() if k not in ("block", "cutoff")}}
     assert differences(old, new) == differences(new, old) == []
-    changed = job(engine=replace(QUICK, burst=7.0)).settings
-    assert differences(old, changed) == ["engine_settings.burst = 60.0 there, 7.0 here"]
+    changed = job(engine=replace(QUICK, block=7)).settings
+    assert differences(old, changed) == ["engine_settings.block = 1 there, 7 here"]
     older = {k: v for k, v in new.items() if k != "watch"}
     assert differences(older, new) == differences(new, older) == []
     assert differences(older, job(watch=("z",)).settings) == ['watch = [] there, ["z"] here']

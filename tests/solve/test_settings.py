@@ -22,10 +22,11 @@ from tnness import (
     steady_state,
 )
 from tnness import spin_half as s
+from tnness.engines.initial import density_operator, parse_initial
 from tnness.errors import InputError
 from tnness.model import generator_of
 from tnness.network.chain_view import ChainView
-from tnness.runs.job import engine_for, initial_state
+from tnness.runs.job import engine_for
 
 
 def test_a_schedule_is_gone_through():
@@ -83,6 +84,10 @@ def test_the_steady_state_forgets_where_it_began(initial):
     for name in exact:
         assert_allclose(record[name], exact[name], atol=record[name].attrs["error"])
         assert record[name].attrs["error"] < 2e-2
+
+
+def initial_state(given, generator):
+    return density_operator(parse_initial(given), generator)
 
 
 def test_initial_states_by_name():

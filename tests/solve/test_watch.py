@@ -232,5 +232,5 @@ def test_a_time_evolution_is_not_judged(tmp_path):
 
 
 def test_an_engine_that_solves_in_one_go_judges_nothing():
-    with pytest.raises(InputError, match="engine 'gaussian' solves in one go"):
+    with pytest.raises(InputError, match="engine 'gaussian' judges nothing by its observables"):
         steady_state(find("xx-dephasing")(n=3), engine="gaussian", watch=["z"])

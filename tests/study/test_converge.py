@@ -116,16 +116,16 @@ def halt_at(point, monkeypatch, step=0):
     """Let the run of one point fail in this process."""
     from tnness.runs.driver import Driver
 
-    advance, seen = Driver._advance, []
+    measure, seen = Driver._measure, []
 
-    def stopping(driver, work, progress):
+    def stopping(driver, observables, view):
         if driver.output.path is not None and driver.output.path.name == point:
             seen.append(1)
             if len(seen) > step:
                 raise NumericalError("halted")
-        return advance(driver, work, progress)
+        return measure(driver, observables, view)
 
-    monkeypatch.setattr(Driver, "_advance", stopping)
+    monkeypatch.setattr(Driver, "_measure", stopping)
 
 
 def halted(path, monkeypatch, point="chi=9.nc", **settings):
@@ -212,7 +212,7 @@ def test_what_is_watched_alone_is_extrapolated(tmp_path):
         ([4, 8], [0.1, None], {}, "give different time steps"),
         ([4, 8], [0.1, 0.1], {}, "give different time steps"),
         ([4, 8], [0.1, -0.1], {}, "dt = -0.1"),
-        ([4, 8], [None], {"engine": Exact()}, "converge takes the engine 'tebd'"),
+        ([4, 8], [None], {"engine": Exact()}, "engine 'exact' has tolerance"),
         ([4, 8], [None], {"tolerance": -1}, "tolerance = -1"),
         ([4, 8], [None], {"seed": -1}, "seed = -1"),
         ([4, 8], [None], {"watch": ["zz"]}, "did you mean 'z'"),

@@ -58,6 +58,11 @@ class Driver:
             self.output.publish(record)
         return record
 
+    def check(self) -> None:
+        """Begin the run and leave it: refuse now what would be refused then."""
+        with threadpool_limits(threads()):
+            self._start()
+
     def _worked(self, work: Work, account: Account) -> Record:
         """Go through the loop; whatever ends it before its time, what was computed is kept."""
         started = time.monotonic() - work.wall

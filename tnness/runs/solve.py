@@ -141,8 +141,8 @@ def chosen_engine(model: Any, engine: Engine | str | None) -> Engine:
 class Changes:
     """What is to be different when a record is extended; nothing by default.
 
-    engine: settings of the engine by name, e.g. {"chi": 128}. by: another engine that goes on from the same states, e.g.
-        "accelerated" from "tebd". times: more times of an evolution.
+    engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
+    by: another engine that goes on from the same states, e.g. "accelerated" from "tebd".
     tolerance, max_time, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
     """
 

@@ -22,6 +22,8 @@ from tnness.engines.ask import TOLERANCE, Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import plain_settings
 from tnness.errors import InputError, suggestion
+from tnness.runs.checkpoint import Output
+from tnness.runs.driver import Driver
 from tnness.runs.job import Job
 from tnness.runs.solve import chosen_engine
 
@@ -178,10 +180,10 @@ class Plan:
         return Job(self.model_at(values), self.name, self.engine_at(values), ask)
 
     def check_watch(self) -> None:
-        """Refuse to watch what the model does not monitor, before anything is computed or written."""
+        """Refuse to watch what is not judged or monitored, before anything is computed or written."""
         first = next(self._values(), None) if self.watch else None
         if first is not None:
-            self.job_at(first, self.root_seed)
+            Driver(self.job_at(first, self.root_seed), Output()).check()
 
     @property
     def base(self) -> dict[str, Any]:
