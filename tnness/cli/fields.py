@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import typer
@@ -50,6 +51,7 @@ class FieldOption:
     Parameters
     ----------
     name: of the field. flag: as it is typed. panel: under which help lists it.
+    keyword: under which Typer passes the value, its own in all groups of a command.
     owners: the dataclasses that have it, by the names under which help tells them apart.
     kind: how a value is written; None follows from the field's type.
     refused: why a command cannot take it; help then leaves it out. Empty: it takes it.
@@ -58,22 +60,24 @@ class FieldOption:
     name: str
     flag: str
     panel: str
+    keyword: str
     owners: Mapping[str, type]
     kind: Kind | None = None
     refused: str = ""
 
-    @property
+    @cached_property
     def written(self) -> Kind:
         """How a value is written."""
         return self.kind or kind_of([field_types(owner)[self.name] for owner in self.owners.values()])
 
-    def parameter(self, keyword: str) -> inspect.Parameter:
-        """Return the parameter that Typer turns into the option."""
+    @cached_property
+    def parameter(self) -> inspect.Parameter:
+        """The parameter that Typer turns into the option."""
         kind = self.written
         flag = f"{self.flag}/--no-{self.flag[2:]}" if kind.annotation is bool else self.flag
         option = typer.Option(flag, metavar=kind.metavar, rich_help_panel=self.panel, hidden=bool(self.refused))
         annotation = Annotated[kind.annotation | None, option]
-        return inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        return inspect.Parameter(self.keyword, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
     def read(self, given: Any) -> Any:
         """Return the field's value from what Typer gives.
@@ -150,54 +154,48 @@ class Group:
     ----------
     make: called with what was typed, returns the argument. Its own parameters are options with Typer's annotations;
         fields that were given are passed by their names.
-    fields: further options. prefix: sets the fields' keywords apart from those of other groups.
+    fields: further options.
     """
 
     make: Callable[..., Any]
     fields: tuple[FieldOption, ...] = ()
-    prefix: str = ""
 
-    @property
+    @cached_property
     def own(self) -> list[inspect.Parameter]:
         """The parameters that `make` declares itself."""
         declared = inspect.signature(self.make, eval_str=True).parameters.values()
         return [_keyword(p) for p in declared if p.kind is not inspect.Parameter.VAR_KEYWORD]
 
     @property
-    def keywords(self) -> dict[str, FieldOption]:
-        """The fields by the keywords under which Typer passes them."""
-        return {self.prefix + field.name: field for field in self.fields}
-
     def parameters(self) -> list[inspect.Parameter]:
-        """Return all parameters of the group, for Typer."""
-        return self.own + [field.parameter(keyword) for keyword, field in self.keywords.items()]
+        """All parameters of the group, for Typer."""
+        return self.own + [field.parameter for field in self.fields]
 
     def argument(self, values: Mapping[str, Any]) -> Any:
         """Return the command's argument from what Typer passes."""
         given = {p.name: values[p.name] for p in self.own}
-        for keyword, field in self.keywords.items():
-            if values[keyword] is not None:
-                given[field.name] = field.read(values[keyword])
+        for field in self.fields:
+            if values[field.keyword] is not None:
+                given[field.name] = field.read(values[field.keyword])
         return self.make(**given)
 
 
 def with_options(**groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of groups; each group makes the argument of its name.
 
-    >>> import typer
     >>> @dataclass(frozen=True)
     ... class Bond:
     ...     chi: int = 64
-    >>> bond = Group(Bond, (FieldOption("chi", "--chi", "Accuracy", {"bond": Bond}),), "bond_")
+    >>> bond = Group(lambda **given: Bond(**given), (FieldOption("chi", "--chi", "Bond", "bond_chi", {"": Bond}),))
     >>> @with_options(bond=bond)
     ... def command(name: str, bond: Bond): ...
     >>> list(inspect.signature(command).parameters)
-    ['name', 'chi', 'bond_chi']
+    ['name', 'bond_chi']
     """
 
     def expand(command: Callable[..., None]) -> Callable[..., None]:
         declared = inspect.signature(command, eval_str=True).parameters.values()
-        made = [p for group in groups.values() for p in group.parameters()]
+        made = [p for group in groups.values() for p in group.parameters]
         signature = inspect.Signature([_keyword(p) for p in declared if p.name not in groups] + made)
 
         @functools.wraps(command)
@@ -208,7 +206,7 @@ def with_options(**groups: Group) -> Callable[[Callable[..., None]], Callable[..
 
         call.__signature__ = signature  # type: ignore[attr-defined]
         call.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-        call.fields = {k: f for group in groups.values() for k, f in group.keywords.items()}  # type: ignore[attr-defined]
+        call.fields = {field.keyword: field for group in groups.values() for field in group.fields}  # type: ignore[attr-defined]
         return call
 
     return expand

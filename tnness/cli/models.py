@@ -18,7 +18,7 @@ from tnness.runs.job import observables_of, offered_engines
 
 
 @app.command("models")
-def models_command(names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False) -> None:
+def models_command(names: Annotated[bool, typer.Option("--names", help="only the names, one a line")] = False) -> None:
     """List the registered models."""
     found = registry.models()
     width = max((len(name) for name in found), default=0)

@@ -113,20 +113,25 @@ def engine_flag(name: str) -> str:
 
 
 def _engine_fields() -> tuple[FieldOption, ...]:
-    """Return one option for every setting that any engine has."""
+    """Return one option for every setting that any engine of the package has.
+
+    An engine of one's own is registered when the file of a model is loaded, when the options are made already.
+    """
     owners: dict[str, dict[str, type]] = {}
     for engine, cls in ENGINES.items():
-        for name in field_types(cls):
+        for name in field_types(cls) if cls.__module__.startswith("tnness.") else ():
             owners.setdefault(name, {})[engine] = cls
     panel = {name: ACCURACY if name in DECIDES else ENGINE for name in owners}
-    return tuple(FieldOption(name, engine_flag(name), panel[name], cls) for name, cls in owners.items())
+    return tuple(
+        FieldOption(name, engine_flag(name), panel[name], f"engine_{name}", cls) for name, cls in owners.items()
+    )
 
 
-SETTINGS = Group(chosen, _engine_fields(), "engine_")
+SETTINGS = Group(chosen, _engine_fields())
 """The engine and its settings."""
 LISTS = {"chi": Kind(str, "INTEGER,...", integers), "dt": Kind(str, "NUMBER,...", numbers)}
 """What a convergence varies."""
-VARIED = replace(SETTINGS, fields=tuple(replace(field, kind=LISTS.get(field.name)) for field in SETTINGS.fields))
+VARIED = Group(chosen, tuple(replace(f, kind=LISTS[f.name]) if f.name in LISTS else f for f in SETTINGS.fields))
 """The same, with several bond dimensions and time steps."""
 
 
@@ -175,10 +180,9 @@ POSED = {"seed", "initial", "times"}
 JOB = Group(
     asked,
     tuple(
-        FieldOption(name, flag, WHAT if name in POSED else ACCURACY, {"": Ask}, WRITTEN.get(name))
+        FieldOption(name, flag, WHAT if name in POSED else ACCURACY, f"job_{name}", {"": Ask}, WRITTEN.get(name))
         for name, flag in JOB_FLAGS.items()
     ),
-    "job_",
 )
 """What is asked of the job."""
 

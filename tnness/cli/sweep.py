@@ -134,12 +134,12 @@ def status_command(store: Path) -> None:
 @app.command("collect")
 def collect_command(
     store: Path,
-    out: Annotated[Path, typer.Option(help="The table to write.")],
+    out: Annotated[Path, typer.Option(help="the table to write")],
     observable: Annotated[
-        list[str] | None, typer.Option("--observable", "-o", help="Only this one (repeatable).")
+        list[str] | None, typer.Option("--observable", "-o", help="only this one (repeatable)")
     ] = None,
     no_certificate: Annotated[
-        bool, typer.Option("--no-certificate", help="Leave the certificates' figures out.")
+        bool, typer.Option("--no-certificate", help="leave the certificates' figures out")
     ] = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
