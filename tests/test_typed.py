@@ -211,6 +211,10 @@ def wait(seconds: float, *names: str, engine: Engine | str | None = None, every:
     return seconds, names, engine, every
 
 
+def _total(values: Sequence[float]) -> float:
+    return sum(values)
+
+
 def test_arguments_are_checked_and_passed_on_as_they_are():
     assert wait(1, "a", engine="tebd") == (1, ("a",), "tebd", 60)
     assert type(wait(1)[0]) is int
@@ -222,5 +226,7 @@ def test_arguments_are_checked_and_passed_on_as_they_are():
     ]:
         with pytest.raises(InputError, match=told):
             wait(*arguments, **named)
+    total = typed(_total)
+    assert total(iter([1.0, 2.0])) == total(np.array([1.0, 2.0])) == 3.0
     with pytest.raises(TypeError, match="secnds"):
         wait(1, secnds=1)

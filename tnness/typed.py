@@ -144,7 +144,7 @@ def _required(entry: dataclasses.Field[Any]) -> bool:
 
 
 def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Check a function's arguments against their annotations; it gets them as they were given.
+    """Check a function's arguments against their annotations; it gets them as they were given, an iterator as a tuple.
 
     >>> @typed
     ... def wait(seconds: float) -> None: ...
@@ -157,15 +157,13 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 
     @functools.wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
-        annotations = _argument_types(function)
-        for name, value in signature.bind(*arguments, **named).arguments.items():
-            variadic = signature.parameters[name].kind in (
-                inspect.Parameter.VAR_POSITIONAL,
-                inspect.Parameter.VAR_KEYWORD,
-            )
-            if name in annotations and not variadic:
-                checked(f"{function.__name__}(): {name}", value, annotations[name])
-        return function(*arguments, **named)
+        bound = signature.bind(*arguments, **named)
+        for name, annotation in _argument_types(function).items():
+            if name in bound.arguments and signature.parameters[name].kind not in _VARIADIC:
+                value = checked(f"{function.__name__}(): {name}", bound.arguments[name], annotation)
+                if isinstance(bound.arguments[name], abc.Iterator):
+                    bound.arguments[name] = value  # an iterator can be read once
+        return function(*bound.args, **bound.kwargs)
 
     return call
 

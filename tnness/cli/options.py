@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tnness.cli.fields import FieldOption, Group, Kind
+from tnness.cli.fields import KINDS, FieldOption, Group, Kind
 from tnness.cli.grouped import ACCURACY, ENGINE, FILES, WHAT
-from tnness.cli.reading import integers, numbers, pairs_of, times
+from tnness.cli.reading import pairs_of, times
 from tnness.engines import shipped as shipped  # registers the engines whose settings are options
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
@@ -129,7 +129,7 @@ def _engine_fields() -> tuple[FieldOption, ...]:
 
 SETTINGS = Group(chosen, _engine_fields())
 """The engine and its settings."""
-LISTS = {"chi": Kind(str, "INTEGER,...", integers), "dt": Kind(str, "NUMBER,...", numbers)}
+LISTS = {"chi": KINDS[tuple[int, ...]], "dt": KINDS[tuple[float, ...]]}
 """What a convergence varies."""
 VARIED = Group(chosen, tuple(replace(f, kind=LISTS[f.name]) if f.name in LISTS else f for f in SETTINGS.fields))
 """The same, with several bond dimensions and time steps."""
