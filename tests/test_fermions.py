@@ -128,7 +128,7 @@ def test_dense_steady_states_of_quadratic_chains_have_the_fillings_of_their_cova
     kind, n = size
     chain, words = random_fermions(MODES[kind], n, seed, interaction=0.0), WORDS[kind]
     if n == 3:
-        chain.jumps.append(Jump(0.4 * f.C(1) - 0.7j * f.Cd(1), rate=1.0))  # the oracles take any site
+        chain.jumps += (Jump(0.4 * f.C(1) - 0.7j * f.Cd(1), rate=1.0),)  # the oracles take any site
     rho = systems.dense_steady_state(liouvillian(chain, words))
     modes = n * systems.modes_per_site(words)
     destroyers = [systems.jordan_wigner(k, modes) for k in range(modes)]

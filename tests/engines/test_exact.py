@@ -189,7 +189,7 @@ def test_a_dark_state_may_be_the_unique_steady_state(route, take):
     """Pure loss ends in the vacuum, which no jump leaves: the jump chain is unsuitable and another route serves."""
     take(route)
     chain = driven(3)
-    chain.jumps = []
+    chain.jumps = ()
     for i in range(3):
         chain.jump(s.Sm(i))
     vacuum = exact.product_state([np.diag([0.0, 1.0])] * 3)

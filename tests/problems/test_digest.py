@@ -108,8 +108,10 @@ def test_terms_in_another_order_are_the_same_physics(space):
     for seed in range(trials):
         chain, other = (random_lindbladian([space] * 3, seed) for _ in range(2))
         rng = np.random.default_rng(seed)
-        other.jumps = [other.jumps[i] for i in rng.permutation(len(other.jumps))]
-        other.hamiltonian_terms = [other.hamiltonian_terms[i] for i in rng.permutation(len(other.hamiltonian_terms))]
+        other.jumps = tuple(other.jumps[i] for i in rng.permutation(len(other.jumps)))
+        other.hamiltonian_terms = tuple(
+            other.hamiltonian_terms[i] for i in rng.permutation(len(other.hamiltonian_terms))
+        )
         changed += chain.digest() != other.digest()
     assert changed <= 1
 

@@ -21,7 +21,7 @@ from tnness.errors import InputError, RecordError, TnnessError
 from tnness.records.record import BURSTS, FORMAT, PREFIX, Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
-from tnness.runs.job import Job, differences, name_of, offered_engines
+from tnness.runs.job import Job, name_of, offered_engines
 from tnness.runs.solve import chosen_engine
 from tnness.typed import field_types
 
@@ -161,10 +161,10 @@ class Points:
         if target is None or not target.exists():
             return Driver(job, Output(target, every=self.every), self.shown).run()
         record = Record.open(target)
-        found = differences(record.settings, job.settings)
-        if found:
+        changed = job.changed(record)
+        if changed:
             raise RecordError(
-                f"{self.folder} holds an unfinished convergence with other settings ({'; '.join(found)}): "
+                f"{self.folder} holds an unfinished convergence with other settings ({'; '.join(changed)}): "
                 "remove it, or give another --out"
             )
         return record
