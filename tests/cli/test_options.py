@@ -255,6 +255,15 @@ def test_a_record_is_extended_by_the_same_options(here, passed):
     assert passed.arguments["progress"]
 
 
+def test_old_files_are_continued_where_that_is_asked_for(served, passed):
+    for words in (command("run", served), command("run", served, "--time", "0,1"), command("sweep", served)):
+        for given in (True, False):
+            stopped(*words, *["--accept-old"] * given)
+            assert passed.arguments["accept_old"] is given
+    stopped("run", "steady.nc", "--accept-old")
+    assert passed.arguments["accept_old"]
+
+
 def test_accelerate_is_short_for_an_engine(served, passed):
     for name in COMMANDS:
         stopped(*command(name, served, "--accelerate", "--bracket", "--engine-tolerance", 1)[:-2])

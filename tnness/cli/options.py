@@ -46,6 +46,15 @@ Quiet = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="replace a finished record", rich_help_panel=FILES, show_default=False)
 ]
+AcceptOld = Annotated[
+    bool,
+    typer.Option(
+        "--accept-old",
+        help="go on from files of an earlier format, which do not say which physics they hold",
+        rich_help_panel=FILES,
+        show_default=False,
+    ),
+]
 
 
 # ------------------------------------------------------------------ engine

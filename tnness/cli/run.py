@@ -33,20 +33,26 @@ def run(
     asked: options.Asked,
     files: options.Files,
     param: options.Parameters = None,
+    accept_old: options.AcceptOld = False,
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     if model.endswith(options.RECORDS):
-        record = _extended(model, param, engine, asked, files)
+        record = _extended(model, param, engine, asked, files, accept_old)
     elif files.out is None:
         raise InputError("run needs --out FILE.nc, the record to write")
     else:
-        record = _begun(model, param, engine, asked, files)
+        record = _begun(model, param, engine, asked, files, accept_old)
     if not files.quiet:
         say(f"{report(record)}\nrecord: {files.out or Path(model.removesuffix('.part'))}")
 
 
 def _begun(
-    model: str, param: list[str] | None, engine: options.Chosen, asked: options.Asked, files: options.Files
+    model: str,
+    param: list[str] | None,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    accept_old: bool,
 ) -> Record:
     """Run a time evolution where times are wanted, the steady state otherwise."""
     instance = modelling.build(registry.find(model), parameters(param), model)
@@ -63,6 +69,7 @@ def _begun(
             overwrite=files.overwrite,
             checkpoint_every=files.checkpoint_every,
             progress=not files.quiet,
+            accept_old=accept_old,
         )
     return steady_state(
         instance,
@@ -77,11 +84,17 @@ def _begun(
         overwrite=files.overwrite,
         checkpoint_every=files.checkpoint_every,
         progress=not files.quiet,
+        accept_old=accept_old,
     )
 
 
 def _extended(
-    path: str, param: list[str] | None, engine: options.Chosen, asked: options.Asked, files: options.Files
+    path: str,
+    param: list[str] | None,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    accept_old: bool,
 ) -> Record:
     """Push a record further; what it fixes is refused."""
     given = asked.given
@@ -104,6 +117,7 @@ def _extended(
         overwrite=files.overwrite,
         checkpoint_every=files.checkpoint_every,
         progress=not files.quiet,
+        accept_old=accept_old,
     )
 
 

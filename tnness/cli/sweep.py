@@ -78,6 +78,7 @@ def sweep_command(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="compute again what failed", rich_help_panel=GRID)
     ] = False,
+    accept_old: options.AcceptOld = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Compute every point of a grid that the store does not hold yet; run it again to continue or to add."""
@@ -107,6 +108,7 @@ def sweep_command(
         keep_states=keep_states,
         retry_failed=retry_failed,
         progress=not quiet,
+        accept_old=accept_old,
     )
     _tell(summary, store, quiet)
 
