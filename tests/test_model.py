@@ -131,7 +131,7 @@ def test_values_are_turned_into_their_types(name, given, kept):
     ("name", "given", "reason"),
     [
         ("rat", 1.0, r"has no parameter 'rat' \(did you mean 'rate'\?\)"),
-        ("n", 2.5, "chain: n = 2.5 is not an integer"),
+        ("n", 2.5, "model 'chain': n = 2.5 is not an integer"),
         ("n", True, "n = True is not an integer"),
         ("n", "2", "n = '2' is not an integer"),
         ("n", float("nan"), "n = nan is not an integer"),

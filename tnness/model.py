@@ -13,26 +13,22 @@ The text behind `#` on a parameter's line is its description, `[...]` at its end
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
-import io
 import json
 import math
-import tokenize
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tnness import typed
 from tnness.digest.content import digest
-from tnness.errors import InputError, ModelError, suggestion
+from tnness.errors import InputError, ModelError
 from tnness.observables import Observable
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
+from tnness.typed import Parameter as Parameter  # what `parameters` returns
 
 UNKNOWN = "unknown"
 """Digest of a problem that does not say what it states."""
@@ -67,46 +63,9 @@ class Model(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a model, for listings and for reading `-p name=value`."""
-
-    name: str
-    annotation: Any
-    default: Any
-    description: str
-    unit: str
-
-    @property
-    def required(self) -> bool:
-        """True where there is no default."""
-        return self.default is dataclasses.MISSING
-
-    @property
-    def type_name(self) -> str:
-        """The type in words a user would use."""
-        return _type_name(self.annotation)
-
-
 def parameters(model: type | Model) -> dict[str, Parameter]:
     """Return the parameters of a model by name, in their order."""
-    return dict(_parameters(model if isinstance(model, type) else type(model)))
-
-
-@functools.cache
-def _parameters(cls: type) -> dict[str, Parameter]:
-    if not dataclasses.is_dataclass(cls):
-        raise ModelError(f"{cls.__name__} is not a dataclass: a model is a frozen dataclass of its parameters")
-    annotations = typing.get_type_hints(cls)
-    comments = _field_comments(cls)
-    found = {}
-    for entry in dataclasses.fields(cls):
-        default = entry.default
-        if entry.default_factory is not dataclasses.MISSING:
-            default = entry.default_factory()
-        text, unit = _split_unit(comments.get(entry.name, ""))
-        found[entry.name] = Parameter(entry.name, annotations[entry.name], default, text, unit)
-    return found
+    return dict(typed.parameters(_dataclass_of(model)))
 
 
 def build(cls: type, values: Mapping[str, Any], name: str = "") -> Any:
@@ -117,15 +76,7 @@ def build(cls: type, values: Mapping[str, Any], name: str = "") -> Any:
     InputError: an unknown parameter (with the closest known one), a wrong type, a number that is not finite, a
         required parameter that is missing; or whatever the model's own checks say.
     """
-    name = name or cls.__name__
-    known = parameters(cls)
-    for key in values:
-        if key not in known:
-            raise InputError(f"model {name!r} has no parameter {key!r}{suggestion(key, known)}")
-    missing = [key for key, parameter in known.items() if parameter.required and key not in values]
-    if missing:
-        raise InputError(f"model {name!r} needs a value for {', '.join(missing)}")
-    return cls(**{key: _coerce(f"{name}: {key}", value, known[key].annotation) for key, value in values.items()})
+    return typed.build(_dataclass_of(cls), values, f"model {name or cls.__name__!r}", "parameter")
 
 
 def values_of(model: Any) -> dict[str, Any]:
@@ -197,7 +148,7 @@ def site_profile(name: str, values: ArrayLike, n: int) -> tuple[float, ...]:
     try:
         profile = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
-        raise InputError(f"{name} takes one number per site, got {_shown(values)}") from None
+        raise InputError(f"{name} takes one number per site, got {typed.shown(values)}") from None
     if profile.shape != (n,):
         raise InputError(f"{name} takes one number per site, n = {n}, but has shape {profile.shape}")
     if not np.isfinite(profile).all():
@@ -216,61 +167,11 @@ def description(cls: type) -> str:
     return (inspect.getdoc(cls) or "(no description)").strip()
 
 
-def _coerce(place: str, value: Any, annotation: Any) -> Any:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if annotation is Any:
-        return value
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        failures = []
-        for option in (a for a in arguments if a is not type(None)):
-            try:
-                return _coerce(place, value, option)
-            except InputError as error:
-                failures.append(error)
-        if len(failures) == 1:
-            raise failures[0]
-        raise InputError(f"{place} = {_shown(value)} is not {_type_name(annotation)}")
-    if origin is Literal:
-        if value in arguments:
-            return value
-        names = [str(argument) for argument in arguments]
-        raise InputError(f"{place} = {_shown(value)} is not one of {', '.join(names)}{suggestion(str(value), names)}")
-    if origin in (tuple, list) and isinstance(value, (list, tuple, np.ndarray)):
-        element = arguments[0] if arguments else Any
-        return tuple(_coerce(f"{place}[{i}]", v, element) for i, v in enumerate(value))
-    if annotation is bool and isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if annotation is int and isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return int(value)
-    if annotation is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if annotation is float and isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise InputError(f"{place} = {value}: a finite number is needed")
-        return float(value)
-    if annotation is str and isinstance(value, str):
-        return value
-    raise InputError(f"{place} = {_shown(value)} is not {_type_name(annotation)}")
-
-
-def _type_name(annotation: Any) -> str:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(_type_name(a) for a in arguments)
-    if origin is Literal:
-        return " | ".join(map(str, arguments))
-    if origin in (tuple, list):
-        inner = {int: "integers", float: "numbers", str: "strings"}.get(arguments[0] if arguments else Any, "values")
-        return f"a list of {inner}"
-    names = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "none"}
-    return names.get(annotation, str(annotation))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _dataclass_of(model: Any) -> type:
+    cls = model if isinstance(model, type) else type(model)
+    if not dataclasses.is_dataclass(cls):
+        raise ModelError(f"{cls.__name__} is not a dataclass: a model is a frozen dataclass of its parameters")
+    return cls
 
 
 def _plain(value: Any) -> Any:
@@ -279,30 +180,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a parameter of type {type(value).__name__} cannot be written to a record")
-
-
-def _field_comments(cls: type) -> dict[str, str]:
-    """Return the comments behind the fields' definitions, from the source of the class and of its bases."""
-    comments: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        try:
-            source = inspect.getsource(base)
-        except (OSError, TypeError):
-            continue
-        names: dict[int, str] = {}
-        try:
-            for token in tokenize.generate_tokens(io.StringIO(source).readline):
-                if token.type == tokenize.NAME and token.line.lstrip().startswith(f"{token.string}:"):
-                    names.setdefault(token.start[0], token.string)
-                elif token.type == tokenize.COMMENT and token.start[0] in names:
-                    comments[names[token.start[0]]] = token.string.lstrip("# ").strip()
-        except (tokenize.TokenError, IndentationError):
-            continue
-    return comments
-
-
-def _split_unit(comment: str) -> tuple[str, str]:
-    if comment.endswith("]") and "[" in comment:
-        text, unit = comment[:-1].rsplit("[", 1)
-        return text.strip(), unit.strip()
-    return comment, ""

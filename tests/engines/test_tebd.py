@@ -349,7 +349,7 @@ def test_a_lost_trace_raises_and_the_last_good_state_stays():
         ({"dt": 0.0}, "dt = 0.0: the time step is a finite number > 0"),
         ({"dt": float("nan")}, "dt = nan"),
         ({"order": 3}, r"order = 3: the Trotter order is one of \[2, 4\]"),
-        ({"dtype": "float16"}, "dtype = 'float16': float64 or float32"),
+        ({"dtype": "float16"}, "dtype = 'float16' is not one of float64, float32"),
         ({"block": 0}, "block = 0"),
         ({"schedule": (0,)}, "chi = 0"),
         ({"method": "svdd"}, r"did you mean 'svd'\?"),

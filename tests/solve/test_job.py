@@ -24,7 +24,7 @@ def test_jobs_with_equal_settings_are_the_same_job():
     changed = job(engine=replace(QUICK, schedule=(2, 4)), max_time=7).settings
     assert differences(job().settings, changed) == [
         "engine_settings.schedule = null there, [2, 4] here",
-        "max_time = null there, 7 here",
+        "max_time = null there, 7.0 here",
     ]
 
 

@@ -144,7 +144,7 @@ def test_wrong_settings_of_a_steady_state(arguments, message):
 
 @pytest.mark.parametrize("times", [[], [1.0, 1.0], [2.0, 1.0], [-0.1, 1.0], [0.0, math.nan], [math.inf]])
 def test_times_that_cannot_be(times):
-    with pytest.raises(InputError, match="times must be increasing numbers >= 0"):
+    with pytest.raises(InputError, match=r"times must be increasing numbers >= 0|times\[\d\] = .*: a finite number"):
         evolve(Pumped(), times)
 
 

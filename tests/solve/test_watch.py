@@ -202,7 +202,7 @@ def test_an_accelerated_run_settles_by_what_is_watched():
     [
         (["fasst"], "did you mean 'fast'"),
         (["entanglement"], "the model does not monitor 'entanglement'"),
-        ("fast", "as a list"),
+        ("fast", "a list of strings"),
     ],
 )
 def test_what_cannot_be_watched_is_refused_before_anything_is_written(watch, told, tmp_path):

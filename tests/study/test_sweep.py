@@ -153,7 +153,7 @@ def test_a_store_of_before_there_was_watch_goes_on(tmp_path):
     ("settings", "told"),
     [
         ({"watch": ["zz"]}, r"no observable 'zz' \(did you mean 'z'\?\)"),
-        ({"watch": "z"}, "as a list"),
+        ({"watch": "z"}, "a list of strings"),
         ({"watch": ["z"], "times": [1.0]}, "a time evolution is not judged"),
     ],
 )

@@ -10,7 +10,7 @@ import typer
 from tnness import model as modelling
 from tnness import registry
 from tnness.cli.app import app
-from tnness.cli.options import Parameters, Seed
+from tnness.cli.options import Parameters
 from tnness.cli.reading import parameters
 from tnness.cli.shown import fail, say, table
 from tnness.errors import InputError
@@ -18,7 +18,7 @@ from tnness.runs.job import observables_of, offered_engines
 
 
 @app.command("models")
-def models_command(names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False) -> None:
+def models_command(names: Annotated[bool, typer.Option("--names", help="only the names, one a line")] = False) -> None:
     """List the registered models."""
     found = registry.models()
     width = max((len(name) for name in found), default=0)
@@ -51,7 +51,11 @@ def _show_defaults(instance: Any, model: str) -> None:
 
 
 @app.command("check")
-def check_command(model: str, param: Parameters = None, seed: Seed = None) -> None:
+def check_command(
+    model: str,
+    param: Parameters = None,
+    seed: Annotated[int | None, typer.Option(metavar="INTEGER", help="seed of the disorder, default 0")] = None,
+) -> None:
     """Check that a model states valid physics and that the engines agree on it."""
     from tnness.study.check import FAILED, check
 

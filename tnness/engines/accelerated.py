@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ class Accelerated(Engine):
     cutoff: float = 1e-14  # discarded weight that is always acceptable
     power: int | None = None  # power iterations of each split, default 1
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
-    dtype: str = "float64"  # float64 or float32
+    dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
     burst: float = 60.0  # time evolved between two jumps [time]
     bracket: bool = False  # settle from above and from below too, and compare
@@ -107,9 +107,8 @@ class Accelerated(Engine):
     like = "tebd"
 
     def __post_init__(self) -> None:
-        if isinstance(self.burst, bool) or not isinstance(self.burst, (int, float)) or not self.burst > 0:
-            raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
-        if not math.isfinite(self.burst):
+        super().__post_init__()
+        if not self.burst > 0:
             raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
         _ = self._plain
 

@@ -50,10 +50,11 @@ class Gaussian(Engine):
         of the densities of a steady state; default 1e-8. Without dephasing nothing is approximated.
     """
 
-    tolerance: float = 1e-8  # of densities on a time step, and of a steady state
+    tolerance: float = 1e-8  # error of densities on a time step, and of a steady state
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tolerance, (int, float)) or not 1e-12 <= self.tolerance <= 1e-2:
+        super().__post_init__()
+        if not 1e-12 <= self.tolerance <= 1e-2:
             raise InputError(f"tolerance = {self.tolerance!r}: a number from 1e-12 to 1e-2 is needed")
 
     def begin(self, problem: Any, start: Start) -> Run:

@@ -24,6 +24,7 @@ from tnness.records.history import History
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.protocol import Rule
+from tnness.typed import check_fields
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Engine:
     name: ClassVar[str]
     like: ClassVar[str | None] = None
     rehearses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check the types of the settings; a subclass with checks of its own calls this first."""
+        check_fields(self, f"engine {getattr(self, 'name', type(self).__name__)!r}")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0.

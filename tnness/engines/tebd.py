@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -76,18 +76,17 @@ class TEBD(Engine):
     cutoff: float = 1e-14  # discarded weight that is always acceptable
     power: int | None = None  # power iterations of each split, default 1
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
-    dtype: str = "float64"  # float64 or float32
+    dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
-        if self.dt is not None and not (_is_number(self.dt) and math.isfinite(self.dt) and self.dt > 0):
+        if self.dt is not None and not self.dt > 0:
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
         if self.order not in FRACTIONS:
             raise InputError(f"order = {self.order!r}: the Trotter order is one of {sorted(FRACTIONS)}")
-        if self.dtype not in ("float64", "float32"):
-            raise InputError(f"dtype = {self.dtype!r}: float64 or float32")
-        if isinstance(self.block, bool) or not isinstance(self.block, (int, np.integer)) or self.block < 1:
+        if self.block < 1:
             raise InputError(f"block = {self.block!r}: the steps between measurements are an integer >= 1")
         for chi in self.schedule or ():
             Truncation(chi=chi)
@@ -454,7 +453,3 @@ def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
     if generator.metric is None:
         return trace
     return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
