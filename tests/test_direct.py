@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tnness import Exact, Observable, Record, RecordError, check, evolve, find, steady_state
 from tnness.engines.protocol import DirectEngine, Solution
 from tnness.errors import InputError, Interrupted, ModelError, Unavailable
-from tnness.observables import Estimate
+from tnness.observables.observable import Estimate
 from tnness.runs.job import ENGINES, engine_for
 from tnness.runs.solve import extend
 

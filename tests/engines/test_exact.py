@@ -11,11 +11,11 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, dense_lindbladian, random_density_matrix, random_lindbladian, seeds
-from tnness.basis import bit, spin_half, spin_one
 from tnness.engines import exact as engine_module
 from tnness.engines.exact import Exact, steady_vector
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
+from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 

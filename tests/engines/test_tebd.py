@@ -12,18 +12,18 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import random_lindbladian, random_matrix, random_state, seeds
-from tnness.basis import bit, spin_half, spin_one
 from tnness.engines.protocol import Snapshot
 from tnness.engines.tebd import TEBD, sweep
 from tnness.errors import InputError, NumericalError
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state
 from tnness.network.trotter import Gates
 from tnness.network.truncation import TRUNCATIONS, Truncation
+from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.registry import find
 
 s = spin_half
 METHODS = sorted(TRUNCATIONS)

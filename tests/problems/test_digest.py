@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from chains import QUANTUM, random_lindbladian
 from tnness import find, models
-from tnness.basis import boson, spin_half, spinless
-from tnness.ensembles import fixed, mixture
 from tnness.errors import ModelError
-from tnness.model import UNKNOWN, Problem, digest_of_problem, draw, problem_of
+from tnness.model.protocol import UNKNOWN, Problem, digest_of_problem, draw, problem_of
+from tnness.operators.basis import boson, spin_half, spinless
 from tnness.problems.circuit import Circuit
+from tnness.problems.ensembles import fixed, mixture
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
@@ -71,8 +71,8 @@ def test_all_models_state_different_problems():
 
 SCRIPT = """
 from tnness import models
-from tnness.model import draw
-from tnness.observables import digest_of_observables
+from tnness.model.protocol import draw
+from tnness.observables.observable import digest_of_observables
 for name, cls in models().items():
     model = draw(cls().small(), 1)
     print(name, model.problem().digest(), *digest_of_observables(model.observables()).values())

@@ -19,11 +19,11 @@ from chains import (
     random_matrix,
     seeds,
 )
-from tnness.basis import LocalSpace, bit, classical, spin_half, spin_one, spinless
 from tnness.errors import ModelError
 from tnness.network.dense_view import DenseView
+from tnness.operators.basis import LocalSpace, bit, classical, spin_half, spin_one, spinless
+from tnness.operators.terms import LocalOperator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import LocalOperator
 
 s, f = spin_half, spinless
 CHAINS = {name: [space] * (3 if space.levels == 2 else 2) for name, space in QUANTUM.items()}

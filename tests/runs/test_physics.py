@@ -11,8 +11,8 @@ from command_line import in_process_of_its_own
 from tnness import TEBD, Observable, expectation, steady_state
 from tnness import spin_half as s
 from tnness.errors import Interrupted
+from tnness.model.registry import find
 from tnness.records.record import Record
-from tnness.registry import find
 from tnness.runs.physics import Physics
 
 MODEL = """

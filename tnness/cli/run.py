@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from tnness import model as modelling
-from tnness import registry
 from tnness.cli import options
 from tnness.cli.app import app
 from tnness.cli.fields import with_options
@@ -16,6 +14,8 @@ from tnness.cli.grouped import WHAT, GroupedCommand
 from tnness.cli.reading import parameters
 from tnness.cli.shown import report, say
 from tnness.errors import InputError
+from tnness.model import registry
+from tnness.model.parameters import build
 from tnness.records.record import Record
 from tnness.runs.solve import Changes, evolve, extend, steady_state
 
@@ -55,7 +55,7 @@ def _begun(
     accept_old: bool,
 ) -> Record:
     """Run a time evolution where times are wanted, the steady state otherwise."""
-    instance = modelling.build(registry.find(model), parameters(param), model)
+    instance = build(registry.find(model), parameters(param), model)
     solver, ask, name = engine.build(instance), asked.ask, registry.full_name(model)
     if ask.times is not None:
         return evolve(
@@ -141,7 +141,7 @@ def converge_command(
     if files.out is None:
         raise InputError("converge needs --out FILE.nc, the record to write")
     refuse_record(files.out.with_suffix(".png"), files.out)
-    instance = modelling.build(registry.find(model), parameters(param), model)
+    instance = build(registry.find(model), parameters(param), model)
     fixed, chi, dt = _varied(engine)
     ask = asked.ask
     dataset = converge(

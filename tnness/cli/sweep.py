@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tnness import registry
 from tnness.cli import options
 from tnness.cli.app import app
 from tnness.cli.fields import with_options
@@ -16,6 +15,7 @@ from tnness.cli.grouped import FILES, GRID, GroupedCommand
 from tnness.cli.reading import axes, parameters
 from tnness.cli.shown import fail, say
 from tnness.errors import InputError, RecordError
+from tnness.model import registry
 from tnness.records.files import require_folder
 from tnness.records.record import Record
 

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.engines.ask import Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import GaussianState
@@ -26,6 +25,7 @@ from tnness.engines.fermions.view import GaussianView
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
+from tnness.operators.basis import LocalSpace
 from tnness.problems.circuit import Circuit
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import Told

@@ -21,9 +21,10 @@ import numpy as np
 from tnness.engines.ask import STEADY, Start
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
-from tnness.engines.initial import density_operator, parse_initial
-from tnness.engines.protocol import Engine, Report, Run, chain_of, check_initial
+from tnness.engines.initial import parse_initial
+from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
+from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState, product_overlap
@@ -31,6 +32,7 @@ from tnness.network.chain_view import ChainView
 from tnness.network.sweep import sweep
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
+from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
@@ -97,20 +99,20 @@ class TEBD(Engine):
         """Return a run that starts from `start.initial` at time 0."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         return self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, self._circuit_state(start), start, snapshot)
-        return self._after(start).restore(chain_of(problem, self.name), snapshot)
+        return self._after(start).restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
         if isinstance(problem, Circuit):
             return super().extend(problem, start, record)
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         run = self._after(start).init(generator, density_operator(parse_initial(record.state), generator), start.seed)
         run.time = record.time if math.isfinite(record.time) else 0.0
         return run
@@ -133,7 +135,7 @@ class TEBD(Engine):
         given = asdict(self)
         if isinstance(problem, Circuit):
             return given | {"method": self.method or METHOD, "power": self.used_power}
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         by_svd = self.method_for(generator) == BY_CHARGE
         return given | {
             "dt": self.time_step(generator),

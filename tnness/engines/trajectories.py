@@ -12,7 +12,6 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from tnness.basis import LocalSpace
 from tnness.engines.ask import Start
 from tnness.engines.fermions.quadratic import NotQuadratic, Quadratic, quadratic
 from tnness.engines.fermions.states import MIXED, PURE, initial_orbitals
@@ -28,6 +27,7 @@ from tnness.engines.registry import register_engine
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
+from tnness.operators.basis import LocalSpace
 from tnness.problems.lindbladian import Lindbladian
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, Told

@@ -14,12 +14,12 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sparse
 
-from tnness.basis import LocalSpace, product_elements
 from tnness.digest.content import digest
 from tnness.digest.operators import probe
 from tnness.errors import ModelError
+from tnness.operators.basis import LocalSpace, product_elements
+from tnness.operators.terms import Matrix, Operator, as_operator, total
 from tnness.problems.generator import ChainGenerator, Real
-from tnness.terms import Matrix, Operator, as_operator, total
 
 HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
@@ -43,7 +43,7 @@ class Lindbladian:
 
     Examples
     --------
-    >>> from tnness.basis import spin_half as s
+    >>> from tnness.operators.basis import spin_half as s
     >>> chain = Lindbladian([s] * 3)
     >>> for i in range(2):
     ...     chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
@@ -251,7 +251,7 @@ class Lindbladian:
         return copy
 
     def generator(self) -> ChainGenerator:
-        """Return the equation as real matrices in the operator basis (see `tnness.basis`); built once."""
+        """Return the equation as real matrices in the operator basis (see `tnness.operators.basis`); built once."""
         if self._generator is None:
             self._generator = self._built()
         return self._generator

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import RecordError
 from tnness.network.chain_state import ChainState
-from tnness.observables import Observable
+from tnness.observables.observable import Observable
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.files import is_damaged, sealed, write_whole

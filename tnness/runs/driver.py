@@ -17,11 +17,12 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from tnness import model as modelling
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.initial import Initial, parse_initial
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
-from tnness.observables import Observable, available, measured, tried
+from tnness.model.protocol import values_of as model_values_of
+from tnness.observables.observable import Observable, available, measured, tried
+from tnness.observables.views import Estimate
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
 from tnness.records.values import Values
@@ -31,8 +32,7 @@ from tnness.runs.job import MODELS_OWN, Job, label, own_code
 from tnness.runs.origin import Origin
 from tnness.runs.physics import Physics
 from tnness.runs.progress import Progress, Stop
-from tnness.views import Estimate
-from tnness.watch import check_given, left_out_line
+from tnness.runs.watch import check_given, left_out_line
 
 
 class Driver:
@@ -230,7 +230,7 @@ def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
         "engine": job.engine.name,
         "seed": job.ask.seed,
         "settings": json.dumps(job.settings),
-        "parameters": json.dumps(modelling.values_of(job.model)),
+        "parameters": json.dumps(model_values_of(job.model)),
         "versions": json.dumps(versions()),
         "evolution_time": time,
         "wall_seconds": wall,

@@ -16,18 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from tnness import model as modelling
 from tnness.engines import shipped as shipped  # registers the engines of the package
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, plain_settings
 from tnness.errors import InputError, ModelError, TnnessError
-from tnness.model import UNKNOWN
+from tnness.model.protocol import UNKNOWN, Model, draw, problem_of, values_of
 from tnness.network.chain_state import ChainState
-from tnness.observables import Observable
+from tnness.observables.observable import Observable
 from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
 from tnness.runs.physics import Physics
-from tnness.watch import watched
+from tnness.runs.watch import watched
 
 MODELS_OWN = "model"
 """The initial state that the model gives for itself (`initial_state(engine)`)."""
@@ -71,12 +70,12 @@ class Job:
     ask: Ask = field(default_factory=Ask)
 
     def __post_init__(self) -> None:
-        if isinstance(self.model, type) or not isinstance(self.model, modelling.Model):
+        if isinstance(self.model, type) or not isinstance(self.model, Model):
             raise InputError(f"{self.model!r} is not a model: it needs problem() and observables()")
         if isinstance(self.engine, type) or not isinstance(self.engine, Engine):
             raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
-            object.__setattr__(self, "model", modelling.draw(self.model, self.ask.seed))
+            object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         if self.ask.watch:
             _ = self.observables  # refuses to watch what the model does not monitor
 
@@ -96,7 +95,7 @@ class Job:
     def problem(self) -> Any:
         """What the model states."""
         with own_code(self.name):
-            return modelling.problem_of(self.model, self.name)
+            return problem_of(self.model, self.name)
 
     @cached_property
     def physics(self) -> Physics:
@@ -110,7 +109,7 @@ class Job:
         ask = self.ask
         return {
             "model": self.name,
-            "parameters": modelling.values_of(self.model),
+            "parameters": values_of(self.model),
             "seed": ask.seed,
             "engine": self.engine.name,
             "engine_settings": plain_settings(self.engine),

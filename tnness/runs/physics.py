@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tnness.model import UNKNOWN, digest_of_problem
-from tnness.observables import Observable, digest_of_observables
+from tnness.model.protocol import UNKNOWN, digest_of_problem
+from tnness.observables.observable import Observable, digest_of_observables
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tnness import model as modelling
-from tnness import registry
 from tnness.engines.ask import EVOLUTION, STEADY, TOLERANCE, Ask, checked_times, names_of
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import engine_class
 from tnness.errors import InputError, Interrupted, RecordError
+from tnness.model import registry
+from tnness.model.parameters import build
 from tnness.network.chain_state import ChainState
 from tnness.records.record import Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
@@ -71,8 +71,8 @@ def steady_state(
     Examples
     --------
     >>> from dataclasses import dataclass
-    >>> from tnness.basis import spin_half as s
-    >>> from tnness.observables import expectation
+    >>> from tnness.operators.basis import spin_half as s
+    >>> from tnness.observables.observable import expectation
     >>> from tnness.problems.lindbladian import Lindbladian
     >>> @dataclass(frozen=True)
     ... class Pumped:
@@ -250,7 +250,7 @@ def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
 def _same(record: Record, initial: Any, changes: Changes) -> Job:
     """Return a record's job once more, with the engine and what belongs to a steady state changed."""
     known = record.settings
-    model = modelling.build(registry.find(known["model"]), known["parameters"], known["model"])
+    model = build(registry.find(known["model"]), known["parameters"], known["model"])
     stored = dict(known["engine_settings"])
     if "schedule" in stored and initial is record:
         stored["schedule"] = None  # the record is the coarse stage

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from tnness import registry
 from tnness.errors import InputError
+from tnness.model import registry
 
 
 def function(name: str) -> Callable[..., Any]:

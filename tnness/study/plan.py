@@ -16,14 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from tnness import model as modelling
-from tnness import registry
 from tnness.digest.content import digest_of_function
 from tnness.engines.ask import TOLERANCE, Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import plain_settings
 from tnness.errors import InputError, TnnessError, suggestion
-from tnness.model import UNKNOWN
+from tnness.model import registry
+from tnness.model.parameters import build
+from tnness.model.parameters import parameters as model_parameters
+from tnness.model.protocol import UNKNOWN, values_of
 from tnness.runs.checkpoint import Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job
@@ -147,7 +148,7 @@ class Plan:
     @cached_property
     def is_parameter(self) -> dict[str, bool]:
         """Of every axis, whether it is a parameter of the model; else it is a setting of the engine."""
-        known = modelling.parameters(self.model_class)
+        known = model_parameters(self.model_class)
         settings = [entry.name for entry in fields(self.engine_at({}))]  # type: ignore[arg-type]
         for axis in self.axes:
             if axis not in known and axis not in settings:
@@ -158,7 +159,7 @@ class Plan:
     def model_at(self, values: Values) -> Any:
         """Return the model at a point of the grid, disorder not drawn."""
         own = {k: v for k, v in values.items() if self.is_parameter[k]}
-        return modelling.build(self.model_class, self.parameters | own, self.name)
+        return build(self.model_class, self.parameters | own, self.name)
 
     def engine_at(self, values: Values) -> Engine:
         """Return the engine at a point of the grid."""
@@ -171,7 +172,7 @@ class Plan:
         engine = self.engine_at(values)
         settings = {
             "model": self.name,
-            "parameters": modelling.values_of(self.model_at(values)),
+            "parameters": values_of(self.model_at(values)),
             "engine": engine.name,
             "engine_settings": plain_settings(engine),
             "times": None if self.times is None else list(self.times),

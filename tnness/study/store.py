@@ -27,7 +27,7 @@ from typing import Any
 import psutil
 
 from tnness.errors import Interrupted, RecordError
-from tnness.model import UNKNOWN
+from tnness.model.protocol import UNKNOWN
 from tnness.records.files import is_sealed, write_whole
 from tnness.records.old import upgraded
 from tnness.runs.job import differences
