@@ -271,10 +271,6 @@ class AcceleratedRun(TEBDRun):
         names, own = super().stage_names, len(super().stages)
         return (*names[:own], *(f"{name} from {where}" for name, where in zip(names[own:], STARTS, strict=False)))
 
-    @property
-    def _present(self) -> Stage:
-        return self.stages[min(self.stage, len(self.stages) - 1)]
-
     def start_again(self) -> bool:
         """Append the start from above, then that from below, where a bracket is wanted."""
         if not self.pace.bracket or self.starts == len(STARTS):

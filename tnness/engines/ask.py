@@ -28,6 +28,7 @@ class Ask:
     times: of a time evolution, increasing and >= 0; None is the steady state.
     tolerance: relative change of the observables that may remain. max_time: evolution time after which a steady state
         is given up. refine: whether a steady state whose Trotter error is open is run on at half the time step.
+    kick: whether a settled state is disturbed, and must be forgotten, before it is called converged.
     watch: names of the observables by which a steady state is judged; none for all that the model monitors.
     """
 
@@ -37,6 +38,7 @@ class Ask:
     tolerance: float = TOLERANCE  # relative change of the observables that may remain
     max_time: float | None = None  # evolution time after which a steady state is given up [time]
     refine: bool = True
+    kick: bool = True  # disturb the settled state, and watch whether the chain forgets it
     watch: tuple[str, ...] = ()  # observable by which the steady state is judged (repeatable); default: all monitored
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from tnness.engines.ask import STEADY, Start
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.initial import parse_initial
+from tnness.engines.kicks import Kicks
 from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
@@ -40,6 +41,7 @@ from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.balance import checks, residual
 from tnness.stopping.course import Course
+from tnness.stopping.kicked import Kicked
 from tnness.stopping.ladder import Ladder, Stage
 from tnness.stopping.protocol import Rule
 from tnness.stopping.waiting import Waiting
@@ -124,7 +126,7 @@ class TEBD(Engine):
         if not start.steady:
             return Course(run)
         known = start.prior.rate if start.prior is not None else math.nan
-        return ladder(run, Waiting(start.ask.tolerance, run, known), start)
+        return ladder(run, Waiting(start.ask.tolerance, run, known), start, start.ask.kick and run.can_be_kicked)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return what a finished steady state by bond dimension and time step is worth as a coarse stage."""
@@ -239,13 +241,15 @@ class TEBD(Engine):
         return TEBDRun.restored(self, generator, snapshot)
 
 
-def ladder(run: Any, within: Any, start: Start) -> Ladder:
+def ladder(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
     """Return the rule of a steady state in stages."""
 
     def check() -> dict[str, float]:
         return checks(run.generator, run.view(), residual(run.generator, run.chain_state()))
 
-    return Ladder(run, within, run.settings.order, check, start.ask.tolerance, start.ask.refine, start.prior)
+    about = start.ask.tolerance, start.ask.refine, start.prior
+    remark = "" if start.ask.kick else ", without a kick"
+    return Ladder(run, within, run.settings.order, check, *about, kick=kick, remark=remark)
 
 
 def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
@@ -267,7 +271,10 @@ def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | Non
 
 @dataclass
 class TEBDRun:
-    """A run of the engine: the state, the clock and the running account of what was dropped."""
+    """A run of the engine: the state, the clock and the running account of what was dropped.
+
+    kicks: on their way, while the state waits. kicked: what earlier ones told.
+    """
 
     settings: TEBD
     generator: ChainGenerator
@@ -281,6 +288,8 @@ class TEBDRun:
     log_trace: float = math.nan
     trace_drift: float = 0.0
     refined: int = 0
+    kicks: Kicks | None = None
+    kicked: list[Kicked] = field(default_factory=list)
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -305,6 +314,10 @@ class TEBDRun:
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
         run.refined = int(numbers["refined"])
         run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
+        run.kicked = [Kicked.load(row) for row in snapshot.arrays.get("kicked", ())]
+        if "kick_at" in numbers:
+            stage = run._present
+            run.kicks = Kicks.restore(generator, stage.chi, stage.dt, run.seed, snapshot)
         run.recall(snapshot)
         return run
 
@@ -357,7 +370,9 @@ class TEBDRun:
 
         With `until`, steps are shortened evenly so as to end on it, and the last stage's settings are used.
         """
-        stage = self.stages[-1] if until is not None else self.stages[min(self.stage, len(self.stages) - 1)]
+        if until is None and self.kicks is not None:
+            return self._kick(self.kicks)
+        stage = self.stages[-1] if until is not None else self._present
         steps, dt, end = self._block(stage.dt, until)
         truncation, square = self._truncation(stage), self.generator.resolution**2
         charged = self._charged.copy() if self._charged is not None else None
@@ -379,6 +394,30 @@ class TEBDRun:
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
         self.trace_drift = log_trace - self.log_trace
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
+
+    @property
+    def can_be_kicked(self) -> bool:
+        """True where a difference of two states is evolved as a state is: no charges, no metric, no background."""
+        generator = self.generator
+        return generator.charges is None and generator.metric is None and generator.resolution == 1
+
+    def begin_kicks(self, limit: float) -> None:
+        """Disturb the present state, and watch what is left of it in the next steps, for a limited time."""
+        stage = self._present
+        view, number = self.view(), len(self.kicked)
+        self.kicks = Kicks.of(self.generator, view, stage.chi, stage.dt, self.seed, self.time, limit, number)
+
+    def _kick(self, kicks: Kicks) -> Report:
+        """Advance the kicks by a step; the state waits."""
+        text = kicks.step()
+        if kicks.present is None:
+            self.kicked.append(kicks.result())
+            self.kicks = None
+        return Report(self.time, sampled=False, text=text)
+
+    @property
+    def _present(self) -> Stage:
+        return self.stages[min(self.stage, len(self.stages) - 1)]
 
     def _truncation(self, stage: Stage) -> Truncation:
         """Return how the splits of a stage are truncated."""
@@ -409,7 +448,13 @@ class TEBDRun:
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}
-        return Snapshot(arrays, numbers | ({"metric": 1} if self.generator.metric is not None else {}))
+        numbers |= {"metric": 1} if self.generator.metric is not None else {}
+        if self.kicked:
+            arrays["kicked"] = np.array([result.dump() for result in self.kicked])
+        if self.kicks is not None:
+            kicks = self.kicks.save()
+            arrays, numbers = arrays | kicks.arrays, numbers | kicks.numbers
+        return Snapshot(arrays, numbers)
 
     def recall(self, snapshot: Snapshot) -> None:
         """Take up what a snapshot holds beside the state and the numbers of this class: nothing."""

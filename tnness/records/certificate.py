@@ -52,8 +52,8 @@ class Certificate:
 
     @property
     def converged(self) -> bool:
-        """True where the outcome is `converged` or `exact`."""
-        return self.outcome in TRUSTED
+        """True where the outcome is `converged` or `exact`, perhaps with a remark behind a comma."""
+        return self.outcome.partition(",")[0] in TRUSTED
 
     @property
     def errors(self) -> dict[str, float]:

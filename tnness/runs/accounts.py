@@ -101,6 +101,9 @@ class Relaxation:
             monitored = {name: self._answer[name] for name in self._monitored if name in self._answer}
             history.add(run.time, rule.stage, values_of(monitored))
             return False
+        if not report.sampled:
+            progress.show(rule.stage_name(), report.text, report.fraction)
+            return True
         history.add(run.time, rule.stage, self._values(run.view()))
         rule.seen(history, self._values)
         progress.show(rule.stage_name(), rule.status(history) or report.text, report.fraction)

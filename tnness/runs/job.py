@@ -119,6 +119,7 @@ class Job:
             "max_time": ask.max_time,
             "times": list(ask.times or ()),
             "refine": ask.refine,
+            "kick": ask.kick,
             "watch": list(ask.watch),
         }
 
@@ -204,7 +205,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {"watch": [], **settings}
+    settings = {"watch": [], "kick": True, **settings}
     engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
     if engine is None or not isinstance(given, dict):
         return settings

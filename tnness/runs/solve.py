@@ -35,6 +35,7 @@ def steady_state(
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
     watch: Sequence[str] = (),
+    kick: bool = True,
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -56,6 +57,7 @@ def steady_state(
     watch: names of the observables by which the run is judged: when it stops, its outcome, the errors it estimates; the
         others are measured at the end, without an error (but for averages over time). Default: all that the model
         monitors.
+    kick: disturb the settled state, and call it converged only where the chain forgets the disturbance; default True.
     max_time: evolution time after which to give up; default 20,000 steps.
     out: file to write; an unfinished run is kept in `out` + ".part" and continued.
     overwrite: replace a finished `out` (default: refuse).
@@ -92,7 +94,7 @@ def steady_state(
     >>> bool(abs(record["z"].sum()) < 1e-12)
     True
     """
-    ask = Ask(seed=seed, initial=initial, tolerance=tolerance, max_time=max_time, watch=names_of(watch))
+    ask = Ask(seed=seed, initial=initial, tolerance=tolerance, max_time=max_time, watch=names_of(watch), kick=kick)
     job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
@@ -261,6 +263,7 @@ def _same(record: Record, initial: Any, changes: Changes) -> Job:
         tolerance=known["tolerance"] if changes.tolerance is None else changes.tolerance,
         max_time=known["max_time"] if changes.max_time is None else changes.max_time,
         refine=known["refine"],
+        kick=known.get("kick", True),
         watch=names_of(known.get("watch", ()) if changes.watch is None else changes.watch),
     )
     return Job(model, known["model"], _same_engine(model, known["engine"], stored, changes), ask)

@@ -17,6 +17,7 @@ from tnness.records.certificate import KINDS, Prior
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.values import scale
 from tnness.stopping.balance import NEGATIVE, UNBALANCED
+from tnness.stopping.kicked import AGAIN, PATIENCE, Kicked
 from tnness.stopping.protocol import Estimates, Measure, Rule
 from tnness.stopping.settling import Settling, ends_apart
 from tnness.stopping.waiting import SAFETY, Waiting, worst
@@ -40,9 +41,11 @@ class Staged(Protocol):
     """A run in stages.
 
     discarded, trace_drift, fallbacks: of the present stage. refined: how many stages `refine` has appended.
+    kicked: what kicks told.
     """
 
     stage: int
+    kicked: list[Kicked]
     discarded: float
     trace_drift: float
     fallbacks: int
@@ -87,6 +90,10 @@ class Staged(Protocol):
         """Enter the next stage."""
         ...
 
+    def begin_kicks(self, limit: float) -> None:
+        """Disturb the present state, and watch for a limited time what is left of it."""
+        ...
+
     def refine(self) -> bool:
         """Append a stage that measures the Trotter error directly; False where there is none to append."""
         ...
@@ -100,7 +107,8 @@ class Ladder(Rule):
     run: the run. within: the rule of each stage. order: of the Trotter steps. check: returns the figures of the
         present state held against its equation. tolerance: relative error asked of the relaxation.
     refine: whether a run without an estimate of its Trotter error goes on at half the step, and may not be called
-        converged without. prior: the record that the run extends, if it does.
+        converged without. prior: the record that the run extends, if it does. kick: whether the settled state is
+        disturbed, and must be forgotten. remark: what is added to `converged`.
     """
 
     judges = True
@@ -114,9 +122,12 @@ class Ladder(Rule):
         tolerance: float,
         refine: bool = True,
         prior: Prior | None = None,
+        kick: bool = False,
+        remark: str = "",
     ) -> None:
         self.run, self.within, self.order, self.check = run, within, order, check
         self.tolerance, self.refine, self.prior = tolerance, refine, prior
+        self.kick, self.remark = kick, remark
         self._checked: tuple[tuple[float, int], dict[str, float]] | None = None
 
     # ------------------------------------------------------------------ the stages
@@ -140,16 +151,40 @@ class Ladder(Rule):
         return 1.0 if self._is_last else 0.5 * (self.stage + 1) / len(self.run.stage_names)
 
     def seen(self, history: History, measure: Measure) -> None:
-        """Take note of the latest measurement."""
+        """Take note of the latest measurement; kick a state that has settled in the last stage."""
         self.within.seen(history, measure)
+        if not (self.kick and self._is_last and self.within.over(history)):
+            return
+        last = self._last_kick
+        if last is None or (not last.passed and not self._is_hopeless and self.run.time >= AGAIN * last.at):
+            self.run.begin_kicks(PATIENCE * self.run.time)
+
+    @property
+    def _last_kick(self) -> Kicked | None:
+        return self.run.kicked[-1] if self.run.kicked else None
+
+    @property
+    def _is_hopeless(self) -> bool:
+        """True where the last kick would not be forgotten within the longest time, at the rate at which it decays."""
+        last = self._last_kick
+        return last is not None and not last.passed and last.needs / PATIENCE > self.longest
 
     def over(self, history: History) -> bool:
-        """Return whether the present stage has come to its end."""
-        return self.within.over(history)
+        """Return whether the present stage has come to its end: in the last one, whether a kick was forgotten too."""
+        if not self.within.over(history):
+            return False
+        if not (self.kick and self._is_last):
+            return True
+        last = self._last_kick
+        if last is None or not last.passed:
+            return False
+        return self.run.refined > 0 or history.time_in(self.stage) >= last.forgets_in / 2
 
     def stalled(self, history: History) -> bool:
         """Return whether more time would not bring the present stage to its end."""
-        return self.within.stalled(history)
+        if self._is_last and self._is_hopeless:
+            return True
+        return self.within.stalled(history) and not self.within.over(history)
 
     def next_stage(self, history: History) -> bool:
         """Enter the next stage; after the last one, where it ended well, one that measures an error still open."""
@@ -170,7 +205,12 @@ class Ladder(Rule):
 
     def errors(self, history: History) -> Estimates:
         """Return the three errors of every monitored observable."""
-        return self.within.errors(history) | {
+        relaxation, last = self.within.errors(history)["relaxation"], self._last_kick
+        if last is not None and last.passed:
+            told = last.errors(history, self.stage)
+            relaxation = {name: max(error, told[name]) for name, error in relaxation.items()}
+        return {
+            "relaxation": relaxation,
             "trotter": self._trotter(history),
             "truncation": self._truncation(history),
         }
@@ -229,12 +269,17 @@ class Ladder(Rule):
     def _pace(self, history: History) -> dict[str, float]:
         tails = Waiting(self.tolerance).tails(history)
         rate = self.prior.rate if self.prior is not None and self.prior.rate > 0 else tails.rate()
-        return {"relaxation_rate": rate} | self.within.figures(history)
+        last = self._last_kick
+        kicked = {} if last is None else {k: v for k, v in last.figures().items() if not math.isnan(v)}
+        return {"relaxation_rate": rate} | self.within.figures(history) | kicked
 
     def verdict(self, history: History) -> str:
         """Return `converged`, or what dominates and what to change."""
         figures, allowed = self.figures(history), SAFETY * self.tolerance
         trotter, truncation = figures["trotter"], figures["truncation"]
+        last = self._last_kick
+        if self._is_last and last is not None and not last.passed and (self._is_hopeless or self.within.over(history)):
+            return self._remembered(last)
         if not (self._is_last and self.over(history)):
             return self.within.verdict(history) if self._is_last else self.within.unfinished
         if figures["positivity"] < NEGATIVE:
@@ -247,7 +292,20 @@ class Ladder(Rule):
             return f"truncation dominates: {'raise --chi' if self.run.is_full else 'lower --cutoff'}"
         if figures["energy_balance"] > UNBALANCED:
             return "energy is not balanced: raise --chi or lower --dt"
-        return "converged"
+        return f"converged{self.remark}"
+
+    @staticmethod
+    def _remembered(last: Kicked) -> str:
+        """Return the outcome of a chain that has not forgotten a kick."""
+        where = f"sites {last.site} and {last.site + 1}"
+        if math.isinf(last.needs):
+            return (
+                f"the steady state may not be unique: it depends on the start ({where} keep {last.left:.0%} of a kick)"
+            )
+        return (
+            f"not relaxed: {where} keep {last.left:.0%} of a kick after t = {last.limit:.3g}; at the rate "
+            f"{last.rate:.2g} it takes t = {last.needs:.3g}: raise --max-time"
+        )
 
     # ------------------------------------------------------------------ what is shown
 

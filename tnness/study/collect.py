@@ -131,7 +131,7 @@ class Table:
 
     def add(self, index: tuple[int, ...], path: Path, read: Read) -> None:
         """Enter a record."""
-        self.status[index] = OUTCOMES.get(read.outcome, NOT_CONVERGED)
+        self.status[index] = OUTCOMES.get(read.outcome.partition(",")[0], NOT_CONVERGED)
         self.cpu_seconds[index] = read.cpu_seconds
         for name, values in read.arrays.items():
             if name not in self.columns:

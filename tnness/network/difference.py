@@ -1,0 +1,69 @@
+"""Differences of two states: matrix-product vectors whose trace is 0, and what is left of them on neighbouring sites.
+
+Evolution is linear, so that the difference of two states evolves by itself; how fast it decays is how fast the chain
+forgets which of the two it was in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.network.chain_state import Array, ChainState
+
+Real = NDArray[np.float64]
+
+
+def product_difference(means: Sequence[Real], directions: Sequence[Real]) -> ChainState:
+    """Return prod_i (m_i + d_i) - prod_i m_i: bond dimension 2, canonical at site 0.
+
+    Parameters
+    ----------
+    means: one vector (D_i,) per site, of trace 1. directions: one vector (D_i,) per site, of trace 0.
+
+    >>> difference = product_difference([np.array([0.5, 0.5])] * 3, [np.array([0.5, -0.5])] * 3)
+    >>> bool(abs(difference.dense().sum()) < 1e-15), difference.bond_dimensions
+    (True, (2, 2))
+    """
+    last, tensors = len(means) - 1, []
+    for i, (mean, direction) in enumerate(zip(means, directions, strict=True)):
+        tensor = np.zeros((2, len(mean), 2))
+        tensor[0, :, 0], tensor[1, :, 1] = mean + direction, mean
+        if i == 0:
+            tensor = tensor.sum(axis=0, keepdims=True)
+        if i == last:
+            tensor = tensor[:, :, :1] - tensor[:, :, 1:]
+        tensors.append(tensor)
+    state = ChainState(tensors)
+    state.canonicalise(0)
+    return state
+
+
+def neighbour_marginals(state: ChainState, trace: Sequence[Real]) -> tuple[list[Array], float]:
+    """Return the coefficients of every two neighbours with the others traced out, and the trace of the whole.
+
+    Both are those of the state itself: nothing is divided by the trace.
+
+    Parameters
+    ----------
+    state: any state, a difference too. trace: one covector (D_i,) per site.
+
+    Returns
+    -------
+    One array (D_i, D_{i+1}) per bond, and the trace.
+    """
+    factor = np.exp(state.log_norm)
+    traced = [np.tensordot(v, t, (0, 1)) for v, t in zip(trace, state.tensors, strict=True)]  # (left, right) each
+    right: list[Array] = [np.ones(1)]
+    for matrix in reversed(traced[2:]):
+        right.append(matrix @ right[-1])
+    left, pairs = np.ones(1), []
+    for bond, after in enumerate(reversed(right)):
+        first, second = state.tensors[bond], state.tensors[bond + 1]
+        block = np.tensordot(np.tensordot(left, first, 1), second @ after, 1)  # (D_i, D_{i+1})
+        pairs.append(factor * block)
+        left = left @ traced[bond]
+    whole = float(factor * ((left @ traced[-1]) @ np.ones(1)))
+    return pairs, whole

@@ -1,0 +1,91 @@
+"""What a pair of kicks has told of a settled state: whether its chain forgets where it came from, and how fast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.records.history import History
+from tnness.records.values import change, size
+
+FORGOTTEN = 0.1
+"""Share of a kick that may be left."""
+PATIENCE = 1.5
+"""Times the run's own time in which a kick must be forgotten. Symmetric starts do not excite the slowest mode, so that
+right diffusive chains take up to 1.04 of it."""
+AGAIN = 1.5
+"""Factor by which the run's time must have grown before it is kicked again."""
+CAUTION = 2.0
+"""Factor on the error that a kick tells of."""
+
+
+@dataclass(frozen=True)
+class Kicked:
+    """The result of a pair of kicks.
+
+    Parameters
+    ----------
+    at: the run's clock when it was kicked. limit: the time that the kicks were given. forgets_in: the time from which
+        on both were small; infinite where one was not. left: what is left at the end of the one of which more is left.
+    site: the left one of the two sites on which most is left. rate: at which the slower kick decays late (1 / time).
+    shrinks: by which factor the slower kick shrank in the second half of `forgets_in`.
+    """
+
+    at: float
+    limit: float
+    forgets_in: float
+    left: float
+    site: int
+    rate: float
+    shrinks: float
+
+    @property
+    def passed(self) -> bool:
+        """True where the chain forgot both kicks in time."""
+        return self.forgets_in <= self.limit
+
+    @property
+    def needs(self) -> float:
+        """The time after which less than FORGOTTEN should be left, at the late rate; infinite where nothing decays."""
+        if self.passed:
+            return self.forgets_in
+        return self.limit + math.log(self.left / FORGOTTEN) / self.rate if self.rate > 0 else math.inf
+
+    def dump(self) -> tuple[float, ...]:
+        """Return it as a row of numbers."""
+        return tuple(float(value) for value in astuple(self))
+
+    @classmethod
+    def load(cls, row: Sequence[float]) -> Kicked:
+        """Return what was dumped."""
+        at, limit, forgets_in, left, site, rate, shrinks = (float(value) for value in row)
+        return cls(at, limit, forgets_in, left, int(site), rate, shrinks)
+
+    def errors(self, history: History, stage: int) -> dict[str, float]:
+        """Return for each observable an error that the kick tells of: what still moves, continued at its decay.
+
+        e = 2 max_s |x(s) - x(T)| q / (1 - q) over the last half of `forgets_in`, q the factor by which a kick shrinks
+        in that time.
+        """
+        window, ratio = self.forgets_in / 2, min(self.shrinks, 0.99)
+        indices = history.of(stage)
+        late = [i for i in indices if history.times[i] >= history.times[indices[-1]] - window]
+        factor = CAUTION * ratio / (1 - ratio)
+        return {name: factor * _moved([series[i] for i in late]) for name, series in history.values.items()}
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what the certificate says of it."""
+        return {
+            "forgets_in": self.forgets_in,
+            "kick_left": self.left,
+            "kick_site": float(self.site),
+            "relaxation_rate": self.rate,
+        }
+
+
+def _moved(samples: Sequence[NDArray[np.float64]]) -> float:
+    return max(size(change(samples[-1], sample)) for sample in samples)
