@@ -69,13 +69,15 @@ class Start:
     Parameters
     ----------
     initial: the initial state, as it was asked for. ask: what is asked for. prior: what is known from the record that
-        the run extends. report: is told what is being done and which fraction of it is done; it raises `Interrupted`
-        where the run is to stop. Only steps that take long need to report.
+        the run extends. reads: the sites that the watched observables read; none stands for all.
+    report: is told what is being done and which fraction of it is done; it raises `Interrupted` where the run is to
+        stop. Only steps that take long need to report.
     """
 
     initial: Initial = field(default_factory=Initial)
     ask: Ask = field(default_factory=Ask)
     prior: Prior | None = None
+    reads: tuple[int, ...] = ()
     report: Callable[[str, float], None] = lambda text, fraction: None
 
     @property

@@ -48,6 +48,7 @@ class Kick:
     ----------
     generator: of the chain. settled: the settled state's coefficients of every two neighbours, trace 1.
     state: what is left of the kick. chi, dt: of its evolution. seed, number: of its random directions.
+    reads: the sites on which it must be forgotten; none stands for all.
     time: since the kick. first: its size at the beginning. times, sizes: of the measurements; size: the largest element
         of what is left, relative to `first`. where: the left site of the two on which most is left.
     """
@@ -59,6 +60,7 @@ class Kick:
     dt: float
     seed: int
     number: int
+    reads: tuple[int, ...] = ()
     time: float = 0.0
     steps: int = 0
     first: float = math.nan
@@ -73,7 +75,14 @@ class Kick:
 
     @classmethod
     def of(
-        cls, generator: ChainGenerator, settled: Sequence[Real], chi: int, dt: float, seed: int, number: int
+        cls,
+        generator: ChainGenerator,
+        settled: Sequence[Real],
+        chi: int,
+        dt: float,
+        seed: int,
+        number: int,
+        reads: tuple[int, ...] = (),
     ) -> Kick:
         """Return a kick of a settled state. number: even for a uniform one, odd for a staggered one."""
         trace = generator.functionals["trace"]
@@ -87,7 +96,7 @@ class Kick:
             direction = _traceless(common + MIXED * own, space.trace) / math.sqrt(space.levels)
             directions.append(direction * (-1) ** (i * number))
         state = product_difference(means, directions)
-        return cls(generator, list(settled), state, chi, dt, seed, number)
+        return cls(generator, list(settled), state, chi, dt, seed, number, reads)
 
     def step(self) -> None:
         """Advance by a time step of second order, and measure at every second one."""
@@ -140,11 +149,22 @@ class Kick:
 
     def _size(self) -> float:
         pairs, leaked = neighbour_marginals(self.state, self.generator.functionals["trace"])
-        sizes = [float(np.abs(pair - leaked * old).max()) for pair, old in zip(pairs, self.settled, strict=True)]
+        left = [pair - leaked * old for pair, old in zip(pairs, self.settled, strict=True)]
+        sizes = np.array([self._read(bond, rest) for bond, rest in enumerate(left)])
         if not np.isfinite(sizes).all():
             raise NumericalError("a number that is not finite (NaN or infinity) appeared in a kick")
         self.where = int(np.argmax(sizes))
-        return max(sizes)
+        return float(sizes.max())
+
+    def _read(self, bond: int, rest: Real) -> float:
+        """Return the largest element of what is left on two neighbours, or on the one of them that counts."""
+        first, second = (not self.reads or site in self.reads for site in (bond, bond + 1))
+        trace = self.generator.functionals["trace"]
+        if first and second:
+            return float(np.abs(rest).max())
+        if first:
+            return float(np.abs(rest @ trace[bond + 1]).max())
+        return float(np.abs(trace[bond] @ rest).max()) if second else 0.0
 
 
 @dataclass(eq=False)
@@ -169,10 +189,11 @@ class Kicks:
         at: float,
         limit: float,
         number: int = 0,
+        reads: tuple[int, ...] = (),
     ) -> Kicks:
         """Return two kicks of the state of a view. number: of the kicks before."""
         settled = [view.window(i, i + 2) for i in range(generator.n - 1)]
-        pair = [Kick.of(generator, settled, chi, dt, seed, 2 * number + k) for k in range(2)]
+        pair = [Kick.of(generator, settled, chi, dt, seed, 2 * number + k, reads) for k in range(2)]
         return cls(pair, at, limit)
 
     @property
@@ -214,6 +235,7 @@ class Kicks:
             own |= {"centre": kick.state.centre or 0, "log_norm": kick.state.log_norm, "number": kick.number}
             numbers |= {f"kick_{k}_{name}": value for name, value in own.items()}
         arrays |= {f"kick_settled_{i:04d}": pair for i, pair in enumerate(self.pair[0].settled)}
+        arrays["kick_reads"] = np.array(self.pair[0].reads, dtype=np.int64)
         return Snapshot(arrays, numbers)
 
     @classmethod
@@ -227,7 +249,8 @@ class Kicks:
             tensors = [arrays[f"kick_{k}_{i:04d}"] for i in range(generator.n)]
             state = ChainState(tensors, int(own["centre"]), float(own["log_norm"]))
             times, sizes = (column.tolist() for column in arrays[f"kick_{k}_curve"])
-            kick = Kick(generator, settled, state, chi, dt, seed, int(own["number"]), first=float(own["first"]))
+            reads = tuple(arrays["kick_reads"].tolist())
+            kick = Kick(generator, settled, state, chi, dt, seed, int(own["number"]), reads, first=float(own["first"]))
             kick.time, kick.steps, kick.where = float(own["time"]), int(own["steps"]), int(own["where"])
             kick.times, kick.sizes = times, sizes
             pair.append(kick)

@@ -249,7 +249,7 @@ def ladder(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
 
     about = start.ask.tolerance, start.ask.refine, start.prior
     remark = "" if start.ask.kick else ", without a kick"
-    return Ladder(run, within, run.settings.order, check, *about, kick=kick, remark=remark)
+    return Ladder(run, within, run.settings.order, check, *about, kick=kick, reads=start.reads, remark=remark)
 
 
 def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
@@ -401,11 +401,14 @@ class TEBDRun:
         generator = self.generator
         return generator.charges is None and generator.metric is None and generator.resolution == 1
 
-    def begin_kicks(self, limit: float) -> None:
-        """Disturb the present state, and watch what is left of it in the next steps, for a limited time."""
-        stage = self._present
-        view, number = self.view(), len(self.kicked)
-        self.kicks = Kicks.of(self.generator, view, stage.chi, stage.dt, self.seed, self.time, limit, number)
+    def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
+        """Disturb the present state, and watch what is left of it in the next steps, for a limited time.
+
+        reads: the sites on which it must be forgotten; none stands for all.
+        """
+        stage, number = self._present, len(self.kicked)
+        about = stage.chi, stage.dt, self.seed, self.time, limit, number, reads
+        self.kicks = Kicks.of(self.generator, self.view(), *about)
 
     def _kick(self, kicks: Kicks) -> Report:
         """Advance the kicks by a step; the state waits."""

@@ -103,12 +103,12 @@ class Driver:
         if isinstance(record, Record) and self.job.extends(record):
             self.output.check_age(record, self.output.path)
             origin = self._origin(record)
-            begin = Start(Initial(), ask, origin.prior, self._report)
+            begin = Start(Initial(), ask, origin.prior, self._reads, self._report)
             run = self.engine.extend(self.problem, begin, record)
             history = self._taken_over(record, origin)
         else:
             origin, history = Origin(), History()
-            begin = Start(self._initial(), ask, None, self._report)
+            begin = Start(self._initial(), ask, None, self._reads, self._report)
             run = self.engine.begin(self.problem, begin)
         work = Work(run, self.engine.rule(run, begin), history, origin)
         self._check(work)
@@ -144,6 +144,14 @@ class Driver:
             values: Values = {name: record.dataset[name].values for name in self._monitored}
             history.add(origin.time, PRIOR_STAGE, values)
         return history
+
+    @property
+    def _reads(self) -> tuple[int, ...]:
+        """The sites that the watched observables read; none stands for all: where one does not say what it reads."""
+        watched = [self.observables[name] for name in self.job.ask.watch]
+        if not all(observable.sites for observable in watched):
+            return ()
+        return tuple(sorted({site for observable in watched for site in observable.sites}))
 
     @property
     def _monitored(self) -> list[str]:
@@ -189,7 +197,7 @@ class Driver:
         origin = Origin.load(part.dataset.attrs["origin"])
         if part.is_old:
             origin = replace(origin, accepted_old=True)
-        start = Start(Initial(), self.job.ask, origin.prior, self._report)
+        start = Start(Initial(), self.job.ask, origin.prior, self._reads, self._report)
         run = self.engine.resume(self.problem, start, part.snapshot)
         wall = float(part.dataset.attrs["wall_seconds"])
         return Work(run, self.engine.rule(run, start), part.history, origin, part.averages, wall)

@@ -90,7 +90,7 @@ class Staged(Protocol):
         """Enter the next stage."""
         ...
 
-    def begin_kicks(self, limit: float) -> None:
+    def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
         """Disturb the present state, and watch for a limited time what is left of it."""
         ...
 
@@ -107,8 +107,9 @@ class Ladder(Rule):
     run: the run. within: the rule of each stage. order: of the Trotter steps. check: returns the figures of the
         present state held against its equation. tolerance: relative error asked of the relaxation.
     refine: whether a run without an estimate of its Trotter error goes on at half the step, and may not be called
-        converged without. prior: the record that the run extends, if it does. kick: whether the settled state is
-        disturbed, and must be forgotten. remark: what is added to `converged`.
+        converged without. prior: the record that the run extends, if it does.
+    kick: whether the settled state is disturbed, and must be forgotten. reads: the sites on which it must be; none
+        stands for all. remark: what is added to `converged`.
     """
 
     judges = True
@@ -123,11 +124,12 @@ class Ladder(Rule):
         refine: bool = True,
         prior: Prior | None = None,
         kick: bool = False,
+        reads: tuple[int, ...] = (),
         remark: str = "",
     ) -> None:
         self.run, self.within, self.order, self.check = run, within, order, check
         self.tolerance, self.refine, self.prior = tolerance, refine, prior
-        self.kick, self.remark = kick, remark
+        self.kick, self.reads, self.remark = kick, reads, remark
         self._checked: tuple[tuple[float, int], dict[str, float]] | None = None
 
     # ------------------------------------------------------------------ the stages
@@ -157,7 +159,7 @@ class Ladder(Rule):
             return
         last = self._last_kick
         if last is None or (not last.passed and not self._is_hopeless and self.run.time >= AGAIN * last.at):
-            self.run.begin_kicks(PATIENCE * self.run.time)
+            self.run.begin_kicks(PATIENCE * self.run.time, self.reads)
 
     @property
     def _last_kick(self) -> Kicked | None:
