@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -30,9 +31,9 @@ class Forks:
     def __exit__(self, *details: object) -> None:
         self._server.communicate(timeout=60)
 
-    def run(self, folder: Path, *arguments: str) -> Fork:
-        """Start `tnness run ARGUMENTS` in a folder; what it writes to stderr is in the file FOLDER.err."""
-        return Fork(self.ask("start", str(folder), arguments), folder, self)
+    def run(self, folder: Path, *arguments: str, room: int | None = None) -> Fork:
+        """Start `tnness run ARGUMENTS` in a folder. room: bytes that a file may have; default: any number."""
+        return Fork(self.ask("start", str(folder), arguments, room), folder, self)
 
     def ask(self, *request: Any) -> Any:
         """Return the server's answer."""
@@ -71,7 +72,7 @@ class Fork:
 
     @property
     def err(self) -> str:
-        """What it wrote to stderr."""
+        """What the last run in its folder wrote to stderr."""
         return _beside(self.folder).read_text()
 
 
@@ -95,7 +96,7 @@ def _serve() -> None:
         sys.stdout.flush()
 
 
-def _started(main: Any, folder: str, arguments: list[str]) -> int:
+def _started(main: Any, folder: str, arguments: list[str], room: int | None) -> int:
     pid = os.fork()
     if pid > 0:
         return pid
@@ -105,6 +106,8 @@ def _started(main: Any, folder: str, arguments: list[str]) -> int:
         for number, name in ((0, os.devnull), (1, os.devnull), (2, str(_beside(Path(folder))))):
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if number == 2 else 0), 0o666), number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if room is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
         sys.argv = ["tnness", "run", *arguments]
         try:
             main()

@@ -15,13 +15,11 @@ INTERNAL = ("DIMENSION_LIST", "REFERENCE_LIST")
 """Attributes by which HDF5 points from one place of a file to another."""
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start `tnness run ARGUMENTS` in a folder."""
+def start(folder: Path, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """Start `tnness run ARGUMENTS` in a folder. output: where stdout and stderr go, as `subprocess` names it."""
     command = [sys.executable, "-m", "tnness.cli", "run", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output, text=True)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:

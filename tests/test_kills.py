@@ -6,6 +6,7 @@ Whatever happens on the way, the same command goes on, and ends at the numbers o
 import random
 import shlex
 import signal
+import subprocess
 import time
 import zlib
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ import numpy as np
 import pytest
 
 from forks import Fork, Forks
-from processes import PATIENCE, assert_same, contents, finish, start
+from processes import PATIENCE, assert_same, contents, start
 from tnness.records.record import Record
 
 FEW, MANY = 3, 20
 """Kills of a run in the suite, and in the slow tests."""
+LOADING = 1.5
+"""Seconds, about, in which a process loads the package."""
 OUT = ("--out", "run.nc")
 SWAP = "random-circuit -p n=4 -p p1=0.5 -p p2=0.5"
 FREE = "random-circuit -p n=16"
@@ -128,49 +131,55 @@ def stop(folder, begin, number, moment):
     return status != 0
 
 
-def killed(folder, begin, kills, moments, rng):
-    """Kill a run again and again; one that is over before its next kill begins anew."""
-    done = began = 0
-    while done < kills:
-        began += 1
-        assert began < 20 * kills, "the run is over too soon to be killed"
-        if stop(folder, begin, signal.SIGKILL, rng.uniform(0, moments)):
-            done += 1
-        else:
-            (folder / "run.nc").unlink()
+class Kills:
+    """Kills a run again and again; one that has its record begins anew."""
+
+    def __init__(self, folder, begin, rng):
+        self.folder, self.begin, self.rng, self.done = folder, begin, rng, 0
+
+    def after_checkpoints(self, kills, longest):
+        """Kill it up to some seconds after its next checkpoint."""
+        for _ in range(20 * kills):
+            self._count(stop(self.folder, self.begin, signal.SIGKILL, self.rng.uniform(0, longest)))
+            if self.done == kills:
+                return
+        raise AssertionError("the run is over too soon to be killed")
+
+    def at_any_moment(self, kills, longest):
+        """Kill it up to some seconds after its start."""
+        for _ in range(20 * kills):
+            process = self.begin()
+            time.sleep(self.rng.uniform(0, longest))
+            process.send_signal(signal.SIGKILL)
+            self._count(process.wait() != 0)
+            if self.done == kills:
+                return
+        raise AssertionError("the run is over too soon to be killed")
+
+    def _count(self, killed):
+        self.done += killed
+        if (self.folder / "run.nc").exists():  # killed in its last moment, or not at all
+            for left in self.folder.iterdir():
+                left.unlink()
 
 
-def killed_at_once(folder, begin, kills, seconds, rng):
-    """Kill a run that has no checkpoint, at any moment of its life."""
-    done = began = 0
-    while done < kills:
-        began += 1
-        assert began < 20 * kills, "the run is over too soon to be killed"
-        process = begin()
-        time.sleep(rng.uniform(0, 0.9 * seconds))
-        process.send_signal(signal.SIGKILL)
-        done += process.wait() != 0
-        (folder / "run.nc").unlink(missing_ok=True)
-
-
-AT_ONCE = ("steady state, exact", "steady state, gaussian", "steady state, spectral", "steady state, transfer of a wire",
-           "steady state, transfer of a bar")  # fmt: skip
+ONE_STEP = ("exact", "gaussian", "spectral", "transfer of a wire", "transfer of a bar")
+AT_ONCE = [f"steady state, {name}" for name in ONE_STEP]
 """Kinds that are solved in one step."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_that_is_killed_goes_on_to_the_same_numbers_bit_for_bit(kind, tmp_path, forks, whole, request):
     rng, undisturbed = dice(request), whole(kind)
-    every = "0" if kind not in AT_ONCE and undisturbed.seconds < 1 else "0.02"
 
     def begin():
-        return forks.run(tmp_path, *KINDS[kind], "--checkpoint-every", every)
+        return forks.run(tmp_path, *KINDS[kind], "--checkpoint-every", "0" if undisturbed.seconds < 1 else "0.02")
 
+    kills = Kills(tmp_path, begin, rng)
     if kind in AT_ONCE:
-        killed_at_once(tmp_path, begin, FEW, undisturbed.seconds, rng)
+        kills.at_any_moment(FEW, 0.9 * undisturbed.seconds)
     else:
-        killed(tmp_path, begin, FEW, undisturbed.seconds, rng)
-        assert list(contents(tmp_path)) != ["run.nc"]
+        kills.after_checkpoints(FEW, undisturbed.seconds)
     process = begin()
     assert process.wait() == 0, process.err
     assert list(contents(tmp_path)) == ["run.nc"]
@@ -204,3 +213,62 @@ def test_an_interrupted_evolution_is_continued_and_extended_to_the_numbers_of_on
         if variable.values.tobytes() != extended.dataset[name].values.tobytes()
     ]
     assert unequal == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "evolution, gaussian of a circuit",
+        "steady state, gaussian of a circuit",
+        "steady state, tebd",
+        "steady state, transfer of a wire",
+    ],
+)
+def test_what_was_computed_is_kept_where_there_is_no_room_for_the_record(kind, tmp_path, forks, whole):
+    """The same command, with room, writes it: it computes nothing twice, and takes no sample twice."""
+    undisturbed = whole(kind)
+    process = forks.run(tmp_path, *KINDS[kind], room=undisturbed.path.stat().st_size - 1)
+    assert process.wait() == 2
+    told = process.err.splitlines()[-1]
+    assert "run.nc could not be written: File too large; saved in run.nc.part" in told
+    assert list(contents(tmp_path)) == ["run.nc.part"]
+    process = forks.run(tmp_path, *KINDS[kind])
+    assert process.wait() == 0, process.err
+    assert list(contents(tmp_path)) == ["run.nc"]
+    assert_same(tmp_path / "run.nc", undisturbed.path, ("",))
+
+
+def test_where_there_is_no_room_for_a_checkpoint_either_the_last_one_stays(tmp_path, forks, whole):
+    kind = "evolution, gaussian of a circuit"
+    undisturbed = whole(kind)
+    process = forks.run(
+        tmp_path, *KINDS[kind], "--checkpoint-every", "0", room=undisturbed.path.stat().st_size * 2 // 3
+    )
+    assert process.wait() == 2
+    assert "run.nc.part could not be written: File too large" in process.err
+    assert Record.open(tmp_path / "run.nc.part").time > 0
+    process = forks.run(tmp_path, *KINDS[kind])
+    assert process.wait() == 0, process.err
+    assert_same(tmp_path / "run.nc", undisturbed.path, ("",))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_is_killed_many_times_goes_on_to_the_same_numbers(kind, tmp_path, whole, request):
+    """Each time `python -m tnness.cli run ...` itself, also while it loads."""
+    rng, undisturbed = dice(request), whole(kind)
+
+    def begin():
+        every = rng.choice(["0", "0.01", "0.05"])
+        return start(tmp_path, *KINDS[kind], "--checkpoint-every", every, output=subprocess.DEVNULL)
+
+    kills = Kills(tmp_path, begin, rng)
+    if kind in AT_ONCE:
+        kills.at_any_moment(MANY, LOADING + undisturbed.seconds)
+    else:
+        kills.after_checkpoints(MANY - 3, 4 * undisturbed.seconds / MANY)
+        kills.at_any_moment(MANY, LOADING + undisturbed.seconds)
+    process = begin()
+    assert process.wait() == 0
+    assert list(contents(tmp_path)) == ["run.nc"]
+    assert_same(tmp_path / "run.nc", undisturbed.path, ("",))
