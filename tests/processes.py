@@ -1,10 +1,14 @@
 """Runs as processes that are killed, and records that are compared bit for bit."""
 
 import os
+import random
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -13,6 +17,14 @@ PATIENCE = 60.0
 """Seconds after which a process that shows no progress is a failure."""
 INTERNAL = ("DIMENSION_LIST", "REFERENCE_LIST")
 """Attributes by which HDF5 points from one place of a file to another."""
+
+
+class Process(Protocol):
+    """A process, by `subprocess` or by `forks`."""
+
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def send_signal(self, number: int, /) -> Any: ...
 
 
 def start(folder: Path, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
@@ -54,6 +66,67 @@ def wait_for(process: subprocess.Popen[str], part: Path, changes: int) -> None:
             about = part.stat()
             seen.add((about.st_ino, about.st_mtime_ns))
         time.sleep(0.002)
+
+
+def has_come_on(process: Process, part: Path, since: int | None) -> bool:
+    """Wait until a run has written a checkpoint; return False where it is over before."""
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None:
+        if part.exists() and part.stat().st_mtime_ns != since:
+            return True
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        time.sleep(0.001)
+    return False
+
+
+def stop(folder: Path, begin: Callable[[], Process], number: int, moment: float) -> bool:
+    """Start a run, and send it a signal some time after its next checkpoint; return False where it is over before."""
+    part = folder / "run.nc.part"
+    since = part.stat().st_mtime_ns if part.exists() else None
+    process = begin()
+    if has_come_on(process, part, since):
+        until = time.monotonic() + moment
+        while time.monotonic() < until and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(number)
+    status = process.wait()
+    assert status in (0, 130, -number), getattr(process, "err", "")
+    return status != 0
+
+
+class Kills:
+    """Kills a run again and again; one that has its record begins anew.
+
+    folder: of run.nc. begin: starts the run. rng: chooses the moments.
+    """
+
+    def __init__(self, folder: Path, begin: Callable[[], Process], rng: random.Random) -> None:
+        self.folder, self.begin, self.rng, self.done = folder, begin, rng, 0
+
+    def after_checkpoints(self, kills: int, longest: float) -> None:
+        """Kill it, until it was killed so often, up to some seconds after its next checkpoint."""
+        for _ in range(20 * kills):
+            self._count(stop(self.folder, self.begin, signal.SIGKILL, self.rng.uniform(0, longest)))
+            if self.done == kills:
+                return
+        raise AssertionError("the run is over too soon to be killed")
+
+    def at_any_moment(self, kills: int, longest: float) -> None:
+        """Kill it, until it was killed so often, up to some seconds after its start."""
+        for _ in range(20 * kills):
+            process = self.begin()
+            time.sleep(self.rng.uniform(0, longest))
+            process.send_signal(signal.SIGKILL)
+            self._count(process.wait() != 0)
+            if self.done == kills:
+                return
+        raise AssertionError("the run is over too soon to be killed")
+
+    def _count(self, killed: bool) -> None:
+        self.done += killed
+        if (self.folder / "run.nc").exists():  # killed in its last moment, or not at all
+            for left in self.folder.glob("*run.nc*"):
+                left.unlink()
 
 
 def assert_same(first: Path, second: Path, groups: tuple[str, ...] = ("", "state", "history")) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forks import Fork, Forks
-from processes import PATIENCE, assert_same, contents, start
+from forks import Forks
+from processes import Kills, assert_same, contents, start, stop
 from tnness.records.record import Record
 
 FEW, MANY = 3, 20
@@ -103,64 +103,6 @@ def whole(forks, tmp_path_factory):
 def dice(request):
     """Random numbers that belong to a test."""
     return random.Random(zlib.crc32(request.node.name.encode()))
-
-
-def has_come_on(process, part, since):
-    """Wait until a run has written a checkpoint; return False where it is over before."""
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None:
-        if part.exists() and part.stat().st_mtime_ns != since:
-            return True
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.001)
-    return False
-
-
-def stop(folder, begin, number, moment):
-    """Start a run, and send it a signal some time after its first checkpoint; return False where it is over before."""
-    part = folder / "run.nc.part"
-    since = part.stat().st_mtime_ns if part.exists() else None
-    process = begin()
-    if has_come_on(process, part, since):
-        until = time.monotonic() + moment
-        while time.monotonic() < until and process.poll() is None:
-            time.sleep(0.001)
-        process.send_signal(number)
-    status = process.wait()
-    assert status in (0, 130, -number), process.err if isinstance(process, Fork) else status
-    return status != 0
-
-
-class Kills:
-    """Kills a run again and again; one that has its record begins anew."""
-
-    def __init__(self, folder, begin, rng):
-        self.folder, self.begin, self.rng, self.done = folder, begin, rng, 0
-
-    def after_checkpoints(self, kills, longest):
-        """Kill it up to some seconds after its next checkpoint."""
-        for _ in range(20 * kills):
-            self._count(stop(self.folder, self.begin, signal.SIGKILL, self.rng.uniform(0, longest)))
-            if self.done == kills:
-                return
-        raise AssertionError("the run is over too soon to be killed")
-
-    def at_any_moment(self, kills, longest):
-        """Kill it up to some seconds after its start."""
-        for _ in range(20 * kills):
-            process = self.begin()
-            time.sleep(self.rng.uniform(0, longest))
-            process.send_signal(signal.SIGKILL)
-            self._count(process.wait() != 0)
-            if self.done == kills:
-                return
-        raise AssertionError("the run is over too soon to be killed")
-
-    def _count(self, killed):
-        self.done += killed
-        if (self.folder / "run.nc").exists():  # killed in its last moment, or not at all
-            for left in self.folder.iterdir():
-                left.unlink()
 
 
 ONE_STEP = ("exact", "gaussian", "spectral", "transfer of a wire", "transfer of a bar")
