@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -103,6 +104,7 @@ class Driver:
             origin = self._origin(record)
             begin = Start(Initial(), ask, origin.prior, self._report)
             run = self.engine.extend(self.problem, begin, record)
+            origin = replace(origin, time=run.time if np.isfinite(run.time) else 0.0)  # perhaps it begins anew
             history = self._taken_over(record, origin)
         else:
             origin, history = Origin(), History()
