@@ -116,7 +116,7 @@ class Driver:
 
     def _initial(self) -> Initial:
         given = self.job.initial
-        if given == MODELS_OWN:
+        if isinstance(given, str) and given == MODELS_OWN:
             with own_code(self.job.name):
                 given = self.job.model.initial_state(self.engine.like or self.engine.name)
         return parse_initial(given)
