@@ -117,7 +117,7 @@ def test_noise_behind_a_fast_decay_does_not_promise_the_end(seed):
     """The decay is over, and what still moves is noise: its next change is about as large as its last one."""
     noise = 1e-3 * np.random.default_rng(seed).standard_normal((14, 4))
     times = np.linspace(0, 3, 14)
-    history = recorded({"x": lambda t: np.exp(-9 * t) + noise[int(np.searchsorted(times, t))]}, times[:13])
+    history = recorded({"x": lambda t: np.exp(9 - 9 * t) + noise[int(np.searchsorted(times, t))]}, times[:13])
     next_change = size(noise[13] - noise[12])
     assert Tails(history).of(0).remaining["x"] > 0.02 * next_change
 
