@@ -20,7 +20,7 @@ from tnness.engines.fermions.renewal import Renewal
 from tnness.engines.fermions.trajectories import GaussianTrajectories
 from tnness.engines.spectral import Spectrum
 from tnness.engines.trajectories import Trajectories
-from tnness.registry import find
+from tnness.model.registry import find
 
 DT = 0.1
 

@@ -15,7 +15,7 @@ import typer
 from threadpoolctl import threadpool_limits
 
 from tnness import TEBD, Accelerated, find, steady_state
-from tnness.model import draw, generator_of
+from tnness.model.protocol import draw, generator_of
 
 COUPLINGS = [0.1, 0.03, 0.01, 0.003, 0.001]
 OBSERVABLE = "beta_variation"

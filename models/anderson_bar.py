@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tnness import InputError, Observable, register
-from tnness.observables import Estimate
+from tnness.observables.observable import Estimate
 from tnness.problems.transfer import RandomBar, Real, ring_hamiltonian
 
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from tnness import InputError, Observable, View, register
-from tnness.model import check_rates
-from tnness.observables import Estimate
+from tnness.model.checks import check_rates
+from tnness.observables.observable import Estimate
 from tnness.problems.transfer import Array, Lead, Real, TransferChain, ring_hamiltonian, ring_modes
 
 from .interferometer import ports

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from tnness import InputError, Observable, register
-from tnness.model import site_profile
+from tnness.model.checks import site_profile
 from tnness.problems.transfer import Array, Lead, Real, TransferChain
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import InputError
-from tnness.ensembles import GateEnsemble, chained, fixed, haar_su2, mapped, mixture, over_angles, phases
+from tnness.problems.ensembles import GateEnsemble, chained, fixed, haar_su2, mapped, mixture, over_angles, phases
 
 _EXCHANGE = np.eye(4)[[0, 2, 1, 3]]
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tnness import InputError, Observable, register
-from tnness.model import check_rates
+from tnness.model.checks import check_rates
 from tnness.problems.transfer import Array, Lead, Real, TransferChain, ring_hamiltonian, ring_modes
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import ChainGenerator, InputError, Observable, register
-from tnness.basis import operator_space
-from tnness.ensembles import haar_replica_map
-from tnness.model import check_sites
+from tnness.model.checks import check_sites
+from tnness.operators.basis import operator_space
+from tnness.problems.ensembles import haar_replica_map
 
 Real = NDArray[np.float64]
 

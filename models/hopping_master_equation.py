@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import FactorisedHopping, InputError, Observable, register
-from tnness.model import check_rates, check_sites, site_profile
+from tnness.model.checks import check_rates, check_sites, site_profile
 
 Vector = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from tnness import InputError, Lindbladian, Observable, Operator, expectation, register, total
 from tnness import spin_half as s
-from tnness.model import check_rates, check_sites, site_profile
-from tnness.thermometry import BondThermometer
+from tnness.model.checks import check_rates, check_sites, site_profile
+from tnness.observables.thermometry import BondThermometer
 
 
 @register("mbl-heisenberg")

@@ -21,7 +21,7 @@ from tnness import (
     total,
 )
 from tnness import spinless as f
-from tnness.model import check_rates, check_sites, site_profile
+from tnness.model.checks import check_rates, check_sites, site_profile
 
 START = ("ground", "neel", "random-product", "infinite-temperature")
 

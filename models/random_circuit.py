@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import Circuit, InputError, Observable, bit, register, spin_half
-from tnness.ensembles import mapped
-from tnness.model import check_sites
+from tnness.model.checks import check_sites
+from tnness.problems.ensembles import mapped
 
 from .conserving_gates import check_probabilities, gates
 from .interferometer import ports

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import LocalOperator, Observable, View
-from tnness.basis import operator_space
+from tnness.operators.basis import operator_space
 
 Real = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import ChainGenerator, ChainState, InputError, Observable, register
-from tnness.basis import LocalSpace
-from tnness.charges import Charges
-from tnness.ensembles import replica_map
-from tnness.model import check_sites
+from tnness.model.checks import check_sites
+from tnness.operators.basis import LocalSpace
+from tnness.operators.charges import Charges
+from tnness.problems.ensembles import replica_map
 
 from . import replica
 from .conserving_gates import check_probabilities, interactions, partial_swaps, swaps

@@ -20,7 +20,7 @@ from tnness import (
     spin_half,
     two_point,
 )
-from tnness.model import check_rates, check_sites
+from tnness.model.checks import check_rates, check_sites
 
 
 @register("ssep")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tnness import InputError, Observable, register
-from tnness.model import check_rates, check_sites
+from tnness.model.checks import check_rates, check_sites
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import Array, TransferChain
 

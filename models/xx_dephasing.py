@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from tnness import InputError, Lindbladian, Observable, expectation, register
 from tnness import spin_half as s
-from tnness.model import check_rates, check_sites, site_profile
+from tnness.model.checks import check_rates, check_sites, site_profile
 
 
 @register("xx-dephasing")

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from tnness import InputError, Lindbladian, Observable, expectation, register, two_point
 from tnness import spin_half as s
-from tnness.model import check_rates, check_sites
+from tnness.model.checks import check_rates, check_sites
 
 
 @register("xxz-driven")

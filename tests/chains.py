@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace, bit, boson, classical, levels, spin_half, spin_one, spinless
 from tnness.network.chain_state import ChainState
+from tnness.operators.basis import LocalSpace, bit, boson, classical, levels, spin_half, spin_one, spinless
+from tnness.operators.terms import LocalOperator, Operator, Term
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import LocalOperator, Operator, Term
 
 SPACES = {s.name: s for s in (spin_half, spin_one, boson(2), levels(3), spinless, bit, classical(3))}
 QUANTUM = {name: space for name, space in SPACES.items() if space.quantum}

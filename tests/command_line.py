@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,13 @@ def call(*arguments: object) -> Answer:
             cli.main()
     assert isinstance(exit_.value.code, int)
     return Answer(exit_.value.code, out.getvalue(), err.getvalue())
+
+
+def in_process_of_its_own(*arguments: object) -> Answer:
+    """Call the command line in a new process: files of models are read as they are now."""
+    command = [sys.executable, "-m", "tnness.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def well(*arguments: object) -> Answer:

@@ -82,7 +82,8 @@ def _beside(folder: Path) -> Path:
 
 def _serve() -> None:
     """Answer requests until there are no more."""
-    from tnness import cli, registry
+    from tnness import cli
+    from tnness.model import registry
 
     registry.models()
     for line in sys.stdin:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import QUICK, Pumped
+from small_runs import QUICK, Pumped
 from tnness import (
     TEBD,
     find,
@@ -14,7 +14,7 @@ from tnness import (
     steady_state,
 )
 from tnness import spin_half as s
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 
 XX = find("xx-dephasing")(n=3, dephasing=0.5, fields=(0.3, -0.2, 0.7))
 LOW, HIGH = TEBD(chi=3), TEBD(chi=4)  # chi = 4 holds every state of three spins

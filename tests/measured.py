@@ -2,7 +2,7 @@
 
 from tnness.engines.exact import steady_vector
 from tnness.engines.tebd import TEBD
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness.network.dense_view import DenseView
 from tnness.network.initial import identity_state
 

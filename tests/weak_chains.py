@@ -4,8 +4,8 @@ import dataclasses
 
 from tnness import find
 from tnness import spin_half as s
-from tnness.model import draw
-from tnness.observables import expectation
+from tnness.model.protocol import draw
+from tnness.observables.observable import expectation
 from tnness.problems.lindbladian import Lindbladian
 
 MBL = find("mbl-heisenberg")

@@ -4,7 +4,6 @@ A model states its physics once, as local operators on a chain; engines solve it
 certificate. See the README for a tour and `tnness --help` for the command line.
 """
 
-from tnness.basis import LocalSpace, bit, boson, classical, levels, quantum_space, spin, spin_half, spin_one, spinless
 from tnness.engines.accelerated import Accelerated
 from tnness.engines.ask import Ask, Start
 from tnness.engines.exact import Exact
@@ -14,11 +13,14 @@ from tnness.engines.registry import register_engine
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
 from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError, Unavailable
-from tnness.network.adapters import density_from_pure, from_quimb, from_tenpy, to_quimb, to_tenpy
+from tnness.interop.quimb import from_quimb, to_quimb
+from tnness.interop.tenpy import from_tenpy, to_tenpy
+from tnness.model.registry import find, models, register
 from tnness.network.chain_state import ChainState
+from tnness.network.doubling import density_from_pure
 from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
-from tnness.observables import (
+from tnness.observables.observable import (
     Observable,
     expectation,
     operator_entanglement,
@@ -27,6 +29,21 @@ from tnness.observables import (
     renyi2_mutual_information,
     two_point,
 )
+from tnness.observables.thermometry import local_temperature
+from tnness.observables.views import Estimate, View
+from tnness.operators.basis import (
+    LocalSpace,
+    bit,
+    boson,
+    classical,
+    levels,
+    quantum_space,
+    spin,
+    spin_half,
+    spin_one,
+    spinless,
+)
+from tnness.operators.terms import LocalOperator, Operator, total
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.hopping import FactorisedHopping
@@ -34,7 +51,6 @@ from tnness.problems.lindbladian import Lindbladian
 from tnness.records.certificate import Certificate
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
-from tnness.registry import find, models, register
 from tnness.runs.solve import Changes, Interrupted, evolve, extend, steady_state
 from tnness.stopping.protocol import Rule
 from tnness.study.check import check
@@ -42,9 +58,6 @@ from tnness.study.collect import collect
 from tnness.study.converge import converge
 from tnness.study.status import status
 from tnness.study.sweep import sweep
-from tnness.terms import LocalOperator, Operator, total
-from tnness.thermometry import local_temperature
-from tnness.views import Estimate, View
 
 __version__ = "0.1.0"
 

@@ -15,7 +15,7 @@ from presets import Preset
 
 from tnness import TEBD, ChainState, find
 from tnness.engines.gaussian import Gaussian
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness.study.point import Setting
 from tnness.study.scripts import swept
 from tnness_models.replica import entropy_deviations, occupied, replica_spin

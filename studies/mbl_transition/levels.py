@@ -17,12 +17,12 @@ from ensemble import MODEL, ROOT_SEED, Ensemble, choice, exact_temperatures, mad
 from scipy.optimize import brentq
 from scipy.special import softmax
 
-from tnness.basis import spin_half
+from tnness.observables.views import View
+from tnness.operators.basis import spin_half
 from tnness.problems.lindbladian import Lindbladian
 from tnness.study.collect import collect
 from tnness.study.point import Measure, Setting
 from tnness.study.sweep import sweep
-from tnness.views import View
 
 
 class Mixture(View):

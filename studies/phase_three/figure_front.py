@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from presets import FIGURES, HALF, OTHERS
 
 from tnness import TEBD, ChainState, find
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness.study.scripts import save
 from tnness_models.replica import FIELDS, STATES, entropy_deviations, replica_spin
 

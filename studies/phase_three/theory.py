@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import find
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness_models.replica_solutions import TwoPoint, two_point
 
 

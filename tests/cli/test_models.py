@@ -3,7 +3,7 @@
 import pytest
 
 from command_line import REGISTERED, well
-from tnness import registry
+from tnness.model import registry
 
 
 def test_models_lists_every_model_with_its_summary():

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-import runs
+import small_runs
 from command_line import refused, well
 
-APART = (f"{runs.__file__}:Apart", "--chi", 4, "--initial", "product:010")
+APART = (f"{small_runs.__file__}:Apart", "--chi", 4, "--initial", "product:010")
 
 
 def settings(path):

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tnness.basis import spin_half as s
-from tnness.basis import spin_one
 from tnness.digest.content import LENGTH, digest
+from tnness.operators.basis import spin_half as s
+from tnness.operators.basis import spin_one
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
 trees = st.recursive(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tnness.digest.content import digest_of_function, is_seen_through
-from tnness.registry import module_from_file
+from tnness.model.registry import module_from_file
 
 SCALE = 2.0
 

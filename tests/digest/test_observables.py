@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tnness import find
-from tnness.basis import spin_half as s
-from tnness.model import draw
-from tnness.observables import (
+from tnness.model.protocol import draw
+from tnness.model.registry import module_from_file
+from tnness.observables.observable import (
     Observable,
     digest_of_observables,
     expectation,
@@ -18,7 +18,7 @@ from tnness.observables import (
     renyi2_mutual_information,
     two_point,
 )
-from tnness.registry import module_from_file
+from tnness.operators.basis import spin_half as s
 
 N = 4
 

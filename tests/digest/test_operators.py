@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chains import SPACES, dense_operator, random_matrix, seeds
-from tnness.basis import bit, boson, quantum_space, spin_half, spin_one, spinless
 from tnness.digest.operators import of_operators, of_space, probe
-from tnness.terms import LocalOperator, Operator
+from tnness.operators.basis import bit, boson, quantum_space, spin_half, spin_one, spinless
+from tnness.operators.terms import LocalOperator, Operator
 
 s, f = spin_half, spinless
 

@@ -16,8 +16,8 @@ from forks import Forks
 from processes import Kills, assert_same
 from tnness import evolve, find, steady_state
 from tnness.engines.registry import ENGINES
+from tnness.model.registry import module_from_file
 from tnness.records.record import Record
-from tnness.registry import module_from_file
 from tnness.study.collect import collect
 from tnness.study.store import Store
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from tnness import Accelerated, Record, evolve, find, steady_state
 from tnness.engines.accelerated import CALM
 from tnness.errors import InputError
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness.network.initial import identity_state, product_state
 from tnness.records.record import BURSTS
 from weak_chains import Magnet, chain

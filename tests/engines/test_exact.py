@@ -11,11 +11,11 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, dense_lindbladian, random_density_matrix, random_lindbladian, seeds
-from tnness.basis import bit, spin_half, spin_one
 from tnness.engines import exact as engine_module
 from tnness.engines.exact import Exact, steady_vector
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
+from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 
@@ -189,7 +189,7 @@ def test_a_dark_state_may_be_the_unique_steady_state(route, take):
     """Pure loss ends in the vacuum, which no jump leaves: the jump chain is unsuitable and another route serves."""
     take(route)
     chain = driven(3)
-    chain.jumps = []
+    chain.jumps = ()
     for i in range(3):
         chain.jump(s.Sm(i))
     vacuum = exact.product_state([np.diag([0.0, 1.0])] * 3)

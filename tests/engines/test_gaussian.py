@@ -7,15 +7,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 import systems
-from tnness.basis import spin_half as s
 from tnness.engines.exact import steady_vector
 from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.gaussian import Gaussian
 from tnness.errors import InputError, NumericalError, Unavailable
+from tnness.model.registry import find
 from tnness.network.dense_view import DenseView
-from tnness.observables import purity, renyi2_entropy
+from tnness.observables.observable import purity, renyi2_entropy
+from tnness.operators.basis import spin_half as s
 from tnness.problems.lindbladian import Lindbladian
-from tnness.registry import find
 from tnness.runs.solve import evolve, steady_state
 
 XX, XXZ = find("xx-dephasing"), find("xxz-driven")

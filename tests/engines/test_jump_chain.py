@@ -8,9 +8,9 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, dense_lindbladian, density_matrix, random_lindbladian, seeds
-from tnness.basis import bit, spin_half, spin_one
 from tnness.engines.exact import steady_vector
 from tnness.engines.jump_chain import JumpChain, Unsuitable
+from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 

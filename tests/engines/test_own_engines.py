@@ -251,7 +251,7 @@ def test_a_model_is_asked_in_the_name_of_the_engine_that_another_is_like():
 
 
 def test_an_extended_steady_state_is_solved_again_and_an_evolution_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("tnness.registry._MODELS", models() | {"Decaying": Decaying})
+    monkeypatch.setattr("tnness.model.registry._MODELS", models() | {"Decaying": Decaying})
     steady_state(Decaying(), out=tmp_path / "a.nc")
     assert_allclose(extend(tmp_path / "a.nc", Changes(engine={"scale": 3.0}))["x"], 3 / np.arange(1, 4))
     evolve(Decaying(), [0.0, 0.5], out=tmp_path / "b.nc", initial=np.ones(3))
@@ -357,7 +357,7 @@ def test_a_model_whose_observables_the_engine_cannot_give():
 
 def test_settings_by_name():
     assert engine_for(Decaying(), scale=2.0) == Closed(scale=2.0)
-    with pytest.raises(InputError, match=r"engine 'closed' has no setting 'chi' \(it has scale\)"):
+    with pytest.raises(InputError, match=r"engine 'closed' has no setting 'chi' \(known: scale\)"):
         engine_for(Decaying(), chi=3)
     with pytest.raises(InputError, match=r"there is no engine 'closd' \(did you mean 'closed'\?\)"):
         engine_for(Decaying(), "closd")

@@ -12,18 +12,18 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import random_lindbladian, random_matrix, random_state, seeds
-from tnness.basis import bit, spin_half, spin_one
 from tnness.engines.protocol import Snapshot
 from tnness.engines.tebd import TEBD, sweep
 from tnness.errors import InputError, NumericalError
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state
 from tnness.network.trotter import Gates
 from tnness.network.truncation import TRUNCATIONS, Truncation
+from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.registry import find
 
 s = spin_half
 METHODS = sorted(TRUNCATIONS)
@@ -349,7 +349,7 @@ def test_a_lost_trace_raises_and_the_last_good_state_stays():
         ({"dt": 0.0}, "dt = 0.0: the time step is a finite number > 0"),
         ({"dt": float("nan")}, "dt = nan"),
         ({"order": 3}, r"order = 3: the Trotter order is one of \[2, 4\]"),
-        ({"dtype": "float16"}, "dtype = 'float16': float64 or float32"),
+        ({"dtype": "float16"}, "dtype = 'float16' is not one of float64, float32"),
         ({"block": 0}, "block = 0"),
         ({"schedule": (0,)}, "chi = 0"),
         ({"method": "svdd"}, r"did you mean 'svd'\?"),

@@ -6,13 +6,13 @@ import scipy.linalg as linalg
 from numpy.testing import assert_allclose
 
 from chains import coefficients, dense_lindbladian, random_lindbladian
-from tnness.basis import bit, spin_half, spin_one, spinless
 from tnness.engines.thermal import thermal_state
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import product_overlap
 from tnness.network.chain_view import ChainView
 from tnness.network.initial import identity_state
 from tnness.network.truncation import Truncation
+from tnness.operators.basis import bit, spin_half, spin_one, spinless
 from tnness.problems.lindbladian import Lindbladian
 
 s = spin_half

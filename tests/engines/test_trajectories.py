@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness.basis import quantum_space
-from tnness.basis import spin_half as s
-from tnness.basis import spinless as f
 from tnness.engines.exact import Exact
 from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.pure.trajectories import kicks_of
@@ -14,6 +11,9 @@ from tnness.engines.trajectories import Trajectories
 from tnness.errors import InputError, ModelError, Unavailable
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import product_state
+from tnness.operators.basis import quantum_space
+from tnness.operators.basis import spin_half as s
+from tnness.operators.basis import spinless as f
 from tnness.problems.lindbladian import Lindbladian
 
 FIELDS = np.random.default_rng(1).uniform(-2, 2, 8)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from chains import random_lindbladian
-from tnness.basis import spin_half, spin_one
 from tnness.errors import InputError
 from tnness.network.trotter import FRACTIONS, Gates, layers
+from tnness.operators.basis import spin_half, spin_one
 
 orders = st.sampled_from(sorted(FRACTIONS))
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tnness import InputError, steady_state
-from tnness.model import build
-from tnness.registry import find
+from tnness.model.parameters import build
+from tnness.model.registry import find
 
 AndersonBar = find("anderson-bar")
 

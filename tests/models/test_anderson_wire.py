@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose
 
 from tnness import InputError, Record, steady_state
 from tnness.engines.transfer import Transfer
-from tnness.model import build, draw
-from tnness.registry import find
+from tnness.model.parameters import build
+from tnness.model.protocol import draw
+from tnness.model.registry import find
 from transfer_chains import FIRST_COHERENCE, FIRST_POTENTIAL, dense_coherence
 
 AndersonWire = find("anderson-wire")

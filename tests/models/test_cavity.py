@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tnness import InputError, steady_state
-from tnness.model import build, draw
-from tnness.registry import find
+from tnness.model.parameters import build
+from tnness.model.protocol import draw
+from tnness.model.registry import find
 
 Cavity = find("cavity")
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tnness import InputError, evolve, steady_state
-from tnness.model import build
-from tnness.registry import find
+from tnness.model.parameters import build
+from tnness.model.registry import find
 
 EnergySpreading = find("energy-spreading")
 

@@ -7,10 +7,10 @@ from scipy.stats import unitary_group
 
 from measured import exact_values, tebd_values
 from tnness import steady_state
-from tnness.ensembles import haar_replica_map, haar_second_moment
 from tnness.errors import InputError
-from tnness.model import build
-from tnness.registry import find
+from tnness.model.parameters import build
+from tnness.model.registry import find
+from tnness.problems.ensembles import haar_replica_map, haar_second_moment
 from tnness_models.haar_circuit import _CLASSES, strings
 
 HAAR = find("haar-circuit")

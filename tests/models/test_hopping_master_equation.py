@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tnness.errors import InputError
-from tnness.registry import find
+from tnness.model.registry import find
 from tnness.runs.solve import evolve
 
 Hopping = find("hopping-master-equation")

@@ -14,8 +14,9 @@ from numpy.testing import assert_allclose
 import systems
 from measured import exact_values, exact_view, measure, tebd_values
 from tnness.errors import InputError, ModelError
-from tnness.model import build, generator_of
-from tnness.registry import find
+from tnness.model.parameters import build
+from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 
 EXACT = 1e-9
 MBL = find("mbl-heisenberg")

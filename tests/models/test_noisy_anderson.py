@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from tnness.engines.tebd import TEBD
 from tnness.engines.trajectories import Trajectories
 from tnness.errors import InputError, ModelError
-from tnness.registry import find
+from tnness.model.registry import find
 from tnness.runs.solve import evolve
 
 Noisy = find("noisy-anderson")

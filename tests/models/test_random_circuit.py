@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tnness.errors import InputError
+from tnness.model.registry import find
 from tnness.problems.circuit import Gates
-from tnness.registry import find
 from tnness.runs.solve import evolve, steady_state
 from tnness.study.check import check
 from tnness_models.replica_solutions import phase_two

@@ -11,13 +11,14 @@ from numpy.testing import assert_allclose
 import replica_oracle as oracle
 from measured import exact_values, exact_view, measure, tebd_values
 from tnness import TEBD, steady_state
-from tnness.basis import product_elements
 from tnness.engines.exact import steady_vector
-from tnness.ensembles import replica_map
 from tnness.errors import InputError
-from tnness.model import build, generator_of
+from tnness.model.parameters import build
+from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 from tnness.network.chain_view import ChainView
-from tnness.registry import find
+from tnness.operators.basis import product_elements
+from tnness.problems.ensembles import replica_map
 from tnness_models import conserving_gates, replica
 from tnness_models.replica import replica_spin
 from tnness_models.replica_abc import SOURCE

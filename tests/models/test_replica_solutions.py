@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 import replica_oracle as oracle
 from measured import exact_values, measure
 from tnness import TEBD
-from tnness.model import generator_of
-from tnness.registry import find
+from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 from tnness_models.replica_solutions import phase_two, two_point, two_point_state
 
 ABC = find("replica-abc")

@@ -11,9 +11,10 @@ from measured import exact_values, measure, tebd_values
 from tnness import TEBD
 from tnness.engines.exact import steady_vector
 from tnness.errors import InputError, NumericalError
-from tnness.model import build, generator_of
+from tnness.model.parameters import build
+from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 from tnness.network.chain_view import ChainView
-from tnness.registry import find
 
 EXACT = 1e-9
 SSEP = find("ssep")

@@ -11,9 +11,10 @@ from measured import exact_values, measure, tebd_values
 from tnness.engines.exact import Exact
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError
-from tnness.model import build, generator_of
+from tnness.model.parameters import build
+from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 from tnness.network.initial import identity_state
-from tnness.registry import find
 
 EXACT = 1e-9
 XX = find("xx-dephasing")

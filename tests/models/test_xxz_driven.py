@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 import systems
 from measured import exact_values, tebd_values
 from tnness.errors import InputError
-from tnness.model import build
-from tnness.registry import find
+from tnness.model.parameters import build
+from tnness.model.registry import find
 
 EXACT = 1e-9
 XXZ = find("xxz-driven")

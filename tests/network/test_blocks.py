@@ -5,12 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tnness import TEBD, find
-from tnness.charges import Charges
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState
 from tnness.network.sweep import sweep
 from tnness.network.truncation import Truncation
+from tnness.operators.charges import Charges
 
 N, D = 6, 3
 CHARGES = Charges([[[-1], [0], [1]]] * N, [0])

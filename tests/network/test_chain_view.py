@@ -11,12 +11,12 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, dense_operator, random_density_matrix, random_matrix, seeds
-from tnness.basis import LocalSpace, bit, spin_half, spin_one, spinless
 from tnness.errors import InputError, ModelError, NumericalError, Unavailable
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.dense_view import DenseView
-from tnness.terms import LocalOperator
+from tnness.operators.basis import LocalSpace, bit, spin_half, spin_one, spinless
+from tnness.operators.terms import LocalOperator
 
 CHAINS: dict[str, list[LocalSpace]] = {
     "spins": [spin_half] * 4,

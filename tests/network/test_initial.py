@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, random_density_matrix, seeds
-from tnness.basis import bit, spin_half, spin_one
 from tnness.errors import InputError
 from tnness.network.initial import identity_state, product_state
+from tnness.operators.basis import bit, spin_half, spin_one
 
 SPACES = [spin_half, spin_one, spin_half]
 

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from chains import seeds
-from tnness.basis import spin_half
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.marginals import Kept
 from tnness.network.sweep import sweep
 from tnness.network.truncation import Truncation
+from tnness.operators.basis import spin_half
 
 TRACE = [spin_half.trace] * 6
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import tnness_models.conserving_gates as ensemble
-from tnness.basis import bit, spin_half, spinless
-from tnness.ensembles import GateEnsemble, fixed, haar_su2
 from tnness.errors import InputError
+from tnness.operators.basis import bit, spin_half, spinless
 from tnness.problems.circuit import DRAWN, Circuit, Gates, superoperators
+from tnness.problems.ensembles import GateEnsemble, fixed, haar_su2
 
 GATES = ensemble.gates(0.4, 0.3)
 LEFT, RIGHT = [0.8, 0.2], [0.3, 0.7]

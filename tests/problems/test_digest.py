@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from chains import QUANTUM, random_lindbladian
 from tnness import find, models
-from tnness.basis import boson, spin_half, spinless
-from tnness.ensembles import fixed, mixture
 from tnness.errors import ModelError
-from tnness.model import UNKNOWN, Problem, digest_of_problem, draw, problem_of
+from tnness.model.protocol import UNKNOWN, Problem, digest_of_problem, draw, problem_of
+from tnness.operators.basis import boson, spin_half, spinless
 from tnness.problems.circuit import Circuit
+from tnness.problems.ensembles import fixed, mixture
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
@@ -71,8 +71,8 @@ def test_all_models_state_different_problems():
 
 SCRIPT = """
 from tnness import models
-from tnness.model import draw
-from tnness.observables import digest_of_observables
+from tnness.model.protocol import draw
+from tnness.observables.observable import digest_of_observables
 for name, cls in models().items():
     model = draw(cls().small(), 1)
     print(name, model.problem().digest(), *digest_of_observables(model.observables()).values())
@@ -108,8 +108,10 @@ def test_terms_in_another_order_are_the_same_physics(space):
     for seed in range(trials):
         chain, other = (random_lindbladian([space] * 3, seed) for _ in range(2))
         rng = np.random.default_rng(seed)
-        other.jumps = [other.jumps[i] for i in rng.permutation(len(other.jumps))]
-        other.hamiltonian_terms = [other.hamiltonian_terms[i] for i in rng.permutation(len(other.hamiltonian_terms))]
+        other.jumps = tuple(other.jumps[i] for i in rng.permutation(len(other.jumps)))
+        other.hamiltonian_terms = tuple(
+            other.hamiltonian_terms[i] for i in rng.permutation(len(other.hamiltonian_terms))
+        )
         changed += chain.digest() != other.digest()
     assert changed <= 1
 

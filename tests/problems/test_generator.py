@@ -9,8 +9,8 @@ from hypothesis import given
 from numpy.testing import assert_allclose
 
 from chains import SPACES, random_lindbladian, seeds, space_names
-from tnness.basis import bit, spin_half, spin_one
 from tnness.errors import ModelError
+from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 
 MIXED = [spin_half, spin_one, spin_half]

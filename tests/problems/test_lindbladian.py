@@ -19,11 +19,11 @@ from chains import (
     random_matrix,
     seeds,
 )
-from tnness.basis import LocalSpace, bit, classical, spin_half, spin_one, spinless
 from tnness.errors import ModelError
 from tnness.network.dense_view import DenseView
+from tnness.operators.basis import LocalSpace, bit, classical, spin_half, spin_one, spinless
+from tnness.operators.terms import LocalOperator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import LocalOperator
 
 s, f = spin_half, spinless
 CHAINS = {name: [space] * (3 if space.levels == 2 else 2) for name, space in QUANTUM.items()}
@@ -48,7 +48,7 @@ def dense_superoperator(chain: Lindbladian) -> np.ndarray:
 def test_generator_is_the_dense_lindblad_equation(spaces, seed):
     chain = random_lindbladian(spaces, seed)
     if any(space is spinless for space in spaces):  # an end jump is local on even states only
-        chain.jumps = [jump for jump in chain.jumps if not jump.operator.odd]
+        chain.jumps = tuple(jump for jump in chain.jumps if not jump.operator.odd)
     expected = dense_superoperator(chain)
     assert_allclose(expected.imag, 0, atol=1e-12)  # Hermiticity is preserved
     assert_allclose(chain.generator().matrix().toarray(), expected.real, atol=1e-12 * np.abs(expected).max())

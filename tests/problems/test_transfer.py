@@ -8,9 +8,10 @@ from numpy.testing import assert_allclose
 
 from tnness.engines.wire.elimination import Elimination
 from tnness.errors import InputError
+from tnness.interop.quimb import to_quimb
+from tnness.interop.transfer_network import one_particle, transfer_network
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import FixedValues, Lead, TransferChain, ring_hamiltonian, ring_modes
-from tnness.problems.transfer_network import one_particle, transfer_network
 from transfer_chains import wire
 
 RNG = np.random.default_rng(3)
@@ -28,7 +29,7 @@ def random_chain(slices: int, m: int, complex_blocks: bool, seed: int) -> Transf
 @settings(max_examples=20, deadline=None)
 def test_network_contracts_to_the_operator(slices, m, complex_blocks, seed):
     chain = random_chain(slices, m, complex_blocks, seed)
-    dense = chain.to_quimb().to_dense()
+    dense = to_quimb(chain).to_dense()
     single = [
         int(np.ravel_multi_index(tuple((1 + i) * (x == y) for y in range(slices)), (1 + m,) * slices))
         for x in range(slices)
@@ -41,7 +42,7 @@ def test_network_applied_to_the_engines_solution_gives_the_source():
     chain = random_chain(4, 2, complex_blocks=False, seed=5)
     source = RNG.normal(size=(4, 2))
     solution = -Elimination(chain).solve(source[..., None])[..., 0]  # (0 - H) u = -source
-    applied = chain.to_quimb().apply(one_particle(solution))
+    applied = to_quimb(chain).apply(one_particle(solution))
     assert_allclose(applied.to_dense(), one_particle(source).to_dense(), atol=1e-12)
 
 
@@ -136,7 +137,7 @@ def test_link_lengths_follow_their_law(dim):
         (lambda: Lead(np.eye(2), np.zeros(3)), "one threshold per channel"),
         (lambda: Lead(np.eye(1), np.zeros(1), hopping=0.0), "hopping"),
         (lambda: random_chain(2, 1, False, 0).leads, "a lead at both ends"),
-        (lambda: TransferChain(np.zeros((5, 2, 1, 1)), np.zeros((5, 1, 1))).to_quimb(), "one realisation"),
+        (lambda: to_quimb(TransferChain(np.zeros((5, 2, 1, 1)), np.zeros((5, 1, 1)))), "one realisation"),
         (lambda: Links(alpha=0.0), "alpha = 0"),
         (lambda: Links(alpha=1.0, dim=3), "dim = 3"),
     ],

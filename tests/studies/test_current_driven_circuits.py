@@ -10,7 +10,7 @@ from study_modules import modules_of
 from tnness import find
 from tnness.engines.fermions.entropy import entropy, mutual_information
 from tnness.engines.gaussian import Gaussian
-from tnness.entanglement import dense_negativity
+from tnness.observables.entanglement import dense_negativity
 from tnness_models.replica_solutions import phase_two
 
 

@@ -12,7 +12,7 @@ from study_modules import modules_of
 from tnness import find
 from tnness import spin_half as s
 from tnness.errors import NumericalError
-from tnness.model import draw
+from tnness.model.protocol import draw
 from tnness.study.collect import collect
 
 FIGURES = [

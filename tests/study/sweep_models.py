@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tnness import Lindbladian, NumericalError, Observable, expectation
 from tnness import spin_half as s
-from tnness.model import check_sites
+from tnness.model.checks import check_sites
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from runs import Pumped
+from small_runs import Pumped
 from tnness import (
     Lindbladian,
     Observable,
@@ -17,7 +17,7 @@ from tnness import (
     models,
 )
 from tnness import spin_half as s
-from tnness.model import draw
+from tnness.model.protocol import draw
 from tnness.runs.job import ENGINES
 from tnness.study.check import FAILED, NOTED, PASSED, smallest
 
@@ -187,7 +187,7 @@ def test_the_smallest_instance():
         fields: tuple[float, ...] = (0.1,) * 6
 
         def __post_init__(self):
-            from tnness.model import site_profile
+            from tnness.model.checks import site_profile
 
             site_profile("fields", self.fields, self.n)
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from runs import Apart, observables
+from small_runs import Apart, observables
 from tnness import TEBD, Exact, Record, converge, find, steady_state
 from tnness.errors import InputError, NumericalError, RecordError
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness.study.converge import extrapolate, table
 from tnness.study.figure import plot
 

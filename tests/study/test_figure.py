@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from runs import QUICK, Pumped
+from small_runs import QUICK, Pumped
 from tnness import Record, converge, evolve, find, steady_state
 from tnness.errors import InputError, RecordError
 from tnness.study import figure

@@ -12,10 +12,10 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
-import runs
+import small_runs
 from tnness import TEBD, Exact, Record, steady_state
 from tnness.errors import InputError, RecordError
-from tnness.registry import find
+from tnness.model.registry import find
 from tnness.study.collect import CONVERGED, DAMAGED, EXACT, FAILED, MISSING, NOT_ASKED, collect
 from tnness.study.plan import canonical
 from tnness.study.status import status
@@ -120,7 +120,7 @@ def test_a_time_evolution_and_an_axis_of_the_engine(tmp_path):
 
 def test_points_are_judged_by_what_is_watched(tmp_path):
     """A run of its own with the same watch; the errors of what is not watched are missing in the table."""
-    about = {"model": f"{runs.__file__}:Apart", "engine": TEBD(chi=4), "initial": "product:010", "workers": 0}
+    about = {"model": f"{small_runs.__file__}:Apart", "engine": TEBD(chi=4), "initial": "product:010", "workers": 0}
     for _ in range(2):  # the second finds all there
         assert sweep(grid={"rate": [0.02, 0.05]}, store=tmp_path, watch=("fast", "energy"), **about).complete
     table = collect(tmp_path)
@@ -153,7 +153,7 @@ def test_a_store_of_before_there_was_watch_goes_on(tmp_path):
     ("settings", "told"),
     [
         ({"watch": ["zz"]}, r"no observable 'zz' \(did you mean 'z'\?\)"),
-        ({"watch": "z"}, "as a list"),
+        ({"watch": "z"}, "a list of strings"),
         ({"watch": ["z"], "times": [1.0]}, "a time evolution is not judged"),
     ],
 )

@@ -16,18 +16,18 @@ from tnness.errors import InputError
 @app.command("plot")
 def plot_command(
     record: Path,
-    out: Annotated[Path | None, typer.Option(help="The figure; default: the record's name with .png.")] = None,
+    out: Annotated[Path | None, typer.Option(help="the figure; default: the record's name with .png")] = None,
     observable: Annotated[
-        list[str] | None, typer.Option("--observable", "-o", help="Only this one (repeatable).")
+        list[str] | None, typer.Option("--observable", "-o", help="only this one (repeatable)")
     ] = None,
     x: Annotated[
-        str | None, typer.Option("--x", metavar="AXIS", help="Of a sweep: the axis along the abscissa.")
+        str | None, typer.Option("--x", metavar="AXIS", help="of a sweep: the axis along the abscissa")
     ] = None,
-    curves: Annotated[str | None, typer.Option(metavar="AXIS", help="Of a sweep: one curve per value of it.")] = None,
+    curves: Annotated[str | None, typer.Option(metavar="AXIS", help="of a sweep: one curve per value of it")] = None,
     at: Annotated[
-        list[str] | None, typer.Option(metavar="AXIS=VALUE", help="Of a sweep: the value of an axis (repeatable).")
+        list[str] | None, typer.Option(metavar="AXIS=VALUE", help="of a sweep: the value of an axis (repeatable)")
     ] = None,
-    log: Annotated[str, typer.Option(metavar="x|y|xy", help="Of a sweep: logarithmic axes.")] = "",
+    log: Annotated[str, typer.Option(metavar="x|y|xy", help="of a sweep: logarithmic axes")] = "",
 ) -> None:
     """Draw a record (a steady state, a time evolution, a convergence) or a collected sweep."""
     from tnness.study.figure import plot

@@ -38,17 +38,6 @@ def times(text: str) -> list[float]:
     return [float(t) for t in (np.geomspace if logarithmic else np.linspace)(start, stop, count)]
 
 
-def wanted_times(
-    time: str | None, tol: float | None, max_time: float | None, watch: list[str] | None
-) -> list[float] | None:
-    """Return the times of an evolution; None for a steady state, which alone takes the other three."""
-    if time is None:
-        return None
-    if any(value is not None for value in (tol, max_time, watch)):
-        raise InputError("--tol, --max-time and --watch belong to a steady state, not to a time evolution (--time)")
-    return times(time)
-
-
 def parameters(pairs: list[str] | None) -> dict[str, Any]:
     """Read the parameters of a model."""
     return pairs_of("-p", pairs)
@@ -65,16 +54,6 @@ def pairs_of(option: str, pairs: list[str] | None) -> dict[str, Any]:
             raise InputError(f"{option} {name.strip()} is given twice")
         values[name.strip()] = value_of(text)
     return values
-
-
-def engine_settings(named: dict[str, Any], schedule: str | None, further: list[str] | None) -> dict[str, Any]:
-    """Return the settings of an engine that were given: by options of their own, and by --set."""
-    settings = named | {"schedule": integers("--schedule", schedule)}
-    given = {name: value for name, value in settings.items() if value is not None}
-    more = pairs_of("--set", further)
-    for name in given.keys() & more.keys():
-        raise InputError(f"--{name} and --set {name}={more[name]}: give a setting once")
-    return given | more
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:

@@ -2,151 +2,178 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tnness import model as modelling
-from tnness import registry
 from tnness.cli import options
 from tnness.cli.app import app
-from tnness.cli.reading import engine_settings, integers, numbers, parameters, wanted_times
+from tnness.cli.fields import with_options
+from tnness.cli.grouped import WHAT, GroupedCommand
+from tnness.cli.reading import parameters
 from tnness.cli.shown import report, say
-from tnness.engines.ask import TOLERANCE
 from tnness.errors import InputError
+from tnness.model import registry
+from tnness.model.parameters import build
 from tnness.records.record import Record
-from tnness.runs.checkpoint import CHECKPOINT_EVERY
-from tnness.runs.job import engine_for
 from tnness.runs.solve import Changes, evolve, extend, steady_state
 
 
-@app.command()
+@app.command(cls=GroupedCommand)
+@with_options(engine=options.SETTINGS, asked=options.JOB, files=options.WRITING)
 def run(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL|OLD.nc", help="A model, file.py:Class, or a record to extend.")
+        str,
+        typer.Argument(
+            metavar="MODEL|OLD.nc", help="a model, file.py:Class, or a record to extend", rich_help_panel=WHAT
+        ),
     ],
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
     param: options.Parameters = None,
-    engine: options.EngineName = None,
-    chi: options.Chi = None,
-    dt: options.Dt = None,
-    order: options.Order = None,
-    method: options.Method = None,
-    cutoff: options.Cutoff = None,
-    power: options.Power = None,
-    schedule: options.Schedule = None,
-    dtype: options.Dtype = None,
-    block: options.Block = None,
-    accelerate: options.Accelerate = None,
-    bracket: options.Bracket = None,
-    setting: options.Setting = None,
-    seed: options.Seed = None,
-    initial: Annotated[
-        str | None, typer.Option(help="identity, thermal:BETA, product:01*..., ground:N, or a record.")
-    ] = None,
-    time: options.Time = None,
-    tol: options.Tolerance = None,
-    watch: options.Watch = None,
-    max_time: options.MaxTime = None,
-    out: options.Out = None,
-    overwrite: options.Overwrite = False,
-    checkpoint_every: options.Every = CHECKPOINT_EVERY,
-    quiet: options.Quiet = False,
+    accept_old: options.AcceptOld = False,
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
-    named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    named |= {"block": block, "bracket": bracket}
-    times = wanted_times(time, tol, max_time, watch)
-    if accelerate:
-        if engine not in (None, "accelerated"):
-            raise InputError(f"--accelerate stands for --engine accelerated, not {engine}")
-        engine = "accelerated"
-    known = engine_settings(named, schedule, setting)
-    wanted = Changes(known, engine, times, tol, max_time, watch)
-    writing = {"out": out, "overwrite": overwrite, "checkpoint_every": checkpoint_every, "progress": not quiet}
-    if model.endswith((".nc", ".nc.part")):
-        _refuse(model, {"--param": param, "--seed": seed, "--initial": initial})
-        record = extend(model, wanted, **writing)
-        out = out or Path(model.removesuffix(".part"))
-    elif out is None:
+    if model.endswith(options.RECORDS):
+        record = _extended(model, param, engine, asked, files, accept_old)
+    elif files.out is None:
         raise InputError("run needs --out FILE.nc, the record to write")
     else:
-        instance = modelling.build(registry.find(model), parameters(param), model)
-        physics = {"engine": engine_for(instance, engine, **wanted.engine), "seed": seed or 0}
-        physics |= {"name": registry.full_name(model), "initial": _initial(initial)}
-        record = _begin(instance, wanted, physics | writing)
-    if not quiet:
-        say(f"{report(record)}\nrecord: {out}")
+        record = _begun(model, param, engine, asked, files, accept_old)
+    if not files.quiet:
+        say(f"{report(record)}\nrecord: {files.out or Path(model.removesuffix('.part'))}")
 
 
-def _begin(instance: Any, wanted: Changes, common: Mapping[str, Any]) -> Record:
-    """Run a time evolution where times are wanted, the steady state otherwise."""
-    if wanted.times is None:
-        tolerance = TOLERANCE if wanted.tolerance is None else wanted.tolerance
-        return steady_state(instance, tolerance=tolerance, max_time=wanted.max_time, watch=wanted.watch or (), **common)
-    return evolve(instance, wanted.times, **common)
-
-
-@app.command("converge")
-def converge_command(
+def _begun(
     model: str,
-    chi: Annotated[str, typer.Option(metavar="CHI,CHI,...", help="Bond dimensions.")],
+    param: list[str] | None,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    accept_old: bool,
+) -> Record:
+    """Run a time evolution where times are wanted, the steady state otherwise."""
+    instance = build(registry.find(model), parameters(param), model)
+    solver, ask, name = engine.build(instance), asked.ask, registry.full_name(model)
+    if ask.times is not None:
+        return evolve(
+            instance,
+            ask.times,
+            engine=solver,
+            seed=ask.seed,
+            initial=ask.initial,
+            name=name,
+            out=files.out,
+            overwrite=files.overwrite,
+            checkpoint_every=files.checkpoint_every,
+            progress=not files.quiet,
+            accept_old=accept_old,
+        )
+    return steady_state(
+        instance,
+        engine=solver,
+        seed=ask.seed,
+        initial=ask.initial,
+        tolerance=ask.tolerance,
+        max_time=ask.max_time,
+        watch=ask.watch,
+        name=name,
+        out=files.out,
+        overwrite=files.overwrite,
+        checkpoint_every=files.checkpoint_every,
+        progress=not files.quiet,
+        accept_old=accept_old,
+    )
+
+
+def _extended(
+    path: str,
+    param: list[str] | None,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    accept_old: bool,
+) -> Record:
+    """Push a record further; what it fixes is refused."""
+    given = asked.given
+    fixed = {"--param": param, "--seed": given.get("seed"), "--initial": given.get("initial")}
+    refused = [option for option, value in fixed.items() if value is not None]
+    if refused:
+        raise InputError(f"{', '.join(refused)} cannot be changed when a record is extended; {path} fixes them")
+    changes = Changes(
+        engine.settings,
+        engine.name,
+        times=given.get("times"),
+        tolerance=given.get("tolerance"),
+        max_time=given.get("max_time"),
+        watch=given.get("watch"),
+    )
+    return extend(
+        path,
+        changes,
+        out=files.out,
+        overwrite=files.overwrite,
+        checkpoint_every=files.checkpoint_every,
+        progress=not files.quiet,
+        accept_old=accept_old,
+    )
+
+
+@app.command("converge", cls=GroupedCommand)
+@with_options(
+    engine=options.VARIED,
+    asked=options.without(options.JOB, "times", "a convergence is that of a steady state, not of a time evolution"),
+    files=options.WRITING,
+)
+def converge_command(
+    model: options.Model,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
     param: options.Parameters = None,
-    dt: Annotated[str | None, typer.Option(metavar="DT,DT,...", help="Time steps.")] = None,
-    order: options.Order = None,
-    method: options.Method = None,
-    cutoff: options.Cutoff = None,
-    power: options.Power = None,
-    dtype: options.Dtype = None,
-    block: options.Block = None,
-    accelerate: options.Accelerate = None,
-    seed: options.Seed = None,
-    tol: options.Tolerance = None,
-    watch: options.Watch = None,
-    max_time: options.MaxTime = None,
-    out: options.Out = None,
-    overwrite: options.Overwrite = False,
-    checkpoint_every: options.Every = CHECKPOINT_EVERY,
-    quiet: options.Quiet = False,
 ) -> None:
     """Converge a steady state in bond dimension and time step: table, extrapolation, error bar, figure."""
-    from tnness.study.converge import converge, table
+    from tnness.study.converge import converge, default_engine, table
     from tnness.study.figure import plot, refuse_record
 
-    if out is None:
+    if files.out is None:
         raise InputError("converge needs --out FILE.nc, the record to write")
-    refuse_record(out.with_suffix(".png"), out)
-    instance = modelling.build(registry.find(model), parameters(param), model)
-    named = {"order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype, "block": block}
-    engine = engine_for(instance, "accelerated" if accelerate else "tebd", **named)
+    refuse_record(files.out.with_suffix(".png"), files.out)
+    instance = build(registry.find(model), parameters(param), model)
+    fixed, chi, dt = _varied(engine)
+    ask = asked.ask
     dataset = converge(
         instance,
-        integers("--chi", chi) or (),
-        numbers("--dt", dt) or (None,),
-        engine=engine,
-        seed=seed or 0,
-        tolerance=TOLERANCE if tol is None else tol,
-        max_time=max_time,
-        watch=watch or (),
-        out=out,
-        overwrite=overwrite,
-        checkpoint_every=checkpoint_every,
-        progress=not quiet,
+        chi,
+        dt,
+        engine=fixed.build(instance, default_engine(instance)),
+        seed=ask.seed,
+        initial=ask.initial,
+        tolerance=ask.tolerance,
+        max_time=ask.max_time,
+        watch=ask.watch,
         name=registry.full_name(model),
+        out=files.out,
+        overwrite=files.overwrite,
+        checkpoint_every=files.checkpoint_every,
+        progress=not files.quiet,
     )
-    figure = plot(out)
-    if not quiet:
-        say(f"{table(dataset)}\nrecord: {out}\nfigure: {figure}")
+    figure = plot(files.out)
+    if not files.quiet:
+        say(f"{table(dataset)}\nrecord: {files.out}\nfigure: {figure}")
 
 
-def _initial(text: str | None) -> Any:
-    if text is not None and text.endswith((".nc", ".nc.part")):
-        return Record.open(text)
-    return text
+def _varied(engine: options.Chosen) -> tuple[options.Chosen, tuple[Any, ...], tuple[Any, ...]]:
+    """Return the engine without what is varied, the bond dimensions and the time steps."""
+    settings = dict(engine.settings)
+    chi, dt = settings.pop("chi", None), settings.pop("dt", None)
+    if chi is None:
+        raise InputError("converge needs --chi CHI,CHI,...: at least two bond dimensions")
+    return options.Chosen(engine.name, settings), _several(chi), _several(dt)
 
 
-def _refuse(record: str, given: Mapping[str, Any]) -> None:
-    fixed = [option for option, value in given.items() if value is not None]
-    if fixed:
-        raise InputError(f"{', '.join(fixed)} cannot be changed when a record is extended; {record} fixes them")
+def _several(value: Any) -> tuple[Any, ...]:
+    """Return values; one by itself, or none, came from `--set` or was not given."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)

@@ -4,77 +4,89 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tnness import registry
 from tnness.cli import options
 from tnness.cli.app import app
-from tnness.cli.reading import axes, engine_settings, parameters, wanted_times
+from tnness.cli.fields import with_options
+from tnness.cli.grouped import FILES, GRID, GroupedCommand
+from tnness.cli.reading import axes, parameters
 from tnness.cli.shown import fail, say
-from tnness.engines.ask import TOLERANCE
 from tnness.errors import InputError, RecordError
+from tnness.model import registry
 from tnness.records.files import require_folder
 from tnness.records.record import Record
-from tnness.runs.job import engine_for
 
-StoreOption = Annotated[Path, typer.Option("--store", help="The folder of the sweep.")]
-Grid = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--grid", metavar="NAME=V,V,...", help="An axis: a parameter or a setting of the engine (repeatable)."
-    ),
-]
+if TYPE_CHECKING:  # what it needs is loaded by the commands alone
+    from tnness.study.sweep import Summary
 
 
-@app.command("sweep")
+@app.command("sweep", cls=GroupedCommand)
+@with_options(engine=options.SETTINGS, asked=options.JOB)
 def sweep_command(
-    model: str,
-    store: StoreOption,
+    model: options.Model,
+    store: Annotated[
+        Path, typer.Option("--store", metavar="FOLDER", help="the folder of the sweep", rich_help_panel=FILES)
+    ],
+    engine: options.Chosen,
+    asked: options.Asked,
     param: options.Parameters = None,
-    grid: Grid = None,
-    realizations: Annotated[int, typer.Option(help="Realizations of the disorder at each point.")] = 1,
-    independent: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="Parameters whose values have each their own disorder.")
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="NAME=V,V,...",
+            help="an axis: a parameter or a setting of the engine (repeatable)",
+            rich_help_panel=GRID,
+        ),
     ] = None,
-    seed: options.Seed = None,
-    engine: options.EngineName = None,
-    chi: options.Chi = None,
-    dt: options.Dt = None,
-    order: options.Order = None,
-    method: options.Method = None,
-    cutoff: options.Cutoff = None,
-    power: options.Power = None,
-    schedule: options.Schedule = None,
-    dtype: options.Dtype = None,
-    accelerate: options.Accelerate = None,
-    setting: options.Setting = None,
-    initial: Annotated[str | None, typer.Option(help="identity, thermal:BETA, product:0101...")] = None,
-    time: options.Time = None,
-    tol: options.Tolerance = None,
-    watch: options.Watch = None,
-    max_time: Annotated[float | None, typer.Option(help="Evolution time after which a point is given up.")] = None,
+    realizations: Annotated[
+        int, typer.Option(metavar="INTEGER", help="realizations of the disorder at each point", rich_help_panel=GRID)
+    ] = 1,
+    independent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...", help="parameters whose values have each their own disorder", rich_help_panel=GRID
+        ),
+    ] = None,
     measure: Annotated[
-        str | None, typer.Option(metavar="FILE.py:FUNCTION", help="A function that measures a point in its own way.")
+        str | None,
+        typer.Option(
+            metavar="FILE.py:FUNCTION", help="a function that measures a point in its own way", rich_help_panel=GRID
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes on this machine (default: one per core; 0: none but this).")
+        int | None,
+        typer.Option(
+            metavar="INTEGER",
+            help="processes on this machine (default: one per core; 0: none but this)",
+            rich_help_panel=GRID,
+        ),
     ] = None,
-    dask: Annotated[str | None, typer.Option(metavar="ADDRESS|slurm", help="A Dask scheduler instead.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|slurm", help="a Dask scheduler instead", rich_help_panel=GRID)
+    ] = None,
     task: Annotated[
-        str | None, typer.Option(metavar="K/M", help="Only every M-th point from the K-th (0..M-1).")
+        str | None,
+        typer.Option(metavar="K/M", help="only every M-th point from the K-th (0..M-1)", rich_help_panel=GRID),
     ] = None,
-    keep_states: Annotated[bool, typer.Option("--keep-states", help="Keep the final states.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Compute again what failed.")] = False,
+    keep_states: Annotated[
+        bool, typer.Option("--keep-states", help="keep the final states", rich_help_panel=FILES)
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="compute again what failed", rich_help_panel=GRID)
+    ] = False,
+    accept_old: options.AcceptOld = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Compute every point of a grid that the store does not hold yet; run it again to continue or to add."""
     from tnness.study.sweep import sweep
 
-    named = {"chi": chi, "dt": dt, "order": order, "method": method, "cutoff": cutoff, "power": power, "dtype": dtype}
-    known = engine_settings(named, schedule, setting)
-    engine = "accelerated" if accelerate else engine
+    if asked.names_record:
+        raise InputError(f"--initial {asked.given['initial']}: a sweep starts from a state that is named, not a record")
+    ask = asked.ask
     summary = sweep(
         model,
         axes(grid),
@@ -82,13 +94,13 @@ def sweep_command(
         parameters=parameters(param),
         realizations=realizations,
         independent=tuple(independent.split(",")) if independent else (),
-        seed=seed or 0,
-        engine=engine_for(registry.find(model), engine, **known) if engine or known else None,
-        times=wanted_times(time, tol, max_time, watch),
-        tolerance=TOLERANCE if tol is None else tol,
-        max_time=max_time,
-        watch=watch or (),
-        initial=initial,
+        seed=ask.seed,
+        engine=engine.build(registry.find(model)) if engine else None,
+        times=ask.times,
+        tolerance=ask.tolerance,
+        max_time=ask.max_time,
+        watch=ask.watch,
+        initial=ask.initial,
         measure=measure,
         workers=workers,
         dask=dask,
@@ -96,12 +108,18 @@ def sweep_command(
         keep_states=keep_states,
         retry_failed=retry_failed,
         progress=not quiet,
+        accept_old=accept_old,
     )
-    told = f"{summary.done} of {summary.asked} points done"
+    _tell(summary, store, quiet)
+
+
+def _tell(summary: Summary, store: Path, quiet: bool) -> None:
+    """Say how a sweep ended; end with status 1 where points failed."""
+    counts = f"{summary.done} of {summary.asked} points done"
     if summary.elsewhere:
-        told += f", {summary.elsewhere} being computed by another sweep"
+        counts += f", {summary.elsewhere} being computed by another sweep"
     if not quiet:
-        say(f"{told}, {summary.failed} failed\nstore: {summary.store}")
+        say(f"{counts}, {summary.failed} failed\nstore: {summary.store}")
     if summary.failed:
         first = summary.failures[0].error
         fail(f"{summary.failed} of {summary.asked} points failed (tnness status {store}); the first: {first}", 1)
@@ -118,12 +136,12 @@ def status_command(store: Path) -> None:
 @app.command("collect")
 def collect_command(
     store: Path,
-    out: Annotated[Path, typer.Option(help="The table to write.")],
+    out: Annotated[Path, typer.Option(help="the table to write")],
     observable: Annotated[
-        list[str] | None, typer.Option("--observable", "-o", help="Only this one (repeatable).")
+        list[str] | None, typer.Option("--observable", "-o", help="only this one (repeatable)")
     ] = None,
     no_certificate: Annotated[
-        bool, typer.Option("--no-certificate", help="Leave the certificates' figures out.")
+        bool, typer.Option("--no-certificate", help="leave the certificates' figures out")
     ] = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,

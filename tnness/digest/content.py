@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from tnness.basis import LocalSpace
 from tnness.digest import arrays, functions, operators
 from tnness.digest.arrays import hashed
-from tnness.terms import LocalOperator, Operator
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import LocalOperator, Operator
 
 LENGTH = 32
 """Hexadecimal digits of a digest."""

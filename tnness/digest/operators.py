@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.digest.arrays import hashed, of_array
-from tnness.terms import LocalOperator, Matrix, Operator, Term
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import LocalOperator, Matrix, Operator, Term
 
 Array = NDArray[Any]
 Parities = Mapping[int, Matrix | None]
@@ -51,7 +51,7 @@ def of_local_operator(operator: LocalOperator) -> bytes:
 def of_operators(operators: Sequence[Operator]) -> bytes:
     """Return the digest of some operators in their order.
 
-    >>> from tnness.basis import spin_half as s
+    >>> from tnness.operators.basis import spin_half as s
     >>> of_operators([s.X(0) * s.Y(0) + s.Z(2)]) == of_operators([s.I(1) * s.Z(2) + 1j * s.Z(0)])
     True
     """

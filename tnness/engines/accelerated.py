@@ -12,15 +12,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
-from tnness.engines.initial import density_operator, parse_initial
-from tnness.engines.protocol import Engine, Report, Run, chain_of
+from tnness.engines.initial import parse_initial
+from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
+from tnness.engines.starting import density_operator
 from tnness.engines.tebd import TEBD, TEBDRun, ladder, prior_of
 from tnness.engines.weak.bursts import Burst, mixed
 from tnness.engines.weak.slow import SlowVariables
@@ -29,6 +30,7 @@ from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.sweep import sweep
 from tnness.network.trotter import Gates, layers
+from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
@@ -99,7 +101,7 @@ class Accelerated(Engine):
     cutoff: float = 1e-14  # discarded weight that is always acceptable
     power: int | None = None  # power iterations of each split, default 1
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
-    dtype: str = "float64"  # float64 or float32
+    dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
     burst: float = 60.0  # time evolved between two jumps [time]
     bracket: bool = False  # settle from above and from below too, and compare
@@ -107,9 +109,8 @@ class Accelerated(Engine):
     like = "tebd"
 
     def __post_init__(self) -> None:
-        if isinstance(self.burst, bool) or not isinstance(self.burst, (int, float)) or not self.burst > 0:
-            raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
-        if not math.isfinite(self.burst):
+        super().__post_init__()
+        if not self.burst > 0:
             raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
         _ = self._plain
 
@@ -143,16 +144,16 @@ class Accelerated(Engine):
         """Return a run that starts from `start.initial` at time 0."""
         if not start.steady:
             raise InputError("engine 'accelerated' jumps to a steady state: it gives no time evolution")
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         return self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
-        return self._after(start).restore(chain_of(problem, self.name), snapshot)
+        return self._after(start).restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         state = density_operator(parse_initial(record.state), generator)
         time = record.time if math.isfinite(record.time) else 0.0
         return self._after(start).init(generator, state, start.seed, time)
@@ -167,7 +168,7 @@ class Accelerated(Engine):
 
     def used(self, problem: Any) -> dict[str, Any]:
         """Return the settings with the step, the schedule and the truncation that are used."""
-        evolution = self.evolution(chain_of(problem, self.name))
+        evolution = self.evolution(chain_of(problem, f"engine {self.name!r}"))
         return evolution.used(problem) | {"burst": self.burst, "bracket": self.bracket}
 
     def _after(self, start: Start) -> Accelerated:

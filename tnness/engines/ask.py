@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from tnness.engines.initial import Initial
 from tnness.errors import InputError
 from tnness.records.certificate import Prior
+from tnness.typed import check_fields, checked, shown
 
 TOLERANCE = 1e-3
 """Default relative change of the observables that may be left at the end of a stage."""
@@ -35,20 +33,20 @@ class Ask:
 
     seed: int = 0  # seed of the disorder
     initial: Any = None  # identity, thermal:BETA, product:01*..., ground:N, or a record
-    times: tuple[float, ...] | None = None  # time evolution, not the steady state
+    times: tuple[float, ...] | None = None  # times of an evolution; without them, the steady state [time]
     tolerance: float = TOLERANCE  # relative change of the observables that may remain
-    max_time: float | None = None  # evolution time after which a steady state is given up
+    max_time: float | None = None  # evolution time after which a steady state is given up [time]
     refine: bool = True
-    watch: tuple[str, ...] = ()  # an observable by which the steady state is judged
+    watch: tuple[str, ...] = ()  # observable by which the steady state is judged (repeatable); default: all monitored
 
     def __post_init__(self) -> None:
-        if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+        check_fields(self)
+        if self.seed < 0:
             raise InputError(f"seed = {self.seed!r}: an integer >= 0 is needed")
-        if not (_is_number(self.tolerance) and math.isfinite(self.tolerance) and self.tolerance > 0):
+        if not self.tolerance > 0:
             raise InputError(f"tolerance = {self.tolerance!r}: a number > 0 is needed")
-        if self.max_time is not None and not (_is_number(self.max_time) and self.max_time > 0):
+        if self.max_time is not None and not self.max_time > 0:
             raise InputError(f"max_time = {self.max_time!r}: a time > 0 is needed")
-        object.__setattr__(self, "seed", int(self.seed))
         object.__setattr__(self, "watch", names_of(self.watch))
         if self.times is None:
             return
@@ -95,22 +93,12 @@ def names_of(watch: Sequence[str]) -> tuple[str, ...]:
     >>> names_of(["sz", "energy", "sz"])
     ('energy', 'sz')
     """
-    if isinstance(watch, str) or not all(isinstance(name, str) for name in watch):
-        raise InputError(f"watch = {watch!r}: names of observables are needed, as a list")
-    return tuple(sorted(set(watch)))
+    return tuple(sorted(set(checked("watch", watch, tuple[str, ...]))))
 
 
 def checked_times(times: Sequence[float]) -> tuple[float, ...]:
     """Return times as numbers; refuse those that do not increase from 0 on."""
-    try:
-        wanted = tuple(float(t) for t in times)
-    except (TypeError, ValueError):
-        raise InputError(f"times = {times!r:.60}: a list of numbers is needed") from None
-    if not wanted or not all(math.isfinite(t) and t >= 0 for t in wanted) or sorted(set(wanted)) != list(wanted):
-        shown = f"{list(wanted[:6])}{'...' if len(wanted) > 6 else ''}"
-        raise InputError(f"times must be increasing numbers >= 0, got {shown}")
+    wanted = checked("times", times, tuple[float, ...])
+    if not wanted or wanted[0] < 0 or sorted(set(wanted)) != list(wanted):
+        raise InputError(f"times must be increasing numbers >= 0, got {shown(list(wanted))}")
     return wanted
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

@@ -21,14 +21,15 @@ from tnness.engines.arnoldi import leading
 from tnness.engines.ask import Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import DenseState
-from tnness.engines.initial import density_operator
 from tnness.engines.jump_chain import JumpChain, Unsuitable
 from tnness.engines.limits import check_dense
-from tnness.engines.protocol import Engine, Report, Run, chain_of, check_initial
+from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
+from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
+from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator, Real
 from tnness.records.snapshot import Snapshot
@@ -59,7 +60,7 @@ class Exact(Engine):
         """Return a run that starts from `start.initial` at time 0; refuse a chain that is too long."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, DenseState, start)
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         check_dense(generator.dims)
         return self.init(generator, density_operator(start.initial, generator), start.seed)
 
@@ -67,7 +68,7 @@ class Exact(Engine):
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, DenseState, start, snapshot)
-        return self.restore(chain_of(problem, self.name), snapshot)
+        return self.restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return that the answer is exact, or the account of an evolution."""

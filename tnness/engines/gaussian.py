@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.engines.ask import Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import GaussianState
@@ -26,6 +25,7 @@ from tnness.engines.fermions.view import GaussianView
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
+from tnness.operators.basis import LocalSpace
 from tnness.problems.circuit import Circuit
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import Told
@@ -50,10 +50,11 @@ class Gaussian(Engine):
         of the densities of a steady state; default 1e-8. Without dephasing nothing is approximated.
     """
 
-    tolerance: float = 1e-8  # of densities on a time step, and of a steady state
+    tolerance: float = 1e-8  # error of densities on a time step, and of a steady state
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tolerance, (int, float)) or not 1e-12 <= self.tolerance <= 1e-2:
+        super().__post_init__()
+        if not 1e-12 <= self.tolerance <= 1e-2:
             raise InputError(f"tolerance = {self.tolerance!r}: a number from 1e-12 to 1e-2 is needed")
 
     def begin(self, problem: Any, start: Start) -> Run:

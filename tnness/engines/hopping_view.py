@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.views import View
+from tnness.observables.views import View
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]

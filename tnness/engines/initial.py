@@ -10,12 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
-from tnness.network.initial import basis_states, identity_state, product_state
-from tnness.problems.generator import ChainGenerator
-from tnness.problems.lindbladian import Lindbladian
+from tnness.network.initial import basis_states
+from tnness.operators.basis import LocalSpace
 
 Kind = Literal["identity", "product", "thermal", "ground", "network", "array"]
 
@@ -75,36 +73,6 @@ def parse_initial(given: Any) -> Initial:
     if isinstance(given, (np.ndarray, list, tuple)):
         return Initial("array", given, f"a {type(given).__name__}")
     raise InputError(f"initial = a {type(given).__name__}: {FORMS}, a state or a record is needed")
-
-
-def density_operator(initial: Initial, generator: ChainGenerator) -> ChainState:
-    """Return an initial state as a vectorised density operator (or probabilities): a matrix-product state.
-
-    A thermal or ground state is that of the Hamiltonian from which the generator was made.
-    """
-    if initial.kind == "network":
-        return initial.value
-    if initial.kind == "identity":
-        return identity_state(generator.spaces)
-    if initial.kind == "product":
-        return product_state(generator.spaces, initial.populations(generator.spaces))
-    if initial.kind == "thermal":
-        from tnness.engines.thermal import thermal_state
-
-        return thermal_state(_hamiltonian_of(generator, initial, "thermal:BETA takes"), initial.value)
-    if initial.kind == "ground":
-        from tnness.engines.pure.ground import ground_state
-        from tnness.network.adapters import density_from_pure
-
-        chain = _hamiltonian_of(generator, initial, "ground:N takes a number of particles, and")
-        return density_from_pure(ground_state(chain, initial.value), generator.spaces)
-    raise initial.refused()
-
-
-def _hamiltonian_of(generator: ChainGenerator, initial: Initial, takes: str) -> Lindbladian:
-    if generator.origin is None:
-        raise initial.refused(f"{takes} a model with a Hamiltonian")
-    return generator.origin
 
 
 def _product(value: str, text: str) -> Initial:

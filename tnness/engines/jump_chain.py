@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg as linalg
 
-from tnness.basis import coefficients, density_matrix
 from tnness.engines.arnoldi import Leading, leading
 from tnness.errors import NumericalError
+from tnness.operators.basis import coefficients, density_matrix
 from tnness.problems.generator import ChainGenerator, Real
 
 WORST_CONDITION = 1e9

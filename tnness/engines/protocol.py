@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 
 from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
-from tnness.errors import InputError, ModelError
+from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
@@ -24,6 +24,7 @@ from tnness.records.history import History
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.protocol import Rule
+from tnness.typed import check_fields
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Engine:
     name: ClassVar[str]
     like: ClassVar[str | None] = None
     rehearses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check the types of the settings; a subclass with checks of its own calls this first."""
+        check_fields(self, f"engine {getattr(self, 'name', type(self).__name__)!r}")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0.
@@ -172,22 +177,6 @@ class Solution:
     def verdict(self) -> str:
         """The outcome, of what was read so far."""
         return self.rule.verdict(History())
-
-
-def chain_of(problem: Any, engine: str) -> ChainGenerator:
-    """Return a problem's local matrices; refuse a problem that is no chain.
-
-    Raises
-    ------
-    ModelError: a problem that has none, or states no valid physics.
-    """
-    generator: Callable[[], ChainGenerator] | None = getattr(problem, "generator", None)
-    if generator is None:
-        raise ModelError(
-            f"problem() returned a {type(problem).__name__}, not a Lindbladian or ChainGenerator, "
-            f"which is what engine {engine!r} takes"
-        )
-    return generator()
 
 
 def check_initial(generator: ChainGenerator, initial: ChainState) -> None:

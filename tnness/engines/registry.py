@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, suggestion
+from tnness.typed import build
 
 Class = TypeVar("Class", bound=type[Engine])
 
@@ -58,15 +59,9 @@ def build_engine(name: str, settings: Mapping[str, Any]) -> Engine:
 
     Raises
     ------
-    InputError: there is no such engine, or it has no such setting.
+    InputError: there is no such engine, it has no such setting, or a value of another type than the setting's.
     """
-    cls = engine_class(name)
-    known = sorted(entry.name for entry in dataclasses.fields(cls))  # type: ignore[arg-type]
-    for key in settings:
-        if key not in known:
-            told = f"it has {', '.join(known)}" if known else "it has none"
-            raise InputError(f"engine {name!r} has no setting {key!r} ({told})")
-    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+    return build(engine_class(name), settings, f"engine {name!r}", "setting")
 
 
 def plain_settings(engine: Engine) -> dict[str, Any]:

@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from tnness.engines.ask import STEADY, Start
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
-from tnness.engines.initial import density_operator, parse_initial
-from tnness.engines.protocol import Engine, Report, Run, chain_of, check_initial
+from tnness.engines.initial import parse_initial
+from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
+from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState, product_overlap
@@ -31,6 +32,7 @@ from tnness.network.chain_view import ChainView
 from tnness.network.sweep import sweep
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
+from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
@@ -76,18 +78,17 @@ class TEBD(Engine):
     cutoff: float = 1e-14  # discarded weight that is always acceptable
     power: int | None = None  # power iterations of each split, default 1
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
-    dtype: str = "float64"  # float64 or float32
+    dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
-        if self.dt is not None and not (_is_number(self.dt) and math.isfinite(self.dt) and self.dt > 0):
+        if self.dt is not None and not self.dt > 0:
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
         if self.order not in FRACTIONS:
             raise InputError(f"order = {self.order!r}: the Trotter order is one of {sorted(FRACTIONS)}")
-        if self.dtype not in ("float64", "float32"):
-            raise InputError(f"dtype = {self.dtype!r}: float64 or float32")
-        if isinstance(self.block, bool) or not isinstance(self.block, (int, np.integer)) or self.block < 1:
+        if self.block < 1:
             raise InputError(f"block = {self.block!r}: the steps between measurements are an integer >= 1")
         for chi in self.schedule or ():
             Truncation(chi=chi)
@@ -98,20 +99,20 @@ class TEBD(Engine):
         """Return a run that starts from `start.initial` at time 0."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         return self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, self._circuit_state(start), start, snapshot)
-        return self._after(start).restore(chain_of(problem, self.name), snapshot)
+        return self._after(start).restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
         if isinstance(problem, Circuit) or self._continues(record, start):
             return super().extend(problem, start, record)
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         run = self._after(start).init(generator, density_operator(parse_initial(record.state), generator), start.seed)
         run.time = record.time if math.isfinite(record.time) else 0.0
         return run
@@ -134,7 +135,7 @@ class TEBD(Engine):
         given = asdict(self)
         if isinstance(problem, Circuit):
             return given | {"method": self.method or METHOD, "power": self.used_power}
-        generator = chain_of(problem, self.name)
+        generator = chain_of(problem, f"engine {self.name!r}")
         by_svd = self.method_for(generator) == BY_CHARGE
         return given | {
             "dt": self.time_step(generator),
@@ -460,7 +461,3 @@ def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
     if generator.metric is None:
         return trace
     return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

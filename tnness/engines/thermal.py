@@ -38,7 +38,7 @@ def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation 
 
     Examples
     --------
-    >>> from tnness.basis import spin_half as s
+    >>> from tnness.operators.basis import spin_half as s
     >>> chain = Lindbladian([s] * 4)
     >>> for i in range(3):
     ...     chain.hamiltonian(s.Z(i) * s.Z(i + 1))

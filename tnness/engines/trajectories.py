@@ -12,7 +12,6 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from tnness.basis import LocalSpace
 from tnness.engines.ask import Start
 from tnness.engines.fermions.quadratic import NotQuadratic, Quadratic, quadratic
 from tnness.engines.fermions.states import MIXED, PURE, initial_orbitals
@@ -28,6 +27,7 @@ from tnness.engines.registry import register_engine
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
+from tnness.operators.basis import LocalSpace
 from tnness.problems.lindbladian import Lindbladian
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, Told
@@ -53,23 +53,21 @@ class Trajectories(Engine):
     substeps: Trotter steps of fourth order in a time step of matrix-product states (default 1).
     """
 
-    realizations: int = 10  # of the noise
+    realizations: int = 10  # realizations of the noise
     dt: float = 0.1  # time step [time]
-    method: Literal["auto", "gaussian", "mps"] = "auto"  # gaussian where the problem is quadratic
-    chi: int = 64  # largest bond dimension of matrix-product states
+    method: Literal["auto", "gaussian", "mps"] = "auto"  # auto, mps, or gaussian, which needs a quadratic problem
+    chi: int = 64  # largest bond dimension
     cutoff: float = 1e-12  # discarded weight that is always acceptable
     truncation: str = "svd"  # how bonds are truncated
     substeps: int = 1  # Trotter steps in a time step of matrix-product states
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("realizations", "substeps"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise InputError(f"{name} = {value!r}: an integer >= 1 is needed")
-        if not (math.isfinite(self.dt) and self.dt > 0):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} = {getattr(self, name)!r}: an integer >= 1 is needed")
+        if not self.dt > 0:
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
-        if self.method not in ("auto", "gaussian", "mps"):
-            raise InputError(f"method = {self.method!r} is not one of auto, gaussian, mps")
         self._bonds()
 
     def _bonds(self) -> Truncation:

@@ -49,6 +49,7 @@ class Transfer(Engine):
     rehearses = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _ = self.quadrature
         if self.blocks < 2:
             raise InputError(f"blocks = {self.blocks}: a statistical error needs at least 2")

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.charges import Charges, Labels
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.truncation import Truncation, householder, safe_svd
+from tnness.operators.charges import Charges, Labels
 
 Index = NDArray[np.int64]
 ABSENT = 1e-15

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from tnness.basis import LocalSpace
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState, float_of, product_overlap
 from tnness.network.product_view import ProductView
-from tnness.terms import LocalOperator
-from tnness.views import Sites
+from tnness.observables.views import Sites
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import LocalOperator
 
 
 class ChainView(ProductView):

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.linalg as linalg
 
-from tnness.basis import LocalSpace
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array
 from tnness.network.product_view import ProductView
-from tnness.views import Sites
+from tnness.observables.views import Sites
+from tnness.operators.basis import LocalSpace
 
 
 class DenseView(ProductView):

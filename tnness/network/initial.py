@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.basis import LocalSpace
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
+from tnness.operators.basis import LocalSpace
 
 TOLERANCE = 1e-8
 """How far a given density matrix may be from Hermitian, positive and of trace 1."""
@@ -18,7 +18,7 @@ TOLERANCE = 1e-8
 def identity_state(spaces: Sequence[LocalSpace]) -> ChainState:
     """Return the maximally mixed state 1/prod(d), or equal probabilities; trace 1.
 
-    >>> from tnness.basis import spin_half
+    >>> from tnness.operators.basis import spin_half
     >>> identity_state([spin_half] * 3).bond_dimensions
     (1, 1)
     """
@@ -51,7 +51,7 @@ def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -
 def basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[NDArray[np.float64]]:
     """Return the populations (d,) of each site: a digit is one level, * all of them alike.
 
-    >>> from tnness.basis import spin_half
+    >>> from tnness.operators.basis import spin_half
     >>> [p.tolist() for p in basis_states("1*", [spin_half] * 2)]
     [[0.0, 1.0], [0.5, 0.5]]
     """

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace, density_matrix
 from tnness.errors import ModelError
-from tnness.terms import Operator
-from tnness.views import Sites, View
+from tnness.observables.views import Sites, View
+from tnness.operators.basis import LocalSpace, density_matrix
+from tnness.operators.terms import Operator
 
 Array = NDArray[Any]
 

@@ -23,6 +23,7 @@ import scipy.linalg as linalg
 from numpy.typing import NDArray
 
 from tnness.errors import InputError, NumericalError, suggestion
+from tnness.typed import check_fields
 
 Array = NDArray[Any]  # float32, float64 or complex128
 
@@ -46,11 +47,12 @@ class Truncation:
     power: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.chi, bool) or not isinstance(self.chi, (int, np.integer)) or self.chi < 1:
+        check_fields(self)
+        if self.chi < 1:
             raise InputError(f"chi = {self.chi!r}: the bond dimension is an integer >= 1")
         if not 0 <= self.cutoff < 1:
             raise InputError(f"cutoff = {self.cutoff!r}: the discarded weight is a number in [0, 1)")
-        if isinstance(self.power, bool) or not isinstance(self.power, int) or self.power < 0:
+        if self.power < 0:
             raise InputError(f"power = {self.power!r}: the number of power iterations is an integer >= 0")
         if self.method not in TRUNCATIONS:
             raise InputError(f"truncation method {self.method!r} is unknown{suggestion(self.method, TRUNCATIONS)}")

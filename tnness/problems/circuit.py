@@ -18,10 +18,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.basis import LocalSpace, product_elements
 from tnness.digest.content import digest
-from tnness.ensembles import GateEnsemble
 from tnness.errors import InputError
+from tnness.operators.basis import LocalSpace, product_elements
+from tnness.problems.ensembles import GateEnsemble
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -238,7 +238,7 @@ def superoperators(unitaries: Array, space: LocalSpace) -> Real:
 
     In a classical space populations are measured behind the gate: |U_st|^2.
 
-    >>> from tnness.basis import bit
+    >>> from tnness.operators.basis import bit
     >>> superoperators(np.eye(4)[[0, 2, 1, 3]], bit).tolist()[1]
     [0.0, 0.0, 1.0, 0.0]
     """

@@ -16,11 +16,11 @@ import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.basis import LocalSpace, Vector
-from tnness.charges import Charges
 from tnness.digest.arrays import of_arrays
 from tnness.digest.content import digest
 from tnness.errors import ModelError
+from tnness.operators.basis import LocalSpace, Vector
+from tnness.operators.charges import Charges
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian

@@ -14,12 +14,12 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sparse
 
-from tnness.basis import LocalSpace, product_elements
 from tnness.digest.content import digest
 from tnness.digest.operators import probe
 from tnness.errors import ModelError
+from tnness.operators.basis import LocalSpace, product_elements
+from tnness.operators.terms import Matrix, Operator, as_operator, total
 from tnness.problems.generator import ChainGenerator, Real
-from tnness.terms import Matrix, Operator, as_operator, total
 
 HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
@@ -43,7 +43,7 @@ class Lindbladian:
 
     Examples
     --------
-    >>> from tnness.basis import spin_half as s
+    >>> from tnness.operators.basis import spin_half as s
     >>> chain = Lindbladian([s] * 3)
     >>> for i in range(2):
     ...     chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
@@ -64,10 +64,12 @@ class Lindbladian:
         """Hilbert dimension of each site."""
         self.parities = {i: space.parity for i, space in enumerate(self.spaces)}
         """Fermion parity (-1)^n of each site, None where it has no fermions."""
-        self.hamiltonian_terms: list[Operator] = []
-        self.jumps: list[Jump] = []
-        self.densities: list[tuple[Operator, ...]] = []
+        self.hamiltonian_terms: tuple[Operator, ...] = ()
+        self.jumps: tuple[Jump, ...] = ()
+        self.densities: tuple[tuple[Operator, ...], ...] = ()
         """Local densities, beside the energy, whose sums the Hamiltonian conserves."""
+        self._generator: ChainGenerator | None = None
+        self._fixed = False
 
     @property
     def n(self) -> int:
@@ -102,7 +104,8 @@ class Lindbladian:
             if term.odd:
                 raise ModelError(f"the Hamiltonian term {term} is odd in fermions, which no Hamiltonian can be")
             self._window(Operator((term,)), f"the Hamiltonian term {term}")
-        self.hamiltonian_terms.append(operator)
+        self._open()
+        self.hamiltonian_terms += (operator,)
 
     def jump(self, operator: Operator, rate: float = 1.0) -> None:
         """Add rate * D[L] for a jump L on one site or two neighbours.
@@ -126,7 +129,8 @@ class Lindbladian:
                 f"{name} is a fermionic jump on sites {operator.sites}: "
                 f"it is local only at a chain's ends (0 or {self.n - 1})"
             )
-        self.jumps.append(Jump(operator, float(rate)))
+        self._open()
+        self.jumps += (Jump(operator, float(rate)),)
 
     def nearly_conserved(self, density: Sequence[Operator]) -> None:
         """Name a density, beside the energy, whose sum the Hamiltonian conserves: weak dissipation moves it slowly.
@@ -137,7 +141,8 @@ class Lindbladian:
         operators = tuple(_placed(operator, f"density {len(self.densities)}") for operator in density)
         for operator in operators:
             self._window(operator, f"density {len(self.densities)}")
-        self.densities.append(operators)
+        self._open()
+        self.densities += (operators,)
 
     def bond_hamiltonian(self, bond: int, site_weight: float = 1.0) -> Matrix:
         """Return h on sites (bond, bond + 1), two-site terms plus `site_weight` times its sites' own: (d d', d d')."""
@@ -205,13 +210,13 @@ class Lindbladian:
     def dissipator(self) -> ChainGenerator:
         """Return the jumps alone, without the Hamiltonian."""
         alone = Lindbladian(self.spaces)
-        alone.jumps = list(self.jumps)
+        alone.jumps = self.jumps
         return alone.generator()
 
     def coherent(self) -> ChainGenerator:
         """Return the Hamiltonian alone, without the jumps."""
         alone = Lindbladian(self.spaces)
-        alone.hamiltonian_terms = list(self.hamiltonian_terms)
+        alone.hamiltonian_terms = self.hamiltonian_terms
         return alone.generator()
 
     def effective_generator(self) -> sparse.csr_array:
@@ -232,8 +237,26 @@ class Lindbladian:
         inner = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(after))
         return sparse.csr_array(sparse.kron(sparse.eye_array(before), inner))
 
+    def _open(self) -> None:
+        """Refuse to change an equation whose matrices are in use; forget matrices that do not hold any more."""
+        if self._fixed:
+            raise ModelError("the terms of a generator are fixed: add them to the chain it was made from")
+        self._generator = None
+
+    def fixed(self) -> Lindbladian:
+        """Return a copy that takes no more terms."""
+        copy = Lindbladian(self.spaces)
+        copy.hamiltonian_terms, copy.jumps, copy.densities = self.hamiltonian_terms, self.jumps, self.densities
+        copy._fixed = True
+        return copy
+
     def generator(self) -> ChainGenerator:
-        """Return the equation as real matrices in the operator basis (see `tnness.basis`)."""
+        """Return the equation as real matrices in the operator basis (see `tnness.operators.basis`); built once."""
+        if self._generator is None:
+            self._generator = self._built()
+        return self._generator
+
+    def _built(self) -> ChainGenerator:
         sites = [np.zeros((space.dim,) * 2) for space in self.spaces]
         bonds = [np.zeros((a.dim * b.dim,) * 2) for a, b in zip(self.spaces, self.spaces[1:], strict=False)]
         targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
@@ -246,7 +269,7 @@ class Lindbladian:
             matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
             name = f"jump {number} ({jump.operator})"
             targets[window] += _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
-        return ChainGenerator(self.spaces, sites, bonds, origin=self)
+        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed())
 
     def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
         local: dict[tuple[int, ...], Matrix] = {}

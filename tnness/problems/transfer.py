@@ -23,7 +23,7 @@ from tnness.digest.content import digest
 from tnness.errors import InputError
 
 if TYPE_CHECKING:
-    from quimb.tensor import MatrixProductOperator
+    pass
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -247,12 +247,6 @@ class TransferChain:
             dense[..., x, :, x + 1, :] = self.couple(x, identity)
             dense[..., x + 1, :, x, :] = self.couple(x, identity, back=True)
         return dense.reshape(*self.batch, n * m, n * m)
-
-    def to_quimb(self) -> MatrixProductOperator:
-        """Return H as a quimb matrix-product operator (see `tnness.problems.transfer_network`)."""
-        from tnness.problems.transfer_network import operator_network
-
-        return operator_network(self)
 
     def thresholds(self) -> Real:
         """Return the energies at which a channel of either lead opens or closes."""

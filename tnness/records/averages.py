@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError
-from tnness.observables import Estimate
+from tnness.observables.observable import Estimate
 
 Real = NDArray[np.float64]
 

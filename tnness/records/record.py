@@ -26,15 +26,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import RecordError
 from tnness.network.chain_state import ChainState
-from tnness.observables import Observable
+from tnness.observables.observable import Observable
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.files import is_damaged, sealed, write_whole
 from tnness.records.history import History
+from tnness.records.old import OLD, upgraded
 from tnness.records.snapshot import Snapshot
 from tnness.records.values import Values
 
-FORMAT = "tnness-record-1"
+FORMAT = "tnness-record-2"
 ENGINE = "h5netcdf"
 PREFIX = "certificate_"
 UNFINISHED = "unfinished"
@@ -89,7 +90,13 @@ class Record:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that determines the numbers: model, parameters, seed, engine, kind of run."""
-        return json.loads(self.dataset.attrs["settings"])
+        settings = json.loads(self.dataset.attrs["settings"])
+        return upgraded(settings) if self.is_old else settings
+
+    @property
+    def is_old(self) -> bool:
+        """True for a file of an earlier format, which does not say which physics it holds."""
+        return self.dataset.attrs.get("format") in OLD
 
     @property
     def used(self) -> dict[str, Any]:
@@ -159,7 +166,7 @@ class Record:
             # As written: no unit turns numbers into dates.
             dataset = xr.load_dataset(path, engine=ENGINE, decode_times=False, decode_timedelta=False)
             found = dataset.attrs.get("format")
-            if found != FORMAT:
+            if found not in (FORMAT, *OLD):
                 raise RecordError(f"{path} is not a record of tnness (its format is {found!r}, not {FORMAT!r})")
             with h5py.File(path, "r") as file:
                 snapshot = Snapshot(*_read_group(file["state"])) if "state" in file else None

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Run
 from tnness.errors import ModelError
-from tnness.observables import Observable
+from tnness.observables.observable import Observable
+from tnness.observables.views import Estimate
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.history import History
@@ -28,7 +29,6 @@ from tnness.runs.origin import Origin
 from tnness.runs.progress import Progress
 from tnness.stopping.ladder import MAX_STEPS
 from tnness.stopping.protocol import Rule
-from tnness.views import Estimate
 
 Estimates = dict[str, Estimate]
 Measured = Callable[[Mapping[str, Observable], Any], Estimates]

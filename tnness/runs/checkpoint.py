@@ -24,11 +24,13 @@ class Output:
     ----------
     path: the record to write, or None. overwrite: whether a finished record may be replaced (default False).
     every: seconds between checkpoints (default 60).
+    accept_old: whether a file of an earlier format, which does not state its physics, is continued (default False).
     """
 
     path: Path | None = None
     overwrite: bool = False
     every: float = CHECKPOINT_EVERY
+    accept_old: bool = False
     _began: float = field(default_factory=time.time, init=False)
     _saved: float = field(default_factory=time.monotonic, init=False)
 
@@ -40,6 +42,14 @@ class Output:
             require_folder(self.path)
             if self.path.exists() and not self.overwrite:
                 raise RecordError(f"{self.path} exists already; give --overwrite to replace it, or another --out")
+
+    def check_age(self, record: Record, path: Path | None) -> None:
+        """Refuse to go on from a file of an earlier format, unless it is to be accepted."""
+        if record.is_old and not self.accept_old:
+            raise RecordError(
+                f"{path} is of an earlier format, which does not say which physics it holds: --accept-old goes on "
+                "from it all the same, and the new record says so"
+            )
 
     @property
     def part(self) -> Path | None:

@@ -17,21 +17,22 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from tnness import model as modelling
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.initial import Initial, parse_initial
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
-from tnness.observables import Observable, available, measured, tried
+from tnness.model.protocol import values_of as model_values_of
+from tnness.observables.observable import Observable, available, measured, tried
+from tnness.observables.views import Estimate
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
 from tnness.records.values import Values
 from tnness.runs.accounts import Account, Work, account_of, fitting, values_of
 from tnness.runs.checkpoint import Output
-from tnness.runs.job import MODELS_OWN, Job, differences, label, own_code
+from tnness.runs.job import MODELS_OWN, Job, label, own_code
 from tnness.runs.origin import Origin
+from tnness.runs.physics import Physics
 from tnness.runs.progress import Progress, Stop
-from tnness.views import Estimate
-from tnness.watch import check_given, left_out_line
+from tnness.runs.watch import check_given, left_out_line
 
 
 class Driver:
@@ -44,8 +45,7 @@ class Driver:
 
     def __init__(self, job: Job, output: Output, shown: bool = False) -> None:
         self.job, self.output, self.shown, self.engine = job, output, shown, job.engine
-        with own_code(job.name):
-            self.problem = modelling.problem_of(job.model, job.name)
+        self.problem, self.physics = job.problem, job.physics
         self.observables = job.observables
         self._stop, self._progress = Stop(), Progress(job.name, shown, len(job.ask.times or ()))
 
@@ -101,6 +101,7 @@ class Driver:
     def _start(self) -> Work:
         record, ask = self.job.initial, self.job.ask
         if isinstance(record, Record) and self.job.extends(record):
+            self.output.check_age(record, self.output.path)
             origin = self._origin(record)
             begin = Start(Initial(), ask, origin.prior, self._report)
             run = self.engine.extend(self.problem, begin, record)
@@ -123,9 +124,17 @@ class Driver:
 
     def _origin(self, record: Record) -> Origin:
         clock = record.time if np.isfinite(record.time) else 0.0
+        self._doubt(record)
         if self.job.ask.kind == EVOLUTION:
-            return Origin(clock, times=len(record.history.times))
-        return Origin(clock, prior=self.engine.prior(self.problem, record, self._monitored))
+            return Origin(clock, times=len(record.history.times), accepted_old=record.is_old)
+        prior = self.engine.prior(self.problem, record, self._monitored)
+        return Origin(clock, prior=prior, accepted_old=record.is_old)
+
+    def _doubt(self, record: Record) -> None:
+        """Warn of observables whose functions are not those of the record that is gone on from."""
+        doubted = self.physics.doubts(Physics.load(record.dataset.attrs))
+        if doubted:
+            self._progress.note(f"the code of {', '.join(doubted)} has changed since the record was written")
 
     def _taken_over(self, record: Record, origin: Origin) -> History:
         """Return what an extended record brings: of an evolution its history, of a steady state its values."""
@@ -170,13 +179,17 @@ class Driver:
         part = self.output.unfinished()
         if part is None or label(part) == label(self.job.initial):
             return None  # nothing there, or what is there is what this run extends
-        changed = differences(part.settings, self.job.settings)
+        self.output.check_age(part, self.output.part)
+        changed = self.job.changed(part)
         if changed or part.snapshot is None:
             raise RecordError(
                 f"{self.output.part} is an unfinished run with other settings ({'; '.join(changed)}): "
                 f"finish it (tnness run {self.output.part}), remove it, or give another --out"
             )
+        self._doubt(part)
         origin = Origin.load(part.dataset.attrs["origin"])
+        if part.is_old:
+            origin = replace(origin, accepted_old=True)
         start = Start(Initial(), self.job.ask, origin.prior, self._report)
         run = self.engine.resume(self.problem, start, part.snapshot)
         wall, over = float(part.dataset.attrs["wall_seconds"]), bool(part.dataset.attrs.get("over", False))
@@ -218,7 +231,8 @@ class Driver:
         """The settings as they are used, and the size of the chain."""
         spaces = getattr(self.problem, "spaces", ())
         dims = json.dumps([space.dim for space in spaces])
-        return {"engine_used": json.dumps(self.engine.used(self.problem)), "local_dimensions": dims}
+        used = json.dumps(self.engine.used(self.problem))
+        return {"engine_used": used, "local_dimensions": dims} | self.physics.dump()
 
 
 def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
@@ -229,7 +243,7 @@ def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
         "engine": job.engine.name,
         "seed": job.ask.seed,
         "settings": json.dumps(job.settings),
-        "parameters": json.dumps(modelling.values_of(job.model)),
+        "parameters": json.dumps(model_values_of(job.model)),
         "versions": json.dumps(versions()),
         "evolution_time": time,
         "wall_seconds": wall,

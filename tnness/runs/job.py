@@ -11,20 +11,22 @@ import json
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from tnness import model as modelling
 from tnness.engines import shipped as shipped  # registers the engines of the package
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, plain_settings
 from tnness.errors import InputError, ModelError, TnnessError
+from tnness.model.protocol import UNKNOWN, Model, draw, problem_of, values_of
 from tnness.network.chain_state import ChainState
-from tnness.observables import Observable
+from tnness.observables.observable import Observable
 from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
-from tnness.watch import watched
+from tnness.runs.physics import Physics
+from tnness.runs.watch import watched
 
 MODELS_OWN = "model"
 """The initial state that the model gives for itself (`initial_state(engine)`)."""
@@ -68,12 +70,12 @@ class Job:
     ask: Ask = field(default_factory=Ask)
 
     def __post_init__(self) -> None:
-        if isinstance(self.model, type) or not isinstance(self.model, modelling.Model):
+        if isinstance(self.model, type) or not isinstance(self.model, Model):
             raise InputError(f"{self.model!r} is not a model: it needs problem() and observables()")
         if isinstance(self.engine, type) or not isinstance(self.engine, Engine):
             raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
-            object.__setattr__(self, "model", modelling.draw(self.model, self.ask.seed))
+            object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         if self.ask.watch:
             _ = self.observables  # refuses to watch what the model does not monitor
 
@@ -89,13 +91,25 @@ class Job:
         """The model's observables; those are monitored by which the run is judged."""
         return watched(observables_of(self.model, self.name), self.ask.watch)
 
+    @cached_property
+    def problem(self) -> Any:
+        """What the model states."""
+        with own_code(self.name):
+            return problem_of(self.model, self.name)
+
+    @cached_property
+    def physics(self) -> Physics:
+        """What the problem and the observables are, as digests."""
+        with own_code(self.name):
+            return Physics.of(self.problem, self.observables)
+
     @property
     def settings(self) -> dict[str, Any]:
         """The settings as JSON-ready values: two runs with equal settings give equal numbers."""
         ask = self.ask
         return {
             "model": self.name,
-            "parameters": modelling.values_of(self.model),
+            "parameters": values_of(self.model),
             "seed": ask.seed,
             "engine": self.engine.name,
             "engine_settings": plain_settings(self.engine),
@@ -113,7 +127,27 @@ class Job:
         if not isinstance(record, Record):
             return False
         own, other = self.settings, record.settings
-        return all(own[key] == other[key] for key in ("model", "parameters", "kind"))
+        if own["model"] != other["model"] and not self._has_moved(record):
+            return False
+        return all(own[key] == other[key] for key in ("parameters", "kind")) and not self.other(record)
+
+    def other(self, record: Record) -> list[str]:
+        """Return in words where a record holds other physics."""
+        return self.physics.other_than(Physics.load(record.dataset.attrs))
+
+    def changed(self, record: Record) -> list[str]:
+        """Return in words where a record has other settings or other physics; a model's file may have moved."""
+        settings = record.settings
+        if self._has_moved(record):
+            settings = settings | {"model": self.name}
+        return differences(settings, self.settings) + self.other(record)
+
+    def _has_moved(self, record: Record) -> bool:
+        """True where a record names the same class of another file, and its physics is known to be the same."""
+        known = Physics.load(record.dataset.attrs).problem
+        files = [name.rpartition(":") for name in (self.name, str(record.settings["model"]))]
+        moved = all(path.endswith(".py") for path, _, _ in files) and files[0][2] == files[1][2]
+        return moved and known != UNKNOWN and known == self.physics.problem
 
 
 def observables_of(model: Any, name: str = "") -> dict[str, Observable]:

@@ -14,11 +14,13 @@ class Origin:
     """Where a run began.
 
     time: on its clock. times: of an evolution, how many it holds already. prior: of a steady state, what is known.
+    accepted_old: whether the record did not state its physics, and was accepted all the same.
     """
 
     time: float = 0.0
     times: int = 0
     prior: Prior | None = None
+    accepted_old: bool = False
 
     def dump(self) -> str:
         """Return it as JSON."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tnness import model as modelling
-from tnness import registry
 from tnness.engines.ask import EVOLUTION, STEADY, TOLERANCE, Ask, checked_times, names_of
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import engine_class
 from tnness.errors import InputError, Interrupted, RecordError
+from tnness.model import registry
+from tnness.model.parameters import build
 from tnness.network.chain_state import ChainState
 from tnness.records.record import Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
@@ -40,6 +40,7 @@ def steady_state(
     checkpoint_every: float = CHECKPOINT_EVERY,
     progress: bool = False,
     name: str | None = None,
+    accept_old: bool = False,
 ) -> Record:
     """Return the certified steady state of a model.
 
@@ -61,6 +62,7 @@ def steady_state(
     checkpoint_every: seconds between checkpoints; default 60.
     progress: show a progress bar, or a line per stage where stderr is no terminal; default False.
     name: the model's name for the record; default its registered name.
+    accept_old: go on from files of an earlier format, which do not say which physics they hold; default False.
 
     Raises
     ------
@@ -69,8 +71,8 @@ def steady_state(
     Examples
     --------
     >>> from dataclasses import dataclass
-    >>> from tnness.basis import spin_half as s
-    >>> from tnness.observables import expectation
+    >>> from tnness.operators.basis import spin_half as s
+    >>> from tnness.observables.observable import expectation
     >>> from tnness.problems.lindbladian import Lindbladian
     >>> @dataclass(frozen=True)
     ... class Pumped:
@@ -92,7 +94,7 @@ def steady_state(
     """
     ask = Ask(seed=seed, initial=initial, tolerance=tolerance, max_time=max_time, watch=names_of(watch))
     job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
-    return run(job, _output(out, overwrite, checkpoint_every), progress)
+    return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
 
 def evolve(
@@ -107,6 +109,7 @@ def evolve(
     checkpoint_every: float = CHECKPOINT_EVERY,
     progress: bool = False,
     name: str | None = None,
+    accept_old: bool = False,
 ) -> Record:
     """Return the observables of a model at the given times, evolved from `initial` at time 0.
 
@@ -124,7 +127,7 @@ def evolve(
     )
     if isinstance(initial, Record) and job.extends(initial) and wanted[0] <= initial.time:
         raise InputError(f"the record ends at time {initial.time:g}; the times asked for must lie beyond it")
-    return run(job, _output(out, overwrite, checkpoint_every), progress)
+    return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
 
 def run(job: Job, output: Output, progress: bool = False) -> Record:
@@ -171,6 +174,7 @@ def extend(
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
     progress: bool = False,
+    accept_old: bool = False,
 ) -> Record:
     """Push a record further: more bond dimension, more time, a finer step; or finish an unfinished run.
 
@@ -193,7 +197,13 @@ def extend(
     if job is None:
         job = _extension(record, changes, path, out)
     own = out is None and (not record.unfinished or not finished.exists() or _replaces(job, finished))
-    return run(job, _output(out or finished, overwrite or own, checkpoint_every), progress)
+    output = _output(out or finished, overwrite or own, checkpoint_every, accept_old)
+    if not record.unfinished or job.initial is record:
+        output.check_age(record, path)
+        other = job.other(record)
+        if other:
+            raise RecordError(f"{path} cannot be extended: {'; '.join(other)}")
+    return run(job, output, progress)
 
 
 def _replaces(job: Job, finished: Path) -> bool:
@@ -240,7 +250,7 @@ def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
 def _same(record: Record, initial: Any, changes: Changes) -> Job:
     """Return a record's job once more, with the engine and what belongs to a steady state changed."""
     known = record.settings
-    model = modelling.build(registry.find(known["model"]), known["parameters"], known["model"])
+    model = build(registry.find(known["model"]), known["parameters"], known["model"])
     stored = dict(known["engine_settings"])
     if "schedule" in stored and initial is record:
         stored["schedule"] = None  # the record is the coarse stage
@@ -268,5 +278,5 @@ def _same_engine(model: Any, name: str, stored: dict[str, Any], changes: Changes
     return engine_for(model, changes.by, **(taken | dict(changes.engine)))
 
 
-def _output(out: str | Path | None, overwrite: bool, checkpoint_every: float) -> Output:
-    return Output(None if out is None else Path(out), overwrite, checkpoint_every)
+def _output(out: str | Path | None, overwrite: bool, checkpoint_every: float, accept_old: bool) -> Output:
+    return Output(None if out is None else Path(out), overwrite, checkpoint_every, accept_old)

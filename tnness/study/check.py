@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from tnness import model as modelling
 from tnness.engines.exact import DIRECT, Exact, steady_vector
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, ModelError, NumericalError, TnnessError
+from tnness.model.protocol import draw, generator_of, problem_of, values_of
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.network.initial import identity_state
-from tnness.observables import Observable, measured
+from tnness.observables.observable import Observable, measured
+from tnness.observables.views import View
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.records.history import History
@@ -30,7 +31,6 @@ from tnness.records.values import change, size
 from tnness.runs.job import name_of, observables_of, offered_engines, own_code
 from tnness.runs.solve import evolve, steady_state
 from tnness.stopping.balance import positivity, residual
-from tnness.views import View
 
 PASSED, NOTED, FAILED = "ok", "note", "FAILED"
 LOOKED_AT = ("tebd", "exact")
@@ -56,14 +56,14 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
 
     Examples
     --------
-    >>> from tnness.registry import find
+    >>> from tnness.model.registry import find
     >>> all(finding.verdict != "FAILED" for finding in check(find("ssep")))
     True
     """
     try:
         with own_code(name or getattr(model, "__name__", type(model).__name__)):
             instance = smallest(model() if isinstance(model, type) else model, seed)
-            problem: Any = modelling.problem_of(instance, name or name_of(instance))
+            problem: Any = problem_of(instance, name or name_of(instance))
             form = getattr(problem, "form", "")
             if form == "circuit":
                 return [_stated(instance, problem.summary()), *_circuit(instance, problem, name, seed)]
@@ -72,7 +72,7 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
                     _stated(instance, problem.summary()),
                     *_engines(instance, offered_engines(instance), name, seed),
                 ]
-            generator = modelling.generator_of(instance, name or name_of(instance))
+            generator = generator_of(instance, name or name_of(instance))
     except TnnessError as error:
         return [Finding("problem", FAILED, str(error))]
     findings = [_stated(instance, generator.summary()), _trace(generator)]
@@ -106,11 +106,11 @@ def smallest(model: Any, seed: int = 0) -> Any:
     elif getattr(model, "n", 0) > 4:
         with contextlib.suppress(TnnessError):  # explicit lists fix the length
             model = dataclasses.replace(model, n=4)
-    return modelling.draw(model, seed)
+    return draw(model, seed)
 
 
 def _stated(instance: Any, summary: str) -> Finding:
-    shown = ", ".join(f"{k} = {v}" for k, v in modelling.values_of(instance).items() if not isinstance(v, list))
+    shown = ", ".join(f"{k} = {v}" for k, v in values_of(instance).items() if not isinstance(v, list))
     return Finding("problem", PASSED, f"{summary} ({shown})")
 
 

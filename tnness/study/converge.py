@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,17 @@ from numpy.typing import NDArray
 
 from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
+from tnness.engines.registry import engine_class
 from tnness.errors import InputError, RecordError, TnnessError
 from tnness.records.record import BURSTS, FORMAT, PREFIX, Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
-from tnness.runs.job import Job, differences, name_of
+from tnness.runs.job import Job, name_of, offered_engines
 from tnness.runs.solve import chosen_engine
+from tnness.typed import field_types
+
+VARIED = {"chi", "dt"}
+"""The settings that an engine must have: bond dimension and time step."""
 
 
 def converge(
@@ -46,7 +51,8 @@ def converge(
     Parameters
     ----------
     chi: increasing bond dimensions, at least two. dt: time steps, the best (smallest) is extrapolated; None is the
-        engine's default. engine: an engine with a bond dimension and a time step, or its name; default: the model's.
+        engine's default. engine: an engine with a bond dimension and a time step, or its name; default: the first of
+        the model's that has both.
         initial: what the first bond dimension starts from. The rest as for `steady_state`; finished points are kept in
         `out` + ".points" while the whole is unfinished.
 
@@ -58,7 +64,7 @@ def converge(
     (`watch`), only these are extrapolated: nothing says whether the others have relaxed.
     """
     chis, steps = _checked(chi, dt)
-    settings = _settings(chosen_engine(model, engine), chis, steps)
+    settings = _settings(chosen_engine(model, engine or default_engine(model)), chis, steps)
     if out is not None:
         Output(Path(out), overwrite, checkpoint_every)  # refuses what cannot be written
     ask = Ask(
@@ -83,10 +89,16 @@ def converge(
     return dataset
 
 
+def default_engine(model: Any) -> str:
+    """Return the first of a model's engines that has a bond dimension and a time step; where none has, the first."""
+    offered = offered_engines(model)
+    return next((name for name in offered if field_types(engine_class(name)).keys() >= VARIED), offered[0])
+
+
 def _settings(engine: Engine, chis: Sequence[int], steps: Sequence[float | None]) -> Engine:
     """Return the engine; refuse one without bond dimension and time step, and settings of a point that cannot be."""
-    own = {entry.name for entry in fields(engine)}  # type: ignore[arg-type]
-    if not {"chi", "dt"} <= own:
+    own = field_types(type(engine))
+    if not own.keys() >= VARIED:
         raise InputError(
             f"converge varies the bond dimension and the time step: engine {engine.name!r} has "
             f"{', '.join(sorted(own)) or 'no settings'}"
@@ -149,10 +161,10 @@ class Points:
         if target is None or not target.exists():
             return Driver(job, Output(target, every=self.every), self.shown).run()
         record = Record.open(target)
-        found = differences(record.settings, job.settings)
-        if found:
+        changed = job.changed(record)
+        if changed:
             raise RecordError(
-                f"{self.folder} holds an unfinished convergence with other settings ({'; '.join(found)}): "
+                f"{self.folder} holds an unfinished convergence with other settings ({'; '.join(changed)}): "
                 "remove it, or give another --out"
             )
         return record

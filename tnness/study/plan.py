@@ -16,16 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from tnness import model as modelling
-from tnness import registry
+from tnness.digest.content import digest_of_function
 from tnness.engines.ask import TOLERANCE, Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import plain_settings
-from tnness.errors import InputError, suggestion
+from tnness.errors import InputError, TnnessError, suggestion
+from tnness.model import registry
+from tnness.model.parameters import build
+from tnness.model.parameters import parameters as model_parameters
+from tnness.model.protocol import UNKNOWN, values_of
 from tnness.runs.checkpoint import Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job
 from tnness.runs.solve import chosen_engine
+from tnness.study.measuring import function
 
 Values = dict[str, Any]
 
@@ -57,6 +61,18 @@ class GridPoint:
         seed = disorder_seed(root, realization, self.disorder)
         key = hashlib.sha256(f"{self.identity} {seed}".encode()).hexdigest()[:32]
         return Point(key, self.values, realization, seed)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What one point of a sweep states.
+
+    values: on the axes. physics: the digest of its problem. measure: that of the function that measures, if any does.
+    """
+
+    values: Values
+    physics: str
+    measure: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +148,7 @@ class Plan:
     @cached_property
     def is_parameter(self) -> dict[str, bool]:
         """Of every axis, whether it is a parameter of the model; else it is a setting of the engine."""
-        known = modelling.parameters(self.model_class)
+        known = model_parameters(self.model_class)
         settings = [entry.name for entry in fields(self.engine_at({}))]  # type: ignore[arg-type]
         for axis in self.axes:
             if axis not in known and axis not in settings:
@@ -143,7 +159,7 @@ class Plan:
     def model_at(self, values: Values) -> Any:
         """Return the model at a point of the grid, disorder not drawn."""
         own = {k: v for k, v in values.items() if self.is_parameter[k]}
-        return modelling.build(self.model_class, self.parameters | own, self.name)
+        return build(self.model_class, self.parameters | own, self.name)
 
     def engine_at(self, values: Values) -> Engine:
         """Return the engine at a point of the grid."""
@@ -156,7 +172,7 @@ class Plan:
         engine = self.engine_at(values)
         settings = {
             "model": self.name,
-            "parameters": modelling.values_of(self.model_at(values)),
+            "parameters": values_of(self.model_at(values)),
             "engine": engine.name,
             "engine_settings": plain_settings(engine),
             "times": None if self.times is None else list(self.times),
@@ -178,6 +194,19 @@ class Plan:
             watch=self.watch,
         )
         return Job(self.model_at(values), self.name, self.engine_at(values), ask)
+
+    def reference(self) -> Reference:
+        """Return what the first point states, by which a store knows its physics."""
+        return self.reference_at(next(self._values()))
+
+    def reference_at(self, values: Values) -> Reference:
+        """Return what a point states, with the disorder of the root seed; unknown where it states nothing valid."""
+        measure = None if self.measure is None else digest_of_function(function(self.measure))
+        try:
+            physics = self.job_at(values, self.root_seed).physics.problem
+        except TnnessError:  # a function that measures may need no valid problem
+            physics = UNKNOWN
+        return Reference(dict(values), physics, measure)
 
     def check_watch(self) -> None:
         """Refuse to watch what is not judged or monitored, before anything is computed or written."""

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import enum
-import importlib
 import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from tnness import registry
 from tnness.engines.protocol import Engine
-from tnness.errors import InputError, Interrupted, ModelError
+from tnness.errors import Interrupted, ModelError
 from tnness.records.record import Record
 from tnness.runs.checkpoint import Output
 from tnness.runs.driver import provenance
 from tnness.runs.job import Job
 from tnness.runs.solve import run
+from tnness.study.measuring import function
 from tnness.study.plan import Plan, Point, canonical
 from tnness.study.store import Failure, Store
 
@@ -116,16 +115,6 @@ class Task:
         told = f"{type(error).__name__}: {error}"
         point = self.point
         return Failure(point.key, point.values, point.realization, point.seed, told, traceback.format_exc())
-
-
-def function(name: str) -> Measure:
-    """Return the function `module:function` or `file.py:function`."""
-    place, _, attribute = name.rpartition(":")
-    module = registry.module_from_file(place) if place.endswith(".py") else importlib.import_module(place)
-    found: Any = getattr(module, attribute, None)
-    if not callable(found):
-        raise InputError(f"{place} has no function {attribute!r} to measure with")
-    return cast(Measure, found)
 
 
 def _as_record(found: Any, setting: Setting) -> Record:

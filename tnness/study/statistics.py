@@ -21,7 +21,7 @@ from scipy.stats import DegenerateDataWarning, linregress
 from scipy.stats import bootstrap as resample
 
 from tnness.errors import InputError
-from tnness.observables import Estimate
+from tnness.observables.observable import Estimate
 
 Real = NDArray[np.float64]
 

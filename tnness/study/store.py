@@ -27,11 +27,15 @@ from typing import Any
 import psutil
 
 from tnness.errors import Interrupted, RecordError
+from tnness.model.protocol import UNKNOWN
 from tnness.records.files import is_sealed, write_whole
+from tnness.records.old import upgraded
 from tnness.runs.job import differences
-from tnness.study.plan import GridPoint, Plan, Point
+from tnness.study.plan import GridPoint, Plan, Point, Reference, canonical
 
-FORMAT = "tnness-sweep-1"
+FORMAT = "tnness-sweep-2"
+OLD = ("tnness-sweep-1",)
+"""Formats that are read: they do not say which physics they hold."""
 HEARTBEAT = 20.0
 """Seconds between two signs of life of a claim."""
 LAPSED = 300.0
@@ -84,14 +88,13 @@ class Store:
 
     # ------------------------------------------------------------------ what was asked for
 
-    def register(self, plan: Plan) -> Request:
-        """Keep a plan, and return its request.
+    def register(self, plan: Plan, accept_old: bool = False) -> Request:
+        """Keep a plan, and return its request. accept_old: also in a store that does not say which physics it holds.
 
         Raises
         ------
-        RecordError: the store belongs to a sweep with other settings, or cannot be written.
+        RecordError: the store belongs to a sweep with other settings or other physics, or cannot be written.
         """
-        request = Request(tuple(plan.grid_points()), plan.realizations)
         base = json.loads(json.dumps(plan.base))
         try:
             for name in ("requests", "points", "failed", "claims"):
@@ -99,23 +102,67 @@ class Store:
         except OSError as error:
             raise RecordError(f"the store {self.folder} cannot be made: {error.strerror or error}") from error
         if not (self.folder / "sweep.json").exists():
-            write_whole(self.folder / "sweep.json", _json({"format": FORMAT} | base))
-        found = differences(self.base, base)
-        if found:
-            raise RecordError(f"the store {self.folder} holds a sweep with other settings: {'; '.join(found)}")
+            about = {"format": FORMAT, "reference": asdict(plan.reference())}
+            write_whole(self.folder / "sweep.json", _json(about | base))
+        changed = differences(self.base, base)
+        if changed:
+            raise RecordError(f"the store {self.folder} holds a sweep with other settings: {'; '.join(changed)}")
+        self._check_physics(plan, accept_old)
+        request = Request(self._known(plan.grid_points()), plan.realizations)
         content = _json(asdict(request))
         name = hashlib.sha256(content).hexdigest()[:16]
         if not (self.folder / "requests" / f"{name}.json").exists():
             write_whole(self.folder / "requests" / f"{name}.json", content)
         return request
 
+    def _check_physics(self, plan: Plan, accept_old: bool) -> None:
+        known = self.reference
+        if known is None and not accept_old:
+            raise RecordError(
+                f"the store {self.folder} is of an earlier format, which does not say which physics it holds: "
+                "--accept-old continues it all the same"
+            )
+        if known is None:
+            return
+        own = plan.reference_at(known.values)
+        if UNKNOWN not in (known.physics, own.physics) and known.physics != own.physics:
+            raise RecordError(
+                f"the store {self.folder} holds a sweep of other physics: what model {plan.name!r} states at "
+                f"{canonical(known.values)} is not what it was (its file or its package has changed)"
+            )
+
+    def doubts(self, plan: Plan) -> list[str]:
+        """Return in words what may have changed since the store was begun: the function that measures."""
+        known = self.reference
+        own = plan.reference_at(known.values).measure if known is not None else None
+        if known is None or own is None or known.measure is None or own == known.measure:
+            return []
+        if own.partition(":")[0] != known.measure.partition(":")[0]:
+            return []  # another version of Python: nothing is known
+        return [f"the code of {plan.measure} has changed since the store was begun"]
+
+    def _known(self, points: list[GridPoint]) -> tuple[GridPoint, ...]:
+        """Return points of the grid; in a store of an earlier format under the names that they have there."""
+        if self.reference is not None:
+            return tuple(points)
+        named = {canonical(point.values): point for request in self.requests() for point in request.points}
+        return tuple(named.get(canonical(point.values), point) for point in points)
+
+    @property
+    def reference(self) -> Reference | None:
+        """What the first point states; None in a store of an earlier format."""
+        content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
+        return Reference(**content["reference"]) if "reference" in content else None
+
     @property
     def base(self) -> dict[str, Any]:
         """What all points share."""
         content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
-        if content.pop("format", None) != FORMAT:
+        written = content.pop("format", None)
+        if written not in (FORMAT, *OLD):
             raise RecordError(f"{self.folder / 'sweep.json'} is not the manifest of a sweep")
-        return content
+        content.pop("reference", None)
+        return upgraded(content) if written in OLD else content
 
     def requests(self) -> list[Request]:
         """Return all that was asked for, oldest first."""

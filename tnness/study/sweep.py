@@ -20,8 +20,9 @@ from tnness.engines.protocol import Engine
 from tnness.errors import InputError, Interrupted
 from tnness.runs.progress import Stop
 from tnness.study.execution import AHEAD, Crew, Dask, Here, Local
+from tnness.study.measuring import function
 from tnness.study.plan import Plan, Point, Values
-from tnness.study.point import Ended, Measure, Task, function
+from tnness.study.point import Ended, Measure, Task
 from tnness.study.store import Failure, Store
 
 ATTEMPTS = 3
@@ -71,6 +72,7 @@ def sweep(
     keep_states: bool = False,
     retry_failed: bool = False,
     progress: bool = False,
+    accept_old: bool = False,
 ) -> Summary:
     """Compute every point of a grid that the store does not hold yet.
 
@@ -89,6 +91,7 @@ def sweep(
     workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
     task: (k, m): only every m-th point, beginning with the k-th, for a job array. k counts from 0.
     keep_states: keep the final states too. retry_failed: compute again what failed. progress: show a bar.
+    accept_old: continue a store of an earlier format, which does not say which physics it holds; default False.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def sweep(
         function(measure)
     plan.check_watch()
     place = Dask(dask, workers) if dask is not None else Here() if workers == 0 else Local(workers)
-    shape = {"measure": measure if callable(measure) else None, "keep_states": keep_states}
+    shape = {"measure": measure if callable(measure) else None, "keep_states": keep_states, "accept_old": accept_old}
     return Sweep(plan, Store(store), place, task or (0, 1), retry_failed, progress, **shape).run()
 
 
@@ -150,6 +153,7 @@ class Sweep:
     shown: bool = False
     measure: Measure | None = None
     keep_states: bool = False
+    accept_old: bool = False
     counts: Counter[Ended] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
     begun: int = 0
@@ -162,7 +166,9 @@ class Sweep:
 
     def run(self) -> Summary:
         """Compute what is missing, and say how the sweep stands."""
-        request = self.store.register(self.plan)
+        request = self.store.register(self.plan, self.accept_old)
+        for warning in self.store.doubts(self.plan):
+            self._tell(warning)
         points = self.store.points(request)[self.task[0] :: self.task[1]]
         finished, failures = self.store.finished(), self.store.failures()
         damaged = self.store.damaged([point.key for point in points if point.key in finished])

@@ -8,18 +8,18 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tnness_models.conserving_gates as ensemble
-from tnness.basis import spin_half, spinless
 from tnness.engines.circuits.network import LargeGates, Queue
 from tnness.engines.exact import Exact
 from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.engines.gaussian import Gaussian
 from tnness.engines.tebd import TEBD
 from tnness.engines.transfer import Transfer
-from tnness.ensembles import mapped
 from tnness.errors import InputError, ModelError, Unavailable
 from tnness.network.chain_state import ChainState
-from tnness.observables import Observable
+from tnness.observables.observable import Observable
+from tnness.operators.basis import spin_half, spinless
 from tnness.problems.circuit import Circuit
+from tnness.problems.ensembles import mapped
 from tnness.runs.solve import evolve, steady_state
 
 FREE, ALL = ensemble.gates(0.6, 0.0), ensemble.gates(0.4, 0.4)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness.basis import spin_half as s
-from tnness.basis import spin_one
-from tnness.basis import spinless as f
 from tnness.engines.exact import Exact
 from tnness.engines.fermions.quadratic import NotQuadratic, bilinear, quadratic
 from tnness.engines.gaussian import Gaussian
 from tnness.network.initial import product_state
+from tnness.operators.basis import spin_half as s
+from tnness.operators.basis import spin_one
+from tnness.operators.basis import spinless as f
 from tnness.problems.lindbladian import Lindbladian
 
 PHASE = np.exp(0.7j)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness.basis import spin_half as s
-from tnness.basis import spinless as f
 from tnness.engines.pure.ground import ground_energy, ground_state
 from tnness.errors import InputError
+from tnness.operators.basis import spin_half as s
+from tnness.operators.basis import spinless as f
+from tnness.operators.terms import total
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import total
 
 FIELDS = np.random.default_rng(1).uniform(-2, 2, 7)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness.basis import spinless as f
 from tnness.engines.pure.view import PureView
 from tnness.errors import ModelError, Unavailable
 from tnness.network.chain_state import ChainState
-from tnness.terms import Operator
+from tnness.operators.basis import spinless as f
+from tnness.operators.terms import Operator
 
 N = 5
 

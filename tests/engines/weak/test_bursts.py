@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from tnness.engines.weak.bursts import Burst, mixed
 from tnness.engines.weak.slow import SlowVariables
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from weak_chains import chain
 
 SLOW = SlowVariables(generator_of(chain(n=4, h=4.0, eps=0.01)))

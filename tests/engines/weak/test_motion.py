@@ -7,9 +7,9 @@ from scipy.linalg import expm
 
 import systems
 from tnness import levels
-from tnness.basis import coefficients
 from tnness.engines.weak.motion import Window, windows
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
+from tnness.operators.basis import coefficients
 from tnness.problems.lindbladian import Lindbladian
 from weak_chains import chain
 

@@ -9,12 +9,12 @@ from numpy.testing import assert_allclose
 
 import systems
 from tnness import spin_half as s
-from tnness.basis import coefficients, density_matrix
 from tnness.engines.weak.densities import REACH
 from tnness.engines.weak.slow import SlowVariables
 from tnness.errors import InputError
-from tnness.model import generator_of
+from tnness.model.protocol import generator_of
 from tnness.network.dense_view import DenseView
+from tnness.operators.basis import coefficients, density_matrix
 from tnness.problems.lindbladian import Lindbladian
 from weak_chains import Magnet, chain
 

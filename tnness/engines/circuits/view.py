@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.terms import LocalOperator, Operator
-from tnness.views import Sites, View
+from tnness.observables.views import Sites, View
+from tnness.operators.terms import LocalOperator, Operator
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.integrate as integrate
 import scipy.linalg as linalg
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
@@ -21,6 +20,9 @@ from numpy.typing import NDArray
 from tnness.engines.fermions.quadratic import Quadratic
 from tnness.errors import NumericalError
 from tnness.records.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from scipy.integrate import DOP853
 
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -168,7 +170,7 @@ class Dephased:
         self.form, self.tolerance, self.time = form, tolerance, time
         self._flat = correlation.astype(complex).ravel()
         self._drift, self._sites = sparse.csr_array(form.drift()), np.arange(form.n)
-        self._solver: integrate.DOP853 | None = None
+        self._solver: DOP853 | None = None
 
     @property
     def correlation(self) -> Matrix:
@@ -186,9 +188,11 @@ class Dephased:
         if self._solver.status == "finished":
             self.time, self._solver = until, None
 
-    def _towards(self, until: float) -> integrate.DOP853:
+    def _towards(self, until: float) -> DOP853:
+        from scipy.integrate import DOP853  # with SciPy's optimisation behind it: a tenth of a second, for few
+
         relative, absolute = max(self.tolerance, 3e-14), self.tolerance / 10
-        return integrate.DOP853(self._derivative, self.time, self._flat, until, rtol=relative, atol=absolute)
+        return DOP853(self._derivative, self.time, self._flat, until, rtol=relative, atol=absolute)
 
     def _derivative(self, time: float, flat: Matrix) -> Matrix:
         form, sites, correlation = self.form, self._sites, flat.reshape(self.form.n, self.form.n)

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.errors import ModelError
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import Operator, Term, total
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import Operator, Term, total
 
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -92,7 +92,7 @@ def quadratic(problem: Any) -> Quadratic:
 
     Examples
     --------
-    >>> from tnness.basis import spinless as f
+    >>> from tnness.operators.basis import spinless as f
     >>> chain = Lindbladian([f] * 2)
     >>> chain.hamiltonian(-1.0 * (f.Cd(0) * f.C(1) + f.Cd(1) * f.C(0)))
     >>> chain.jump(f.N(0), rate=0.5)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.engines.fermions.quadratic import Quadratic
 from tnness.engines.initial import Initial
 from tnness.errors import InputError
+from tnness.operators.basis import LocalSpace
 
 Matrix = NDArray[Any]
 MIXED = "*"

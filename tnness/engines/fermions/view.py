@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.engines.fermions import entropy as gaussian_entropy
 from tnness.engines.fermions.quadratic import NotQuadratic, bilinear
 from tnness.errors import Unavailable
-from tnness.terms import LocalOperator, Operator
-from tnness.views import Sites, View
+from tnness.observables.views import Sites, View
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import LocalOperator, Operator
 
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]

@@ -13,10 +13,10 @@ from tnness.engines.fermions.quadratic import NotQuadratic, check_spaces, quadra
 from tnness.engines.fermions.states import occupied_level
 from tnness.engines.pure.view import PureView
 from tnness.errors import InputError, NumericalError
-from tnness.network.adapters import from_tenpy
+from tnness.interop.tenpy import from_tenpy
 from tnness.network.chain_state import ChainState
+from tnness.operators.terms import total
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import total
 
 
 def ground_state(problem: Lindbladian, particles: int, chi: int = 128, accuracy: float = 1e-12) -> ChainState:

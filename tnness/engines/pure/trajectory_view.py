@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
-from tnness.terms import LocalOperator, Operator
-from tnness.views import Estimate, Sites, View
+from tnness.observables.views import Estimate, Sites, View
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import LocalOperator, Operator
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -32,7 +32,7 @@ class TrajectoryView(View):
     ----------
     realizations: a view of each. spaces: of the sites.
 
-    >>> from tnness.basis import spinless
+    >>> from tnness.operators.basis import spinless
     >>> from tnness.engines.fermions.view import GaussianView
     >>> view = TrajectoryView([GaussianView(np.diag([n, 1 - n]), [spinless] * 2) for n in (0.5, 1.0)], [spinless] * 2)
     >>> view.density.tolist(), round(float(view.average(lambda one: one.entropy([0])).value), 4)

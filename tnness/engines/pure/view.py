@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace
 from tnness.network.chain_state import ChainState
-from tnness.terms import Operator
-from tnness.views import Sites, View
+from tnness.observables.views import Sites, View
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import Operator
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]

@@ -14,11 +14,11 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import LocalSpace, coefficients, density_matrix
 from tnness.errors import InputError
+from tnness.operators.basis import LocalSpace, coefficients, density_matrix
+from tnness.operators.terms import Matrix
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
-from tnness.terms import Matrix
 
 Real = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.basis import coefficients, density_matrix
+from tnness.operators.basis import coefficients, density_matrix
 from tnness.problems.lindbladian import Lindbladian
 
 Real = NDArray[np.float64]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.basis import spinless
 from tnness.engines.fermions.view import GaussianView
 from tnness.engines.wire import equilibrium, lyapunov, scattering
 from tnness.engines.wire.decay import Decay
@@ -18,8 +17,9 @@ from tnness.engines.wire.poles import find_poles, refined
 from tnness.engines.wire.quadrature import panels
 from tnness.engines.wire.window import Integral, Quadrature, integrate
 from tnness.errors import InputError
+from tnness.observables.views import View
+from tnness.operators.basis import spinless
 from tnness.problems.transfer import RandomBar, TransferChain
-from tnness.views import View
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]

@@ -1,0 +1,173 @@
+"""Physics is content: a file whose model has changed is not gone on from, one whose model has only moved is."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from command_line import in_process_of_its_own
+from tnness import TEBD, Observable, expectation, steady_state
+from tnness import spin_half as s
+from tnness.errors import Interrupted
+from tnness.model.registry import find
+from tnness.records.record import Record
+from tnness.runs.physics import Physics
+
+MODEL = """
+from dataclasses import dataclass
+
+from tnness import Lindbladian, Observable, expectation
+from tnness import spin_half as s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pumped:
+    n: int = 3
+
+    def problem(self):
+        chain = Lindbladian([s] * self.n)
+        for i in range(self.n - 1):
+            chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
+        chain.jump(s.Sp(0), rate=1.0)
+        chain.jump(s.Sm(self.n - 1), rate=1.0)
+        return chain
+
+    def observables(self):
+        return {
+            "z": expectation([s.Z(i) for i in range(self.n)], "site"),
+            "own": Observable(lambda view: 2.0 * view.expect(s.Z(0))),
+        }
+"""
+RUN = ("--chi", 8, "--dt", 0.1, "--order", 2)
+OTHER_RATE = MODEL.replace("s.Sp(0), rate=1.0", "s.Sp(0), rate=5.0")
+OTHER_OBSERVABLE = MODEL.replace("[s.Z(i) for", "[s.X(i) for")
+OTHER_FUNCTION = MODEL.replace("2.0 * view", "3.0 * view")
+
+
+def tnness(*arguments):
+    """Call the command line in a process of its own, so that a file is read as it is now."""
+    return in_process_of_its_own(*arguments)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("m.py").write_text(MODEL)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def evolved(tmp_path_factory):
+    """An evolution to t = 1."""
+    folder = tmp_path_factory.mktemp("evolved")
+    (folder / "m.py").write_text(MODEL)
+    answer = tnness("run", folder / "m.py:Pumped", *RUN, "--time", "0,1", "--out", folder / "e.nc", "--quiet")
+    assert answer.status == 0, answer
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [(OTHER_RATE, "other physics"), (OTHER_OBSERVABLE, "observable 'z' measures something else")]
+)
+def test_an_evolution_is_not_extended_with_other_physics(here, evolved, text, told):
+    """Without the check it would be one trajectory with two physics, and `complete`."""
+    (evolved / "m.py").write_text(text)
+    try:
+        before = (evolved / "e.nc").read_bytes()
+        answer = tnness("run", evolved / "e.nc", "--time", "1.5,2", "--quiet")
+        assert answer.status == 2
+        assert told in answer.err
+        assert (evolved / "e.nc").read_bytes() == before
+    finally:
+        (evolved / "m.py").write_text(MODEL)
+
+
+def test_a_function_that_cannot_be_seen_through_is_a_warning(here, evolved):
+    shutil.copy(evolved / "e.nc", "e.nc")
+    (evolved / "m.py").write_text(OTHER_FUNCTION)
+    try:
+        answer = tnness("run", "e.nc", "--time", "1.5,2")
+        assert answer.status == 0, answer
+        assert "the code of own has changed since the record was written" in answer.err
+    finally:
+        (evolved / "m.py").write_text(MODEL)
+
+
+def test_an_extension_with_the_same_physics_goes_on(here, evolved):
+    shutil.copy(evolved / "e.nc", "e.nc")
+    assert tnness("run", "e.nc", "--time", "1.5,2", "--quiet").status == 0
+    assert_allclose(Record.open("e.nc")["time"], [0, 1, 1.5, 2])
+
+
+def test_an_unfinished_run_is_not_continued_with_other_physics_but_with_a_moved_file(here):
+    model, stops = find("m.py:Pumped")(), []
+    name = f"{here / 'm.py'}:Pumped"
+
+    def stop(view):
+        stops.append(1)
+        if len(stops) == 4:
+            raise Interrupted("stopped")
+        return view.expect(s.Z(0))
+
+    with pytest.MonkeyPatch.context() as patch:
+        plain = type(model).observables
+        patch.setattr(type(model), "observables", lambda self: plain(self) | {"own": Observable(stop)})
+        with pytest.raises(Interrupted, match=r"saved in r\.nc\.part"):
+            steady_state(model, engine=TEBD(chi=8, dt=0.1, order=2), out="r.nc", name=name)
+    part = Path("r.nc.part").read_bytes()
+    command = ("run", "m.py:Pumped", *RUN, "--out", "r.nc", "--quiet")
+
+    Path("m.py").write_text(OTHER_RATE)
+    answer = tnness(*command)
+    assert answer.status == 2
+    assert "other physics" in answer.err
+    assert Path("r.nc.part").read_bytes() == part
+
+    Path("m.py").unlink()
+    Path("elsewhere").mkdir()
+    Path("elsewhere/moved.py").write_text(MODEL)
+    answer = tnness("run", "elsewhere/moved.py:Pumped", *RUN, "--out", "r.nc", "--quiet")
+    assert answer.status == 0, answer
+    assert np.abs(Record.open("r.nc")["z"][0]) > 0
+
+
+def test_a_sweep_is_not_continued_with_other_physics(here):
+    sweep = ("sweep", "m.py:Pumped", "--grid", "n=2,3", "--engine", "exact", "--store", "s", "--workers", 0, "--quiet")
+    assert tnness(*sweep).status == 0
+    more = [argument if argument != "n=2,3" else "n=2,3,4" for argument in sweep]
+    Path("m.py").write_text(OTHER_RATE)
+    answer = tnness(*more)
+    assert answer.status == 2
+    assert "holds a sweep of other physics" in answer.err
+    Path("m.py").write_text(MODEL)
+    assert tnness(*more).status == 0
+
+
+def test_a_steady_state_of_other_physics_is_no_coarse_stage(here):
+    """Its state is where the run starts, and nothing more."""
+    engine = TEBD(chi=8, dt=0.1, order=2)
+    first = steady_state(find("m.py:Pumped")(), engine=engine)
+    Path("other.py").write_text(OTHER_RATE)
+    other = find("other.py:Pumped")
+    record = steady_state(other(), engine=engine, initial=first, name="Pumped")
+    assert record.history.stages[0] == 0
+    again = steady_state(find("m.py:Pumped")(), engine=TEBD(chi=16, dt=0.1, order=2), initial=first)
+    assert again.history.stages[0] == -1
+
+
+def test_what_is_not_known_is_no_difference():
+    known = Physics("abc", {"z": ("1", True), "own": ("cpython-311:1", False)})
+    assert known.other_than(Physics()) == Physics().other_than(known) == []
+    assert known.doubts(Physics("abc", {"own": ("cpython-312:2", False)})) == []
+    assert known.doubts(Physics("abc", {"own": ("cpython-311:2", False)})) == ["own"]
+    assert len(known.other_than(Physics("def", {"z": ("2", True)}))) == 2
+
+
+def test_a_record_states_its_physics(here):
+    record = steady_state(find("m.py:Pumped")(), engine="exact")
+    known = Physics.load(record.dataset.attrs)
+    assert known == Physics.of(find("m.py:Pumped")().problem(), find("m.py:Pumped")().observables())
+    same = Physics.of(find("m.py:Pumped")().problem(), {"z": expectation([1.0 * s.Z(i) for i in range(3)], "site")})
+    assert same.other_than(known) == []

@@ -1,0 +1,1 @@
+"""Interop: states and operators handed to other packages, and taken in."""

@@ -1,0 +1,43 @@
+"""Tensors that come from another package as a `ChainState`, if they fit the local spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tnness.errors import InputError
+from tnness.network.chain_state import Array, ChainState
+from tnness.operators.basis import LocalSpace
+
+
+def canonical(tensors: list[Array], log_norm: float, spaces: Sequence[LocalSpace] | None) -> ChainState:
+    """Return tensors (left, physical, right) as a state, canonical at site 0.
+
+    Parameters
+    ----------
+    log_norm: logarithm of a factor. spaces: given, dimensions are compared with their levels, or with the dimension of
+        their operator bases; coefficients of operators must be real.
+
+    Raises
+    ------
+    InputError: dimensions that do not fit, or coefficients that are not real.
+    """
+    if spaces is not None:
+        tensors = _fitted(tensors, spaces)
+    state = ChainState([np.ascontiguousarray(t) for t in tensors], centre=None, log_norm=log_norm)
+    state.canonicalise(0)
+    return state
+
+
+def _fitted(tensors: list[Array], spaces: Sequence[LocalSpace]) -> list[Array]:
+    dims = tuple(tensor.shape[1] for tensor in tensors)
+    if dims == tuple(space.levels for space in spaces):
+        return tensors
+    if dims != tuple(space.dim for space in spaces):
+        raise InputError(
+            f"the state has local dimensions {dims}, the spaces have {tuple(space.dim for space in spaces)}"
+        )
+    if any(np.abs(np.imag(tensor)).max() > 1e-12 * np.abs(tensor).max() for tensor in tensors):
+        raise InputError("the coefficients of a density matrix are real, and the tensors given are not")
+    return [np.real(tensor) for tensor in tensors]

@@ -1,0 +1,1 @@
+"""Models: what a model is, its parameters, the checks of its values, and how it is found."""

@@ -1,0 +1,35 @@
+"""The parameters of a model: listed with their meaning and unit, and checked where an instance is built."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from tnness import typed
+from tnness.errors import ModelError
+from tnness.model.protocol import Model
+from tnness.typed import Parameter
+
+
+def parameters(model: type | Model) -> dict[str, Parameter]:
+    """Return the parameters of a model by name, in their order."""
+    return dict(typed.parameters(_dataclass_of(model)))
+
+
+def build(cls: type, values: Mapping[str, Any], name: str = "") -> Any:
+    """Return an instance of the model, its values checked against the declared types.
+
+    Raises
+    ------
+    InputError: an unknown parameter (with the closest known one), a wrong type, a number that is not finite, a
+        required parameter that is missing; or whatever the model's own checks say.
+    """
+    return typed.build(_dataclass_of(cls), values, f"model {name or cls.__name__!r}", "parameter")
+
+
+def _dataclass_of(model: Any) -> type:
+    cls = model if isinstance(model, type) else type(model)
+    if not dataclasses.is_dataclass(cls):
+        raise ModelError(f"{cls.__name__} is not a dataclass: a model is a frozen dataclass of its parameters")
+    return cls

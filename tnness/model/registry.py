@@ -1,0 +1,168 @@
+"""How models are found: by registered name, or as `file.py:Class`.
+
+Models arrive through the entry point `tnness.models` of any installed package: a module that registers its models when
+it is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.metadata
+import importlib.util
+import sys
+import urllib.parse
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from tnness.errors import InputError, ModelError, TnnessError, suggestion
+from tnness.model.parameters import parameters
+
+Class = TypeVar("Class", bound=type)
+
+_MODELS: dict[str, type] = {}
+_broken: dict[str, str] = {}
+_loaded = False
+
+ENTRY_POINT = "tnness.models"
+FROM_FILE = "_tnness_file_"
+"""What the names of modules in files begin with."""
+
+
+def register(name: str) -> Callable[[Class], Class]:
+    """Register a model class under a name. The same name for another class is an error.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @register("doctest-nothing")
+    ... @dataclass(frozen=True, kw_only=True)
+    ... class Nothing:
+    ...     n: int = 2  # sites
+    ...
+    ...     def problem(self): ...
+    ...     def observables(self): ...
+    """
+    if not isinstance(name, str) or not name:
+        raise ModelError(f"a model is registered under a name, got {name!r}")
+
+    def keep(cls: Class) -> Class:
+        other = _MODELS.get(name)
+        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ModelError(
+                f"model {name!r} is registered twice: by {other.__module__}.{other.__qualname__} "
+                f"and by {cls.__module__}.{cls.__qualname__}"
+            )
+        _validate(cls)
+        _MODELS[name] = cls
+        cls.registered_name = name  # type: ignore[attr-defined]
+        return cls
+
+    return keep
+
+
+def models() -> dict[str, type]:
+    """Return every registered model by name, loading those of installed packages first."""
+    _load_entry_points()
+    return dict(sorted(_MODELS.items()))
+
+
+def broken_packages() -> dict[str, str]:
+    """Return the entry points that could not be loaded, with the reason."""
+    _load_entry_points()
+    return dict(_broken)
+
+
+def find(name: str) -> type:
+    """Return the model class for a registered name or for `path/to/file.py:Class`.
+
+    Raises
+    ------
+    InputError: no such model (with the closest name), no such file, or no such class in it.
+    """
+    if ":" in name and name.rpartition(":")[0].endswith(".py"):
+        return _from_file(name)
+    known = models()
+    if name not in known:
+        hint = "; a model in a file is given as file.py:Class" if name.endswith(".py") else suggestion(name, known)
+        raise InputError(f"there is no model {name!r}{hint}")
+    return known[name]
+
+
+def full_name(name: str) -> str:
+    """Return the name under which a model is found from any folder: a file's path made absolute."""
+    path, separator, class_name = name.rpartition(":")
+    return f"{Path(path).resolve()}:{class_name}" if separator and path.endswith(".py") else name
+
+
+def _from_file(name: str) -> type:
+    path, _, class_name = name.rpartition(":")
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {path!r} to take model {class_name!r} from")
+    module = module_from_file(path)
+    cls = getattr(module, class_name, None)
+    classes = [k for k, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
+    if not isinstance(cls, type):
+        raise InputError(f"{path} has no class {class_name!r}{suggestion(class_name, classes)}")
+    _validate(cls)
+    return cls
+
+
+def module_from_file(path: str | Path) -> ModuleType:
+    """Return the module in a file, loaded once.
+
+    Raises
+    ------
+    InputError: there is no such file, or its own code fails.
+    """
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise InputError(f"there is no file {str(path)!r}")
+    try:
+        return importlib.import_module(_module_name(file))
+    except TnnessError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path} could not be loaded: {type(error).__name__}: {error}") from error
+
+
+def _module_name(file: Path) -> str:
+    """Return the name of the module in a file, which holds the whole path and no dot."""
+    stem, path = (urllib.parse.quote(text).replace(".", "%2E") for text in (file.stem, str(file)))
+    return f"{FROM_FILE}{stem}:{path}"
+
+
+class _Files(importlib.abc.MetaPathFinder):
+    """Finds the modules in files by their names: what they define travels to the workers of a sweep."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return where a module is, or None where it is not in a file of a model."""
+        file = Path(urllib.parse.unquote(fullname.partition(":")[2]))
+        if not fullname.startswith(FROM_FILE) or not file.is_file():
+            return None
+        return importlib.util.spec_from_file_location(fullname, file)
+
+
+sys.meta_path.append(_Files())
+
+
+def _validate(cls: type) -> None:
+    for method in ("problem", "observables"):
+        if not callable(getattr(cls, method, None)):
+            raise ModelError(f"{cls.__name__} has no method {method}(): a model needs problem() and observables()")
+    parameters(cls)
+
+
+def _load_entry_points() -> None:
+    global _loaded
+    if _loaded:
+        return
+    _loaded = True
+    for point in importlib.metadata.entry_points(group=ENTRY_POINT):
+        try:
+            point.load()
+        except Exception as error:  # one broken package must not take the others with it
+            _broken[f"{point.name} ({point.value})"] = f"{type(error).__name__}: {error}"

@@ -1,0 +1,254 @@
+"""Observables: how a quantity is read from the view of a state, and what its dimensions and unit are.
+
+An observable names in `needs` the words of `tnness.observables.views.View` that it reads. `available` says before a run
+what its view can give; `measured` measures, and leaves out what the view cannot give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tnness.digest.content import Content, digest, is_seen_through
+from tnness.errors import ModelError, Unavailable
+from tnness.observables.views import Estimate, View
+from tnness.operators.terms import LocalOperator, Operator
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Observable:
+    """A quantity that is measured from a view.
+
+    Parameters
+    ----------
+    measure: view -> number or array with one axis per dimension, or an `Estimate` where the view knows an error. It
+        raises `Unavailable` on the view of an engine that cannot give it.
+    dims: names of the axes: `site`, `bond`, `site_2`, `cut`, ...; () for a number.
+    coordinates: values along its axes by their names, where they are not the count of sites, bonds or cuts.
+    unit: in the units of the model ("1" for none).
+    description: one line, for `tnness show` and the record.
+    monitored: whether relaxation is judged by it (default True; turn off what is costly). A run may watch fewer.
+    sites: every site it reads, if known: lets `tnness check` refuse sites that do not exist.
+    needs: words of the view that it reads ("entropy", "excitation", ...). A view that does not give them all is not
+        measured. Leave it empty where it depends on sizes whether a view can give it: then it is tried once.
+
+    >>> Observable(lambda view: view.entropy([0, 1]), unit="nat", needs=("entropy",)).needs
+    ('entropy',)
+    """
+
+    measure: Callable[[Any], ArrayLike | Estimate]
+    dims: tuple[str, ...] = ()
+    unit: str = "1"
+    description: str = ""
+    monitored: bool = True
+    sites: tuple[int, ...] = ()
+    coordinates: Mapping[str, ArrayLike] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+    def __call__(self, view: Any) -> Array:
+        """Measure; the number of axes must be the number of dimensions."""
+        return np.asarray(self.estimate(view).value)
+
+    def estimate(self, view: Any) -> Estimate:
+        """Measure, with the error that the view knows of (NaN where it knows none): one, or one per element.
+
+        Raises
+        ------
+        Unavailable: the view cannot give it. ModelError: a shape that does not fit the dimensions.
+        """
+        reason = self._missing(view)
+        if reason:
+            raise Unavailable(reason)
+        measurement = self.measure(view)
+        if isinstance(measurement, Estimate):
+            value, error = measurement.value, measurement.error
+        else:
+            value, error = measurement, np.nan
+        value, error = np.asarray(value, dtype=float), np.asarray(error, dtype=float)
+        if value.ndim != len(self.dims):
+            raise ModelError(
+                f"an observable with dimensions {self.dims} was measured as an array of shape {value.shape}"
+            )
+        if error.shape not in ((), value.shape):
+            raise ModelError(f"an observable of shape {value.shape} has errors of shape {error.shape}")
+        return Estimate(value, error)
+
+    def why_not(self, view: Any, rehearse: bool = False) -> str:
+        """Return in one line why a view cannot give it, "" if it can.
+
+        It is judged by `needs`; where there are none, or to `rehearse`, it is measured once.
+        """
+        reason = self._missing(view)
+        if reason or (self.needs and not rehearse):
+            return reason
+        try:
+            self.estimate(view)
+        except Unavailable as error:
+            return str(error)
+        return ""
+
+    def _missing(self, view: Any) -> str:
+        if not isinstance(view, View):  # of an engine of one's own, whose views need no base class
+            return ""
+        return next((view.why_not(word) for word in self.needs if word not in view.gives), "")
+
+
+def available(
+    observables: Mapping[str, Observable], view: Any, rehearse: bool = False
+) -> tuple[dict[str, Observable], dict[str, str]]:
+    """Return the observables that a view can give, and for each other one the reason in one line.
+
+    Parameters
+    ----------
+    observables: by name. view: of the state that a run starts from.
+    rehearse: whether also those are measured once whose needs the view gives (default False).
+
+    >>> offered, left_out = available({"spread": Observable(lambda v: v.excitation(0), needs=("excitation",))}, View())
+    >>> left_out
+    {'spread': "a View gives no 'excitation'"}
+    """
+    reasons = {name: observable.why_not(view, rehearse) for name, observable in observables.items()}
+    offered = {name: observable for name, observable in observables.items() if not reasons[name]}
+    return offered, {name: reason for name, reason in reasons.items() if reason}
+
+
+def measured(observables: Mapping[str, Observable], view: Any) -> dict[str, Estimate]:
+    """Return what a view gives of the observables: all but those that raise `Unavailable`."""
+    return tried(observables, view)[0]
+
+
+def tried(observables: Mapping[str, Observable], view: Any) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """Measure observables; return what a view gives, and for each other one the reason in one line."""
+    estimates, reasons = dict[str, Estimate](), dict[str, str]()
+    for name, observable in observables.items():
+        try:
+            estimates[name] = observable.estimate(view)
+        except Unavailable as error:
+            reasons[name] = str(error)
+    return estimates, reasons
+
+
+class ObservableDigest(NamedTuple):
+    """What an observable is, as a hash.
+
+    digest: equal for equal observables. seen_through: whether it is a hash of what is measured, so that another hash
+        means another observable. Else it is one of bytecode, `TAG:HASH`: with another hash the observable may have
+        changed, with another tag (of the version of Python) nothing is known.
+    """
+
+    digest: str
+    seen_through: bool
+
+
+def digest_of_observables(observables: Mapping[str, Observable]) -> dict[str, ObservableDigest]:
+    """Return the digest of each observable: of what it measures, its dimensions and its coordinates.
+
+    >>> from tnness.operators.basis import spin_half as s
+    >>> one, other = expectation(s.X(0) * s.Y(0)), expectation(1j * s.Z(0), description="the same")
+    >>> digests = digest_of_observables({"one": one, "other": other})
+    >>> digests["one"] == digests["other"], digests["one"].seen_through
+    (True, True)
+    """
+    content, digests = Content(), {}
+    for name, observable in observables.items():
+        measured = content.digest_of_function(observable.measure)
+        tag, separator, _ = measured.rpartition(":")
+        whole = digest(measured, list(observable.dims), dict(observable.coordinates))
+        digests[name] = ObservableDigest(f"{tag}{separator}{whole}", is_seen_through(observable.measure))
+    return digests
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A measurement that says what it measures: those with equal content measure the same."""
+
+    measure: Callable[[Any], ArrayLike]
+    content: tuple[Any, ...]
+
+    def __call__(self, view: Any) -> ArrayLike:
+        """Measure."""
+        return self.measure(view)
+
+    def digest(self) -> str:
+        """Return the hash of the content."""
+        return digest(self.content)
+
+
+def expectation(operators: Operator | Sequence[Operator], dim: str | None = None, **about: Any) -> Observable:
+    """Return the expectation of one operator (a number), or of a list along the dimension `dim`.
+
+    Parameters
+    ----------
+    operators: an `Operator`, or a sequence of them.
+    dim: name of the axis for a sequence, e.g. "site" or "bond".
+    about: `unit`, `description`, `monitored` of the `Observable`.
+
+    >>> from tnness.operators.basis import spin_half as s
+    >>> expectation([s.Z(i) for i in range(4)], "site").dims
+    ('site',)
+    """
+    if isinstance(operators, Operator):
+        one = Stated(lambda view: view.expect(operators), ("expectation", operators))
+        return Observable(one, sites=operators.sites, needs=("expect",), **about)
+    if dim is None:
+        raise ModelError("an expectation of several operators needs the name of their dimension")
+    several = list(operators)
+    sites = tuple(sorted({site for operator in several for site in operator.sites}))
+    measure = Stated(lambda view: [view.expect(o) for o in several], ("expectations", several))
+    return Observable(measure, dims=(dim,), sites=sites, needs=("expect",), **about)
+
+
+def two_point(first: LocalOperator, second: LocalOperator, connected: bool = False, **about: Any) -> Observable:
+    """Return <A_i B_j> with dimensions (site, site_2); connected subtracts <A_i><B_j>. The diagonal holds <(AB)_i>."""
+
+    def measure(view: View) -> Array:
+        values = view.correlations(first, second)
+        if connected:
+            n = len(view.spaces)
+            one = [np.array([view.expect(operator(i)) for i in range(n)]) for operator in (first, second)]
+            values = values - np.outer(*one)
+        return values
+
+    needs = ("correlations", "expect") if connected else ("correlations",)
+    stated = Stated(measure, ("two-point", first, second, connected))
+    return Observable(stated, dims=("site", "site_2"), needs=needs, **{"monitored": False, **about})
+
+
+def purity(**about: Any) -> Observable:
+    """Return Tr rho^2 of the whole chain."""
+    return Observable(Stated(lambda view: np.exp(view.log_purity()), ("purity",)), needs=("log_purity",), **about)
+
+
+def renyi2_entropy(**about: Any) -> Observable:
+    """Return the Renyi-2 entropy of the sites left of each cut k = 1..n-1 (nats)."""
+    measure = Stated(lambda view: [view.renyi2(range(k)) for k in range(1, len(view.spaces))], ("renyi2 entropy",))
+    return Observable(measure, dims=("cut",), unit="nat", needs=("renyi2",), **about)
+
+
+def renyi2_mutual_information(**about: Any) -> Observable:
+    """Return S2(A) + S2(B) - S2(AB) for each cut k = 1..n-1: sites 0..k-1 against the rest (nats)."""
+
+    def measure(view: View) -> list[float]:
+        n = len(view.spaces)
+        whole = view.renyi2()
+        return [view.renyi2(range(k)) + view.renyi2(range(k, n)) - whole for k in range(1, n)]
+
+    stated = Stated(measure, ("renyi2 mutual information",))
+    return Observable(stated, dims=("cut",), unit="nat", needs=("renyi2",), **about)
+
+
+def operator_entanglement(**about: Any) -> Observable:
+    """Return the operator-space entanglement -sum s^2 ln s^2 across each cut k = 1..n-1 (nats)."""
+
+    def measure(view: View) -> list[float]:
+        weights = [view.schmidt_values(k - 1) ** 2 for k in range(1, len(view.spaces))]
+        return [float(-np.sum(w[w > 0] * np.log(w[w > 0]))) for w in weights]
+
+    stated = Stated(measure, ("operator entanglement",))
+    return Observable(stated, dims=("cut",), unit="nat", needs=("schmidt_values",), **about)

@@ -1,0 +1,340 @@
+"""Views: what can be read from a state, in one vocabulary for every engine.
+
+`View` names everything that several representations can give. A representation derives from it and implements what it
+can; every other word raises `Unavailable` with the reason in one line. Words that follow from others need no code: a
+view with `marginal` also gives `entropy`, `renyi2`, `log_purity` and `negativity`; one with `expect` gives
+`correlations` and `density`; one with `product` gives `correlation`. `gives` lists the words of a view.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tnness.errors import InputError, ModelError, Unavailable, suggestion
+from tnness.observables.entanglement import DIAGONALISED, dense_negativity, density_entropy
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import LocalOperator, Operator
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+Sites = Sequence[int] | slice
+
+DERIVED = {
+    "correlations": "expect",
+    "density": "expect",
+    "correlation": "product",
+    "entropy": "marginal",
+    "renyi2": "marginal",
+    "negativity": "marginal",
+    "log_purity": "renyi2",
+}
+"""Words that follow from another one, unless a representation has a better way."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value with the error that the view knows of: of statistics, of a quadrature, ...
+
+    value: number or array. error: absolute; one number, or one per element of the value.
+    """
+
+    value: ArrayLike
+    error: ArrayLike
+
+
+class View:
+    """What can be read from a state, normalised by its trace.
+
+    Regions of sites are given as a sequence of sites or as a slice; None stands for all sites. Particles are counted by
+    the operator N of a site; sites that hold 0 or 1 of them are read as fermionic modes, by Jordan-Wigner.
+
+    spaces: local space of each site; () where the view is not one of a chain of sites.
+    gives: the words that can be read. It follows from what a class defines; an instance may `refuse` some of them.
+    refusals: the reason, by word, why something is not given.
+
+    >>> class Counter(View):
+    ...     '''A state of which only a number is known.'''
+    ...
+    ...     def count(self) -> int:
+    ...         return 3
+    >>> sorted(Counter.gives)
+    ['average', 'count']
+    >>> Counter().entropy([0])
+    Traceback (most recent call last):
+    tnness.errors.Unavailable: a Counter gives no 'entropy'
+    """
+
+    spaces: tuple[LocalSpace, ...] = ()
+    gives: frozenset[str] = frozenset({"average"})
+    refusals: Mapping[str, str] = {}
+
+    def __init__(self, spaces: Sequence[LocalSpace] = ()) -> None:
+        self.spaces = tuple(spaces)
+        self.refuse(_refused(self.spaces))
+
+    def __init_subclass__(cls, **about: Any) -> None:
+        super().__init_subclass__(**about)
+        own = _defined(cls)
+        gives = set(cls.gives) | own
+        for word, source in DERIVED.items():
+            if source in gives:
+                gives.add(word)
+        cls.gives = frozenset(gives - (cls.refusals.keys() - own))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # asked for by Python, copy, pickle or a notebook
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if any(name in vars(cls) for cls in type(self).__mro__):  # a property that failed: say why
+            return object.__getattribute__(self, name)
+        raise Unavailable(self.why_not(name))
+
+    # ------------------------------------------------------------------ what is given
+
+    def refuse(self, reasons: Mapping[str, str]) -> None:
+        """Take words out of what this view gives.
+
+        reasons: word -> why not, in one line.
+        """
+        if reasons:
+            self.refusals = {**self.refusals, **reasons}
+            self.gives = self.gives - reasons.keys()
+
+    def why_not(self, word: str) -> str:
+        """Return in one line why the view does not give a word."""
+        if word in self.refusals:
+            return self.refusals[word]
+        close = [] if word in vars(View) else difflib.get_close_matches(word, self.gives, n=1)
+        return f"a {type(self).__name__} gives no {word!r}{suggestion(word, close)}"
+
+    # ------------------------------------------------------------------ what a representation implements
+
+    def expect(self, operator: Operator) -> float:
+        """Return <O>, real part. Sites that do not exist raise `ModelError`."""
+        raise Unavailable(self.why_not("expect"))
+
+    def product(self, matrices: Mapping[int, Array]) -> complex:
+        """Return <M_i M_j ...> of one matrix (d, d) per site, without fermionic strings; complex."""
+        raise Unavailable(self.why_not("product"))
+
+    def marginal(self, sites: Sites) -> Array:
+        """Return the density matrix (d, d) of consecutive sites, or their probabilities (d,) if they are classical."""
+        raise Unavailable(self.why_not("marginal"))
+
+    def schmidt_values(self, bond: int) -> Real:
+        """Return the operator-space Schmidt values of rho across a bond, descending, sum s^2 = 1."""
+        raise Unavailable(self.why_not("schmidt_values"))
+
+    def functional(self, name: str) -> float:
+        """Return a named product functional of the problem, relative to the trace."""
+        raise Unavailable(self.why_not("functional"))
+
+    def excitation(self, site: int) -> Real:
+        """Return the densities (n,) of one particle that started on `site`, averaged over the noise."""
+        raise Unavailable(self.why_not("excitation"))
+
+    # ------------------------------------------------------------------ what follows from it
+
+    def average(self, measure: Callable[[Any], Any]) -> Any:
+        """Return what is measured from the view; of a view of many realisations the mean of them, as an `Estimate`."""
+        return measure(self)
+
+    def correlations(self, first: LocalOperator, second: LocalOperator) -> Real:
+        """Return <A_i B_j> for all pairs: (n, n); the diagonal holds <(AB)_i>."""
+        self._need("correlations")
+        sites = range(len(self.spaces))
+        return np.array([[self.expect(first(i) * second(j)) for j in sites] for i in sites])
+
+    @property
+    def density(self) -> Real:
+        """<n_i>: (n,)."""
+        self._need("density")
+        return self._densities
+
+    @property
+    def correlation(self) -> Array:
+        """G_ij = <c^+_i c_j> = <s^+_i prod_(i<k<j) (-1)^n_k s^-_j>: (n, n)."""
+        self._need("correlation")
+        return self._hops
+
+    def entropy(self, sites: Sites | None = None) -> float:
+        """Return the von Neumann entropy of consecutive sites, in nats."""
+        self._need("entropy")
+        region = self._region("the von Neumann entropy", sites)
+        if region not in self._entropies:
+            self._entropies[region] = density_entropy(self.marginal(region)) if region else 0.0
+        return self._entropies[region]
+
+    def renyi2(self, sites: Sites | None = None) -> float:
+        """Return the Renyi-2 entropy -ln Tr rho_X^2 of consecutive sites, in nats."""
+        self._need("renyi2")
+        region = self._region("the Renyi-2 entropy", sites)
+        if not region:
+            return 0.0
+        marginal = self.marginal(region)
+        return -math.log(np.vdot(marginal, marginal).real)
+
+    def log_purity(self) -> float:
+        """Return ln Tr rho^2 of the whole state."""
+        self._need("log_purity")
+        return -self.renyi2()
+
+    def negativity(self, first: Sites, second: Sites) -> float:
+        """Return the fermionic logarithmic negativity of two neighbouring regions, in nats."""
+        self._need("negativity")
+        one, other = sorted((self._chosen(first), self._chosen(second)))
+        region = self._chosen([*one, *other])
+        if region != _run_from(region):
+            raise Unavailable(f"the negativity of regions that are not neighbours: {one} and {other}")
+        if not any(self.spaces[i].quantum for i in region):
+            return 0.0
+        self._check_size("the negativity", region)
+        return dense_negativity(self._occupations_up(self.marginal(region), region), len(one))
+
+    # ------------------------------------------------------------------ for the representations
+
+    def _need(self, word: str) -> None:
+        """Raise `Unavailable` where a word is not given."""
+        if word not in self.gives:
+            raise Unavailable(self.why_not(word))
+
+    def _check_sites(self, operator: Operator) -> None:
+        """Refuse an operator that reaches beyond the chain."""
+        if operator.sites and operator.sites[-1] >= len(self.spaces):
+            raise ModelError(
+                f"an observable reads site {operator.sites[-1]}; the chain has sites 0 to {len(self.spaces) - 1}"
+            )
+
+    def _chosen(self, sites: Sites | None) -> tuple[int, ...]:
+        """Return the sites of a region, in the order given; refuse those that do not exist or come twice."""
+        every = range(len(self.spaces))
+        if sites is None or isinstance(sites, slice):
+            return tuple(every[sites or slice(None)])
+        chosen = tuple(int(site) for site in sites)
+        if any(site not in every for site in chosen) or len(set(chosen)) < len(chosen):
+            raise InputError(f"sites {chosen}: a region takes sites of 0 to {len(every) - 1}, each once")
+        return chosen
+
+    def _consecutive(self, what: str, sites: Sites | None) -> tuple[int, ...]:
+        """Return the sites of a region, ascending; raise `Unavailable` where they are not consecutive."""
+        region = tuple(sorted(self._chosen(sites)))
+        if region != _run_from(region):
+            raise Unavailable(f"{what} of sites that are not consecutive: {region}")
+        return region
+
+    def _marginal_region(self, sites: Sites) -> tuple[int, ...]:
+        """Return the sites of a marginal; refuse none at all, and raise `Unavailable` where they are not in a row."""
+        every = range(len(self.spaces))
+        region = tuple(every[sites] if isinstance(sites, slice) else sites)
+        told = f"a marginal takes consecutive sites of 0 to {len(every) - 1}, got {region}"
+        if not region or any(site not in every for site in region):
+            raise InputError(told)
+        if region != _run_from(region):
+            raise Unavailable(told)
+        return region
+
+    def _region(self, what: str, sites: Sites | None) -> tuple[int, ...]:
+        """Return consecutive sites whose density matrix is small enough to be diagonalised."""
+        region = self._consecutive(what, sites)
+        self._check_size(what, region)
+        return region
+
+    def _check_size(self, what: str, region: Sequence[int]) -> None:
+        states = math.prod(self.spaces[i].levels for i in region)
+        if states > DIAGONALISED:
+            raise Unavailable(f"{what} of {len(region)} sites: a matrix of more than {DIAGONALISED} states")
+
+    @cached_property
+    def _entropies(self) -> dict[tuple[int, ...], float]:
+        return {}
+
+    @cached_property
+    def _densities(self) -> Real:
+        return np.array([self.expect(space.N(i)) for i, space in enumerate(self.spaces)])
+
+    @cached_property
+    def _hops(self) -> Array:
+        """G, its lower triangle the conjugate of the upper one: (n, n)."""
+        hops, modes = np.diag(self.density).astype(complex), [_mode(space) for space in self.spaces]
+        for i in range(len(hops)):
+            for j in range(i + 1, len(hops)):
+                if self.spaces[i].quantum and self.spaces[j].quantum:
+                    between = {k: modes[k].parity for k in range(i + 1, j)}
+                    hops[i, j] = self.product({i: modes[i].raising, **between, j: modes[j].lowering})
+                    hops[j, i] = hops[i, j].conj()
+        return hops
+
+    def _occupations_up(self, rho: Array, region: Sequence[int]) -> Array:
+        """Reorder the levels of every site so that level 1 holds the particle: (2^k, 2^k)."""
+        count = len(region)
+        occupied_first = [axis for axis, i in enumerate(region) if _mode(self.spaces[i]).occupied == 0]
+        axes = (*occupied_first, *(count + axis for axis in occupied_first))
+        return np.flip(rho.reshape((2,) * (2 * count)), axes).reshape(rho.shape)
+
+
+@dataclass(frozen=True)
+class _Mode:
+    """A site of two levels as a fermionic mode: the level that is occupied, (-1)^n, c and c^+ without strings."""
+
+    occupied: int
+    parity: Array
+    lowering: Array
+    raising: Array
+
+
+@lru_cache(maxsize=64)
+def _mode(space: LocalSpace) -> _Mode:
+    number = np.diag(space.operators["N"].matrix).real
+    occupied = int(np.argmax(number))
+    lowering = np.zeros((2, 2), complex)
+    lowering[1 - occupied, occupied] = 1.0
+    return _Mode(occupied, np.diag(1 - 2 * number).astype(complex), lowering, lowering.conj().T)
+
+
+def _run_from(region: Sequence[int]) -> tuple[int, ...]:
+    """Return as many consecutive sites, from the first one on."""
+    return tuple(range(region[0], region[0] + len(region))) if region else ()
+
+
+def _defined(cls: type[View]) -> set[str]:
+    """Return the words that a class itself defines: public methods, properties, and attributes it declares."""
+    kinds = FunctionType | property | cached_property
+    defined = {
+        name
+        for name, value in vars(cls).items()
+        if isinstance(value, kinds) and not getattr(value, "__isabstractmethod__", False)
+    }
+    declared = inspect.get_annotations(cls).keys() - {"spaces", "gives", "refusals"}
+    return {name for name in defined | declared if not name.startswith("_")}
+
+
+@lru_cache(maxsize=64)
+def _refused(spaces: tuple[LocalSpace, ...]) -> Mapping[str, str]:
+    """Return what sites of these spaces do not have, with the reasons."""
+    reasons: dict[str, str] = {}
+    for i, space in enumerate(spaces):
+        if "N" not in space.operators:
+            told = f"site {i} ({space.name}) has no particle number N"
+            reasons = dict.fromkeys(("density", "correlation", "negativity"), told) | reasons
+        elif space.levels != 2:
+            told = f"site {i} ({space.name}) does not hold 0 or 1 particles"
+            reasons = dict.fromkeys(("correlation", "negativity"), told) | reasons
+    if len({space.quantum for space in spaces}) > 1 or any(not _is_state_space(space) for space in spaces):
+        told = "the sites hold neither density matrices nor probabilities alone"
+        reasons = dict.fromkeys(("entropy", "negativity"), told) | reasons
+    return reasons
+
+
+def _is_state_space(space: LocalSpace) -> bool:
+    """True for density matrices and for probabilities of levels, False for averages of products of operators."""
+    off_diagonal = space.elements * (1 - np.eye(space.levels))
+    return space.quantum or not off_diagonal.any()

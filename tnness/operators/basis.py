@@ -1,0 +1,285 @@
+r"""Local spaces: named operators, and the orthonormal real basis in which chains are written.
+
+**Conventions, stated once and obeyed everywhere**
+
+- A site has `levels` = d states and carries the real vector space spanned by `elements` E_a, Hermitian d x d matrices
+  with Tr(E_a E_b) = delta_ab. In a *quantum* space they are all d^2 of them, E_0 = 1/sqrt(d) (normalised Paulis for
+  d = 2: 1, X, Y, Z over sqrt 2). In a *classical* space they are the d projectors |s><s|: coefficients are
+  probabilities. An `operator_space` is spanned by orthonormal matrices of one's own choice, Tr(E_a^+ E_b) = delta_ab,
+  Hermitian or not: for averages that stay within them, with real coefficients.
+- A state is rho = sum r_{a b ...} E_a x E_b x ..., r real: its Hermiticity is exact. `vector(rho)_a = Tr(E_a rho)`.
+- Reading is by covectors: `covector(O)_a = Tr(O E_a)`; the trace is the covector of the identity. Expectations are
+  <trace|O|P> / <trace|P>. In a quantum space <P|P> is the purity.
+- A superoperator is the real matrix M_ab = Tr(E_a S(E_b)), output first. On two sites the left one is major.
+- Tensors of a chain have the index order (left bond, physical, right bond); sites and bonds count from 0, bond i
+  joins sites i and i + 1.
+- Spin 1/2: X, Y, Z are Pauli matrices; Sx, Sy, Sz half of them; Sp raises Z. State 0 is "up". For `spinless`, state
+  0 is empty; for `bit` (classical), state 1 is occupied. hbar = k_B = 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tnness.errors import InputError, UnknownOperator, suggestion
+from tnness.operators.terms import LocalOperator, Matrix
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalSpace:
+    """The vector space of one site, and the operators that act on it by name.
+
+    Operators are attributes: `spin_half.X(3)` is sigma^x on site 3. See the module's text for the conventions.
+    """
+
+    name: str
+    elements: Matrix  # (D, d, d) orthonormal; Hermitian but in an `operator_space`
+    operators: Mapping[str, LocalOperator] = field(repr=False)
+
+    @property
+    def levels(self) -> int:
+        """Number of states d of the site."""
+        return self.elements.shape[1]
+
+    @property
+    def dim(self) -> int:
+        """Dimension D of the site's vector space: d^2 (quantum) or d (classical)."""
+        return self.elements.shape[0]
+
+    @property
+    def quantum(self) -> bool:
+        """True where the space holds density matrices, False where it holds probabilities."""
+        return self.dim == self.levels**2 and self.levels > 1
+
+    @cached_property
+    def populations(self) -> Vector:
+        """Covectors of the projectors |s><s|: (d, D)."""
+        return np.ascontiguousarray(np.einsum("ass->sa", self.elements).real)
+
+    @cached_property
+    def trace(self) -> Vector:
+        """Covector of the trace: (D,)."""
+        return np.trace(self.elements, axis1=1, axis2=2).real.copy()
+
+    @cached_property
+    def _reading(self) -> Matrix:
+        """The elements, transposed and flat: (D, d d)."""
+        return np.ascontiguousarray(self.elements.transpose(0, 2, 1)).reshape(self.dim, -1)
+
+    @cached_property
+    def parity(self) -> Matrix | None:
+        """Fermion parity (-1)^n of the site, or None where the space has no fermionic operators: (d, d)."""
+        return next((operator.parity for operator in self.operators.values() if operator.odd), None)
+
+    def covector(self, operator: ArrayLike) -> NDArray[np.complex128]:
+        """Return Tr(O E_a): (D,). Complex; real for Hermitian O."""
+        return self._reading @ np.asarray(operator).ravel()
+
+    def vector(self, matrix: ArrayLike) -> Vector:
+        """Return the coefficients Tr(E_a^+ rho) of a Hermitian matrix: (D,)."""
+        return np.einsum("aij,ij->a", self.elements.conj(), np.asarray(matrix)).real
+
+    def __getattr__(self, name: str) -> LocalOperator:
+        operators = self.__dict__.get("operators", {})
+        if name in operators:
+            return operators[name]
+        if name.startswith("_"):  # asked for by Python, numpy or a notebook
+            raise AttributeError(name)
+        raise UnknownOperator(f"{self.__dict__.get('name')} has no operator {name!r}{suggestion(name, operators)}")
+
+    def __repr__(self) -> str:
+        return f"LocalSpace({self.name!r}, levels={self.levels}, dim={self.dim})"
+
+
+def hermitian_elements(d: int) -> Matrix:
+    """Return d^2 orthonormal Hermitian matrices (normalised generalised Gell-Mann, 1/sqrt(d) first): (d^2, d, d).
+
+    For d = 2 the order is 1, X, Y, Z over sqrt 2.
+    """
+    elements = [np.eye(d, dtype=complex) / np.sqrt(d)]
+    for j in range(d):
+        for k in range(j + 1, d):
+            symmetric = np.zeros((d, d), complex)
+            symmetric[j, k] = symmetric[k, j] = 1 / np.sqrt(2)
+            antisymmetric = np.zeros((d, d), complex)
+            antisymmetric[j, k], antisymmetric[k, j] = -1j / np.sqrt(2), 1j / np.sqrt(2)
+            elements += [symmetric, antisymmetric]
+    for level in range(1, d):
+        diagonal = np.r_[np.ones(level), -level, np.zeros(d - level - 1)]
+        elements.append(np.diag(diagonal / np.linalg.norm(diagonal)).astype(complex))
+    return np.array(elements)
+
+
+@cache
+def product_elements(spaces: tuple[LocalSpace, ...]) -> Matrix:
+    """Return the products E_a x E_b x ... of consecutive sites, first site major: (prod D, prod d, prod d)."""
+    elements = spaces[0].elements
+    for space in spaces[1:]:
+        size = elements.shape[1] * space.levels
+        elements = np.einsum("aij,bkl->abikjl", elements, space.elements).reshape(-1, size, size)
+    return elements
+
+
+def density_matrix(coefficients: ArrayLike, spaces: Sequence[LocalSpace]) -> Matrix:
+    """Return sum_ab.. r_ab.. E_a x E_b x ... for the coefficients of consecutive sites: (prod d, prod d)."""
+    tensor = np.asarray(coefficients).reshape([space.dim for space in spaces])
+    for space in spaces:  # the first axis becomes the last two
+        tensor = np.tensordot(tensor, space.elements, (0, 0))
+    rows, columns = range(0, 2 * len(spaces), 2), range(1, 2 * len(spaces), 2)
+    return tensor.transpose(*rows, *columns).reshape((math.prod(space.levels for space in spaces),) * 2)
+
+
+def coefficients(matrix: ArrayLike, spaces: Sequence[LocalSpace]) -> NDArray[np.float64]:
+    """Return the coefficients Tr((E_a x E_b x ...)^+ rho) of a Hermitian matrix on consecutive sites: (D, D', ...)."""
+    levels, count = [space.levels for space in spaces], len(spaces)
+    tensor = np.asarray(matrix, np.complex128).reshape(levels + levels)
+    tensor = tensor.transpose([axis for i in range(count) for axis in (i, count + i)])
+    for space in spaces:  # the first two axes become the last one
+        tensor = np.tensordot(tensor, space.elements.conj(), ((0, 1), (1, 2)))
+    return np.ascontiguousarray(tensor.real)
+
+
+def _space(name: str, elements: Matrix, operators: Mapping[str, Matrix], odd: Mapping[str, Matrix]) -> LocalSpace:
+    d = elements.shape[1]
+    named = {"I": LocalOperator("I", np.eye(d, dtype=complex))}
+    named |= {key: LocalOperator(key, np.asarray(value, complex)) for key, value in operators.items()}
+    parity = operators.get("P")
+    named |= {key: LocalOperator(key, np.asarray(value, complex), parity) for key, value in odd.items()}
+    return LocalSpace(name, elements, named)
+
+
+def quantum_space(
+    name: str, operators: Mapping[str, ArrayLike], odd: Mapping[str, ArrayLike] | None = None
+) -> LocalSpace:
+    """Return a quantum space with operators of your own.
+
+    Parameters
+    ----------
+    name: for messages and records.
+    operators: name -> (d, d) matrix; all of one d >= 2. With fermions, "P" must be the parity (-1)^n.
+    odd: name -> (d, d) matrix of the fermionic (odd) operators.
+
+    >>> qutrit = quantum_space("qutrit", {"N": np.diag([0.0, 1.0, 2.0])})
+    >>> qutrit.dim
+    9
+    """
+    odd = odd or {}
+    matrices = {key: np.asarray(value, complex) for key, value in operators.items()}
+    odd_matrices = {key: np.asarray(value, complex) for key, value in odd.items()}
+    shapes = {m.shape for m in (*matrices.values(), *odd_matrices.values())}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 2 or len(set(next(iter(shapes)))) != 1:
+        raise InputError(
+            f"operators of space {name!r} must be square matrices of one size, got shapes {sorted(shapes)}"
+        )
+    if next(iter(shapes))[0] < 2:
+        raise InputError(f"space {name!r} has one state; at least 2 are needed")
+    for key in (*matrices, *odd_matrices):
+        if hasattr(LocalSpace, key) or key in LocalSpace.__dataclass_fields__:
+            raise InputError(
+                f"an operator of space {name!r} cannot be called {key!r}: every space has an attribute of that name"
+            )
+    if odd and "P" not in matrices:
+        raise InputError(f"space {name!r} has fermionic operators {sorted(odd)} and needs their parity as operator 'P'")
+    for key, matrix in odd_matrices.items():
+        parity = matrices["P"]
+        if not (np.allclose(parity @ parity, np.eye(len(parity))) and np.allclose(parity @ matrix, -matrix @ parity)):
+            raise InputError(f"space {name!r}: P must square to 1 and anticommute with the fermionic operator {key!r}")
+    return _space(name, hermitian_elements(next(iter(shapes))[0]), matrices, odd_matrices)
+
+
+def operator_space(name: str, elements: ArrayLike, operators: Mapping[str, ArrayLike]) -> LocalSpace:
+    """Return the space spanned by some matrices, e.g. the pairs of operators that an averaged replica needs.
+
+    Parameters
+    ----------
+    name: for messages and records.
+    elements: orthonormal, Tr(E_a^+ E_b) = delta_ab: (D, d, d).
+    operators: name -> (d, d) matrix, read as Tr(O rho).
+    """
+    basis = np.asarray(elements, complex)
+    flat = basis.reshape(len(basis), -1)
+    if np.abs(flat.conj() @ flat.T - np.eye(len(basis))).max() > 1e-12:
+        raise InputError(f"the elements of space {name!r} must be orthonormal")
+    return _space(name, basis, {key: np.asarray(value, complex) for key, value in operators.items()}, {})
+
+
+@cache
+def spin(twice: int) -> LocalSpace:
+    """Return a spin S = twice/2 with Sx, Sy, Sz, Sp, Sm; levels run from m = S down to -S.
+
+    >>> spin(2).levels
+    3
+    """
+    if not isinstance(twice, int) or twice < 1:
+        raise InputError(f"spin(twice) takes twice the spin as an integer >= 1, got {twice!r}")
+    s = twice / 2
+    m = s - np.arange(twice + 1)
+    raising = np.diag(np.sqrt(s * (s + 1) - m[1:] * (m[1:] + 1)), 1).astype(complex)
+    operators = {
+        "Sx": (raising + raising.T) / 2,
+        "Sy": (raising - raising.T) / 2j,
+        "Sz": np.diag(m).astype(complex),
+        "Sp": raising,
+        "Sm": raising.T.copy(),
+    }
+    if twice == 1:
+        operators |= {"X": 2 * operators["Sx"], "Y": 2 * operators["Sy"], "Z": 2 * operators["Sz"]}
+        operators |= {"N": np.diag([1.0, 0.0]).astype(complex)}
+    name = "spin-half" if twice == 1 else f"spin-{twice // 2}" if twice % 2 == 0 else f"spin-{twice}/2"
+    return _space(name, hermitian_elements(twice + 1), operators, {})
+
+
+@cache
+def boson(cutoff: int) -> LocalSpace:
+    """Return a boson with occupations 0 to `cutoff`: B, Bd, N."""
+    if not isinstance(cutoff, int) or cutoff < 1:
+        raise InputError(f"boson(cutoff) takes the largest occupation as an integer >= 1, got {cutoff!r}")
+    lowering = np.diag(np.sqrt(np.arange(1, cutoff + 1)), 1).astype(complex)
+    operators = {"B": lowering, "Bd": lowering.T.copy(), "N": np.diag(np.arange(cutoff + 1)).astype(complex)}
+    return _space(f"boson-{cutoff}", hermitian_elements(cutoff + 1), operators, {})
+
+
+@cache
+def levels(d: int) -> LocalSpace:
+    """Return a general d-level system with the transition operators `T{j}{k}` = |j><k| (d <= 10)."""
+    if not isinstance(d, int) or not 2 <= d <= 10:
+        raise InputError(f"levels(d) takes an integer from 2 to 10, got {d!r}")
+    unit = np.eye(d, dtype=complex)
+    operators = {f"T{j}{k}": np.outer(unit[j], unit[k]) for j in range(d) for k in range(d)}
+    return _space(f"levels-{d}", hermitian_elements(d), operators, {})
+
+
+@cache
+def classical(d: int) -> LocalSpace:
+    """Return d classical states, coefficients = probabilities; `N` = diag(0, ..., d-1), `T{j}{k}` moves k to j.
+
+    A `Lindbladian` on it is the master equation of its populations; it must map populations to populations.
+    """
+    if not isinstance(d, int) or not 2 <= d <= 10:
+        raise InputError(f"classical(d) takes an integer from 2 to 10, got {d!r}")
+    unit = np.eye(d, dtype=complex)
+    operators = {f"T{j}{k}": np.outer(unit[j], unit[k]) for j in range(d) for k in range(d)}
+    operators["N"] = np.diag(np.arange(d)).astype(complex)
+    if d == 2:
+        operators |= {"Sp": operators["T10"], "Sm": operators["T01"]}
+    return _space(f"classical-{d}", np.array([np.outer(e, e) for e in unit]), operators, {})
+
+
+_LOWER = np.array([[0, 1], [0, 0]], complex)  # |0><1|, state 0 empty
+
+spin_half = spin(1)
+spin_one = spin(2)
+bit = classical(2)
+spinless = quantum_space(
+    "spinless",
+    {"N": np.diag([0.0, 1.0]), "P": np.diag([1.0, -1.0])},
+    odd={"C": _LOWER, "Cd": _LOWER.T},
+)

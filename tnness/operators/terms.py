@@ -1,0 +1,205 @@
+"""Sums of products of local operators on numbered sites: the language in which models state their physics.
+
+Sites count from 0. `LocalOperator` is a named d x d matrix; called with a site it becomes an `Operator`, which can be
+added, multiplied, scaled and daggered. Fermionic (odd) operators carry their Jordan-Wigner strings implicitly: they
+are made explicit, between the outermost sites of a product, only when a term is turned into matrices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.errors import ModelError
+
+Matrix = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalOperator:
+    """A named operator on one site.
+
+    Parameters
+    ----------
+    name: what it is called in messages and in `Operator`'s text.
+    matrix: (d, d) complex.
+    parity: (d, d) fermion parity (-1)^n of the site, for odd operators only; None for even ones.
+    """
+
+    name: str
+    matrix: Matrix
+    parity: Matrix | None = None
+
+    @property
+    def odd(self) -> bool:
+        """True for an operator that changes the fermion number by an odd amount."""
+        return self.parity is not None
+
+    def dagger(self) -> LocalOperator:
+        """Return the Hermitian conjugate."""
+        name = self.name[:-1] if self.name.endswith("^") else f"{self.name}^"
+        return LocalOperator(name, self.matrix.conj().T, self.parity)
+
+    def __call__(self, site: int) -> Operator:
+        """Place the operator on a site."""
+        if isinstance(site, bool) or not isinstance(site, (int, np.integer)) or site < 0:
+            raise ModelError(f"operator {self.name} was put on site {site!r}; sites are integers from 0")
+        return Operator((Term(1.0, ((int(site), self),)),))
+
+
+@dataclass(frozen=True)
+class Term:
+    """A coefficient times local operators, in the order in which they multiply."""
+
+    coefficient: complex
+    factors: tuple[tuple[int, LocalOperator], ...]
+
+    @property
+    def sites(self) -> tuple[int, ...]:
+        """The sites named by the factors, sorted, each once."""
+        return tuple(sorted({site for site, _ in self.factors}))
+
+    @property
+    def odd(self) -> bool:
+        """True where the product holds an odd number of fermionic operators."""
+        return sum(op.odd for _, op in self.factors) % 2 == 1
+
+    def dagger(self) -> Term:
+        """Return the Hermitian conjugate."""
+        factors = tuple((site, op.dagger()) for site, op in reversed(self.factors))
+        return Term(np.conj(self.coefficient).item(), factors)
+
+    def matrices(self, parities: Mapping[int, Matrix | None] | None = None) -> dict[int, Matrix]:
+        """Return one matrix per site, Jordan-Wigner strings made explicit between the outermost sites.
+
+        The string left of the first site is left out: it cancels in an even product; for an odd one it is
+        the caller's to add or to refuse (see `Lindbladian.jump_matrix` and `Lindbladian.jump`).
+
+        Parameters
+        ----------
+        parities: (-1)^n of every site, None where a site holds no fermions; without it all sites are taken to be like
+            those of the odd operators.
+        """
+        result: dict[int, Matrix] = {}
+        sites = self.sites
+        for site, op in self.factors:
+            if op.odd:
+                for other in range(sites[0], site):
+                    string = op.parity if parities is None else parities[other]
+                    if string is not None:
+                        result[other] = result[other] @ string if other in result else string
+            result[site] = result[site] @ op.matrix if site in result else op.matrix
+        return result
+
+    def __str__(self) -> str:
+        product = " ".join(f"{op.name}({site})" for site, op in self.factors) or "1"
+        if self.coefficient == 1:
+            return product
+        number = complex(self.coefficient)
+        return f"{number.real:.6g} {product}" if number.imag == 0 else f"({number:.6g}) {product}"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A sum of terms. Supports `+`, `-`, `*` (with numbers and operators), `/` and `dagger()`.
+
+    >>> from tnness.operators.basis import spin_half as s
+    >>> bond = s.X(0) * s.X(1) + s.Y(0) * s.Y(1)
+    >>> bond.sites
+    (0, 1)
+    """
+
+    terms: tuple[Term, ...]
+
+    __array_ufunc__ = None  # numpy's numbers leave `2.0 * operator` to the operator
+
+    @property
+    def sites(self) -> tuple[int, ...]:
+        """Every site the sum touches, sorted."""
+        return tuple(sorted({site for term in self.terms for site in term.sites}))
+
+    @property
+    def odd(self) -> bool:
+        """True where any term holds an odd number of fermionic operators."""
+        return any(term.odd for term in self.terms)
+
+    def dagger(self) -> Operator:
+        """Return the Hermitian conjugate."""
+        return Operator(tuple(term.dagger() for term in self.terms))
+
+    def __add__(self, other: Operator | complex) -> Operator:
+        return Operator(self.terms + as_operator(other).terms)
+
+    def __radd__(self, other: Operator | complex) -> Operator:
+        return self if not isinstance(other, Operator) and other == 0 else as_operator(other) + self
+
+    def __sub__(self, other: Operator | complex) -> Operator:
+        return self + (-1) * as_operator(other)
+
+    def __rsub__(self, other: Operator | complex) -> Operator:
+        return as_operator(other) - self
+
+    def __neg__(self) -> Operator:
+        return (-1) * self
+
+    def __mul__(self, other: Operator | complex) -> Operator:
+        return Operator(
+            tuple(
+                Term(a.coefficient * b.coefficient, a.factors + b.factors)
+                for a in self.terms
+                for b in as_operator(other).terms
+            )
+        )
+
+    def __rmul__(self, other: complex) -> Operator:
+        return as_operator(other) * self
+
+    def __truediv__(self, other: complex) -> Operator:
+        return self * (1 / other)
+
+    def __iter__(self) -> Iterator[Term]:
+        return iter(self.terms)
+
+    def __str__(self) -> str:
+        return " + ".join(str(term) for term in self.terms) or "0"
+
+    def matrix(
+        self, sites: Sequence[int], levels: Mapping[int, int], parities: Mapping[int, Matrix | None] | None = None
+    ) -> Matrix:
+        """Return the dense matrix on the given sites, first site major: (prod d, prod d).
+
+        Parameters
+        ----------
+        sites: the window, in increasing order; must hold every site of the operator.
+        levels: the Hilbert dimension d of each site.
+        parities: see `Term.matrices`.
+        """
+        if not set(self.sites) <= set(sites):
+            raise ModelError(f"the operator {self} acts on sites {self.sites}, beyond the window {tuple(sites)}")
+        dimension = math.prod(levels[site] for site in sites)
+        total = np.zeros((dimension, dimension), dtype=complex)
+        for term in self.terms:
+            matrices = term.matrices(parities)
+            product = np.array([[term.coefficient]], dtype=complex)
+            for site in sites:
+                product = np.kron(product, matrices.get(site, np.eye(levels[site])))
+            total += product
+        return total
+
+
+def as_operator(value: Operator | complex) -> Operator:
+    """Return an operator as it is, and a number as that multiple of the identity."""
+    if isinstance(value, Operator):
+        return value
+    if isinstance(value, (int, float, complex, np.number)):
+        return Operator((Term(complex(value), ()),))
+    raise ModelError(f"an operator can be combined with operators and numbers, not with {type(value).__name__}")
+
+
+def total(operators: Iterable[Operator]) -> Operator:
+    """Return the sum of any number of operators in one pass."""
+    return Operator(tuple(term for operator in operators for term in operator.terms))

@@ -1,0 +1,356 @@
+"""Types in one place: the fields of a dataclass and the arguments of a call, checked against their annotations.
+
+A value of a wrong type gives one `InputError` of one line that says where it stands, what was given and what is needed.
+Numbers must be finite; NumPy's numbers become Python's, lists and arrays become tuples, a whole 4.0 becomes 4 where an
+integer is needed. What an annotation says beyond the kinds below (a protocol, a type variable) is not checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import io
+import math
+import tokenize
+import types
+import typing
+from collections import abc
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import numpy as np
+
+from tnness.errors import InputError, suggestion
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Class = TypeVar("Class")
+
+NAMES = {int: "integers", float: "numbers", str: "strings", bool: "truth values"}
+"""What several values of a type are called."""
+NAME = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "none"}
+"""What one value of a type is called."""
+
+
+# ------------------------------------------------------------------ fields
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A field of a dataclass, for listings, options and reading `name=value`."""
+
+    name: str
+    annotation: Any
+    default: Any
+    description: str
+    unit: str
+
+    @property
+    def required(self) -> bool:
+        """True where there is no default."""
+        return self.default is dataclasses.MISSING
+
+    @property
+    def type_name(self) -> str:
+        """The type in words a user would use."""
+        return type_name(self.annotation)
+
+
+@functools.cache
+def parameters(cls: type) -> Mapping[str, Parameter]:
+    """Return the fields of a dataclass by name, in their order.
+
+    The text behind `#` on a field's line is its description, `[...]` at its end the unit.
+    """
+    comments, known = _comments(cls), {}
+    for name, annotation in field_types(cls).items():
+        entry = cls.__dataclass_fields__[name]  # type: ignore[attr-defined]
+        default = entry.default
+        if entry.default_factory is not dataclasses.MISSING:
+            default = entry.default_factory()
+        known[name] = Parameter(name, annotation, default, *_split_unit(comments.get(name, "")))
+    return types.MappingProxyType(known)
+
+
+@functools.cache
+def field_types(cls: type) -> Mapping[str, Any]:
+    """Return the types of a dataclass's fields by name, without reading its source.
+
+    Raises
+    ------
+    InputError: an annotation names a type that its module does not have.
+    """
+    try:
+        annotations = typing.get_type_hints(cls)
+    except NameError as error:
+        raise InputError(f"{cls.__name__}: the type of a field cannot be found: {error}") from error
+    return types.MappingProxyType({entry.name: annotations[entry.name] for entry in dataclasses.fields(cls)})
+
+
+def build(cls: type[Class], values: Mapping[str, Any], owner: str, noun: str) -> Class:
+    """Return an instance of a dataclass, its values checked against the types of its fields.
+
+    Parameters
+    ----------
+    owner: whom the values belong to, e.g. "model 'ssep'". noun: what a field is called there, e.g. "parameter".
+
+    Raises
+    ------
+    InputError: an unknown name (with the closest known one), a value of a wrong type, a required one that is missing;
+        or whatever the class's own checks say.
+    """
+    known = field_types(cls)
+    for key in values:
+        if key not in known:
+            raise InputError(f"{owner} has no {noun} {key!r}{suggestion(key, known) or ' (it has none)'}")
+    missing = [entry.name for entry in dataclasses.fields(cls) if _required(entry) and entry.name not in values]  # type: ignore[arg-type]
+    if missing:
+        raise InputError(f"{owner} needs a value for {', '.join(missing)}")
+    return cls(**{key: checked(f"{owner}: {key}", value, known[key]) for key, value in values.items()})
+
+
+def check_fields(instance: Any, owner: str = "") -> None:
+    """Check the fields of a frozen dataclass, for its `__post_init__`; each is kept as its type says.
+
+    Parameters
+    ----------
+    owner: whom the fields belong to, where their names alone do not say it, e.g. "engine 'tebd'".
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Bond:
+    ...     chi: int = 64
+    ...
+    ...     def __post_init__(self):
+    ...         check_fields(self, "bond")
+    >>> Bond(chi="8")
+    Traceback (most recent call last):
+    ...
+    tnness.errors.InputError: bond: chi = '8' is not an integer
+    """
+    for name, annotation in field_types(type(instance)).items():
+        place = f"{owner}: {name}" if owner else name
+        object.__setattr__(instance, name, checked(place, getattr(instance, name), annotation))
+
+
+def _required(entry: dataclasses.Field[Any]) -> bool:
+    return entry.init and entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+
+
+# ------------------------------------------------------------------ arguments
+
+
+def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Check a function's arguments against their annotations; it gets them as they were given, an iterator as a tuple.
+
+    >>> @typed
+    ... def wait(seconds: float) -> None: ...
+    >>> wait("long")
+    Traceback (most recent call last):
+    ...
+    tnness.errors.InputError: wait(): seconds = 'long' is not a number
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        bound = signature.bind(*arguments, **named)
+        for name, annotation in _argument_types(function).items():
+            if name in bound.arguments and signature.parameters[name].kind not in _VARIADIC:
+                value = checked(f"{function.__name__}(): {name}", bound.arguments[name], annotation)
+                if isinstance(bound.arguments[name], abc.Iterator):
+                    bound.arguments[name] = value  # an iterator can be read once
+        return function(*bound.args, **bound.kwargs)
+
+    return call
+
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+@functools.cache
+def _argument_types(function: Callable[..., Any]) -> Mapping[str, Any]:
+    return typing.get_type_hints(function)
+
+
+# ------------------------------------------------------------------ values
+
+
+def checked(place: str, value: Any, annotation: Any) -> Any:
+    """Return a value as its annotation says.
+
+    Parameters
+    ----------
+    place: where the value stands, for the error: "chi", "engine 'tebd': chi".
+
+    Raises
+    ------
+    InputError: another type, or a number that is not finite.
+
+    >>> checked("schedule", [8, 16.0], tuple[int, ...])
+    (8, 16)
+    """
+    origin = typing.get_origin(annotation)
+    if annotation is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        return _one_of(place, value, annotation)
+    if origin is Literal:
+        return _literal(place, value, typing.get_args(annotation))
+    if origin in (tuple, list, abc.Sequence, abc.Iterable):
+        return _several(place, value, annotation)
+    if annotation in _SCALARS:
+        return _SCALARS[annotation](place, value)
+    if _is_instance(value, origin or annotation):
+        return value
+    raise _wrong(place, value, annotation)
+
+
+def type_name(annotation: Any) -> str:
+    """Return a type in words a user would use.
+
+    >>> type_name(tuple[int, ...] | None)
+    'a list of integers or none'
+    """
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_name(a) for a in arguments)
+    if origin is Literal:
+        return " | ".join(map(str, arguments))
+    if origin in (tuple, list, abc.Sequence, abc.Iterable):
+        return f"a list of {NAMES.get(arguments[0] if arguments else Any, 'values')}"
+    if origin is abc.Callable:
+        return "a function"
+    if annotation not in NAME and isinstance(origin or annotation, type):
+        name = (origin or annotation).__name__
+        return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+    return NAME.get(annotation, str(annotation))
+
+
+def shown(value: Any) -> str:
+    """Return a value as it is written in Python, shortened where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _one_of(place: str, value: Any, annotation: Any) -> Any:
+    options = typing.get_args(annotation)
+    if value is None and type(None) in options:
+        return None
+    failures = []
+    for option in (a for a in options if a is not type(None)):
+        try:
+            return checked(place, value, option)
+        except InputError as error:
+            failures.append(error)
+    raise failures[0] if len(failures) == 1 else _wrong(place, value, annotation)
+
+
+def _literal(place: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in () if isinstance(value, (list, tuple, np.ndarray)) else choices:
+        if value == choice and isinstance(value, bool) == isinstance(choice, bool):
+            return choice
+    names = [str(choice) for choice in choices]
+    raise InputError(f"{place} = {shown(value)} is not one of {', '.join(names)}{suggestion(str(value), names)}")
+
+
+def _several(place: str, value: Any, annotation: Any) -> tuple[Any, ...]:
+    values, types_ = _elements(value), typing.get_args(annotation)
+    if values is None:
+        raise _wrong(place, value, annotation)
+    fixed = typing.get_origin(annotation) is tuple and len(types_) > 0 and types_[-1] is not Ellipsis
+    if fixed and len(types_) != len(values):
+        raise InputError(f"{place} = {shown(value)}: {len(types_)} values are needed")
+    element = types_[0] if types_ else Any
+    each = types_ if fixed else (element,) * len(values)
+    return tuple(checked(f"{place}[{i}]", v, t) for i, (v, t) in enumerate(zip(values, each, strict=True)))
+
+
+def _elements(value: Any) -> tuple[Any, ...] | None:
+    """Return the elements of a list of any kind; None for texts, sets, mappings and single values."""
+    if hasattr(value, "__array__"):
+        value = np.asarray(value)
+        return tuple(value) if value.ndim > 0 else None
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, abc.Set, Mapping)):
+        return tuple(value)
+    return None
+
+
+def _boolean(place: str, value: Any) -> bool:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise _wrong(place, value, bool)
+
+
+def _integer(place: str, value: Any) -> int:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return int(value)
+    raise _wrong(place, value, int)
+
+
+def _number(place: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise _wrong(place, value, float)
+    if not math.isfinite(value):
+        raise InputError(f"{place} = {value}: a finite number is needed")
+    return float(value)
+
+
+def _string(place: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _wrong(place, value, str)
+
+
+_SCALARS: dict[Any, Callable[[str, Any], Any]] = {bool: _boolean, int: _integer, float: _number, str: _string}
+
+
+def _is_instance(value: Any, kind: Any) -> bool:
+    """Return whether a value is of a type; True where that cannot be asked."""
+    if kind is None:
+        return value is None
+    if kind is abc.Callable:
+        return callable(value)
+    try:
+        return isinstance(value, kind)
+    except TypeError:
+        return True
+
+
+def _wrong(place: str, value: Any, annotation: Any) -> InputError:
+    return InputError(f"{place} = {shown(value)} is not {type_name(annotation)}")
+
+
+# ------------------------------------------------------------------ comments
+
+
+def _comments(cls: type) -> dict[str, str]:
+    """Return the comments behind the definitions of a class's fields, those of its bases included."""
+    return {name: text for base in reversed(cls.__mro__) for name, text in _own_comments(base).items()}
+
+
+@functools.cache
+def _own_comments(cls: type) -> Mapping[str, str]:
+    comments: dict[str, str] = {}
+    names: dict[int, str] = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(inspect.getsource(cls)).readline):
+            if token.type == tokenize.NAME and token.line.lstrip().startswith(f"{token.string}:"):
+                names.setdefault(token.start[0], token.string)
+            elif token.type == tokenize.COMMENT and token.start[0] in names:
+                comments[names[token.start[0]]] = token.string.lstrip("# ").strip()
+    except (OSError, TypeError, tokenize.TokenError, IndentationError):
+        pass
+    return comments
+
+
+def _split_unit(comment: str) -> tuple[str, str]:
+    if comment.endswith("]") and "[" in comment:
+        text, unit = comment[:-1].rsplit("[", 1)
+        return text.strip(), unit.strip()
+    return comment, ""
