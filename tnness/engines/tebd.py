@@ -110,7 +110,7 @@ class TEBD(Engine):
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
-        if isinstance(problem, Circuit):
+        if isinstance(problem, Circuit) or self._continues(record, start):
             return super().extend(problem, start, record)
         generator = chain_of(problem, f"engine {self.name!r}")
         run = self._after(start).init(generator, density_operator(parse_initial(record.state), generator), start.seed)
@@ -155,6 +155,12 @@ class TEBD(Engine):
     def _after(self, start: Start) -> TEBD:
         """The record that is extended is the coarse stage."""
         return replace(self, schedule=()) if self.schedule is None and start.prior is not None else self
+
+    def _continues(self, record: Record, start: Start) -> bool:
+        """Return whether an evolution goes on as if it had never ended, with its random directions and its account."""
+        known = record.settings
+        ours = self.name, start.seed, self.dtype
+        return not start.steady and ours == (known["engine"], known["seed"], known["engine_settings"].get("dtype"))
 
     # ------------------------------------------------------------------ the settings at work
 

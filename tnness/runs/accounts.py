@@ -40,6 +40,7 @@ class Work:
     """A run at work: all that changes, and all that a checkpoint holds.
 
     history: of what was measured. averages: of what is sampled. origin: what was taken over. wall: seconds spent.
+    over: whether there is nothing left to step to; only the record is missing.
     """
 
     run: Run
@@ -48,6 +49,7 @@ class Work:
     origin: Origin
     averages: dict[str, TimeAverage] = field(default_factory=dict)
     wall: float = 0.0
+    over: bool = False
 
 
 class Account(Protocol):

@@ -56,7 +56,7 @@ class Driver:
             account = account_of(work, self.job.ask, self.observables, self._measure, self.engine.name)
             progress.skip(len(work.history.times) - work.origin.times)
             record = self._worked(work, account)
-            self.output.publish(record)
+            self._publish(record, work, account)
         return record
 
     def check(self) -> None:
@@ -68,13 +68,13 @@ class Driver:
         """Go through the loop; whatever ends it before its time, what was computed is kept."""
         started = time.monotonic() - work.wall
         try:
-            while account.advance(self._progress):
+            while not work.over and account.advance(self._progress):
                 work.wall = time.monotonic() - started
                 if self._stop.requested:
                     raise Interrupted(f"interrupted at time {work.run.time:g}")
                 if self.output.due:
                     self.output.checkpoint(self._record(work, account.unfinished()))
-            work.wall = time.monotonic() - started
+            work.wall, work.over = time.monotonic() - started, True
             return self._record(work, account.dataset())
         except Interrupted as error:
             raise Interrupted(f"{error}{self._kept(work, account)}") from error
@@ -105,6 +105,7 @@ class Driver:
             origin = self._origin(record)
             begin = Start(Initial(), ask, origin.prior, self._report)
             run = self.engine.extend(self.problem, begin, record)
+            origin = replace(origin, time=run.time if np.isfinite(run.time) else 0.0)  # perhaps it begins anew
             history = self._taken_over(record, origin)
         else:
             origin, history = Origin(), History()
@@ -116,7 +117,7 @@ class Driver:
 
     def _initial(self) -> Initial:
         given = self.job.initial
-        if given == MODELS_OWN:
+        if isinstance(given, str) and given == MODELS_OWN:
             with own_code(self.job.name):
                 given = self.job.model.initial_state(self.engine.like or self.engine.name)
         return parse_initial(given)
@@ -191,16 +192,28 @@ class Driver:
             origin = replace(origin, accepted_old=True)
         start = Start(Initial(), self.job.ask, origin.prior, self._report)
         run = self.engine.resume(self.problem, start, part.snapshot)
-        wall = float(part.dataset.attrs["wall_seconds"])
-        return Work(run, self.engine.rule(run, start), part.history, origin, part.averages, wall)
+        wall, over = float(part.dataset.attrs["wall_seconds"]), bool(part.dataset.attrs.get("over", False))
+        return Work(run, self.engine.rule(run, start), part.history, origin, part.averages, wall, over)
 
     # ------------------------------------------------------------------ the end
+
+    def _publish(self, record: Record, work: Work, account: Account) -> None:
+        """Write the record; where there is no room for it, keep what was computed as an unfinished run."""
+        try:
+            self.output.publish(record)
+        except RecordError as error:
+            try:
+                kept = self._kept(work, account)
+            except RecordError:  # nor is there room for this: an earlier checkpoint stays
+                raise error from None
+            raise RecordError(f"{error}{kept}") from error
 
     def _kept(self, work: Work, account: Account, failed: bool = False) -> str:
         """Save what there is, and say as the end of a message where it is and how to go on."""
         if self.output.path is None:
             return ""
-        self.output.checkpoint(self._record(work, account.unfinished()))
+        unfinished = account.unfinished().assign_attrs(over=int(work.over))
+        self.output.checkpoint(self._record(work, unfinished))
         if failed:
             told = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
             return f"; the last good state is in {self.output.part}: {told}"

@@ -40,7 +40,8 @@ class Waiting(Rule):
 
     Parameters
     ----------
-    tolerance: relative change that may be left. place: of a run in stages; default: there is one stage.
+    tolerance: relative change that may be left. place: of a run in stages, which truncation may keep from settling;
+        default: there is one stage, and only time is wanting.
     known_rate: a rate (1 / time) at which slow parts are known to decay; default: none is.
     """
 
@@ -75,10 +76,12 @@ class Waiting(Rule):
         return not self._last or worst(self._bounds(history), history.last_of(self.stage)) <= SAFETY * self.tolerance
 
     def stalled(self, history: History) -> bool:
-        """Return whether truncation keeps the present stage from settling.
+        """Return whether truncation keeps the present stage of a run in stages from settling.
 
         It came within SAFETY times the tolerance in the first half of its time, and is no further now.
         """
+        if self.place is None:
+            return False
         tails = self.tails(history)
         tail, half = tails.of(self.stage), tails.halfway(self.stage)
         if tail is None or half is None or len(history.of(self.stage)) < STALLED:

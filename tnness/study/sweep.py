@@ -156,6 +156,8 @@ class Sweep:
     accept_old: bool = False
     counts: Counter[Ended] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
+    begun: int = 0
+    idle: int = 0
 
     def __post_init__(self) -> None:
         first, step = self.task
@@ -203,6 +205,18 @@ class Sweep:
                                 )
                 except BrokenExecutor:
                     self._tell("a worker died; its points are computed again")
+                    self._check_begun()
+
+    def _check_begun(self) -> None:
+        """Refuse to go on where workers die again and again, and have begun no point."""
+        begun = sum(self.counts.values()) + sum(self.crashes.values())
+        self.idle = self.idle + 1 if begun == self.begun else 0
+        self.begun = begun
+        if self.idle >= ATTEMPTS:
+            raise InputError(
+                "the workers died before they began a point: they import model, engine and measuring function by the "
+                "names of their modules, which must be found from everywhere"
+            )
 
     def _results(self, crew: Crew, waiting: list[Point]) -> Iterator[Ended | None]:
         """Hand out points, a few ahead of the workers, and give what becomes of them; None after each look."""
