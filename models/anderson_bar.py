@@ -15,7 +15,7 @@ from tnness.problems.transfer import RandomBar, Real, ring_hamiltonian
 @register("anderson-bar")
 @dataclass(frozen=True, kw_only=True)
 class AndersonBar:
-    """An endless bar of width x width sites across, periodic across, with a potential uniform in [-W/2, W/2].
+    """An endless bar with a periodic cross-section of width x width sites and a potential uniform in [-W/2, W/2].
 
     The smallest Lyapunov exponent of its transfer matrices is the inverse localisation length at this width; scaling of
     Lambda = 1 / (gamma_min width) with the width locates the transition of the three-dimensional Anderson model. The

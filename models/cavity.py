@@ -34,8 +34,8 @@ class Cavity:
     link_right: float = 0.1  # hopping tR between the last site and the right lead
     hopping: float = 1.0  # hopping inside the cavity
     disorder: float = 0.0  # width of the potential's distribution
-    potential: tuple[float, ...] | None = None  # of each site, drawn unless given
-    energies: tuple[float, ...] | None = None  # of the transmission; 401 across the band unless given
+    potential: tuple[float, ...] | None = None  # potential of each site, drawn unless given
+    energies: tuple[float, ...] | None = None  # energies of the transmission; 401 across the band unless given
 
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 

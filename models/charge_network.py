@@ -35,7 +35,9 @@ class ChargeNetwork:
     sigma0: float = 1.0  # conductance that the coupling induces in a link, over eps
     gamma0: float = 5.0  # conductance of an insulating link, without its exponential
     voltage: float | None = None  # potential of the left electrode; 0.1 n unless given
-    lengths: tuple[float, ...] | None = None  # links, drawn unless given: along the chain first, then across
+    lengths: tuple[float, ...] | None = (
+        None  # lengths of the links, along the chain first, then across; drawn unless given
+    )
 
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 

@@ -36,7 +36,7 @@ class EnergyCorrelation:
     t_perp: float = 1.0  # hopping of the leads across
     energy: float = 0.0  # E
     detunings: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # e = (energy difference) Lx^2, increasing from 0
-    potential: tuple[float, ...] | None = None  # of each site, (size + 2) size^2 numbers, drawn unless given
+    potential: tuple[float, ...] | None = None  # potential of each site, (size + 2) size^2 numbers, drawn unless given
 
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 

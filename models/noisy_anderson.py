@@ -55,7 +55,7 @@ class NoisyAnderson:
     delta: float = 0.0  # interaction between neighbours, over 2 J
     initial: Literal["ground", "neel", "random-product", "infinite-temperature"] = "ground"  # state at time 0
     potential: tuple[float, ...] | None = None  # w_i of each site, drawn unless given [energy]
-    occupations: tuple[int, ...] | None = None  # of the random product: 0 or 1 for each site, drawn unless given
+    occupations: tuple[int, ...] | None = None  # random product state: 0 or 1 for each site, drawn unless given
 
     engines: ClassVar[tuple[str, ...]] = ("gaussian", "tebd", "trajectories", "exact")
 

@@ -111,8 +111,7 @@ class RandomCircuit:
     def mean_density(self, start: Real, steps: int) -> Real:
         """Return the density averaged over circuits after some steps: (n,).
 
-        On average, a gate of any kind gives both spins of its bond the mean of their densities. start: density at time
-        0.
+        On average, any gate gives both spins of its bond the mean of their densities. start: density at time 0.
         """
         extended = np.concatenate([[0.5 + self.m_left], start, [0.5 + self.m_right]])
         if self.placement == "random":

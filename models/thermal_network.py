@@ -39,7 +39,9 @@ class ThermalNetwork:
     gbar: float = 1.0  # mean coupling of an island
     dg1: float = 0.05  # half width of the couplings to the bath
     dg2: float = 0.05  # half width of the couplings to the drive
-    lengths: tuple[float, ...] | None = None  # links, drawn unless given: along the chain first, then across
+    lengths: tuple[float, ...] | None = (
+        None  # lengths of the links, along the chain first, then across; drawn unless given
+    )
     g1: tuple[float, ...] | None = None  # coupling of each island to the bath, drawn unless given
     g2: tuple[float, ...] | None = None  # coupling of each island to the drive, drawn unless given
 

@@ -95,7 +95,7 @@ def chosen(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="any setting of the engine by its name, of one's own engine too (repeatable)",
+            help="any setting of the engine by its name, also of your own engine (repeatable)",
             rich_help_panel=ENGINE,
         ),
     ] = None,

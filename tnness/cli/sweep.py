@@ -48,7 +48,7 @@ def sweep_command(
     independent: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME,...", help="parameters whose values have each their own disorder", rich_help_panel=GRID
+            metavar="NAME,...", help="parameters; each of their values has its own disorder", rich_help_panel=GRID
         ),
     ] = None,
     measure: Annotated[
@@ -76,7 +76,7 @@ def sweep_command(
         bool, typer.Option("--keep-states", help="keep the final states", rich_help_panel=FILES)
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="compute again what failed", rich_help_panel=GRID)
+        bool, typer.Option("--retry-failed", help="compute failed points again", rich_help_panel=GRID)
     ] = False,
     accept_old: options.AcceptOld = False,
     quiet: options.Quiet = False,

@@ -29,7 +29,7 @@ Measure = Callable[["Setting"], "Record | xr.Dataset | Mapping[str, float]"]
 
 
 class Ended(enum.Enum):
-    """How the work at a point ended."""
+    """The end of the work at a point."""
 
     DONE = "done"
     FAILED = "failed"

@@ -19,7 +19,7 @@ from tnness.study.sweep import sweep
 P = TypeVar("P")
 
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each; 0: this one")]
-StoreOption = Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")]
+StoreOption = Annotated[Path, typer.Option("--store", help="the folder that keeps the points")]
 
 
 SMALL_VARIABLE = 20_000
