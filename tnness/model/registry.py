@@ -1,7 +1,7 @@
-"""How models are found: by registered name, or as `file.py:Class`.
+"""The registry of models: a model is found by its registered name, or as `file.py:Class`.
 
-Models arrive through the entry point `tnness.models` of any installed package: a module that registers its models when
-it is imported.
+Any installed package can add models. Its entry point `tnness.models` names a module that registers them when it is
+imported.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def find(name: str) -> type:
 
 
 def full_name(name: str) -> str:
-    """Return the name under which a model is found from any folder: a file's path made absolute."""
+    """Return a name that finds the model from any folder: the path of a file becomes absolute."""
     path, separator, class_name = name.rpartition(":")
     return f"{Path(path).resolve()}:{class_name}" if separator and path.endswith(".py") else name
 
@@ -112,7 +112,7 @@ def _from_file(name: str) -> type:
 
 
 def module_from_file(path: str | Path) -> ModuleType:
-    """Return the module in a file, loaded once.
+    """Return the module in a file; a file is loaded only once.
 
     Raises
     ------
@@ -164,5 +164,5 @@ def _load_entry_points() -> None:
     for point in importlib.metadata.entry_points(group=ENTRY_POINT):
         try:
             point.load()
-        except Exception as error:  # one broken package must not take the others with it
+        except Exception as error:  # one broken package must not prevent the others from loading
             _broken[f"{point.name} ({point.value})"] = f"{type(error).__name__}: {error}"
