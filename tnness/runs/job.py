@@ -76,6 +76,7 @@ class Job:
             raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
+        values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
         if self.ask.watch:
             _ = self.observables  # refuses to watch what the model does not monitor
 
