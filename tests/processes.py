@@ -15,6 +15,8 @@ import numpy as np
 
 PATIENCE = 60.0
 """Seconds after which a process that shows no progress is a failure."""
+WRITE = 0.03
+"""Seconds, about, in which a process makes a step and writes a checkpoint."""
 INTERNAL = ("DIMENSION_LIST", "REFERENCE_LIST")
 """Attributes by which HDF5 points from one place of a file to another."""
 
@@ -68,26 +70,33 @@ def wait_for(process: subprocess.Popen[str], part: Path, changes: int) -> None:
         time.sleep(0.002)
 
 
-def has_come_on(process: Process, part: Path, since: int | None) -> bool:
-    """Wait until a run has written a checkpoint; return False where it is over before."""
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None:
-        if part.exists() and part.stat().st_mtime_ns != since:
-            return True
+def comes_on(process: Process, part: Path, changes: int) -> bool:
+    """Wait until the checkpoint of a run has changed so often; return False where the run is over before."""
+    last, deadline = _identity(part), time.monotonic() + PATIENCE
+    while changes > 0:
         assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.001)
-    return False
+        time.sleep(0.003)
+        now = _identity(part)
+        if now is not None and now != last:
+            last, changes = now, changes - 1
+        elif process.poll() is not None:
+            return False
+    return True
 
 
-def stop(folder: Path, begin: Callable[[], Process], number: int, moment: float) -> bool:
-    """Start a run, and send it a signal some time after its next checkpoint; return False where it is over before."""
-    part = folder / "run.nc.part"
-    since = part.stat().st_mtime_ns if part.exists() else None
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return None
+    return about.st_ino, about.st_mtime_ns
+
+
+def stop(folder: Path, begin: Callable[[], Process], number: int, changes: int, moment: float) -> bool:
+    """Start a run, and send it a signal some time after so many checkpoints; return False where it is over before."""
     process = begin()
-    if has_come_on(process, part, since):
-        until = time.monotonic() + moment
-        while time.monotonic() < until and process.poll() is None:
-            time.sleep(0.001)
+    if comes_on(process, folder / "run.nc.part", changes):
+        time.sleep(moment)
         process.send_signal(number)
     status = process.wait()
     assert status in (0, 130, -number), getattr(process, "err", "")
@@ -103,10 +112,11 @@ class Kills:
     def __init__(self, folder: Path, begin: Callable[[], Process], rng: random.Random) -> None:
         self.folder, self.begin, self.rng, self.done = folder, begin, rng, 0
 
-    def after_checkpoints(self, kills: int, longest: float) -> None:
-        """Kill it, until it was killed so often, up to some seconds after its next checkpoint."""
+    def after_checkpoints(self, kills: int, most: int) -> None:
+        """Kill it, until it was killed so often, up to the duration of a write after one of its next checkpoints."""
         for _ in range(20 * kills):
-            self._count(stop(self.folder, self.begin, signal.SIGKILL, self.rng.uniform(0, longest)))
+            changes, moment = self.rng.randint(1, max(1, most)), self.rng.uniform(0, WRITE)
+            self._count(stop(self.folder, self.begin, signal.SIGKILL, changes, moment))
             if self.done == kills:
                 return
         raise AssertionError("the run is over too soon to be killed")

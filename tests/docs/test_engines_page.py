@@ -139,7 +139,7 @@ def test_a_killed_run_of_the_engine_goes_on_to_the_same_numbers_bit_for_bit(tmp_
         def begin():
             return forks.run(tmp_path, *arguments, "run.nc", "--checkpoint-every", "0")
 
-        Kills(tmp_path, begin, random.Random(4)).after_checkpoints(3, 1.0)
+        Kills(tmp_path, begin, random.Random(4)).after_checkpoints(3, 60)
         last = begin()
         assert last.wait() == 0, last.err
     assert not list(tmp_path.glob("*.part"))
