@@ -40,6 +40,8 @@ def localised(x: np.ndarray, scale: float, strength: float) -> np.ndarray:
 
 
 LAWS = {"diffusive": diffusive, "critical": critical, "localised": localised}
+UNBOUNDED = 1e3
+"""Parameter beyond which a law has come to its limit."""
 ENOUGH = 30
 """Realisations below which a size has no profile: the errors of its slices and their correlations would mean little."""
 
@@ -50,10 +52,10 @@ def antisymmetric(density: np.ndarray) -> np.ndarray:
 
 
 def step_width(density: np.ndarray) -> float:
-    """Slices that the whole drop would take at the slope in the middle: L0 - 1 of a line, 1 of a step between two."""
+    """4 sum_(x1 < L0/2) (1 - n(x1) / n(first slice)): 0 of a step, L0 - 1 of a line but for 1 / (L0 - 1)."""
     profile = antisymmetric(density).mean(axis=0)
-    middle = len(profile) // 2
-    return (profile[0] - profile[-1]) / (profile[middle - 1] - profile[middle])
+    half = profile[: len(profile) // 2]
+    return float(4 * np.sum(1 - half / half[0]))
 
 
 def fit(law: Callable[..., np.ndarray], density: np.ndarray) -> tuple[float, float, float]:
@@ -138,10 +140,18 @@ def draw_profile(axes, one: xr.Dataset, size: int) -> None:
         at = one.sel(law=name)
         free = () if name == "diffusive" else (float(at["parameter"]),)
         scale = scale_of(law, x, density, error, free)
-        told = f" {float(at['parameter']):.2g}({float(at['parameter_error']):.1g})" if free else ""
+        told = f" {told_parameter(at)}" if free else ""
         freedom = size // 2 - 1 - len(free)
         label = rf"{name}{told}: $\chi^2$ = {float(at['chi2']):.1f} / {freedom}"
         axes.plot(GRID, law(GRID, scale, *free), lw=1, label=label)
+
+
+def told_parameter(at: xr.Dataset) -> str:
+    """A fitted parameter with its error, or that it has no upper bound."""
+    value, error = float(at["parameter"]), float(at["parameter_error"])
+    if np.isnan(value):
+        return ""
+    return f"{value:.2g} +- {error:.1g}" if value < UNBOUNDED else "unbounded"
 
 
 def scale_of(law: Callable[..., np.ndarray], x: np.ndarray, y: np.ndarray, error: np.ndarray, free: tuple) -> float:
@@ -151,7 +161,7 @@ def scale_of(law: Callable[..., np.ndarray], x: np.ndarray, y: np.ndarray, error
 
 
 def draw_widths(axes, data: xr.Dataset) -> None:
-    """Width of the step against size: L0 - 1 of a line, about half of it at the critical point, L0^(1/4) localised."""
+    """Width of the step against size: L0 - 1 of a line, 2/3 L0 at the critical point, ~ L0^(1/4) localised."""
     sizes = data["size"].values
     for k, w in enumerate(data["disorder"].values):
         one = data.sel(disorder=w)
@@ -167,7 +177,7 @@ def draw_widths(axes, data: xr.Dataset) -> None:
         )
     fine = np.linspace(sizes[0], sizes[-1], 50)
     axes.plot(fine, fine - 1, "k-", lw=0.7, label="a line")
-    axes.plot(fine, fine / 2, "k--", lw=0.7, label=r"critical, $L_0 \gg x_c$")
+    axes.plot(fine, 2 * fine / 3, "k--", lw=0.7, label=r"critical, $L_0 \gg x_c$")
     last = float(data["step_width"].isel(disorder=-1, size=-1))
     axes.plot(fine, last * (fine / sizes[-1]) ** 0.25, "k:", lw=0.9, label=r"$L_0^{1/4}$")
     axes.set(xlabel=r"$L_0$", ylabel="width of the step [slices]", ylim=(0, None))
@@ -185,8 +195,7 @@ def tell(data: xr.Dataset) -> None:
             fits = []
             for name in LAWS:
                 at = one.sel(law=name)
-                parameter = f"{float(at['parameter']):.2f} +- {float(at['parameter_error']):.2f}"
-                fits.append(f"{name} {parameter}, chi2 {float(at['chi2']):.1f}")
+                fits.append(f"{name} {told_parameter(at)}, chi2 {float(at['chi2']):.1f}")
             print(f"L0 = {size}, W = {w:g}: {width}; {size // 2} slices: {'; '.join(fits)}")
 
 
