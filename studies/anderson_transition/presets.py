@@ -1,7 +1,6 @@
 """What is computed: `quick` takes minutes on one core; `paper` goes towards the letter's sizes, 12 to 20.
 
-Figs. 1b and 2a of `paper` take half an hour for L0 = 12 to 16; a realisation of the three W takes a minute at 18 and more
-than two at 20. Fig. 2b and the bars take hours.
+Figs. 1b and 2a of `paper` take half an hour for L0 = 12 to 16. Fig. 2b and the bars take hours.
 """
 
 from dataclasses import dataclass, field
