@@ -94,11 +94,16 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
         )
     axes.set(xscale="log", yscale="log", xlabel=r"$L_0$", ylabel=r"$C_d(L:R)$", xticks=sizes, xticklabels=sizes)
     axes.minorticks_off()
+    low, high = axes.get_ylim()
+    ticks = [t for t in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if low < t < high]
+    axes.set_yticks(ticks, labels=[f"{t:g}" for t in ticks])
+    axes.set_title("(a)")
     axes.legend(fontsize=7, title="fit to the means", title_fontsize=7)
     for law, style in ((VOLUME, "-"), (AREA, "--")):
         right.axhline(law, color="k", ls=style, lw=0.7)
     right.set(xlabel=r"$L_0$", ylabel=r"$d \ln C_d / d \ln L_0$", title="(b) between neighbouring sizes")
-    right.legend(fontsize=7)
+    right.legend(fontsize=7, loc="lower left")
+    right.set_ylim(bottom=min(1.5, right.get_ylim()[0]))
     counts = "; ".join(
         f"W = {w:g}: {', '.join(f'{preset.realisations(s, w)} at {s}' for s in preset.sizes)}" for w in preset.disorder
     )
