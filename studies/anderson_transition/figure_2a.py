@@ -104,12 +104,12 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     right.set(xlabel=r"$L_0$", ylabel=r"$d \ln C_d / d \ln L_0$", title="(b) between neighbouring sizes")
     right.legend(fontsize=7, loc="lower left")
     right.set_ylim(bottom=min(1.5, right.get_ylim()[0]))
-    counts = "; ".join(
+    counts = "\n".join(
         f"W = {w:g}: {', '.join(f'{preset.realisations(s, w)} at {s}' for s in preset.sizes)}" for w in preset.disorder
     )
     what = rf"{preset.name} preset: $\delta\mu / W_c = 3 \cdot 10^{{-3}}$, {LEADS}"
     lines = r"crosses: medians; lines: $L_0^3$ (full), $L_0^2$ (dashed)"
-    figure.suptitle(f"{what}\nrealisations, {counts}\n{lines}", fontsize=8)
+    figure.suptitle(f"{what}; {lines}\nrealisations at\n{counts}", fontsize=8)
     return figure
 
 
