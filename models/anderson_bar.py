@@ -15,11 +15,11 @@ from tnness.problems.transfer import RandomBar, Real, ring_hamiltonian
 @register("anderson-bar")
 @dataclass(frozen=True, kw_only=True)
 class AndersonBar:
-    """A bar of width x width sites across, periodic there and without end, with a potential uniform in [-W/2, W/2].
+    """An endless bar with a periodic cross-section of width x width sites and a potential uniform in [-W/2, W/2].
 
     The smallest Lyapunov exponent of its transfer matrices is the inverse localisation length at this width; scaling of
     Lambda = 1 / (gamma_min width) with the width locates the transition of the three-dimensional Anderson model. The
-    slices are drawn as they are needed and not kept; the seed repeats them.
+    slices are drawn when they are needed and are not kept; the same seed gives the same slices.
 
     K. Slevin, T. Ohtsuki, Phys. Rev. Lett. 82, 382 (1999), doi:10.1103/PhysRevLett.82.382: Lambda_c = 0.576(2),
     nu = 1.57.
@@ -46,7 +46,7 @@ class AndersonBar:
         return replace(self, width=min(self.width, 2), length=min(self.length, 20_000))
 
     def problem(self) -> RandomBar:
-        """Return the law of the slices."""
+        """Return the bar: the distribution of its slices."""
         return RandomBar(ring_hamiltonian((self.width, self.width)), self._potential, self.energy, self.length)
 
     def _potential(self, rng: np.random.Generator, count: int) -> Real:
@@ -69,6 +69,6 @@ class AndersonBar:
         }
 
     def _ratio(self, view: Any) -> Estimate:
-        found = view.lyapunov()
-        rate, error = found.values[-1], found.errors[-1]
+        exponents = view.lyapunov()
+        rate, error = exponents.values[-1], exponents.errors[-1]
         return Estimate(1 / (rate * self.width), error / (rate**2 * self.width))

@@ -23,12 +23,12 @@ class AndersonWire:
 
     length slices of size x size sites, hopping 1, V uniform in [-W/2, W/2], periodic across; leads with hoppings t_par
     along and t_perp across. Incoming states are filled to +bias/2 on the left and -bias/2 on the right, at zero
-    temperature. What the bias adds to <c^+_x c_y> is
+    temperature. The bias adds to <c^+_x c_y> the part
 
         G^d_xy = 1/2 int dE sum_n [ phi_L^*(x) phi_L(y) - phi_R^*(x) phi_R(y) ],    |E| < bias/2,
 
-    and its mutual coherence between the halves is C_d = 2 sum |G^d_xy|^2 (an odd length leaves the middle slice out).
-    With `full` the equilibrium part is added, all states below -bias/2 and bound states with them filled.
+    and the mutual coherence between the halves is C_d = 2 sum |G^d_xy|^2 (an odd length leaves the middle slice out).
+    With `full` the equilibrium part is added: all states below -bias/2 are filled, bound states among them.
 
     M. Gullans, D. Huse, Phys. Rev. Lett. 123, 110601 (2019), doi:10.1103/PhysRevLett.123.110601, and
     Phys. Rev. X 9, 021007 (2019), Sec. V and eqs. (84)-(86), doi:10.1103/PhysRevX.9.021007.
@@ -46,7 +46,7 @@ class AndersonWire:
     )
     energies: tuple[float, ...] = (0.0,)  # energies of the transmission
     potential: tuple[tuple[tuple[float, ...], ...], ...] | str | None = None  # (length, size, size), or a .npy file
-    coherence_matrix: bool = False  # keep G^d whole
+    coherence_matrix: bool = False  # keep the whole matrix G^d
     full: bool = False  # add the equilibrium part: quantities of the whole correlation matrix
     detectors: tuple[int, int] | None = None  # sites whose interference is measured; needs full
     detector_phase: float = 1.5707963267948966  # phase of t over r of the balanced beam splitter
@@ -108,9 +108,9 @@ class AndersonWire:
         return TransferChain(onsite, np.ones((self.slices - 1, m)), lead, lead)
 
     def observables(self) -> dict[str, Observable]:
-        """Return transmission, density, current and mutual coherence; with `full` those of the whole correlations."""
+        """Return transmission, density, current and mutual coherence; with `full` also those of all filled states."""
         slices, needs = {"slice": np.arange(self.slices)}, ("nonequilibrium",)
-        found = {
+        observables = {
             "transmission": Observable(
                 lambda view: view.transmission(self.energies),
                 dims=("energy",),
@@ -133,27 +133,27 @@ class AndersonWire:
             ),
         }
         if self.coherence_matrix:
-            found["coherence_matrix"] = Observable(
+            observables["coherence_matrix"] = Observable(
                 lambda view: _parts(view.nonequilibrium(self.bias, self.energy_rule, matrix=True).coherence.matrix),
                 dims=("part", "site", "site_2"),
                 coordinates={"part": ["real", "imaginary"]},
                 description="G^d_xy",
                 needs=needs,
             )
-        return found | (self._full_observables() if self.full else {})
+        return observables | (self._full_observables() if self.full else {})
 
     def _density(self, view: Any) -> Estimate:
-        found = view.nonequilibrium(self.bias, self.energy_rule, matrix=self._matrix)
-        return Estimate(found.coherence.density.sum(axis=-1), np.abs(found.error.density.sum(axis=-1)))
+        part = view.nonequilibrium(self.bias, self.energy_rule, matrix=self._matrix)
+        return Estimate(part.coherence.density.sum(axis=-1), np.abs(part.error.density.sum(axis=-1)))
 
     def _coherence(self, view: Any) -> Estimate:
-        found = view.nonequilibrium(self.bias, self.energy_rule, matrix=self._matrix)
-        value = found.coherence.mutual_coherence
-        return Estimate(value, abs(value - found.coarse.mutual_coherence))
+        part = view.nonequilibrium(self.bias, self.energy_rule, matrix=self._matrix)
+        value = part.coherence.mutual_coherence
+        return Estimate(value, abs(value - part.coarse.mutual_coherence))
 
     def _current(self, view: Any) -> Estimate:
-        found = view.nonequilibrium(self.bias, self.energy_rule, matrix=self._matrix)
-        return Estimate(found.coherence.current, np.abs(found.error.current))
+        part = view.nonequilibrium(self.bias, self.energy_rule, matrix=self._matrix)
+        return Estimate(part.coherence.current, np.abs(part.error.current))
 
     @property
     def _matrix(self) -> bool:
@@ -161,7 +161,7 @@ class AndersonWire:
 
     def _full_observables(self) -> dict[str, Observable]:
         needs = ("filled",)
-        found = {
+        observables = {
             "density_full": Observable(
                 lambda view: self._filled(view).density.reshape(self.slices, -1).sum(axis=-1),
                 dims=("slice",),
@@ -191,14 +191,14 @@ class AndersonWire:
             ),
         }
         if self.detectors is not None:
-            found["interferometer"] = Observable(
+            observables["interferometer"] = Observable(
                 self._interferometer,
                 dims=("meter",),
                 coordinates={"meter": ["left", "right"]},
                 description="|r|^2 n_L + |t|^2 n_R + 2 Re r^* t <c^+_L c_R>; the other port; t / r = e^(i phase)",
                 needs=needs,
             )
-        return found
+        return observables
 
     def _filled(self, view: Any) -> View:
         return view.filled(self.bias, self.energy_rule)

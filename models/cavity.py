@@ -22,9 +22,9 @@ class Cavity:
 
         t(k) = 2 i sin k e^(2ik) phi_1 phi_L tL tR / (A - d e^(ik)),
 
-    so that the transmission peaks with half width at half maximum A sin k. (The letter prints d with the other sign in
-    eq. (S27), and sin^2 k in (S28).) Of two sites, the states that come in from the right with unit amplitude have a
-    current, a difference of densities and a coherence, eqs. (S29)-(S31).
+    so that the transmission has a peak with half width at half maximum A sin k. (The letter prints d with the other
+    sign in eq. (S27), and sin^2 k in (S28).) With two sites, the state that comes in from the right with unit amplitude
+    has a current, a difference of densities and a coherence: eqs. (S29)-(S31).
 
     M. Gullans, D. Huse, Phys. Rev. Lett. 123, 110601 (2019), supplement S2, doi:10.1103/PhysRevLett.123.110601.
     """
@@ -34,8 +34,8 @@ class Cavity:
     link_right: float = 0.1  # hopping tR between the last site and the right lead
     hopping: float = 1.0  # hopping inside the cavity
     disorder: float = 0.0  # width of the potential's distribution
-    potential: tuple[float, ...] | None = None  # of each site, drawn unless given
-    energies: tuple[float, ...] | None = None  # of the transmission; 401 across the band unless given
+    potential: tuple[float, ...] | None = None  # potential of each site, drawn unless given
+    energies: tuple[float, ...] | None = None  # energies of the transmission; 401 across the band unless given
 
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
@@ -70,11 +70,11 @@ class Cavity:
         return np.linspace(-1.99, 1.99, 401) if self.energies is None else np.array(self.energies)
 
     def closed(self) -> tuple[Real, Real]:
-        """Return levels and states (site, level) of the cavity without its links, its potential drawn."""
+        """Return levels and states (site, level) of the cavity without links; the potential must be drawn or given."""
         if self.potential is None:
             raise InputError("potential is neither given nor drawn: draw(rng) sets it")
-        found = scipy.linalg.eigh_tridiagonal(np.array(self.potential), np.full(self.levels - 1, self.hopping))
-        return np.asarray(found[0], float), np.asarray(found[1], float)
+        levels, states = scipy.linalg.eigh_tridiagonal(np.array(self.potential), np.full(self.levels - 1, self.hopping))
+        return np.asarray(levels, float), np.asarray(states, float)
 
     def golden_rule(self) -> Real:
         """Return the golden-rule half width A sin k of each level, NaN outside the band of the leads: (level,)."""
@@ -85,11 +85,11 @@ class Cavity:
 
     def approximate(self, energies: Real, level: int, sign: float = 1.0) -> Real:
         """Return |t(k)|^2 of one resonance, eq. (S27); sign = -1 is the printed one: (energy,)."""
-        found, states = self.closed()
+        levels, states = self.closed()
         k = np.arccos(energies / 2)
         rate = states[0, level] ** 2 * self.link_left**2 + states[-1, level] ** 2 * self.link_right**2
         product = states[0, level] * states[-1, level] * self.link_left * self.link_right
-        detuning = sign * (energies - found[level])
+        detuning = sign * (energies - levels[level])
         return np.abs(2 * np.sin(k) * product / (rate - detuning * np.exp(1j * k))) ** 2
 
     def problem(self) -> TransferChain:
@@ -102,14 +102,14 @@ class Cavity:
         return TransferChain(np.array(self.potential)[:, None, None], coupling, left, right)
 
     def observables(self) -> dict[str, Observable]:
-        """Return the transmission, the resonances and, of two sites, what the states from the right carry."""
+        """Return the transmission, the resonances and, with two sites, observables of the state from the right."""
         energy: dict[str, Any] = {"dims": ("energy",), "coordinates": {"energy": self.grid}}
         level: dict[str, Any] = {
             "dims": ("level",),
             "coordinates": {"level": np.arange(self.levels)},
             "needs": ("resonances",),
         }
-        found = {
+        observables = {
             "transmission": Observable(
                 lambda view: view.transmission(self.grid), description="|t(E)|^2", needs=("transmission",), **energy
             ),
@@ -123,9 +123,9 @@ class Cavity:
             ),
         }
         if self.levels != 2:
-            return found
+            return observables
         energy["needs"] = ("states",)
-        return found | {
+        return observables | {
             "state_current": Observable(
                 lambda view: -2 * self.hopping * np.imag(self._element(view)),
                 description="current to the right in the state from the right",

@@ -35,7 +35,9 @@ class ChargeNetwork:
     sigma0: float = 1.0  # conductance that the coupling induces in a link, over eps
     gamma0: float = 5.0  # conductance of an insulating link, without its exponential
     voltage: float | None = None  # potential of the left electrode; 0.1 n unless given
-    lengths: tuple[float, ...] | None = None  # links, drawn unless given: along the chain first, then across
+    lengths: tuple[float, ...] | None = (
+        None  # lengths of the links, along the chain first, then across; drawn unless given
+    )
 
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
@@ -51,7 +53,7 @@ class ChargeNetwork:
 
     @property
     def links(self) -> Links:
-        """The law of the links."""
+        """The distribution of the links' lengths, and their conductance."""
         return Links(alpha=self.alpha, dim=self.dim, a=self.a, kappa=self.sigma0, gamma=self.gamma0)
 
     @property
@@ -79,10 +81,10 @@ class ChargeNetwork:
 
     def conductances(self, lengths: Array, eps: ArrayLike) -> tuple[Array, Array]:
         """Return conductances along (..., link, row) and across (..., column, row - 1)."""
-        found = self.links.conductance(lengths, np.asarray(eps, dtype=float)[..., None])
+        conductance = self.links.conductance(lengths, np.asarray(eps, dtype=float)[..., None])
         split = self.n * self._width
-        along = found[..., :split].reshape(*found.shape[:-1], self.n, self._width)
-        return along, found[..., split:].reshape(*found.shape[:-1], self.n - 1, self._width - 1)
+        along = conductance[..., :split].reshape(*conductance.shape[:-1], self.n, self._width)
+        return along, conductance[..., split:].reshape(*conductance.shape[:-1], self.n - 1, self._width - 1)
 
     def chain(self, lengths: Array, eps: ArrayLike) -> TransferChain:
         """Return many realisations as one batch; lengths: (..., link), eps broadcast against the leading axes."""
@@ -104,7 +106,7 @@ class ChargeNetwork:
         return along * drops, drops
 
     def total_current(self, lengths: Array, eps: ArrayLike, potential: Array) -> Array:
-        """Return j = sum G (drop)^2 / V over all links: an error of the potentials enters squared. Shape (...)."""
+        """Return j = sum G (drop)^2 / V over all links: (...). An error of the potentials enters it only squared."""
         currents, drops = self.link_currents(lengths, eps, potential)
         _, across = self.conductances(lengths, eps)
         heat = np.sum(currents * drops, axis=(-1, -2)) + np.sum(across * np.diff(potential) ** 2, axis=(-1, -2))
@@ -115,8 +117,8 @@ class ChargeNetwork:
         lengths = np.array(self.lengths if self.lengths is not None else [])
 
         def potential(view: Any) -> Array:
-            found = view.solution()
-            return found[..., 0] if self.dim == 1 else found
+            values = view.solution()
+            return values[..., 0] if self.dim == 1 else values
 
         def current(view: Any) -> Array:
             return self.link_currents(lengths, self.eps, view.solution())[0].sum(axis=-1)

@@ -1,4 +1,4 @@
-"""How scattering states of nearby energies are correlated in a diffusive wire: where its volume law comes from."""
+"""Correlations of scattering states of nearby energies in a diffusive wire: they cause its volume law."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class EnergyCorrelation:
         sum_nm DPhi(E, D) = 2 Re sum_{x in A, y in B} rho_E(x,y)^* rho_{E+D}(x,y),
         i(e) = DPhi(E, e / Lx^2) / DPhi(E, 0),    f = 2 DPhi(E, 0) / (Lx^2 size^2),    Lx = size + 2,
 
-    and Phi_A is the same inside A without its diagonal. Weakly driven at high temperature the mutual information is
-    (bias^2 / T) size^2 f int de i(e), and the entropy deviates by 2 (bias^2 / T) / Lx^2 int de Phi_A(e / Lx^2), both
-    over (2 pi)^2 in states normalised to delta(E - E').
+    and Phi_A is the same inside A without its diagonal. For weak driving at high temperature the mutual information is
+    (bias^2 / T) size^2 f int de i(e), and the entropy deviates by 2 (bias^2 / T) / Lx^2 int de Phi_A(e / Lx^2). Both
+    are divided by (2 pi)^2 if the states are normalised to delta(E - E').
 
     M. Gullans, D. Huse, Phys. Rev. X 9, 021007 (2019), eqs. (65)-(73) and Fig. 8, doi:10.1103/PhysRevX.9.021007. The
-    printed fit f = 0.021 L + 0.038 is about half of what (72) gives.
+    printed fit f = 0.021 L + 0.038 is about half of the result of (72).
     """
 
     size: int = 6  # sites across, and of the cube in the middle; even
@@ -36,7 +36,7 @@ class EnergyCorrelation:
     t_perp: float = 1.0  # hopping of the leads across
     energy: float = 0.0  # E
     detunings: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # e = (energy difference) Lx^2, increasing from 0
-    potential: tuple[float, ...] | None = None  # of each site, (size + 2) size^2 numbers, drawn unless given
+    potential: tuple[float, ...] | None = None  # potential of each site, (size + 2) size^2 numbers, drawn unless given
 
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
@@ -82,7 +82,7 @@ class EnergyCorrelation:
         return TransferChain(onsite, np.ones((self.length - 1, m)), lead, lead)
 
     def observables(self) -> dict[str, Observable]:
-        """Return the correlation function, its scale, and what follows for entropy and mutual information."""
+        """Return the correlation function, its scale, and the mutual information and entropy that follow from it."""
         needs = ("states",)
         grid: dict[str, Any] = {"dims": ("detuning",), "coordinates": {"detuning": self.detunings}, "needs": needs}
         width = 2 * self.length**-2 / (2 * np.pi) ** 2
@@ -132,13 +132,13 @@ class EnergyCorrelation:
 
     def _overlaps(self, view: Any, first: tuple[int, int], second: tuple[int, int]) -> list[tuple[Array, Array]]:
         """Return sum_x phi_n^*(x; E) phi_m(x; E + D) over two sets of slices, for every detuning."""
-        found = []
+        overlaps = []
         for detuning in self.detunings:
             pair = self._states(view, 0.0), self._states(view, detuning)
-            found.append(
+            overlaps.append(
                 tuple(np.einsum("xin,xim->nm", pair[0][slice(*s)].conj(), pair[1][slice(*s)]) for s in (first, second))
             )
-        return found
+        return overlaps
 
     def _states(self, view: Any, detuning: float) -> Array:
         """Return the states from the left, of unit flux: (slice, m, channel)."""

@@ -47,7 +47,7 @@ class EnergySpreading:
 
     @property
     def links(self) -> Links:
-        """The law of the links."""
+        """The distribution of the links' lengths, and their conductance."""
         return Links(alpha=self.alpha, a=self.a, kappa=0.0, gamma=self.gamma0)
 
     @property

@@ -1,4 +1,4 @@
-"""A random circuit without conservation that meets polarised spins at one end: strings of operators, averaged."""
+"""A random circuit without conservation law, driven by polarised spins at one end: averaged strings of operators."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _PAULIS = [np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1
 _PAIRS = [np.eye(4) / 2, np.sum([np.kron(p, p) for p in _PAULIS], axis=0) / np.sqrt(12)]
 SWAP = np.eye(4)[[0, 2, 1, 3]]
 strings = operator_space("string", _PAIRS, {"Swap": SWAP})
-"""Two states a site: 1 x 1 and (X x X + Y x Y + Z x Z), the operators on two replicas that Haar gates leave."""
+"""Two states a site: 1 x 1 and (X x X + Y x Y + Z x Z), the operators on two replicas that survive the Haar average."""
 _CLASSES = np.array([2.0, np.sqrt(12)])
-"""Coefficients times these are populations: sum of a_S^2 over the strings of a class, rho = 2^-n sum_S a_S S."""
+"""Factors from coefficients to populations: sums of a_S^2 over the strings of a class, rho = 2^-n sum_S a_S S."""
 WEIGHTS = np.array([1.0, 2.0])
-"""Metric of truncation: in the plain norm the strings that make the purity weigh 4^-n beside the trivial one."""
+"""Metric of truncation. In the plain norm, the strings that make up the purity weigh 4^-n beside the trivial string."""
 PRINTED = np.array([[1, 0, 0, 0], *[[0, 1 / 3, 1 / 3, 1 / 3]] * 3])
 """The bulk map of (F6), on populations of 00, 01, 10, 11."""
 
@@ -34,13 +34,13 @@ PRINTED = np.array([[1, 0, 0, 0], *[[0, 1 / 3, 1 / 3, 1 / 3]] * 3])
 class HaarCircuit:
     """Random circuit of Haar gates on neighbours, whose first site meets fresh polarised spins: its average purity.
 
-    A gate of the left end acts on a spin up and on site 0, and the spin is thrown away; there is nothing on the right.
-    The averaged replica lives on strings of trivial and nontrivial operators. Exact steady states:
+    A gate at the left end acts on a fresh spin up and on site 0, and the spin is discarded; the right end is closed.
+    The averaged replica is a chain of trivial and nontrivial operators. Exact steady states:
 
         E Tr rho^2 = 3 2^n / (2 4^n + 1)  (Haar gates),   2 / (2^n + 1)  (the paper's printed bulk map),
 
-    so that the chain is short of log2 3/2, or of one, bit of entropy. M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007
-    (2019), doi:10.1103/PhysRevX.9.021007, App. F; its eq. (F6) is not the average over the Haar measure.
+    so that the entropy lacks log2(3/2) bit, or one bit, of its maximum. M. J. Gullans, D. A. Huse, Phys. Rev. X 9,
+    021007 (2019), doi:10.1103/PhysRevX.9.021007, App. F; its eq. (F6) is not the average over the Haar measure.
     """
 
     n: int = 6  # number of sites
@@ -65,7 +65,7 @@ class HaarCircuit:
         return ChainGenerator([strings] * self.n, sites, bonds, purity, metric=[WEIGHTS] * self.n)
 
     def observables(self) -> dict[str, Observable]:
-        """Return the purity, and the weight of strings that are not trivial on a site."""
+        """Return the purity, and for each site the weight of X, Y and Z on it."""
 
         def weights(view: Any) -> list[float]:
             return [view.contract({i: np.array([0.0, _CLASSES[1]])}).real for i in range(self.n)]
@@ -92,7 +92,7 @@ class HaarCircuit:
 
     @property
     def end_map(self) -> Real:
-        """The gate of the left end, less 1: a fresh spin up comes in and is traced out again: (2, 2)."""
+        """The map of the left end minus 1: a gate acts on a fresh spin up, which is traced out again: (2, 2)."""
         up = np.diag([1.0, 0.0])
         fresh, bond = strings.vector(np.kron(up, up)), haar_replica_map(strings).reshape(2, 2, 2, 2)
         return np.einsum("a,abcd,c->bd", strings.trace, bond, fresh) - np.eye(2)

@@ -40,7 +40,7 @@ class HoppingMasterEquation:
     disorder: float = 1.0  # W of the eigenstates: their potential is uniform in [-W, W] [energy]
     hopping: float = 1.0  # hopping amplitude J of the eigenstates [energy]
     site: int | None = None  # the noisy site; n // 2 - 1 unless given
-    potential: tuple[float, ...] | None = None  # of the eigenstates, drawn unless given [energy]
+    potential: tuple[float, ...] | None = None  # potential of the eigenstates, drawn unless given [energy]
 
     engines: ClassVar[tuple[str, ...]] = ("spectral",)
 

@@ -1,4 +1,4 @@
-"""Two sites read out by interference: an observable of the coherence between them."""
+"""The interference of two sites: an observable that shows the coherence between them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 def ports(correlation: NDArray[Any], detectors: tuple[int, int], phase: float) -> list[float]:
-    """Return the particles behind a balanced beam splitter fed by two sites: (left port, right port).
+    """Return the particle numbers behind a balanced beam splitter fed by two sites: (left port, right port).
 
-    |r|^2 n_L + |t|^2 n_R + 2 Re r^* t <c^+_L c_R> and, of the other port, the same with r and t exchanged. Their
+    The left port has |r|^2 n_L + |t|^2 n_R + 2 Re r^* t <c^+_L c_R>; the right port has r and t exchanged. Their
     difference is 2 Re (r^* t - t^* r) <c^+_L c_R>: Gullans and Huse, PRX 9, 021007 (2019), (84)-(86).
 
     Parameters

@@ -30,20 +30,20 @@ class MBLHeisenberg:
     beta of a bond is +-inf where no finite temperature fits, and `beta_variation` is then NaN, as it is at infinite
     temperature.
 
-    `drive` says which jumps the bonds have, beside the dephasing L^z. The paper prints (1 - 2 S^z) for both signs
-    ("literal"): this map is unital, and its steady state is the identity, against what the paper finds. In "correlated"
-    (default) a spin flips so as to end opposite to its neighbour; "one-sided" has L^{+,1} and L^{-,2} as printed,
-    alone, and drives only the ends of the chain. "singlet" is another drive of every bond, from each of its triplet
-    states to its singlet, the same in all directions of spin:
+    `drive` chooses the jumps of the bonds, beside the dephasing L^z. The paper prints (1 - 2 S^z) for both signs
+    ("literal"): this map is unital, and its steady state is the identity, in contradiction to the paper's results. In
+    "correlated" (default) a spin flips so that it ends opposite to its neighbour. "one-sided" has only L^{+,1} and
+    L^{-,2} as printed, and drives only the ends of the chain. "singlet" drives every bond from each of its triplet
+    states to its singlet, in the same way for all directions of spin:
 
         L^a_i = [(S_i - S_{i+1}) / 2 - i S_i x S_{i+1}]^a / sqrt 3 = |s><t_a| / sqrt 3,  a = x, y, z,
 
     |t_x> = (|dd> - |uu>) / sqrt 2, |t_y> = i (|uu> + |dd>) / sqrt 2, |t_z> = (|ud> + |du>) / sqrt 2. The jumps of a
-    bond make of the identity sum_k [L_k, L_k^+] = -4 S^z_i S^z_{i+1} in "correlated", -(4/3) S_i . S_{i+1} in
-    "singlet". The rate of the latter is such that both take eps / 4 of energy per unit of time out of every exchange at
-    infinite temperature, and relax it at the rate eps / 3, by Tr[S.S D(S.S)] / Tr[(S.S)^2] = -1/3. A spin, and with it
-    the energy in its field, relaxes by the jumps of each of its bonds at the rate eps / 2 in the one and eps / 4 in the
-    other, so that the mean temperatures differ.
+    bond map the identity to sum_k [L_k, L_k^+] = -4 S^z_i S^z_{i+1} in "correlated", -(4/3) S_i . S_{i+1} in "singlet".
+    The rate of "singlet" is chosen so that both take the energy eps / 4 per unit of time out of every exchange at
+    infinite temperature, and relax it at the rate eps / 3, by Tr[S.S D(S.S)] / Tr[(S.S)^2] = -1/3. The jumps of each of
+    its bonds relax a spin, and with it the energy in its field, at the rate eps / 2 in "correlated" and eps / 4 in
+    "singlet", so that the mean temperatures differ.
 
     Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020),
     doi:10.1103/PhysRevLett.125.116601.
@@ -73,8 +73,8 @@ class MBLHeisenberg:
     def draw(self, rng: np.random.Generator) -> Self:
         """Return the model with its fields drawn, uniform in [-1, 1]: first fields_z, then fields_x.
 
-        Both are always drawn and a given one is then kept, so that one seed gives the same fields_x with or without
-        fields_z.
+        Both are always drawn, and given fields replace the drawn ones. So one seed gives the same fields_x whether or
+        not fields_z is given.
         """
         z, x = rng.uniform(-1, 1, self.n), rng.uniform(-1, 1, self.n)
         return replace(

@@ -35,10 +35,10 @@ class NoisyAnderson:
 
         drho/dt = -i[H, rho] + gamma (n rho n - {n, rho}/2),  n = n_site.
 
-    hbar = 1. The average over the noise is exact by `gaussian` to any time (energy, density, spreading), and by `tebd`
-    and `exact` on short chains; single realisations, and with them the entanglement, are `trajectories`. With
-    delta != 0 the particles interact, 2 J delta (n_i - 1/2)(n_{i+1} - 1/2) (delta = 1: the Heisenberg chain): `tebd`,
-    `exact` and the matrix-product `trajectories` remain.
+    hbar = 1. Engine `gaussian` gives the exact average over the noise at any time (energy, density, spreading), as do
+    `tebd` and `exact` on short chains. `trajectories` computes single realisations, and with them the entanglement.
+    With delta != 0 the particles interact, 2 J delta (n_i - 1/2)(n_{i+1} - 1/2) (delta = 1: the Heisenberg chain); then
+    only `tebd`, `exact` and the matrix-product `trajectories` serve.
 
     The spreading is that of a density excitation at the noisy site at infinite temperature,
     C_ij = Tr(n_i(t) n_j)/2^n - 1/4 = |U_ij|^2 / 4, j = site; R = (sum_i (i - j)^2 C_ij)^(1/2).
@@ -55,7 +55,7 @@ class NoisyAnderson:
     delta: float = 0.0  # interaction between neighbours, over 2 J
     initial: Literal["ground", "neel", "random-product", "infinite-temperature"] = "ground"  # state at time 0
     potential: tuple[float, ...] | None = None  # w_i of each site, drawn unless given [energy]
-    occupations: tuple[int, ...] | None = None  # of the random product: 0 or 1 for each site, drawn unless given
+    occupations: tuple[int, ...] | None = None  # random product state: 0 or 1 for each site, drawn unless given
 
     engines: ClassVar[tuple[str, ...]] = ("gaussian", "tebd", "trajectories", "exact")
 
@@ -116,7 +116,7 @@ class NoisyAnderson:
         return chain
 
     def initial_state(self, engine: str) -> str:
-        """Return what the evolution starts from, as a label that every engine knows."""
+        """Return the state at time 0, as a label that every engine knows."""
         if self.initial == "infinite-temperature":
             return "identity"
         if self.initial == "ground":
@@ -136,7 +136,7 @@ class NoisyAnderson:
 
         return {
             "energy_absorbed": Observable(
-                lambda view: view.average(lambda one: one.expect(self._energy) - self._start_energy),
+                lambda view: view.average(lambda single: single.expect(self._energy) - self._start_energy),
                 unit="energy",
                 description="<H> above its value at time 0",
                 sites=tuple(range(self.n)),
@@ -156,11 +156,11 @@ class NoisyAnderson:
                 needs=("excitation",),
             ),
             "entanglement_entropy": Observable(
-                lambda view: view.average(lambda one: one.entropy(half)),
+                lambda view: view.average(lambda single: single.entropy(half)),
                 unit="nat",
                 description="entanglement of the left half with the right",
                 monitored=False,
-                needs=("realizations",) if self.gamma else (),  # averaged over noise the state is mixed
+                needs=("realizations",) if self.gamma else (),  # the state averaged over the noise is mixed
             ),
         }
 

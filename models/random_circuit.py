@@ -26,15 +26,15 @@ class RandomCircuit:
     """A random circuit of spins 1/2 between two reservoirs of different magnetisation: one realisation.
 
     In each step a gate acts on a random bond: a partial swap with probability p1, an interaction with p2, a swap or
-    nothing otherwise; gates at the ends act on a fresh spin of density 1/2 + m, which is thrown away. Unit time is
-    n + 1 steps. Up is a particle, and without interactions (p2 = 0) the particles are free fermions: engine `gaussian`,
-    to hundreds of sites; `tebd` and `exact` take all gates. A steady state is the average over one trajectory, with
-    errors by blocking; over many realisations a `sweep` averages.
+    nothing otherwise; gates at the ends act on a fresh spin of density 1/2 + m, which is then discarded. Unit time is
+    n + 1 steps. Spin up is a particle. Without interactions (p2 = 0) the particles are free fermions, and engine
+    `gaussian` serves hundreds of sites; `tebd` and `exact` serve all gates. A steady state is the average over one
+    trajectory, with errors by blocking; a `sweep` averages over many realisations.
 
-    The average over circuits is the symmetric exclusion process whatever p1 and p2. Entropies are measured from its
-    local equilibrium, the product of states of the average densities n_i: Delta S_X = sum_(i in X) H(n_i) - S_X.
-    "leading" are their expansions in the purity, 2^(|X| - 1) (Tr rho_X^2 - prod (1 + (2 n_i - 1)^2)/2), whose averages
-    the replica (`replica-abc`) gives.
+    The average over circuits is the symmetric exclusion process for any p1 and p2. Entropies are measured from its
+    local equilibrium, the product of states of the average densities n_i: Delta S_X = sum_(i in X) H(n_i) - S_X. The
+    observables "leading_..." are expansions in the purity, 2^(|X| - 1) (Tr rho_X^2 - prod (1 + (2 n_i - 1)^2)/2); the
+    replica (`replica-abc`) gives their averages.
 
     M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), doi:10.1103/PhysRevX.9.021007.
     """
@@ -48,7 +48,7 @@ class RandomCircuit:
     settle: int | None = None  # gates before its averages begin; a fifth of the steps unless given
     every: int | None = None  # gates between two samples; a thousand samples unless given
     placement: Literal["random", "layers"] = "random"  # gates on random bonds, or on all even, then all odd ones
-    coherences: bool = True  # without: every gate is followed by a measurement of both spins, (54)
+    coherences: bool = True  # if false, every gate is followed by a measurement of both spins, (54)
     initial: Literal["equilibrium", "mixed", "step", "full", "empty", "neel"] = "equilibrium"  # densities at time 0
     cuts: int | None = 1  # cuts between left and right, evenly spaced: 1 is the middle; all unless given
     negativity: bool = True  # compute the negativity, at the cost of n^3 for each cut
@@ -70,7 +70,7 @@ class RandomCircuit:
             raise InputError(f"detectors = {list(self.detectors)}: the sites are 0 to {self.n - 1}")
         if self.initial not in _PROFILES:
             raise InputError(f"initial = {self.initial!r} is not one of {', '.join(_PROFILES)}")
-        self.problem()  # which checks the numbers of steps
+        self.problem()  # the circuit checks the numbers of steps
 
     def small(self) -> Self:
         """Return a chain of four sites and a short trajectory."""
@@ -80,7 +80,7 @@ class RandomCircuit:
         """Return the circuit."""
         ensemble, space = gates(self.p1, self.p2), spin_half
         left, right = ([0.5 + m, 0.5 - m] for m in (self.m_left, self.m_right))
-        if not self.coherences:  # of a bit, level 1 is the particle
+        if not self.coherences:  # the particle is level 1 of a bit, level 0 of a spin
             ensemble, space = mapped(ensemble, lambda u: u[..., ::-1, ::-1]), bit
             left, right = left[::-1], right[::-1]
         return Circuit(
@@ -111,7 +111,7 @@ class RandomCircuit:
     def mean_density(self, start: Real, steps: int) -> Real:
         """Return the density averaged over circuits after some steps: (n,).
 
-        Every gate of any kind leaves either spin of its bond with the mean of both. start: at time 0.
+        On average, any gate gives both spins of its bond the mean of their densities. start: density at time 0.
         """
         extended = np.concatenate([[0.5 + self.m_left], start, [0.5 + self.m_right]])
         if self.placement == "random":
@@ -131,7 +131,7 @@ class RandomCircuit:
         return modes, 1 - (1 - np.cos(k)) / (self.n + 1)
 
     def _averaged(self, bonds: Array) -> Real:
-        """Gates on these bonds in turn, as a matrix on the densities and the two reservoirs: (n + 2, n + 2)."""
+        """Return gates on these bonds in turn, as a matrix on the densities and the two reservoirs: (n + 2, n + 2)."""
         total = np.eye(self.n + 2)
         for k in bonds.tolist():
             step = np.eye(self.n + 2)
@@ -141,7 +141,7 @@ class RandomCircuit:
         return total
 
     def _equilibrium(self, view: Any) -> Real:
-        """Average densities at the time of a view."""
+        """Return the densities averaged over circuits, at the time of a view."""
         return self.mean_density(view.start.density, round(view.time * (self.n + 1)))
 
     # ------------------------------------------------------------------ what is measured
@@ -154,11 +154,11 @@ class RandomCircuit:
         return sorted({round(self.n * (j + 1) / (self.cuts + 1)) for j in range(self.cuts)})
 
     def observables(self) -> dict[str, Observable]:
-        """Return densities and coherences, entropies from local equilibrium, and what the two sides of cuts share."""
-        nat: dict[str, Any] = {"unit": "nat"}  # without needs: their length decides
+        """Return densities, coherences, entropies from local equilibrium, and correlations across the cuts."""
+        nat: dict[str, Any] = {"unit": "nat"}  # no needs: the chain's length decides whether a view gives entropies
         origin = ("time", "start")
         cut: dict[str, Any] = {"dims": ("cut",), "coordinates": {"cut": self.cut_sites}}
-        found = {
+        observables = {
             "density": Observable(lambda v: v.density, dims=("site",), description="<n_i>", needs=("density",)),
             "h": Observable(
                 lambda v: v.density**2 - self._equilibrium(v) ** 2,
@@ -215,21 +215,21 @@ class RandomCircuit:
             ),
         }
         if self.negativity:
-            found["negativity"] = Observable(
+            observables["negativity"] = Observable(
                 self._across(lambda v, a, b: v.negativity(a, b)),
                 **(cut | nat),
                 description="fermionic logarithmic negativity of the two sides",
             )
         if self.detectors is not None:
             pair, phase = self.detectors, self.detector_phase
-            found["interferometer"] = Observable(
+            observables["interferometer"] = Observable(
                 lambda v: ports(v.correlation, pair, phase),
                 dims=("meter",),
                 coordinates={"meter": ["left", "right"]},
                 description="|r|^2 n_L + |t|^2 n_R + 2 Re r^* t <c^+_L c_R>; the other port; t / r = e^(i phase)",
                 needs=("correlation",),
             )
-        return found | (self._matrices() if self.matrices else {})
+        return observables | (self._matrices() if self.matrices else {})
 
     def _matrices(self) -> dict[str, Observable]:
         quiet: dict[str, Any] = {"monitored": False, "needs": ("correlation",)}
@@ -250,7 +250,7 @@ class RandomCircuit:
         }
 
     def _across(self, measure: Any) -> Any:
-        """measure(view, sites left, sites right) for each cut: view -> (cut,)."""
+        """Return the function view -> (cut,) that calls measure(view, sites left, sites right) for each cut."""
         sites = range(self.n)
         return lambda view: [measure(view, sites[:k], sites[k:]) for k in self.cut_sites]
 
@@ -259,7 +259,10 @@ class RandomCircuit:
         return float(np.sum(_cross(n, n) + _cross(1 - n, 1 - n)) - view.entropy())
 
     def _relative(self, view: Any) -> float:
-        """-Tr rho ln rho_LE - S; n_i in place of its average in the first term leaves the mean as it is."""
+        """Return -Tr rho ln rho_LE - S.
+
+        The first term has n_i where Delta S has its average over circuits; both have the same average.
+        """
         n, mean = view.density, self._equilibrium(view)
         return float(np.sum(_cross(n, mean) + _cross(1 - n, 1 - mean)) - view.entropy())
 
@@ -277,9 +280,9 @@ _PROFILES: dict[str, Any] = {
     "empty": lambda steady, left, right: np.zeros(len(steady)),
     "neel": lambda steady, left, right: (np.arange(len(steady)) % 2).astype(float),
 }
-"""Densities at time 0 by name: of the steady state's, and of the reservoirs'."""
+"""Name -> densities at time 0, as functions of the densities of the steady state and of the reservoirs."""
 
 
 def _cross(p: Real, q: Real) -> Real:
-    """-p ln q, 0 where q is 0: no p of a mean 0 is above 0."""
+    """Return -p ln q; 0 where the mean q is 0, since then p is 0 too."""
     return -p * np.log(np.where(q > 0, q, 1.0))

@@ -2,7 +2,8 @@ r"""Two replicas of a number-conserving circuit, averaged: E[rho x rho] of spins
 
 Only six pairs of operators survive the average (M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), App. E):
 a_up = l x r, a_dn = r x l, b_up = u x u, b_dn = d x d, c_up = u x d, c_dn = d x u, with projectors u, d on up and down,
-l = sigma^-, r = sigma^+. They are spanned here by orthonormal operators in which averages over unitaries are symmetric:
+l = sigma^-, r = sigma^+. The basis here consists of orthonormal operators, in which averages over unitaries are
+symmetric matrices:
 
     1 x 1, Z x Z, (Z x 1 + 1 x Z)/sqrt 2, (Z x 1 - 1 x Z)/sqrt 2  (over 2),  l x r,  r x l.
 """
@@ -46,7 +47,7 @@ _PAULI = [
 replica_spin = operator_space("replica-spin", [*_PAULI, STATES["a_up"], STATES["a_dn"]], _READ)
 """Six states a site; operators `aup`, ..., `cdn` read their coefficients, `N`, `N2` the density of either replica."""
 replica_bit = operator_space("replica-bit", _PAULI, _READ)
-"""The four states without coherences."""
+"""The four of these states without coherences."""
 CHARGES = np.array([[0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [-1, 0, 0]])
 """Charges of the six states: a_up - a_dn; parities of the third and of the fourth state: (6, 3)."""
 MODULI = (0, 2, 2)
@@ -55,7 +56,7 @@ SWAP = _READ["Swap"]
 
 
 FIELDS = (np.kron(_ONE, _ONE) / 4, (np.kron(_Z, _ONE) + np.kron(_ONE, _Z)) / 4, np.kron(_Z, _Z) / 4)
-"""rho x rho of rho = (1 + m Z)/2, at orders 0, 1 and 2 in m: (4, 4) each."""
+"""The terms of order 0, 1 and 2 in m of rho x rho, where rho = (1 + m Z)/2: (4, 4) each."""
 
 
 def occupied(density: float) -> Real:
@@ -86,9 +87,9 @@ def pair(first: LocalOperator, second: LocalOperator) -> Callable[[View], Real]:
 
     def measure(view: View) -> Real:
         sites = _sites(view)
-        one = np.array([view.expect(first(i)) for i in sites])
-        other = np.array([view.expect(second(i)) for i in sites])
-        return (view.correlations(first, second) - np.outer(one, other)) * (1 - np.eye(len(sites)))
+        first_mean = np.array([view.expect(first(i)) for i in sites])
+        second_mean = np.array([view.expect(second(i)) for i in sites])
+        return (view.correlations(first, second) - np.outer(first_mean, second_mean)) * (1 - np.eye(len(sites)))
 
     return measure
 
@@ -96,7 +97,7 @@ def pair(first: LocalOperator, second: LocalOperator) -> Callable[[View], Real]:
 def coherence(view: Any) -> Real:
     """Return a_ij = P(a_up at i, a_dn at j) = E |<c^+_i c_j>|^2 of fermions (E26), 0 on the diagonal: (n, n).
 
-    By Jordan-Wigner the strings of both replicas stand between: Z x Z on every site from i to j.
+    The Jordan-Wigner strings of both replicas give Z x Z on every site between i and j.
     """
     space, n = view.spaces[0], len(view.spaces)
     ends = [space.covector(operator.matrix).real for operator in (replica_spin.aup, replica_spin.adn)]
@@ -121,23 +122,23 @@ def alike(view: View) -> Real:
 
 
 def contrast(view: View) -> Real:
-    """Return B_ij (E40): the same with a minus sign where s differs from t: (n, n)."""
+    """Return B_ij (E40): like b_ij, with a minus sign where s differs from t: (n, n)."""
     return sum((measure(view) * (1 if s == t else -1) for (s, t), measure in _b_pairs.items()), np.zeros(())) / 2
 
 
 def entropy_deviations(view: Any, regions: list[range]) -> Real:
-    """Return Delta S_X = 2^{|X|-1} (E Tr rho_X^2 - Tr rho_LE,X^2) of regions X, rho_LE the product of averages.
+    """Return Delta S_X = 2^{|X|-1} (E Tr rho_X^2 - Tr rho_LE,X^2) of regions X, in nats.
 
-    The leading order of the entropy's deviation from local equilibrium, in nats.
+    It is the leading order of the entropy's deviation from local equilibrium rho_LE, the product of average states.
     """
     profile = density(view)
     swap = view.spaces[0].covector(SWAP).real
-    found = []
+    deviations = []
     for region in regions:
         purity = view.contract(dict.fromkeys(region, 2 * swap)).real
         equilibrium = np.prod([1 + (2 * profile[i] - 1) ** 2 for i in region])
-        found.append((purity - equilibrium) / 2)
-    return np.array(found)
+        deviations.append((purity - equilibrium) / 2)
+    return np.array(deviations)
 
 
 def entropy_deviation(view: Any) -> float:
@@ -149,12 +150,12 @@ def mutual_information(view: Any) -> Real:
     """Return I = Delta S - Delta S_left - Delta S_right for each cut k = 1..n-1, sites 0..k-1 left: (n - 1,) (nats)."""
     n = len(view.spaces)
     regions = [range(n), *(range(k) for k in range(1, n)), *(range(k, n) for k in range(1, n))]
-    found = entropy_deviations(view, regions)
-    return found[0] - found[1:n] - found[n:]
+    deviations = entropy_deviations(view, regions)
+    return deviations[0] - deviations[1:n] - deviations[n:]
 
 
 def pair_entropy_deviation(view: View) -> float:
-    """Return 2 sum_i h_i + 4 sum_{i<j} (a_ij + b_ij): Delta S of one- and two-point functions only (nats)."""
+    """Return 2 sum_i h_i + 4 sum_{i<j} (a_ij + b_ij): Delta S from one- and two-point functions only (nats)."""
     return float(2 * excess(view).sum() + 4 * np.triu(coherence(view) + alike(view), 1).sum())
 
 

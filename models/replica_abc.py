@@ -23,9 +23,9 @@ from .replica_solutions import two_point_state
 Real = NDArray[np.float64]
 
 SOURCE = 1e-5
-"""Size of the deviation that the second order evolves beside the vacuum: its own square is what is neglected."""
+"""Size of the deviation from the vacuum that order "second" evolves; the square of this size is neglected."""
 WEIGHT = 2.0
-"""Weight of every operator but the identity in the truncation's metric; in the plain norm spread operators vanish."""
+"""Weight of every operator but the identity in the metric of truncation; the plain norm would drop spread operators."""
 
 
 @register("replica-abc")
@@ -34,12 +34,12 @@ class ReplicaABC:
     """Two replicas of a current-driven random circuit, averaged over the circuit: purities and mutual information.
 
     In each step a gate acts on a random bond: a partial swap with probability p1, an interaction with p2, a swap or
-    nothing otherwise; the gates at the ends also take in a fresh spin of density 1/2 + m and lose it again. Unit time
-    is n + 1 steps. The average state is the exclusion process whatever p1 and p2; what distinguishes them is the second
-    moment E[rho x rho], the steady state of this chain.
+    nothing otherwise; the gates at the ends act on a fresh spin of density 1/2 + m, which is then discarded. Unit time
+    is n + 1 steps. The average state is the exclusion process for any p1 and p2. They show in the second moment
+    E[rho x rho], the steady state of this chain.
 
-    With order = "second", for antisymmetric reservoirs m = +-delta/2, every quantity is its coefficient of delta^2:
-    the vacuum plus a small linear response is evolved, at delta = 0.
+    With order = "second", for antisymmetric reservoirs m = +-delta/2, the record holds the coefficient of delta^2 of
+    every quantity: the run evolves the vacuum plus a small linear response, at delta = 0.
 
     M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), doi:10.1103/PhysRevX.9.021007, App. E.
     """
@@ -49,8 +49,8 @@ class ReplicaABC:
     p2: float = 0.5  # probability of an interaction
     m_left: float = 0.5  # magnetisation of the left reservoir, density 1/2 + m
     m_right: float = -0.5  # magnetisation of the right reservoir
-    coherences: bool = True  # without: every gate is followed by a measurement of all spins
-    order: Literal["finite", "second"] = "finite"  # at these reservoirs, or the coefficient of delta^2
+    coherences: bool = True  # if false, every gate is followed by a measurement of all spins
+    order: Literal["finite", "second"] = "finite"  # values at these reservoirs, or the coefficient of delta^2
 
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
 
@@ -76,7 +76,7 @@ class ReplicaABC:
         return self._second() if self.order == "second" else self._finite()
 
     def initial_state(self, engine: str) -> ChainState:
-        """Return local equilibrium; at second order with the response's one- and two-point functions on it."""
+        """Return local equilibrium; at second order, plus the one- and two-point functions of the response."""
         if self.order == "second" and self.coherences:
             return two_point_state(self.problem())
         steps = np.arange(1, self.n + 1) / (self.n + 1)
@@ -85,11 +85,11 @@ class ReplicaABC:
         return ChainState.product([self._space.vector(occupied(d)) for d in densities])
 
     def observables(self) -> dict[str, Observable]:
-        """Return the density, one- and two-point functions of the replicas, and what follows for the entropy."""
+        """Return the density, one- and two-point functions of the replicas, and the entropies that follow from them."""
         unit = SOURCE if self.order == "second" else 1.0
         quiet: dict[str, Any] = {"dims": ("site", "site_2"), "monitored": False, "needs": ("correlations",)}
         needs = ("contract",)
-        found = {
+        observables = {
             "density": replica.scaled(self._density, unit, dims=("site",), description="<n_i>", needs=("expect",)),
             "h": replica.scaled(
                 replica.excess, unit, dims=("site",), description="P(b_up) - <n_i>^2", needs=("expect",)
@@ -139,8 +139,8 @@ class ReplicaABC:
         }
         if self.coherences:
             quiet |= {"needs": needs}
-            found["a"] = replica.scaled(replica.coherence, unit, description="(E26), 0 on the diagonal", **quiet)
-        return found
+            observables["a"] = replica.scaled(replica.coherence, unit, description="(E26), 0 on the diagonal", **quiet)
+        return observables
 
     def _density(self, view: Any) -> Real:
         return replica.density(view) - (0.5 if self.order == "second" else 0.0)
@@ -167,7 +167,7 @@ class ReplicaABC:
         return kept - np.eye(dim**2)
 
     def end_map(self, fresh: Real, left: bool) -> Real:
-        """The gate of an end: a fresh spin comes in and is traced out again: (D, D)."""
+        """Return the map of an end: a gate acts on a fresh spin, which is traced out again: (D, D)."""
         dim, trace = self._space.dim, self._space.trace
         bond = self._bond.reshape(dim, dim, dim, dim)
         return np.einsum("a,abcd,c->bd" if left else "b,abcd,d->ac", trace, bond, fresh)
@@ -179,7 +179,7 @@ class ReplicaABC:
         return self._chain(sites, self._bond, (0, 2))
 
     def _chain(self, sites: list[Real], bond: Real, kept: tuple[int, ...], resolution: float = 1.0) -> ChainGenerator:
-        """The generator with the purity as a functional and some of the charges."""
+        """Return the generator with the purity as a functional and the charges `kept`."""
         space, n = self._space, self.n
         charges = Charges([replica.CHARGES[: space.dim, kept]] * n, [replica.MODULI[k] for k in kept])
         weights = np.where(np.arange(space.dim) == 0, 1.0, WEIGHT)
@@ -189,10 +189,11 @@ class ReplicaABC:
         )
 
     def _second(self) -> ChainGenerator:
-        """|vacuum> + SOURCE Q with G_0 Q = -g^2 sum sigma: the response to the gradient g = 2/(n + 1) at delta = 1.
+        """Return the generator whose steady state is |vacuum> + SOURCE Q, with G_0 Q = -g^2 sum sigma.
 
-        sigma, at second order in the fields: of each bond the gates' action on a product of fields +-1/2, less
-        the part of it that neighbouring bonds would put there if they acted on this pair; of each site Z x Z.
+        Q is the response to the gradient g = 2/(n + 1) at delta = 1. sigma is of second order in the fields. Its term
+        of a bond is the gates' action on a product of fields +-1/2, minus the part that neighbouring bonds would give
+        if they acted on this pair. Its term of a site is Z x Z.
         """
         space, n = self._space, self.n
         strength = SOURCE * (2 / (n + 1)) ** 2
@@ -210,6 +211,6 @@ class ReplicaABC:
 
 @lru_cache(maxsize=1)
 def gate_maps() -> tuple[Real, Real, Real]:
-    """The averaged maps of swaps, partial swaps and interactions on two replicas of two sites: (36, 36) each."""
+    """Return the averaged maps of swaps, partial swaps and interactions on two replicas of two sites: (36, 36) each."""
     hops, partial, interacting = (replica_map(e(), replica_spin) for e in (swaps, partial_swaps, interactions))
     return hops, partial, interacting

@@ -1,7 +1,7 @@
 """Closed lattice equations for the averaged replica: Gaussian circuits at any bias, and two-point functions at order
 delta^2.
 
-Oracles for the chain of six states a site, at lengths that no dense solution reaches.
+They test the chain of six states a site at lengths that no dense solution reaches.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def phase_two(n: int, p1: float, density_left: float, density_right: float) -> R
     """Return E|G_ij|^2 off the diagonal and E[n_i^2] - <n_i>^2 on it, for p2 = 0 and any bias: (n, n).
 
     G_ij = <c^+_i c_j>. Exact (Gullans and Huse, D8-D10): a Haar gate keeps the trace of its 2 x 2 block and
-    x^2 + |G_12|^2, x = (n_1 - n_2)/2, and spreads them as 1 : 2; E[n_1 n_2] - E|G_12|^2 is the exclusion process's.
+    x^2 + |G_12|^2, x = (n_1 - n_2)/2, and divides this sum as 1 : 2 between its two terms. E[n_1 n_2] - E|G_12|^2 is
+    that of the exclusion process.
     """
     i = np.arange(n + 2)
     mean = density_left + (density_right - density_left) * i / (n + 1)
@@ -46,7 +47,7 @@ def phase_two(n: int, p1: float, density_left: float, density_right: float) -> R
     for k in range(n + 1):
         a, b = k, k + 1
         others = [j for j in range(1, n + 1) if j not in (a, b)]
-        for j in others:  # half a swap, whatever the gate
+        for j in others:  # every gate acts as half a swap
             for site, other in ((a, b), (b, a)):
                 add((site, j), (other, j), 0.5)
                 add((site, j), (site, j), -0.5)
@@ -81,10 +82,10 @@ def _pairs(n: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class TwoPoint:
-    """The solution of the equations of order delta^2, cut off behind two-point functions.
+    """The solution of the equations of order delta^2, truncated to two-point functions.
 
-    amplitudes: 2^n times the coefficient of every string kept, in the orthonormal operators of a site: by the kinds of
-        its two ends, upper triangles (n, n); single sites stand on the diagonal of (ZZ, ZZ).
+    amplitudes: kinds of the two ends -> upper triangle (n, n), 2^n times the coefficient of every string kept, in the
+        orthonormal operators of a site; single sites are on the diagonal of (ZZ, ZZ).
     """
 
     amplitudes: dict[tuple[int, int], Real]
@@ -122,14 +123,14 @@ _KINDS = ((ZZ, ZZ), (B, B), (C, C), (UP, DOWN), (DOWN, UP))
 
 
 def two_point(generator: ChainGenerator) -> TwoPoint:
-    """Return what the order-delta^2 chain gives when strings beyond two-point functions are dropped (Galerkin).
+    """Return the solution of the order-delta^2 chain without strings beyond two-point functions (Galerkin).
 
-    Kept are Z x Z on a site, pairs of equal operators on two sites, and a_up, a_dn with Z x Z between them: the set
-    in which the equations of App. E live. They close for p1 p2 = 0 only.
+    The strings kept are Z x Z on a site, pairs of equal operators on two sites, and a_up, a_dn with Z x Z between them.
+    The equations of App. E are for this set; they close for p1 p2 = 0 only.
 
     Parameters
     ----------
-    generator: of `replica-abc` with order = "second", whose sources stand in the columns of the vacuum.
+    generator: of `replica-abc` with order = "second"; its sources are the columns of the vacuum.
     """
     n = generator.n
     resolution = generator.resolution
@@ -172,10 +173,12 @@ def two_point(generator: ChainGenerator) -> TwoPoint:
 
 
 def two_point_state(generator: ChainGenerator) -> ChainState:
-    """Return vacuum + resolution * the solution of `two_point`: a start in which the slow, conserved modes are at rest.
+    """Return vacuum + resolution * the solution of `two_point`.
 
-    The exclusion process's correlations, which take a time ~ n^2 to build up, are in it exactly. Bonds carry what has
-    begun: nothing, a string by its first site and kind, everything; then they are compressed.
+    In this initial state the slow, conserved modes are at rest: it holds the exclusion process's correlations exactly,
+    which take a time ~ n^2 to build up. The states of a bond
+    are: no string has begun; a string of a given first site and kind has begun; the string is complete. Then the bonds
+    are compressed.
     """
     n, amplitudes = generator.n, two_point(generator).amplitudes
     units = np.eye(6) / 2  # the vacuum has the coefficient 1/2 on every site
@@ -209,11 +212,11 @@ def _sites(key: tuple[int, int, int, int]) -> dict[int, int]:
 
 
 def _key(sites: dict[int, int]) -> tuple[int, int, int, int] | None:
-    """The key of a string of operators, or None where it is none of those kept."""
+    """Return the key of a string of operators, or None if the string is not kept."""
     taken = {site: kind for site, kind in sites.items() if kind}
     if not taken:
         return None
     i, j = min(taken), max(taken)
     key = (i, j, taken[i], taken[j])
-    known = key[2:] == (ZZ, ZZ) if i == j else key[2:] in _KINDS
-    return key if known and _sites(key) == taken else None
+    kept = key[2:] == (ZZ, ZZ) if i == j else key[2:] in _KINDS
+    return key if kept and _sites(key) == taken else None

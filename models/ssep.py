@@ -29,9 +29,9 @@ class SSEP:
     """Symmetric exclusion process between two reservoirs: hard-core particles that hop left and right alike.
 
     A particle hops to an empty neighbour at `rate`; the ends inject and remove particles, or exchange them at `rate`
-    with sites of given densities. There is no Hamiltonian: on `space = "quantum"` the hops are jumps
-    sigma^-_i sigma^+_{i+1} and their conjugates on density matrices of spins 1/2 (up is a particle), on "classical" the
-    very same terms are the master equation of the occupations. With densities r_a, r_b of the reservoirs,
+    with sites of given densities. There is no Hamiltonian. With `space = "quantum"` the hops are jumps
+    sigma^-_i sigma^+_{i+1} and their conjugates on density matrices of spins 1/2 (up is a particle). With "classical"
+    the same terms are the master equation of the occupations. With densities r_a, r_b of the reservoirs,
     A = rate/(inject_left + remove_left), B the same on the right:
 
         current = rate (r_a - r_b) / (n + A + B - 1).
@@ -96,7 +96,7 @@ class SSEP:
         return (first * (self.n + b - i) + second * (i - 1 + a)) / (self.n + a + b - 1)
 
     def local_equilibrium(self) -> ChainState:
-        """Return the product of the steady state's one-site states: what is left to relax are correlations."""
+        """Return the product of the steady state's one-site states, in which only correlations are left to relax."""
         return product_state([self._site] * self.n, [self._levels(1 - d, d) for d in self.profile()])
 
     def steady_network(self) -> ChainState:
@@ -104,8 +104,9 @@ class SSEP:
 
         P(s_1 ... s_n) = <W| X_1 ... X_n |V> / <W| C^n |V>, X = D where occupied, E = C - D where empty, [D, C] = C:
         C |k> = (A + B + k) |k+1>, D = r_b C + diag(B + k), |V> = |0>, <W|k> = (r_a - r_b)^(n-k).
-        What is read from it as it stands has all digits at any n; D and E nearly cancel, so that a QR or a truncation
-        of it loses digits with n: 1e-11 is left of two-point functions at n = 50, and nothing at n = 100.
+        Contractions of these tensors, unchanged, have all digits at any n. D and E nearly cancel, so that a QR or a
+        truncation of the tensors loses digits with n: two-point functions then have 1e-11 at n = 50, and no digit at
+        n = 100.
         """
         (first, second), (a, b) = self._reservoirs()
         n, k = self.n, np.arange(self.n + 1)
@@ -135,7 +136,7 @@ class SSEP:
         return np.stack(vectors, axis=1)
 
     def _levels(self, empty: float, occupied: float) -> np.ndarray:
-        """Probabilities of the site's levels: spin up is occupied, of the bit it is level 1."""
+        """Probabilities of the site's levels: an occupied site is spin up, or level 1 of a bit."""
         return np.array([empty, occupied] if self.space == "classical" else [occupied, empty])
 
     def observables(self) -> dict[str, Observable]:

@@ -21,7 +21,7 @@ class ThermalNetwork:
 
     0 = sum_links G (T_j - T_i) - eps g1_i (T_i - T0) + eps theta g2_i,  G(l) = eps kappa0 / l^(2-d) + gamma0 exp(-l/a),
     p(l) ~ exp(-(l/xi)^d) for l >= a, xi = a/alpha, and g1, g2 uniform in gbar +- dg. A line of n islands, or a square
-    of n x n with links along both axes; open edges. Over realisations one averages sqrt(<<variance>>)/<<mean>>.
+    of n x n with links along both axes; open edges. The average over realisations is sqrt(<<variance>>)/<<mean>>.
 
     Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020), eqs. (3), (13),
     doi:10.1103/PhysRevLett.125.116601.
@@ -39,7 +39,9 @@ class ThermalNetwork:
     gbar: float = 1.0  # mean coupling of an island
     dg1: float = 0.05  # half width of the couplings to the bath
     dg2: float = 0.05  # half width of the couplings to the drive
-    lengths: tuple[float, ...] | None = None  # links, drawn unless given: along the chain first, then across
+    lengths: tuple[float, ...] | None = (
+        None  # lengths of the links, along the chain first, then across; drawn unless given
+    )
     g1: tuple[float, ...] | None = None  # coupling of each island to the bath, drawn unless given
     g2: tuple[float, ...] | None = None  # coupling of each island to the drive, drawn unless given
 
@@ -66,7 +68,7 @@ class ThermalNetwork:
 
     @property
     def links(self) -> Links:
-        """The law of the links."""
+        """The distribution of the links' lengths, and their conductance."""
         return Links(alpha=self.alpha, dim=self.dim, a=self.a, kappa=self.kappa0, gamma=self.gamma0)
 
     @property
@@ -82,7 +84,7 @@ class ThermalNetwork:
         return (self.n - 1) * self._width + self.n * (self._width - 1)
 
     def draw(self, rng: np.random.Generator) -> Self:
-        """Return the model with lengths, then g1, then g2 drawn; all are drawn, and a given one is kept."""
+        """Return the model with lengths, then g1, then g2 drawn; all are drawn, but given values are kept."""
         lengths = self.links.draw(rng, self._link_count)
         g1 = self.gbar + rng.uniform(-self.dg1, self.dg1, self._islands)
         g2 = self.gbar + rng.uniform(-self.dg2, self.dg2, self._islands)
@@ -121,11 +123,11 @@ class ThermalNetwork:
         )
 
     def observables(self) -> dict[str, Observable]:
-        """Return the temperatures, and what their variation is made of."""
+        """Return the temperatures, their variation, and the mean and variance that make it up."""
 
         def temperatures(view: Any) -> Array:
-            found = view.solution()
-            return found[..., 0] if self.dim == 1 else found
+            values = view.solution()
+            return values[..., 0] if self.dim == 1 else values
 
         def variation(view: Any) -> float:
             return float(view.solution().std() / view.solution().mean())

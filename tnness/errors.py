@@ -1,7 +1,7 @@
-"""What can go wrong, said in the user's words.
+"""The errors of the package, in the user's words.
 
-Every error that the package raises on purpose derives from `TnnessError`; its text is one line that says
-what was given, what is needed and, where it helps, where. The command line prints that line and nothing else.
+Every error that the package raises on purpose derives from `TnnessError`. Its text is one line that says what was
+given, what is needed and, where it helps, in which place. The command line prints that line and nothing else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class UnknownOperator(ModelError, AttributeError):
 
 
 class Unavailable(TnnessError, AttributeError):
-    """A view cannot give this; the record goes without it. An AttributeError too, so that `hasattr` answers no."""
+    """A view cannot give a quantity, so the record leaves it out. An AttributeError too: `hasattr` answers no."""
 
 
 class RecordError(TnnessError):
@@ -35,7 +35,7 @@ class RecordError(TnnessError):
 
 
 class Interrupted(TnnessError):
-    """The run was stopped by a signal; what was computed is saved where the engine can go on from it."""
+    """The run was stopped by a signal. If it writes a file, its results so far are saved in the checkpoint."""
 
 
 class NumericalError(TnnessError):
@@ -43,7 +43,7 @@ class NumericalError(TnnessError):
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for the closest known name, or the list of what is known.
+    """Return ` (did you mean 'x'?)` for the closest known name, or the list of known names.
 
     >>> suggestion("gama", ["gamma", "mu"])
     " (did you mean 'gamma'?)"

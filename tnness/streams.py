@@ -1,7 +1,7 @@
 """Random streams by name: equal names give equal numbers, different names independent ones.
 
-The disorder of a model is drawn from `default_rng(seed)` itself. Whatever else is random in a run comes from a stream
-of the same seed with a name of its own, so that it shares no number with the disorder, nor with another use.
+The disorder of a model is drawn from `default_rng(seed)` itself. Every other use of random numbers in a run has a
+stream of the same seed with its own name, which shares no number with the disorder or with another use.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 
 def stream(seed: int, name: str, *numbers: int) -> np.random.Generator:
-    """Return the generator of a named use: SeedSequence(seed, spawn_key=(words of the name, *numbers)).
+    """Return the random generator for a named use: SeedSequence(seed, spawn_key=(words of the name, *numbers)).
 
     Parameters
     ----------
-    seed: of the run, an integer >= 0. name: what the numbers are for. numbers: which of them, each >= 0: a step, a
-        layer, a realisation, ...
+    seed: of the run, an integer >= 0. name: the use of the random numbers. numbers: integers >= 0 that distinguish
+        streams of one name: a step, a layer, a realisation, ...
 
     >>> float(stream(7, "noise", 0).random()) == float(stream(7, "noise", 0).random())
     True
@@ -30,7 +30,7 @@ def stream(seed: int, name: str, *numbers: int) -> np.random.Generator:
 
 
 def save_stream(generator: np.random.Generator) -> NDArray[np.uint64]:
-    """Return where a stream stands, as six numbers fit for a file."""
+    """Return the state of a stream as six numbers, for a file."""
     state: dict[str, Any] = generator.bit_generator.state  # type: ignore[assignment]  # a dictionary for PCG64
     numbers = state["state"]["state"], state["state"]["inc"]
     halves = [half for number in numbers for half in (number >> 64, number & _LOW)]

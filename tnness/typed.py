@@ -2,7 +2,7 @@
 
 A value of a wrong type gives one `InputError` of one line that says where it stands, what was given and what is needed.
 Numbers must be finite; NumPy's numbers become Python's, lists and arrays become tuples, a whole 4.0 becomes 4 where an
-integer is needed. What an annotation says beyond the kinds below (a protocol, a type variable) is not checked.
+integer is needed. Annotations that `isinstance` cannot test (a plain protocol, a type variable) are not checked.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Result = TypeVar("Result")
 Class = TypeVar("Class")
 
 NAMES = {int: "integers", float: "numbers", str: "strings", bool: "truth values"}
-"""What several values of a type are called."""
+"""The words for several values of a type."""
 NAME = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "none"}
-"""What one value of a type is called."""
+"""The words for one value of a type."""
 
 
 # ------------------------------------------------------------------ fields
@@ -64,14 +64,14 @@ def parameters(cls: type) -> Mapping[str, Parameter]:
 
     The text behind `#` on a field's line is its description, `[...]` at its end the unit.
     """
-    comments, known = _comments(cls), {}
+    comments, listed = _comments(cls), {}
     for name, annotation in field_types(cls).items():
         entry = cls.__dataclass_fields__[name]  # type: ignore[attr-defined]
         default = entry.default
         if entry.default_factory is not dataclasses.MISSING:
             default = entry.default_factory()
-        known[name] = Parameter(name, annotation, default, *_split_unit(comments.get(name, "")))
-    return types.MappingProxyType(known)
+        listed[name] = Parameter(name, annotation, default, *_split_unit(comments.get(name, "")))
+    return types.MappingProxyType(listed)
 
 
 @functools.cache
@@ -90,16 +90,16 @@ def field_types(cls: type) -> Mapping[str, Any]:
 
 
 def build(cls: type[Class], values: Mapping[str, Any], owner: str, noun: str) -> Class:
-    """Return an instance of a dataclass, its values checked against the types of its fields.
+    """Return an instance of a dataclass; check the values against the types of its fields.
 
     Parameters
     ----------
-    owner: whom the values belong to, e.g. "model 'ssep'". noun: what a field is called there, e.g. "parameter".
+    owner: whom the values belong to, e.g. "model 'ssep'". noun: the word for a field there, e.g. "parameter".
 
     Raises
     ------
-    InputError: an unknown name (with the closest known one), a value of a wrong type, a required one that is missing;
-        or whatever the class's own checks say.
+    InputError: an unknown name (with the closest known one), a value of a wrong type, a missing required value; or an
+        error from the class's own checks.
     """
     known = field_types(cls)
     for key in values:
@@ -112,11 +112,11 @@ def build(cls: type[Class], values: Mapping[str, Any], owner: str, noun: str) ->
 
 
 def check_fields(instance: Any, owner: str = "") -> None:
-    """Check the fields of a frozen dataclass, for its `__post_init__`; each is kept as its type says.
+    """Check the fields of a frozen dataclass in its `__post_init__`, and convert each to its declared type.
 
     Parameters
     ----------
-    owner: whom the fields belong to, where their names alone do not say it, e.g. "engine 'tebd'".
+    owner: whom the fields belong to, if their names alone do not tell, e.g. "engine 'tebd'".
 
     Examples
     --------
@@ -144,7 +144,9 @@ def _required(entry: dataclasses.Field[Any]) -> bool:
 
 
 def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Check a function's arguments against their annotations; it gets them as they were given, an iterator as a tuple.
+    """Check a function's arguments against their annotations.
+
+    The function receives its arguments unconverted, except that an iterator arrives as a tuple.
 
     >>> @typed
     ... def wait(seconds: float) -> None: ...
@@ -162,7 +164,7 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             if name in bound.arguments and signature.parameters[name].kind not in _VARIADIC:
                 value = checked(f"{function.__name__}(): {name}", bound.arguments[name], annotation)
                 if isinstance(bound.arguments[name], abc.Iterator):
-                    bound.arguments[name] = value  # an iterator can be read once
+                    bound.arguments[name] = value  # an iterator can be read only once, and the check has read it
         return function(*bound.args, **bound.kwargs)
 
     return call
@@ -180,7 +182,7 @@ def _argument_types(function: Callable[..., Any]) -> Mapping[str, Any]:
 
 
 def checked(place: str, value: Any, annotation: Any) -> Any:
-    """Return a value as its annotation says.
+    """Return a value, converted to the type that its annotation says.
 
     Parameters
     ----------
@@ -265,8 +267,8 @@ def _several(place: str, value: Any, annotation: Any) -> tuple[Any, ...]:
     if fixed and len(types_) != len(values):
         raise InputError(f"{place} = {shown(value)}: {len(types_)} values are needed")
     element = types_[0] if types_ else Any
-    each = types_ if fixed else (element,) * len(values)
-    return tuple(checked(f"{place}[{i}]", v, t) for i, (v, t) in enumerate(zip(values, each, strict=True)))
+    expected = types_ if fixed else (element,) * len(values)
+    return tuple(checked(f"{place}[{i}]", v, t) for i, (v, t) in enumerate(zip(values, expected, strict=True)))
 
 
 def _elements(value: Any) -> tuple[Any, ...] | None:
@@ -311,7 +313,7 @@ _SCALARS: dict[Any, Callable[[str, Any], Any]] = {bool: _boolean, int: _integer,
 
 
 def _is_instance(value: Any, kind: Any) -> bool:
-    """Return whether a value is of a type; True where that cannot be asked."""
+    """Return whether a value is of a type; True for a type that `isinstance` cannot test."""
     if kind is None:
         return value is None
     if kind is abc.Callable:

@@ -43,8 +43,8 @@ PRESETS = {
     ),
     "paper": Preset(
         name="paper",
-        weight=dict.fromkeys((4, 6, 8, 10, 12, 14, 16), 1000),
-        correlation=dict.fromkeys((6, 8, 10, 12), 400),
+        weight={4: 1000, 6: 1000, 8: 1000, 10: 1000, 12: 400},
+        correlation={6: 400, 8: 200},
         detunings=grid(100.0, 40),
     ),
 }

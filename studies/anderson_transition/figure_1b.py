@@ -1,5 +1,7 @@
 """Fig. 1b: the profile of the density that the bias adds, against three laws for the diffusion constant."""
 
+from collections.abc import Callable
+
 import numpy as np
 import typer
 import xarray as xr
@@ -10,7 +12,7 @@ from samples import coherence
 from scipy.optimize import curve_fit
 
 from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
-from tnness.study.statistics import average
+from tnness.study.statistics import average, covariance_of_mean, jackknife
 
 
 def profile(diffusion: np.ndarray) -> np.ndarray:
@@ -38,48 +40,163 @@ def localised(x: np.ndarray, scale: float, strength: float) -> np.ndarray:
 
 
 LAWS = {"diffusive": diffusive, "critical": critical, "localised": localised}
+UNBOUNDED = 1e3
+"""Parameter beyond which a law has come to its limit."""
+ENOUGH = 30
+"""Realisations below which a size has no profile: the errors of its slices and their correlations would mean little."""
+
+
+def antisymmetric(density: np.ndarray) -> np.ndarray:
+    """(n(x) - n(L0 - x)) / 2 of every realisation: (realisation, slice)."""
+    return (density - density[:, ::-1]) / 2
+
+
+def step_width(density: np.ndarray) -> float:
+    """4 sum_(x1 < L0/2) (1 - n(x1) / n(first slice)): 0 of a step, L0 - 1 of a line but for 1 / (L0 - 1)."""
+    profile = antisymmetric(density).mean(axis=0)
+    half = profile[: len(profile) // 2]
+    return float(4 * np.sum(1 - half / half[0]))
+
+
+def fit(law: Callable[..., np.ndarray], density: np.ndarray) -> tuple[float, float, float]:
+    """Parameter with its error and chi^2 of a law in the left half; the slices of a realisation are correlated.
+
+    The inverse of a covariance from n samples is too large on average, by (n - 1) / (n - p - 2) of p slices.
+    """
+    half = antisymmetric(density)[:, : density.shape[1] // 2]
+    count, slices = half.shape
+    x = (np.arange(slices) + 0.5) / density.shape[1]
+    covariance = covariance_of_mean(half) * (count - 1) / (count - slices - 2)
+    mean = half.mean(axis=0)
+    start = (mean[0],) if law is diffusive else (mean[0], 3.0)
+    found, spread = curve_fit(law, x, mean, p0=start, sigma=covariance, absolute_sigma=True, maxfev=20_000)
+    off = law(x, *found) - mean
+    chi2 = float(off @ np.linalg.solve(covariance, off))
+    parameter = (abs(found[1]), np.sqrt(spread[1, 1])) if len(found) > 1 else (np.nan, np.nan)
+    return float(parameter[0]), float(parameter[1]), chi2
 
 
 def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Dataset:
-    """Mean density per site of each slice, antisymmetrised, of the largest size with enough realisations."""
-    size = max(s for s, count in preset.sizes.items() if count >= 40)
-    found = xr.Dataset(coords={"disorder": list(preset.disorder), "slice": np.arange(size)}, attrs={"size": size})
-    values = [rows[size, w]["density"].values / size**2 for w in preset.disorder]
-    means = [average((v - v[:, ::-1]) / 2) for v in values]
-    found["density"] = (("disorder", "slice"), [m.value for m in means])
-    found["density_error"] = (("disorder", "slice"), [m.error for m in means])
-    return found.assign_attrs(realisations=preset.sizes[size])
+    """Antisymmetrised profiles per site of the sizes with enough realisations, widths of the step, fits of the laws."""
+    sizes = [s for s in preset.sizes if any(preset.realisations(s, w) >= ENOUGH for w in preset.disorder)]
+    shape = {"size": sizes, "disorder": list(preset.disorder)}
+    found = xr.Dataset(coords=shape | {"slice": np.arange(max(sizes)), "law": list(LAWS)})
+    for name, extra in (
+        ("density", "slice"),
+        ("density_error", "slice"),
+        ("parameter", "law"),
+        ("parameter_error", "law"),
+        ("chi2", "law"),
+        ("step_width", None),
+        ("step_width_error", None),
+    ):
+        dims = [*shape, extra] if extra else [*shape]
+        found[name] = (dims, np.full([found.sizes[d] for d in dims], np.nan))
+    for size in sizes:
+        for w in [w for w in preset.disorder if preset.realisations(size, w) >= ENOUGH]:
+            samples = rows[size, w]["density"].values / size**2
+            at = {"size": size, "disorder": w}
+            mean = average(antisymmetric(samples))
+            found["density"].loc[at | {"slice": slice(0, size - 1)}] = mean.value
+            found["density_error"].loc[at | {"slice": slice(0, size - 1)}] = mean.error
+            width = jackknife(step_width, samples)
+            found["step_width"].loc[at], found["step_width_error"].loc[at] = width.value, width.error
+            for name, law in LAWS.items():
+                values = fit(law, samples)
+                for variable, value in zip(("parameter", "parameter_error", "chi2"), values, strict=True):
+                    found[variable].loc[at | {"law": name}] = value
+    counts = [[preset.realisations(size, w) for w in preset.disorder] for size in sizes]
+    found["realisations"] = (("size", "disorder"), counts)
+    return found
 
 
 def draw(data: xr.Dataset, preset: Preset) -> Figure:
-    """One panel a W, with the fits of the three laws."""
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    panels = figure.subplots(1, data.sizes["disorder"], squeeze=False)[0]
-    x = (data["slice"].values + 0.5) / data.attrs["size"]
-    half = x < 0.5
-    for axes, w in zip(panels, data["disorder"].values, strict=True):
-        one = data.sel(disorder=w)
-        y, error = one["density"].values, one["density_error"].values
-        axes.errorbar(x, y, error, marker="o", ms=4, lw=0, elinewidth=1, color="k")
-        for name, law in LAWS.items():
-            start = (y[0],) if name == "diffusive" else (y[0], 3.0)
-            found, _ = curve_fit(law, x[half], y[half], p0=start, sigma=error[half], maxfev=20_000)
-            chi2 = float(np.sum(((law(x[half], *found) - y[half]) / error[half]) ** 2))
-            told = f", {abs(found[1]):.2g}" if len(found) > 1 else ""
-            freedom = int(half.sum()) - len(found)
-            axes.plot(GRID, law(GRID, *found), lw=1, label=rf"{name}{told}: $\chi^2$ = {chi2:.1f} / {freedom}")
-        axes.set(xlabel=r"$x_1 / L_0$", title=f"W = {w:g}")
+    """One panel a W with the fits of the three laws to its largest size; the width of the step against size."""
+    figure = Figure(figsize=(13, 3.8), layout="constrained")
+    panels = figure.subplots(1, data.sizes["disorder"] + 1, squeeze=False)[0]
+    for axes, w in zip(panels[:-1], data["disorder"].values, strict=True):
+        size = int(data["size"].where(data["chi2"].sel(disorder=w, law="diffusive").notnull()).max())
+        draw_profile(axes, data.sel(disorder=w, size=size), size)
+        axes.set(
+            xlabel=r"$x_1 / L_0$",
+            title=f"W = {w:g}, $L_0$ = {size}, {int(data['realisations'].sel(disorder=w, size=size))} realisations",
+        )
+        axes.title.set_fontsize(9)
         axes.legend(fontsize=6.5)
     panels[0].set_ylabel(r"$\delta n$ per site")
-    size, count = data.attrs["size"], data.attrs["realisations"]
-    what = (
-        rf"{preset.name} preset: $L_0$ = {size}, $\delta\mu / W_c = 3 \cdot 10^{{-3}}$, {LEADS}, {count} realisations"
-    )
-    figure.suptitle(
-        f"{what}, antisymmetrised\nfits: an amplitude, and $L_0/x_c$ (critical) or $(L_0/\\xi)^{{3/2}}$ (localised)",
-        fontsize=8,
-    )
+    draw_widths(panels[-1], data)
+    what = rf"{preset.name} preset: $\delta\mu / W_c = 3 \cdot 10^{{-3}}$, {LEADS}"
+    laws = "fits: an amplitude, and $L_0/x_c$ (critical) or $(L_0/\\xi)^{3/2}$ (localised)"
+    figure.suptitle(f"{what}\nantisymmetrised profiles; {laws}", fontsize=8)
     return figure
+
+
+def draw_profile(axes, one: xr.Dataset, size: int) -> None:
+    """Data of one size and W, and the laws with the fitted parameter and the amplitude of the first slice."""
+    x = (np.arange(size) + 0.5) / size
+    density, error = (one[name].values[:size] for name in ("density", "density_error"))
+    axes.errorbar(x, density, error, marker="o", ms=4, lw=0, elinewidth=1, color="k")
+    for name, law in LAWS.items():
+        at = one.sel(law=name)
+        free = () if name == "diffusive" else (float(at["parameter"]),)
+        scale = scale_of(law, x, density, error, free)
+        told = f" {told_parameter(at)}" if free else ""
+        freedom = size // 2 - 1 - len(free)
+        label = rf"{name}{told}: $\chi^2$ = {float(at['chi2']):.1f} / {freedom}"
+        axes.plot(GRID, law(GRID, scale, *free), lw=1, label=label)
+
+
+def told_parameter(at: xr.Dataset) -> str:
+    """A fitted parameter with its error, or that it has no upper bound."""
+    value, error = float(at["parameter"]), float(at["parameter_error"])
+    if np.isnan(value):
+        return ""
+    return f"{value:.2g} +- {error:.1g}" if value < UNBOUNDED else "unbounded"
+
+
+def scale_of(law: Callable[..., np.ndarray], x: np.ndarray, y: np.ndarray, error: np.ndarray, free: tuple) -> float:
+    """The amplitude with which a law is drawn, by least squares."""
+    shape = law(x, 1.0, *free)
+    return float(np.sum(shape * y / error**2) / np.sum(shape**2 / error**2))
+
+
+def draw_widths(axes, data: xr.Dataset) -> None:
+    """Width of the step against size: L0 - 1 of a line, 2/3 L0 at the critical point, ~ L0^(1/4) localised."""
+    sizes = data["size"].values
+    for k, w in enumerate(data["disorder"].values):
+        one = data.sel(disorder=w)
+        axes.errorbar(
+            sizes,
+            one["step_width"],
+            one["step_width_error"],
+            marker="o",
+            ms=4,
+            lw=0.7,
+            color=f"C{k}",
+            label=f"W = {w:g}",
+        )
+    fine = np.linspace(sizes[0], sizes[-1], 50)
+    axes.plot(fine, fine - 1, "k-", lw=0.7, label="a line")
+    axes.plot(fine, 2 * fine / 3, "k--", lw=0.7, label=r"critical, $L_0 \gg x_c$")
+    last = float(data["step_width"].isel(disorder=-1, size=-1))
+    axes.plot(fine, last * (fine / sizes[-1]) ** 0.25, "k:", lw=0.9, label=r"$L_0^{1/4}$")
+    axes.set(xlabel=r"$L_0$", ylabel="width of the step [slices]", ylim=(0, None))
+    axes.legend(fontsize=6.5)
+
+
+def tell(data: xr.Dataset) -> None:
+    """Print widths and fits."""
+    for size in data["size"].values:
+        for w in data["disorder"].values:
+            one = data.sel(size=size, disorder=w)
+            if np.isnan(one["step_width"]):
+                continue
+            width = f"width {float(one['step_width']):.2f} +- {float(one['step_width_error']):.2f} slices"
+            fits = []
+            for name in LAWS:
+                at = one.sel(law=name)
+                fits.append(f"{name} {told_parameter(at)}, chi2 {float(at['chi2']):.1f}")
+            print(f"L0 = {size}, W = {w:g}: {width}; {size // 2} slices: {'; '.join(fits)}")
 
 
 def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
@@ -87,6 +204,7 @@ def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: Stor
     chosen = preset_named(PRESETS, preset)
     data = averages(coherence(chosen, store, workers), chosen)
     save(draw(data, chosen), {"": data}, FIGURES / f"figure_1b_{preset}")
+    tell(data)
 
 
 if __name__ == "__main__":

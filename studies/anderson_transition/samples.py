@@ -27,20 +27,21 @@ NODES = 4
 def coherence(preset: Preset, store: Path, workers: int) -> dict[tuple[int, float], xr.Dataset]:
     """C_d, density and the integral's error at the letter's bias, by (L0, W): Figs. 1b and 2a."""
     rows = {}
-    for size, count in preset.sizes.items():
-        table = swept(
-            "anderson-wire",
-            {"disorder": preset.disorder},
-            store / f"coherence_L{size}",
-            parameters={"size": size},
-            realizations=count,
-            independent=("size",),
-            seed=SEED,
-            engine=Transfer(nodes=NODES),
-            workers=workers,
-            certificate=True,
-        )
-        rows |= {(size, w): table.sel(disorder=w) for w in preset.disorder}
+    for size in preset.sizes:
+        for w in preset.disorder:
+            table = swept(
+                "anderson-wire",
+                {"disorder": (w,)},
+                store / f"coherence_L{size}",
+                parameters={"size": size},
+                realizations=preset.realisations(size, w),
+                independent=("size",),
+                seed=SEED,
+                engine=Transfer(nodes=NODES),
+                workers=workers,
+                certificate=True,
+            )
+            rows[size, w] = table.sel(disorder=w)
     return rows
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.integrate import quad
 
-from tnness.study.statistics import Resampled, jackknife, power_law, ratio_of_averages
+from tnness.study.statistics import Resampled, jackknife, log_slopes, power_law, ratio_of_averages
 
 
 def variation(data: xr.Dataset) -> Resampled:
@@ -19,6 +19,13 @@ def slope(data: xr.Dataset, low: float, high: float) -> Resampled:
     eps = data["eps"].values
     samples = [data[name].transpose("realisation", ...).values for name in ("variance", "mean")]
     return jackknife(lambda variance, mean: power_law(eps, ratio_of_averages(variance, mean)).exponent, *samples)
+
+
+def local_slopes(data: xr.Dataset) -> Resampled:
+    """The exponents of the variation between neighbouring eps of one alpha; the same disorder moves all points."""
+    eps = data["eps"].values
+    samples = [data[name].transpose("realisation", ...).values for name in ("variance", "mean")]
+    return jackknife(lambda variance, mean: log_slopes(eps, ratio_of_averages(variance, mean))[1], *samples)
 
 
 def width_slope(data: xr.Dataset, low: float, high: float) -> Resampled:

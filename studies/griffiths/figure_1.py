@@ -85,7 +85,7 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
     )
     lines = "lines over the fitted range: z = 1 + 1/alpha (solid), 1/alpha (dotted); eq. (12), z = 2 (dashed)"
     what = f"{preset.name} preset: thermal network, d = 1; {PARAMETERS}"
-    figure.suptitle(f"{what}\nrealisations: {counts}; {lines}", fontsize=8)
+    figure.suptitle(f"{what}; realisations: {counts}\n{lines}", fontsize=8)
     return figure
 
 

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import typer
 import xarray as xr
-from analysis import variation
+from analysis import local_slopes, variation
 from drawing import FIGURES, PARAMETERS, STORE, PresetOption, colour
 from matplotlib.figure import Figure
 from networks import thermal
 from presets import PRESETS, Preset
 
 from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
-from tnness.study.statistics import log_slopes
 
 
 def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """dT/T for every size and alpha, with errors."""
+    """dT/T and its exponent between neighbouring eps for every size and alpha, with errors."""
     parts = []
     for ensemble in preset.plane:
         data = thermal(ensemble, store, workers, dim=2)
@@ -23,6 +23,11 @@ def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
         part = xr.Dataset(coords={"alpha": list(ensemble.alpha), "eps": list(ensemble.eps)})
         part["variation"] = (("alpha", "eps"), [v.value for v in values])
         part["variation_error"] = (("alpha", "eps"), [v.error for v in values])
+        slopes = [local_slopes(data.sel(alpha=a)) for a in ensemble.alpha]
+        eps = np.array(ensemble.eps)
+        part["middle"] = np.sqrt(eps[1:] * eps[:-1])
+        part["exponent"] = (("alpha", "middle"), [s.value for s in slopes])
+        part["exponent_error"] = (("alpha", "middle"), [s.error for s in slopes])
         part["realisations"] = ensemble.realisations
         parts.append(part.assign_coords(n=ensemble.n))
     return xr.concat(parts, dim="n", data_vars="all", coords="minimal", compat="override")
@@ -49,8 +54,16 @@ def draw(data: xr.Dataset, preset: Preset) -> Figure:
                 color=shade,
                 label=label,
             )
-            centre, exponent = log_slopes(eps, one["variation"].values)
-            right.plot(centre, exponent, marker=marker, ms=3, ls=style, lw=0.8, color=shade)
+            right.errorbar(
+                one["middle"],
+                one["exponent"],
+                one["exponent_error"],
+                marker=marker,
+                ms=3,
+                ls=style,
+                lw=0.8,
+                color=shade,
+            )
     left.plot(
         eps,
         0.5 * float(data["variation"].sel(n=sizes[-1]).max()) * (eps / eps[-1]) ** 0.5,
@@ -73,6 +86,12 @@ def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: Stor
     chosen = preset_named(PRESETS, preset)
     data = averages(chosen, store, workers)
     save(draw(data, chosen), {"": data}, FIGURES / f"figure_4_{preset}")
+    for n in data["n"].values:
+        for alpha in data["alpha"].values:
+            one = data.sel(n=n, alpha=alpha)
+            pairs = zip(one["exponent"].values, one["exponent_error"].values, strict=True)
+            print(f"N = {n}, alpha = {alpha:g}:", ", ".join(f"{value:.3f}({error:.3f})" for value, error in pairs))
+    print("between eps:", ", ".join(f"{m:.1e}" for m in data["middle"].values))
 
 
 if __name__ == "__main__":

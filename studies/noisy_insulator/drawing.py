@@ -52,6 +52,7 @@ def averaged(curves: Curves, variable: str, store: Path, workers: int, engine: A
     mean, error = over_disorder(values)
     slope, slope_error = over_disorder(log_slope(values, *curves.growth))
     table = xr.Dataset({"value": mean, "error": error, "slope": slope, "slope_error": slope_error})
+    table["decade_slope"], table["decade_slope_error"] = over_disorder(decade_slopes(values))
     about = {"realizations": curves.realizations, "noises": curves.noises, "variable": variable}
     return table.assign_attrs(about, growth=curves.growth)
 
@@ -71,6 +72,15 @@ def log_slope(values: xr.DataArray, start: float, stop: float) -> xr.DataArray:
     return (part * logs).sum("time") / (logs**2).sum()
 
 
+def decade_slopes(values: xr.DataArray) -> xr.DataArray:
+    """d value / d ln t over each whole decade of the times; `decade` is where it begins."""
+    times = values["time"].values
+    first, last = np.ceil(np.log10(times[0]) - 1e-9), np.floor(np.log10(times[-1]) + 1e-9)
+    edges = 10.0 ** np.arange(first, last + 1)
+    there = values.assign_coords(time=np.log(times)).interp(time=np.log(edges), kwargs={"fill_value": "extrapolate"})
+    return there.diff("time").rename(time="decade").assign_coords(decade=edges[:-1]) / np.log(10)
+
+
 def tell_slopes(table: xr.Dataset, unit: str) -> None:
     """Print how fast the curves of different W grow."""
     start, stop = table.attrs["growth"]
@@ -78,6 +88,9 @@ def tell_slopes(table: xr.Dataset, unit: str) -> None:
         here = table.sel(disorder=w).isel(n=0)
         told = f"{float(here['slope']):.3f} +- {float(here['slope_error']):.3f} {unit} per unit of ln t"
         print(f"W = {w:g}: {told}, {start:g} <= t <= {stop:g}")
+        pairs = zip(here["decade_slope"].values, here["decade_slope_error"].values, strict=True)
+        slopes = [f"{slope:.3f}({error:.3f})" for slope, error in pairs]
+        print(f"   by decade from t = {float(here['decade'][0]):g} on: {', '.join(slopes)}")
 
 
 def draw_curves(axes, table: xr.Dataset, along: str, label: str) -> None:

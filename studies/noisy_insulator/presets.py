@@ -1,6 +1,9 @@
-"""What is computed for each figure: `quick` for one core and some minutes, `paper` with the paper's numbers."""
+"""What is computed for each figure: `quick` for one core and some minutes, `paper` with the paper's numbers.
 
-from dataclasses import dataclass
+`potentials` is `paper` with a Fig. 3 that costs nothing beside Fig. 1.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,3 +123,5 @@ PRESETS = {
         ),
     ),
 }
+PRESETS["potentials"] = replace(PRESETS["paper"], name="potentials", spreading=PRESETS["paper"].energy)
+"""Fig. 3 from the evolutions of Fig. 1: the paper's number of potentials, to L = 100."""

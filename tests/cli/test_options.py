@@ -15,7 +15,7 @@ from command_line import TINY, call, refused, well
 from tnness.cli import options
 from tnness.cli import run as run_module
 from tnness.cli.app import app
-from tnness.cli.fields import ANY, KINDS, TEXT, FieldOption, kind_of
+from tnness.cli.fields import ANY, KIND_OF_TYPE, TEXT, FieldOption, kind_of
 from tnness.cli.options import engine_flag
 from tnness.engines import shipped
 from tnness.engines.ask import Ask
@@ -350,11 +350,11 @@ def test_what_a_command_cannot_mean_is_refused_with_the_reason(here):
 
 
 def test_types_become_kinds():
-    assert kind_of([int | None]) is KINDS[int]
-    assert kind_of([float, float | None]) is KINDS[float]
+    assert kind_of([int | None]) is KIND_OF_TYPE[int]
+    assert kind_of([float, float | None]) is KIND_OF_TYPE[float]
     assert kind_of([Literal["a", "b"]]).metavar == "a|b"
     assert kind_of([str | None, Literal["a", "b"]]) is TEXT
-    assert kind_of([tuple[int, ...] | None]) is KINDS[tuple[int, ...]]
+    assert kind_of([tuple[int, ...] | None]) is KIND_OF_TYPE[tuple[int, ...]]
     for unknown in ([int, str], [int | str], [dict], [Any], [Literal[2, 4]]):
         assert kind_of(unknown) is ANY
 

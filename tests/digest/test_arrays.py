@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chains import seeds
-from tnness.digest.arrays import ABSENT, BLOCK, DIGITS, magnitudes, of_array, of_arrays, of_number
+from tnness.digest.arrays import ARRAY_BLOCK, DIGITS, LOG_OF_ZERO, magnitudes, of_array, of_arrays, of_number
 
 numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
 
@@ -45,7 +45,7 @@ def test_the_change_of_one_element_shows(seed):
 
 @given(seed=seeds)
 def test_the_order_of_elements_counts_within_and_across_blocks(seed):
-    values = np.random.default_rng(seed).standard_normal((3, BLOCK))
+    values = np.random.default_rng(seed).standard_normal((3, ARRAY_BLOCK))
     assert len({of_array(v) for v in (values, values[::-1], values[:, ::-1], np.roll(values, 1))}) == 4
 
 
@@ -112,4 +112,4 @@ def test_magnitudes_are_logarithms_but_for_a_bend(a, b):
     bent = magnitudes([a, -b, 0.0])
     assert np.abs(bent[:2] - np.log2([a, b])).max() < 0.0861  # largest of log2(1 + x) - x on [0, 1]
     assert (a < b) <= (bent[0] <= bent[1])
-    assert bent[2] == ABSENT
+    assert bent[2] == LOG_OF_ZERO

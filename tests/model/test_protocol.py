@@ -175,7 +175,7 @@ def test_values_survive_json():
 
 
 def test_a_value_that_is_no_value_is_refused():
-    with pytest.raises(TypeError, match="type object cannot be written"):
+    with pytest.raises(ModelError, match="type object cannot be written"):
         values_of(Chain(required=1.0, anything=object()))
 
 

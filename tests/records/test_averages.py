@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from tnness.errors import InputError
 from tnness.records.averages import KEPT, TimeAverage
@@ -76,3 +76,16 @@ def test_samples_of_two_shapes_are_refused():
     series = averaged([np.zeros(3)])
     with pytest.raises(InputError, match=r"shapes \(3,\) and \(2,\)"):
         series.add(np.zeros(2))
+
+
+@pytest.mark.parametrize("count", [1, 511, 512, 701, 1500])
+def test_an_average_that_was_saved_goes_on_as_if_never_interrupted(count):
+    """Bit for bit, wherever in a block it stood."""
+    samples = np.random.default_rng(count).standard_normal((2000, 2))
+    whole, resumed = averaged(samples), TimeAverage.restore(averaged(samples[:count]).save())
+    for sample in samples[count:]:
+        resumed.add(sample)
+    for name, array in whole.save().items():
+        assert array.tobytes() == resumed.save()[name].tobytes()
+    assert_array_equal(resumed.estimate().value, whole.estimate().value)
+    assert_array_equal(resumed.estimate().error, whole.estimate().error)

@@ -3,15 +3,12 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
+from processes import PATIENCE, assert_same, complete, contents, finish, start, wait_for
 from tnness import NumericalError, steady_state
 from tnness.engines import tebd
 from tnness.errors import RecordError
@@ -19,10 +16,6 @@ from tnness.model.registry import find
 from tnness.records.record import Record
 from tnness.runs.solve import Changes, extend
 
-PATIENCE = 60.0
-"""Seconds after which a process that shows no progress is a failure."""
-INTERNAL = ("DIMENSION_LIST", "REFERENCE_LIST")
-"""Attributes by which HDF5 points from one place of a file to another."""
 BRIEF = ("--tol", "1e-9", "--max-time", "6")  # given up after as many steps as it takes to stop it between two
 RUNS = {
     "steady": ("xxz-driven", "-p", "n=4", "--chi", "8", "--schedule", "5", "--dt", "0.1", *BRIEF, "--out", "run.nc"),
@@ -53,46 +46,6 @@ class Stiff:
 """
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tnness.cli", "run", *arguments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Wait for the end: exit status and stderr."""
-    try:
-        _, err = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
-    return process.returncode, err
-
-
-def complete(folder: Path, *arguments: str) -> None:
-    status, err = finish(start(folder, *arguments))
-    assert status == 0, err
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def wait_for(process: subprocess.Popen[str], part: Path, changes: int) -> None:
-    """Wait until a checkpoint has been there and has changed as often as told."""
-    seen, deadline = set(), time.monotonic() + PATIENCE
-    while len(seen) <= changes:
-        assert process.poll() is None, f"the run was over before it could be stopped: {process.communicate()}"
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        if part.exists():
-            about = part.stat()
-            seen.add((about.st_ino, about.st_mtime_ns))
-        time.sleep(0.002)
-
-
 def kill(folder: Path, *arguments: str, changes: int = 1) -> None:
     """Start a run that saves whenever it can, and kill it where its checkpoint has changed."""
     process = start(folder, *arguments, "--checkpoint-every", "0")
@@ -102,31 +55,6 @@ def kill(folder: Path, *arguments: str, changes: int = 1) -> None:
         process.kill()
         process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
-
-
-def assert_same(first: Path, second: Path) -> None:
-    """Two records hold the same numbers, bit for bit: observables, certificate, state and history."""
-    one, two = numbers(first), numbers(second)
-    assert {"", "state", "history"} <= {name.rpartition("/")[0] for name in one}
-    assert one.keys() == two.keys()
-    assert [name for name in one if one[name] != two[name]] == []
-
-
-def numbers(path: Path) -> dict[str, object]:
-    """Every array of a file as bytes, and every attribute."""
-    found: dict[str, object] = {}
-
-    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        for key, value in item.attrs.items():
-            if key not in INTERNAL:
-                found[f"{name}@{key}"] = repr(value)
-        if isinstance(item, h5py.Dataset):
-            found[name] = (str(item.dtype), item.shape, np.asarray(item[()]).tobytes())
-
-    with h5py.File(path) as file:
-        file.visititems(keep)
-        attributes = {f"@{key}": repr(value) for key, value in file.attrs.items() if key != "wall_seconds"}
-    return found | attributes
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import tnness.engines.tebd
 from chains import SPACES as LOCAL
 from chains import random_density_matrix, random_lindbladian, seeds, space_names
 from small_runs import QUICK, Pumped, observables
-from tnness import TEBD, evolve, find, identity_state, product_state, steady_state
+from tnness import TEBD, Lindbladian, evolve, find, identity_state, product_state, steady_state
 from tnness import spin_half as s
 from tnness.engines.exact import steady_vector
 from tnness.errors import NumericalError
@@ -178,6 +178,29 @@ def test_every_verdict_can_be_reached(outcome, engine, settings):
 def test_a_state_that_breaks_its_equation_is_not_converged(outcome, figure, value, monkeypatch):
     found = tnness.engines.tebd.checks
     monkeypatch.setattr(tnness.engines.tebd, "checks", lambda *run: found(*run) | {figure: value})
+    assert steady_state(XX(n=4), engine=TEBD(chi=16)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("ratio", "outcome"), [(2.0, "energy is not balanced: raise --chi or lower --dt"), (1.1, "converged")]
+)
+def test_a_chain_that_takes_in_twice_as_much_energy_as_it_gives_off_is_not_steady(ratio, outcome, monkeypatch):
+    """Spins in a field, fed at one end and drained at the other: the flows are 2 h (1 - p) and 2 h p', by hand.
+
+    A state with a tenth more of one than of the other is what truncation leaves of a steady one.
+    """
+    fed, drained = 1 - 0.3 * ratio, 0.3
+    chain = Lindbladian([s] * 3)
+    for i in range(3):
+        chain.hamiltonian(0.7 * s.Z(i))
+    chain.jump(s.Sp(0))
+    chain.jump(s.Sm(2))
+    state = product_state([s] * 3, [np.diag([p, 1 - p]) for p in (fed, 0.5, drained)])
+    generator, found = chain.generator(), tnness.engines.tebd.checks
+    view, given, taken = view_of(generator, state), 2 * 0.7 * (1 - fed), 2 * 0.7 * drained
+    assert given == pytest.approx(ratio * taken)
+    assert energy_balance(generator, view) == pytest.approx((given - taken) / (given + taken))
+    monkeypatch.setattr(tnness.engines.tebd, "checks", lambda *run: found(generator, view, 0.0))
     assert steady_state(XX(n=4), engine=TEBD(chi=16)).outcome == outcome
 
 

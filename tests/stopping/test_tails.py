@@ -1,6 +1,7 @@
 """Exponential tails with a known end: the extrapolation and the bound on it."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tnness.records.history import History
 from tnness.records.values import change, scale, size
 from tnness.stopping.tails import FEWEST, Tails
+from tnness.stopping.waiting import Waiting
+
+
+class Stages(NamedTuple):
+    """Where a run stands among its stages."""
+
+    stage: int
+    stage_names: tuple[str, ...]
 
 
 def recorded(series, times, stage=0, history=None):
@@ -90,6 +99,27 @@ def test_an_oscillation_is_bounded_wherever_it_stands(period, until):
     history = recorded({"x": x}, np.arange(0, until, 0.25))
     envelope = math.exp(-0.05 * until)
     assert Tails(history).bounds(0)["x"] > 0.9 * envelope
+
+
+def test_a_spiral_that_turns_by_a_quarter_between_two_looks_is_not_at_its_end():
+    """Successive changes are at right angles: nothing of the first is left in the second, and yet half of it is."""
+    spiral = lambda t: 0.5**t * np.array([np.cos(np.pi * t / 2), np.sin(np.pi * t / 2)])  # noqa: E731
+    history = recorded({"x": spiral}, np.linspace(0, 3, 13))  # looks at t = 1, 2, 3
+    left = size(spiral(3.0))
+    promised = Tails(history).of(0).remaining["x"]
+    assert 0.1 * left < promised < 10 * left
+    first_of_two = Waiting(0.01 * left, Stages(0, ("one", "two")))
+    assert not first_of_two.over(history)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_behind_a_fast_decay_does_not_promise_the_end(seed):
+    """The decay is over, and what still moves is noise: its next change is about as large as its last one."""
+    noise = 1e-3 * np.random.default_rng(seed).standard_normal((14, 4))
+    times = np.linspace(0, 3, 14)
+    history = recorded({"x": lambda t: np.exp(9 - 9 * t) + noise[int(np.searchsorted(times, t))]}, times[:13])
+    next_change = size(noise[13] - noise[12])
+    assert Tails(history).of(0).remaining["x"] > 0.02 * next_change
 
 
 def test_a_later_stage_decays_no_faster_than_the_first():

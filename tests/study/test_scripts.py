@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tnness.errors import RecordError
-from tnness.study.scripts import SMALL, preset_named, preset_option, save, swept
+from tnness.study.scripts import SMALL_VARIABLE, preset_named, preset_option, save, swept
 
 
 def test_presets_by_name():
@@ -40,7 +40,7 @@ def test_a_point_that_fails_is_told(tmp_path):
 
 
 def test_figure_and_tables_are_written(tmp_path):
-    table = xr.Dataset({"long": ("x", np.zeros(SMALL)), "word": ((), "exact")})
+    table = xr.Dataset({"long": ("x", np.zeros(SMALL_VARIABLE)), "word": ((), "exact")})
     path = save(Figure(), {"": table, "more": table}, tmp_path / "figures" / "figure_1_quick")
     assert path == tmp_path / "figures" / "figure_1_quick.png"
     assert sorted(p.name for p in path.parent.iterdir()) == [
@@ -48,5 +48,5 @@ def test_figure_and_tables_are_written(tmp_path):
         "figure_1_quick.png",
         "figure_1_quick_more.nc",
     ]
-    assert (path.parent / "figure_1_quick.nc").stat().st_size < SMALL * 8 / 4  # compressed
+    assert (path.parent / "figure_1_quick.nc").stat().st_size < SMALL_VARIABLE * 8 / 4  # compressed
     assert xr.open_dataset(path.parent / "figure_1_quick_more.nc")["word"].item() == "exact"

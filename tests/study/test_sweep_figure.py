@@ -11,7 +11,7 @@ from tnness.errors import InputError
 from tnness.study.collect import collect
 from tnness.study.figure import plot
 from tnness.study.sweep import sweep
-from tnness.study.sweep_figure import Directions, panels
+from tnness.study.sweep_figure import Directions, sweep_panels
 
 NOISY = f"{Path(__file__).parent / 'sweep_models.py'}:Noisy"
 
@@ -29,7 +29,7 @@ def curves(axes):
 
 
 def test_means_over_realizations_with_their_errors(table):
-    (axes,) = panels(table, ["x"], Directions(x="gamma", curves="n")).axes
+    (axes,) = sweep_panels(table, ["x"], Directions(x="gamma", curves="n")).axes
     drawn = curves(axes)
     assert set(drawn) == {"n = 2", "n = 3"}
     values = table["x"].sel(n=3)
@@ -41,19 +41,19 @@ def test_means_over_realizations_with_their_errors(table):
 
 
 def test_the_longest_axis_is_the_abscissa_and_the_next_the_curves(table):
-    (axes,) = panels(table, ["x"], Directions()).axes
+    (axes,) = sweep_panels(table, ["x"], Directions()).axes
     assert axes.get_xlabel() == "gamma"
     assert set(curves(axes)) == {"n = 2", "n = 3"}
 
 
 def test_an_axis_of_the_observable_comes_first(table):
-    (axes,) = panels(table, ["z"], Directions(at={"n": 3})).axes
+    (axes,) = sweep_panels(table, ["z"], Directions(at={"n": 3})).axes
     assert axes.get_xlabel() == "site"
     assert set(curves(axes)) == {"gamma = 0.5", "gamma = 1.0", "gamma = 2.0"}
 
 
 def test_the_title_counts_the_points(table):
-    said = panels(table, ["x"], Directions()).get_suptitle()
+    said = sweep_panels(table, ["x"], Directions()).get_suptitle()
     failed = int((~np.isfinite(table["x"])).sum())
     assert f"{24 - failed} exact" in said
     assert "4 realizations" in said
@@ -71,7 +71,7 @@ def test_the_title_counts_the_points(table):
 )
 def test_what_cannot_be_drawn(table, names, directions, told):
     with pytest.raises(InputError, match=told):
-        panels(table, names, directions)
+        sweep_panels(table, names, directions)
 
 
 def test_a_table_from_its_file(table, tmp_path):

@@ -1,4 +1,4 @@
-"""The program: its commands are added by the modules beside it; its errors become one line and an exit status."""
+"""The program `tnness`: the modules beside this one add its commands; errors become one line and an exit status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from tnness.cli.shown import fail
 from tnness.errors import Interrupted, NumericalError, TnnessError
 
-# Typer carries a click of its own, and exports this much of it.
+# Typer contains its own copy of click, and exports only subclasses of this error.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _usage(error: Any) -> NoReturn:
-    """A wrong use of the command line; without any command, its help."""
+    """End after a wrong use of the command line: show the error, or the help if no command was given."""
     text = error.format_message()
     if text.startswith("Usage:"):
         typer.echo(text, err=True)

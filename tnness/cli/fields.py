@@ -1,4 +1,4 @@
-"""Fields of dataclasses as options: one option a field, of the field's type, explained by the field's comment."""
+"""Fields of dataclasses as options: one option per field, with the field's type, explained by the field's comment."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from tnness.typed import Parameter, field_types, parameters
 
 @dataclass(frozen=True)
 class Kind:
-    """How the values of a type are written.
+    """The way in which values of a type are written on the command line.
 
-    annotation: the type for Typer. metavar: what help shows for a value. read: makes (flag, what Typer gives) a value.
+    annotation: the type for Typer. metavar: stands for a value in the help. read: (flag, value from Typer) -> value of
+    the field.
     """
 
     annotation: Any
@@ -32,8 +33,8 @@ class Kind:
 
 TEXT = Kind(str, "TEXT")
 ANY = Kind(str, "VALUE", lambda flag, given: value_of(given))
-"""Of a type with no way of its own to be written: JSON, or else a text."""
-KINDS = {
+"""The way for all other types: JSON, or else a text."""
+KIND_OF_TYPE = {
     int: Kind(int, "INTEGER"),
     float: Kind(float, "NUMBER"),
     str: TEXT,
@@ -50,11 +51,11 @@ class FieldOption:
 
     Parameters
     ----------
-    name: of the field. flag: as it is typed. panel: under which help lists it.
-    keyword: under which Typer passes the value, its own in all groups of a command.
-    owners: the dataclasses that have it, by the names under which help tells them apart.
-    kind: how a value is written; None follows from the field's type.
-    refused: why a command cannot take it; help then leaves it out. Empty: it takes it.
+    name: of the field. flag: the option that the user types. panel: the group in which the help lists it.
+    keyword: the name under which Typer passes the value; unique within a command.
+    owners: the dataclasses that have the field, by the names that the help gives them.
+    kind: how a value is written; None: as the field's type says.
+    refused: why a command cannot take the option, which the help then leaves out; empty if the command takes it.
     """
 
     name: str
@@ -67,7 +68,7 @@ class FieldOption:
 
     @cached_property
     def written(self) -> Kind:
-        """How a value is written."""
+        """The way in which a value is written."""
         return self.kind or kind_of([field_types(owner)[self.name] for owner in self.owners.values()])
 
     @cached_property
@@ -84,14 +85,14 @@ class FieldOption:
 
         Raises
         ------
-        InputError: an option that the command cannot take, or a text that is no such value.
+        InputError: an option that the command cannot take, or a text that is no value of this kind.
         """
         if self.refused:
             raise InputError(f"{self.flag}: {self.refused}")
         return self.written.read(self.flag, given)
 
     def help(self) -> str:
-        """Return the field's comment with its unit and default; where owners differ, what it is to each of them."""
+        """Return the field's comment with its unit and default; if the owners differ, those of each owner."""
         texts: dict[str, dict[str, list[str]]] = {}
         for name, owner in self.owners.items():
             field = parameters(owner)[self.name]
@@ -101,7 +102,7 @@ class FieldOption:
 
 
 def kind_of(annotations: list[Any]) -> Kind:
-    """Return how a field is written that one dataclass or several have."""
+    """Return the way to write a field that has these types in one or several dataclasses."""
     kinds = {id(kind): kind for kind in map(_kind, annotations)}
     if len(kinds) == 1:
         return next(iter(kinds.values()))
@@ -114,7 +115,7 @@ def _kind(annotation: Any) -> Kind:
     if len(options) != 1:
         return ANY
     if typing.get_origin(options[0]) is not Literal:
-        return KINDS.get(options[0], ANY)
+        return KIND_OF_TYPE.get(options[0], ANY)
     choices = typing.get_args(options[0])
     return Kind(str, "|".join(choices)) if all(isinstance(choice, str) for choice in choices) else ANY
 
@@ -125,7 +126,7 @@ def _options(annotation: Any) -> tuple[Any, ...]:
 
 
 def _default(field: Parameter) -> str:
-    """Return a default as it is typed; nothing where it is none."""
+    """Return a default as a user types it; empty if there is none."""
     default = field.default
     if field.required or default is None or default is False or default == ():
         return ""
@@ -135,7 +136,7 @@ def _default(field: Parameter) -> str:
 
 
 def _defaults(owners: Mapping[str, list[str]]) -> str:
-    """Return defaults with the names of those who have them: `, default 1e-14 (tebd) or 1e-12 (trajectories)`."""
+    """Return defaults with the names of their owners: `, default 1e-14 (tebd) or 1e-12 (trajectories)`."""
     shown = []
     for default, names in owners.items():
         named = ", ".join(filter(None, names))
@@ -148,12 +149,12 @@ def _defaults(owners: Mapping[str, list[str]]) -> str:
 
 @dataclass(frozen=True)
 class Group:
-    """Options that make one argument of a command.
+    """Options that together make one argument of a command.
 
     Parameters
     ----------
-    make: called with what was typed, returns the argument. Its own parameters are options with Typer's annotations;
-        fields that were given are passed by their names.
+    make: takes the values that the user gave, and returns the argument. Its declared parameters are options with
+        Typer's annotations; fields that were given are passed by their names.
     fields: further options.
     """
 
@@ -162,7 +163,7 @@ class Group:
 
     @cached_property
     def own(self) -> list[inspect.Parameter]:
-        """The parameters that `make` declares itself."""
+        """The parameters that `make` declares."""
         declared = inspect.signature(self.make, eval_str=True).parameters.values()
         return [_keyword(p) for p in declared if p.kind is not inspect.Parameter.VAR_KEYWORD]
 

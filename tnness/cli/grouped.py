@@ -18,10 +18,10 @@ WHAT, ACCURACY, ENGINE, GRID, FILES, OTHER = (
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose help lists its options by group, those made from fields with the fields' comments."""
+    """A command whose help lists its options by group; an option made from a field shows the field's comment."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the groups; each option says its own in `rich_help_panel`."""
+        """Write the groups; an option names its group in `rich_help_panel`."""
         groups: dict[str, list[tuple[str, str]]] = {group: [] for group in (WHAT, ACCURACY, ENGINE, GRID, FILES, OTHER)}
         fields = getattr(self.callback, "fields", {})
         for parameter in self.get_params(ctx):

@@ -1,4 +1,4 @@
-"""`models`, `show`, `check`: what there is, what it states, and whether it is sound."""
+"""The commands `models`, `show` and `check`: list the models, show one of them, and test it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import typer
 
 from tnness.cli.app import app
 from tnness.cli.options import Parameters
-from tnness.cli.reading import parameters
-from tnness.cli.shown import fail, say, table
+from tnness.cli.reading import read_parameters
+from tnness.cli.shown import fail, say, write_table
 from tnness.errors import InputError
 from tnness.model import registry
-from tnness.model.parameters import build
-from tnness.model.parameters import parameters as model_parameters
+from tnness.model.parameters import build, parameters
 from tnness.model.protocol import description, draw, problem_of, summary
 from tnness.runs.job import observables_of, offered_engines
 
@@ -22,9 +21,9 @@ from tnness.runs.job import observables_of, offered_engines
 @app.command("models")
 def models_command(names: Annotated[bool, typer.Option("--names", help="only the names, one a line")] = False) -> None:
     """List the registered models."""
-    found = registry.models()
-    width = max((len(name) for name in found), default=0)
-    for name, cls in found.items():
+    classes = registry.models()
+    width = max((len(name) for name in classes), default=0)
+    for name, cls in classes.items():
         say(name if names else f"{name:<{width}}  {summary(cls)}")
     for package, reason in registry.broken_packages().items():
         typer.echo(f"tnness: models of {package} could not be loaded: {reason}", err=True)
@@ -35,13 +34,13 @@ def show(model: str) -> None:
     """Show a model's parameters, units, defaults, observables, problem and reference."""
     cls = registry.find(model)
     say(f"{model}\n\n{description(cls)}")
-    known = model_parameters(cls)
-    default = {name: "required" if p.required else json.dumps(p.default) for name, p in known.items()}
-    rows = [(name, p.type_name, default[name], p.unit, p.description) for name, p in known.items()]
-    table("Parameters", ("name", "type", "default", "unit", "meaning"), rows)
+    listed = parameters(cls)
+    default = {name: "required" if p.required else json.dumps(p.default) for name, p in listed.items()}
+    rows = [(name, p.type_name, default[name], p.unit, p.description) for name, p in listed.items()]
+    write_table("Parameters", ("name", "type", "default", "unit", "meaning"), rows)
     engines = ", ".join(offered_engines(cls))
     say(f"\nEngines: {engines} (the first is the default)")
-    if not any(p.required for p in known.values()):
+    if not any(p.required for p in listed.values()):
         _show_defaults(draw(build(cls, {}, model), 0), model)
 
 
@@ -49,7 +48,7 @@ def _show_defaults(instance: Any, model: str) -> None:
     say(f"Problem (at the defaults): {problem_of(instance, model).summary()}")
     observables = observables_of(instance, model)
     rows = [(name, ", ".join(o.dims) or "-", o.unit, o.description) for name, o in observables.items()]
-    table("Observables", ("name", "dimensions", "unit", "meaning"), rows)
+    write_table("Observables", ("name", "dimensions", "unit", "meaning"), rows)
 
 
 @app.command("check")
@@ -64,7 +63,7 @@ def check_command(
     cls = registry.find(model)
     if seed is not None and seed < 0:
         raise InputError(f"seed = {seed}: an integer >= 0 is needed")
-    findings = check(build(cls, parameters(param), model), model, seed or 0)
+    findings = check(build(cls, read_parameters(param), model), model, seed or 0)
     width = max(len(f.subject) for f in findings)
     for finding in findings:
         say(f"{finding.verdict:<6}  {finding.subject:<{width}}  {finding.detail}")

@@ -1,4 +1,4 @@
-"""The options that commands share: of the engine, from the engines' fields; of the job, from those of `Ask`."""
+"""The options that commands share: those of the engine are the engines' fields, those of the job fields of `Ask`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tnness.cli.fields import KINDS, FieldOption, Group, Kind
+from tnness.cli.fields import KIND_OF_TYPE, FieldOption, Group, Kind
 from tnness.cli.grouped import ACCURACY, ENGINE, FILES, WHAT
 from tnness.cli.reading import pairs_of, times
 from tnness.engines import shipped as shipped  # registers the engines whose settings are options
@@ -25,7 +25,7 @@ from tnness.typed import field_types
 ACCELERATED = "accelerated"
 """The engine that `--accelerate` stands for."""
 RECORDS = (".nc", ".nc.part")
-"""How the names of records end, finished and not."""
+"""Endings of the names of finished and unfinished records."""
 
 Parameters = Annotated[
     list[str] | None,
@@ -62,13 +62,13 @@ AcceptOld = Annotated[
 
 @dataclass(frozen=True)
 class Chosen:
-    """The engine that was asked for: its name, None for the model's default, and its settings."""
+    """The engine that the user asks for: its name (None for the model's default) and its settings."""
 
     name: str | None
     settings: Mapping[str, Any]
 
     def __bool__(self) -> bool:
-        """True where anything was asked for."""
+        """True if the user gave a name or a setting."""
         return self.name is not None or bool(self.settings)
 
     def build(self, model: Any, default: str | None = None) -> Engine:
@@ -95,13 +95,13 @@ def chosen(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="any setting of the engine by its name, of one's own engine too (repeatable)",
+            help="any setting of the engine by its name, also of your own engine (repeatable)",
             rich_help_panel=ENGINE,
         ),
     ] = None,
     **settings: Any,
 ) -> Chosen:
-    """Return the engine that was asked for; refuse what is given twice."""
+    """Return the engine that the user asks for; refuse a setting that is given twice."""
     if accelerate and engine not in (None, ACCELERATED):
         raise InputError(f"--accelerate stands for --engine {ACCELERATED}, not {engine}")
     further = pairs_of("--set", setting)
@@ -111,9 +111,10 @@ def chosen(
 
 
 DECIDES = {"chi", "dt", "order", "cutoff", "schedule", "tolerance"}
-"""Settings of engines that help lists under accuracy."""
+"""Settings of engines that the help lists under accuracy."""
 TAKEN = {*field_types(Ask), "realizations"}
-"""Names that mean something else to the job or to a sweep: an engine's setting so called is `--engine-NAME`."""
+"""Names that mean something else to the job or to a sweep: for an engine's setting of such a name, the option is
+`--engine-NAME`."""
 
 
 def engine_flag(name: str) -> str:
@@ -124,7 +125,7 @@ def engine_flag(name: str) -> str:
 def _engine_fields() -> tuple[FieldOption, ...]:
     """Return one option for every setting that any engine of the package has.
 
-    An engine of one's own is registered when the file of a model is loaded, when the options are made already.
+    A user's own engine gets no options: it is registered when a model's file is loaded, after the options are made.
     """
     owners: dict[str, dict[str, type]] = {}
     for engine, cls in ENGINES.items():
@@ -138,10 +139,10 @@ def _engine_fields() -> tuple[FieldOption, ...]:
 
 SETTINGS = Group(chosen, _engine_fields())
 """The engine and its settings."""
-LISTS = {"chi": KINDS[tuple[int, ...]], "dt": KINDS[tuple[float, ...]]}
-"""What a convergence varies."""
+LISTS = {"chi": KIND_OF_TYPE[tuple[int, ...]], "dt": KIND_OF_TYPE[tuple[float, ...]]}
+"""The settings that a convergence varies, written as lists."""
 VARIED = Group(chosen, tuple(replace(f, kind=LISTS[f.name]) if f.name in LISTS else f for f in SETTINGS.fields))
-"""The same, with several bond dimensions and time steps."""
+"""The engine and its settings, with several bond dimensions and time steps."""
 
 
 # ------------------------------------------------------------------ job
@@ -149,13 +150,13 @@ VARIED = Group(chosen, tuple(replace(f, kind=LISTS[f.name]) if f.name in LISTS e
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked of the job: fields of `Ask` by name, those alone that were given."""
+    """The user's request to the job: the given fields of `Ask`, by name."""
 
     given: Mapping[str, Any]
 
     @property
     def ask(self) -> Ask:
-        """The whole, with its defaults, and the initial state opened where it is a record."""
+        """The complete request with its defaults; an initial state that is a record is opened."""
         initial = self.given.get("initial")
         if self.names_record:
             initial = Record.open(str(initial))
@@ -163,12 +164,12 @@ class Asked:
 
     @property
     def names_record(self) -> bool:
-        """True where the initial state is that of a record."""
+        """True if the initial state is the name of a record."""
         return str(self.given.get("initial", "")).endswith(RECORDS)
 
 
 def asked(**given: Any) -> Asked:
-    """Return what was asked of the job; refuse what belongs to a steady state alone where times are given."""
+    """Return the user's request to the job; if times are given, refuse options of a steady state."""
     steady = [JOB_FLAGS[name] for name in ("tolerance", "max_time", "watch") if name in given]
     if "times" in given and steady:
         raise InputError("--tol, --max-time and --watch belong to a steady state, not to a time evolution (--time)")
@@ -177,14 +178,14 @@ def asked(**given: Any) -> Asked:
 
 JOB_FLAGS = {name: f"--{name.replace('_', '-')}" for name in field_types(Ask) if name != "refine"}
 JOB_FLAGS |= {"times": "--time", "tolerance": "--tol"}
-"""Options of the job. `refine` is none: a convergence decides it by its time steps."""
+"""Options of the job. `refine` has no option: a convergence sets it by the number of its time steps."""
 WRITTEN = {
     "times": Kind(str, "[log:]START:STOP:COUNT|T,T,...", lambda flag, given: tuple(times(given))),
     "initial": Kind(str, "STATE|FILE.nc"),
 }
-"""Fields of `Ask` with a way of their own to be written."""
+"""Fields of `Ask` whose values are written in a special way."""
 POSED = {"seed", "initial", "times"}
-"""Fields of `Ask` that say what is solved; the others, how accurately."""
+"""Fields of `Ask` that say what is solved; the others say how accurately."""
 
 JOB = Group(
     asked,
@@ -193,11 +194,11 @@ JOB = Group(
         for name, flag in JOB_FLAGS.items()
     ),
 )
-"""What is asked of the job."""
+"""The user's request to the job."""
 
 
 def without(group: Group, name: str, why: str) -> Group:
-    """Return a group that refuses one of its options, and says why."""
+    """Return a group that refuses one of its options with a reason."""
     fields = tuple(replace(field, refused=why) if field.name == name else field for field in group.fields)
     return replace(group, fields=fields)
 
@@ -207,7 +208,7 @@ def without(group: Group, name: str, why: str) -> Group:
 
 @dataclass(frozen=True)
 class Files:
-    """The record to write, and how."""
+    """The record to write, and the settings of its writing."""
 
     out: Annotated[Path | None, typer.Option(metavar="FILE.nc", help="the record to write", rich_help_panel=FILES)] = (
         None
@@ -223,4 +224,4 @@ class Files:
 
 
 WRITING = Group(Files)
-"""The record to write, and how."""
+"""The record to write, and the settings of its writing."""

@@ -1,4 +1,4 @@
-"""How the texts of options are read: times, pairs NAME=VALUE, lists, axes."""
+"""Readers of the texts of options: times, pairs NAME=VALUE, lists, axes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def times(text: str) -> list[float]:
     return [float(t) for t in (np.geomspace if logarithmic else np.linspace)(start, stop, count)]
 
 
-def parameters(pairs: list[str] | None) -> dict[str, Any]:
+def read_parameters(pairs: list[str] | None) -> dict[str, Any]:
     """Read the parameters of a model."""
     return pairs_of("-p", pairs)
 
@@ -61,12 +61,12 @@ def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        found = tuple(float(part) for part in text.split(","))
+        values = tuple(float(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"{option} {text}: a comma list of numbers is needed") from None
-    if not all(map(math.isfinite, found)):
+    if not all(map(math.isfinite, values)):
         raise InputError(f"{option} {text}: finite numbers are needed")
-    return found
+    return values
 
 
 def integers(option: str, text: str | None) -> tuple[int, ...] | None:
@@ -85,15 +85,15 @@ def axes(texts: list[str] | None) -> dict[str, list[Any]]:
     >>> axes(["eps=0.1,0.2", "drive=literal,one-sided", "h=1:3:3"])
     {'eps': [0.1, 0.2], 'drive': ['literal', 'one-sided'], 'h': [1.0, 2.0, 3.0]}
     """
-    found: dict[str, list[Any]] = {}
+    grid: dict[str, list[Any]] = {}
     for text in texts or []:
         name, separator, values = (part.strip() for part in text.partition("="))
         if not separator or not name or not values:
             raise InputError(f"--grid {text}: NAME=VALUE,VALUE,... is needed")
-        if name in found:
+        if name in grid:
             raise InputError(f"--grid {name} is given twice")
-        found[name] = _axis(values)
-    return found
+        grid[name] = _axis(values)
+    return grid
 
 
 def _axis(text: str) -> list[Any]:

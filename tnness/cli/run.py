@@ -1,4 +1,4 @@
-"""`run` and `converge`: one steady state or time evolution, and its convergence."""
+"""The commands `run` and `converge`: one steady state or time evolution, and the convergence of a steady state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tnness.cli import options
 from tnness.cli.app import app
 from tnness.cli.fields import with_options
 from tnness.cli.grouped import WHAT, GroupedCommand
-from tnness.cli.reading import parameters
+from tnness.cli.reading import read_parameters
 from tnness.cli.shown import report, say
 from tnness.errors import InputError
 from tnness.model import registry
@@ -20,9 +20,9 @@ from tnness.records.record import Record
 from tnness.runs.solve import Changes, evolve, extend, steady_state
 
 
-@app.command(cls=GroupedCommand)
+@app.command("run", cls=GroupedCommand)
 @with_options(engine=options.SETTINGS, asked=options.JOB, files=options.WRITING)
-def run(
+def run_command(
     model: Annotated[
         str,
         typer.Argument(
@@ -54,8 +54,8 @@ def _begun(
     files: options.Files,
     accept_old: bool,
 ) -> Record:
-    """Run a time evolution where times are wanted, the steady state otherwise."""
-    instance = build(registry.find(model), parameters(param), model)
+    """Run a time evolution if times are given, otherwise the steady state."""
+    instance = build(registry.find(model), read_parameters(param), model)
     solver, ask, name = engine.build(instance), asked.ask, registry.full_name(model)
     if ask.times is not None:
         return evolve(
@@ -96,7 +96,7 @@ def _extended(
     files: options.Files,
     accept_old: bool,
 ) -> Record:
-    """Push a record further; what it fixes is refused."""
+    """Extend a record; refuse options that the record fixes."""
     given = asked.given
     fixed = {"--param": param, "--seed": given.get("seed"), "--initial": given.get("initial")}
     refused = [option for option, value in fixed.items() if value is not None]
@@ -141,7 +141,7 @@ def converge_command(
     if files.out is None:
         raise InputError("converge needs --out FILE.nc, the record to write")
     refuse_record(files.out.with_suffix(".png"), files.out)
-    instance = build(registry.find(model), parameters(param), model)
+    instance = build(registry.find(model), read_parameters(param), model)
     fixed, chi, dt = _varied(engine)
     ask = asked.ask
     dataset = converge(
@@ -166,7 +166,7 @@ def converge_command(
 
 
 def _varied(engine: options.Chosen) -> tuple[options.Chosen, tuple[Any, ...], tuple[Any, ...]]:
-    """Return the engine without what is varied, the bond dimensions and the time steps."""
+    """Return the engine without the varied settings, the bond dimensions, and the time steps."""
     settings = dict(engine.settings)
     chi, dt = settings.pop("chi", None), settings.pop("dt", None)
     if chi is None:
@@ -175,5 +175,5 @@ def _varied(engine: options.Chosen) -> tuple[options.Chosen, tuple[Any, ...], tu
 
 
 def _several(value: Any) -> tuple[Any, ...]:
-    """Return values; one by itself, or none, came from `--set` or was not given."""
+    """Return values as a tuple; a single value from `--set`, or None if nothing was given, gives a tuple of one."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)

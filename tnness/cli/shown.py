@@ -1,4 +1,4 @@
-"""What the command line writes: lines, tables, a record in short, errors."""
+"""The output of the command line: lines, tables, a summary of a record, errors."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def report(record: Record) -> str:
     return "\n".join(lines)
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table with a title."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     say(f"\n{title}")
@@ -67,7 +67,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
 
 
 def say(text: str) -> None:
-    """Write a line to stdout; a reader that has gone (`| head`) is no failure of the work."""
+    """Write a line to stdout; it is no error if the reader of a pipe has gone (`| head`)."""
     try:
         typer.echo(text)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`sweep`, `status`, `collect`: every point of a grid and every realization, kept in a store."""
+"""The commands `sweep`, `status` and `collect`: compute all points of a grid, show the progress, write one table."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tnness.cli import options
 from tnness.cli.app import app
 from tnness.cli.fields import with_options
 from tnness.cli.grouped import FILES, GRID, GroupedCommand
-from tnness.cli.reading import axes, parameters
+from tnness.cli.reading import axes, read_parameters
 from tnness.cli.shown import fail, say
 from tnness.errors import InputError, RecordError
 from tnness.model import registry
 from tnness.records.files import require_folder
 from tnness.records.record import Record
 
-if TYPE_CHECKING:  # what it needs is loaded by the commands alone
+if TYPE_CHECKING:  # the commands import it only when they run
     from tnness.study.sweep import Summary
 
 
@@ -48,7 +48,7 @@ def sweep_command(
     independent: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME,...", help="parameters whose values have each their own disorder", rich_help_panel=GRID
+            metavar="NAME,...", help="parameters; each of their values has its own disorder", rich_help_panel=GRID
         ),
     ] = None,
     measure: Annotated[
@@ -76,7 +76,7 @@ def sweep_command(
         bool, typer.Option("--keep-states", help="keep the final states", rich_help_panel=FILES)
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="compute again what failed", rich_help_panel=GRID)
+        bool, typer.Option("--retry-failed", help="compute failed points again", rich_help_panel=GRID)
     ] = False,
     accept_old: options.AcceptOld = False,
     quiet: options.Quiet = False,
@@ -91,7 +91,7 @@ def sweep_command(
         model,
         axes(grid),
         store=store,
-        parameters=parameters(param),
+        parameters=read_parameters(param),
         realizations=realizations,
         independent=tuple(independent.split(",")) if independent else (),
         seed=ask.seed,

@@ -1,1 +1,1 @@
-"""Digests of what is stated: matrices, numbers, operators, functions. Equal physics has equal digests."""
+"""Digests (hashes) of matrices, numbers, operators and functions. Equal physics has equal digests."""

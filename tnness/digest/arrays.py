@@ -1,6 +1,6 @@
-"""Digests of arrays and numbers that agree where builds of BLAS differ in the last bits.
+"""Digests of arrays and numbers that do not depend on the last bits, in which builds of BLAS differ.
 
-Rounding each element would not do: of ten thousand elements with last-bit noise, a few lie so close to the edge of a
+Rounding each element is not enough: of ten thousand elements with last-bit noise, a few lie so close to the edge of a
 rounding cell that the noise carries them over. Instead an array is written in fixed point, in units of its largest
 magnitude, and a few sums of all its elements with fixed pseudo-random weights are rounded. Noise moves such a sum over
 an edge about as rarely as it moves one element, however many elements there are; a change of the array moves it by far
@@ -24,22 +24,22 @@ Real = NDArray[np.float64]
 
 DIGITS = 12
 """Significant digits, relative to an array's largest magnitude."""
-COARSE = 9
-"""Those of eigenvectors, whose noise is amplified by small gaps."""
+EIGENVECTOR_DIGITS = 9
+"""Significant digits of eigenvectors, whose noise is amplified by small gaps."""
 SUMS = 2
-"""Weighted sums of an array, each of more than 20 bits."""
-BLOCK = 2**16
-"""Elements that are weighted at once."""
+"""Number of weighted sums of an array, each of more than 20 bits."""
+ARRAY_BLOCK = 2**16
+"""Number of elements that are weighted at once."""
 GUARD_BITS, WEIGHT_BITS = 12, 20
-"""Binary digits of an element behind the last that counts; those of a weight, with its sign."""
+"""Binary digits kept of an element behind its last significant one; binary digits of a weight, with its sign."""
 MULTIPLIER = 0x9E3779B97F4A7C15
-"""Odd: its powers make the weights of one block from those of another."""
+"""An odd number, whose powers turn the weights of the first block into those of the others."""
 OFF_POWERS = 1.37
-"""Keeps the switch from one power of 2 as the unit to the next away from magnitudes that occur, such as 1."""
+"""The unit changes from one power of 2 to the next at magnitudes 2^k / OFF_POWERS, not at common ones such as 1."""
 SPARE_DIGITS = 3
-"""Digits of a floating-point type that round-off may take."""
-ABSENT = -2000.0
-"""Stands for the logarithm of 0: below that of every number."""
+"""Last digits of a floating-point type that are left to round-off."""
+LOG_OF_ZERO = -2000.0
+"""Replaces the logarithm of 0: it is below that of every number."""
 
 
 def hashed(tag: str, *parts: bytes) -> bytes:
@@ -59,8 +59,8 @@ def of_array(values: ArrayLike, digits: int = DIGITS) -> bytes:
 
     Parameters
     ----------
-    values: any shape. digits: significant ones, relative to the largest magnitude; fewer for single precision. Of N
-        elements the change of a single one shows if it exceeds 10^-digits sqrt(N) of that magnitude.
+    values: any shape. digits: significant ones, relative to the largest magnitude; fewer for single precision. A
+        change of one among N elements shows if it exceeds 10^-digits sqrt(N) of that magnitude.
 
     >>> of_array([1.0, 0.0]) == of_array([1.0 + 1e-15, -0.0]) != of_array([1.0, 1e-9])
     True
@@ -94,15 +94,15 @@ def of_number(value: complex) -> bytes:
 
 
 def magnitudes(values: ArrayLike) -> Real:
-    """Return roughly log2 |x|, where small numbers count as much as large ones: rates, conductances.
+    """Return roughly log2 |x|, for numbers of which small ones count as much as large ones: rates, conductances.
 
-    It is the exponent with the mantissa between two powers of 2, monotonic and exact; 0 gives `ABSENT`.
+    It is exact at powers of 2 and linear in |x| between them, and is computed without round-off; 0 gives `LOG_OF_ZERO`.
 
     >>> magnitudes([1.0, 2.0, 3.0, 1e-300]).round(1).tolist()
     [0.0, 1.0, 1.5, -996.7]
     """
     mantissas, exponents = np.frexp(np.abs(np.asarray(values, float)))
-    return np.where(mantissas > 0, exponents + 2 * mantissas - 2, ABSENT)
+    return np.where(mantissas > 0, exponents + 2 * mantissas - 2, LOG_OF_ZERO)
 
 
 def _rounded(value: float) -> float:
@@ -114,7 +114,7 @@ def _rounded(value: float) -> float:
 
 
 def _of_reals(flat: Real, digits: int) -> bytes:
-    """The weighted sums of real numbers, rounded; numbers that are not finite count by their places."""
+    """Return the hash of the rounded weighted sums of real numbers, and of the places of those that are not finite."""
     places, finite = b"", np.isfinite(flat)
     if not finite.all():
         places = repr([(int(i), str(flat[i])) for i in np.flatnonzero(~finite)]).encode()
@@ -122,30 +122,30 @@ def _of_reals(flat: Real, digits: int) -> bytes:
     largest = max(float(flat.max(initial=0.0)), -float(flat.min(initial=0.0)))
     mantissa, exponent = math.frexp(largest)
     exponent += mantissa * OFF_POWERS >= 1
-    point = _bits(digits) + GUARD_BITS - exponent  # behind which nothing of an element is kept
+    point = _bits(digits) + GUARD_BITS - exponent  # binary places kept of an element
     cell = GUARD_BITS + WEIGHT_BITS - 2 + math.ceil(math.log2(max(len(flat), 1)) / 2)
     sums = (_sums(flat, point) + (1 << (cell - 1))) >> cell
     return hashed("sums", places, exponent.to_bytes(4, "little", signed=True), sums.astype("<i8").tobytes())
 
 
 def _sums(flat: Real, point: int) -> Integers:
-    """The sums of the elements in fixed point with the weights, modulo 2^64: (SUMS,)."""
+    """Return the weighted sums of the elements in fixed point, modulo 2^64: (SUMS,)."""
     total = np.zeros(SUMS, np.int64)
-    for block, start in enumerate(range(0, len(flat), BLOCK)):
-        fixed = np.rint(np.ldexp(flat[start : start + BLOCK], point)).astype(np.int64)
+    for block, start in enumerate(range(0, len(flat), ARRAY_BLOCK)):
+        fixed = np.rint(np.ldexp(flat[start : start + ARRAY_BLOCK], point)).astype(np.int64)
         total += (_weights(block, len(fixed)) * fixed).sum(axis=1)
     return total
 
 
 def _weights(block: int, count: int) -> Integers:
-    """Pseudo-random integers of WEIGHT_BITS bits, the same on every machine: (SUMS, count)."""
+    """Return pseudo-random integers of WEIGHT_BITS bits, the same on every machine: (SUMS, count)."""
     turned = _table()[:, :count] * np.uint64(pow(MULTIPLIER, block, 2**64))
     return turned.view(np.int64) >> (64 - WEIGHT_BITS)
 
 
 @cache
 def _table() -> NDArray[np.uint64]:
-    return np.random.Philox(key=0).random_raw(SUMS * BLOCK).reshape(SUMS, BLOCK)
+    return np.random.Philox(key=0).random_raw(SUMS * ARRAY_BLOCK).reshape(SUMS, ARRAY_BLOCK)
 
 
 def _bits(digits: int) -> int:

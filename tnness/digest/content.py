@@ -1,6 +1,6 @@
-"""Digests of whatever a problem or a measurement states: numbers, arrays, operators, dataclasses, functions.
+"""Digests of the content of problems and measurements: numbers, arrays, operators, dataclasses, functions.
 
-A class that can say better than its fields what it states has a method `digest()`.
+A class whose content is not just its fields has a method `digest()`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tnness.operators.terms import LocalOperator, Operator
 LENGTH = 32
 """Hexadecimal digits of a digest."""
 MANY = 8
-"""Numbers in a row that count together as an array, relative to their largest."""
+"""A list of more than this many floats counts as an array: their digits are relative to the largest."""
 
 
 def digest(*stated: Any) -> str:
     """Return the digest of some values in their order: 32 hexadecimal digits.
 
-    It is the same in every process, and for values that differ by round-off.
+    The digest is the same in every process, and for values that differ by round-off.
 
     >>> digest({"a": 1, "b": [0.1 + 0.2]}) == digest({"b": (0.3,), "a": 1})
     True
@@ -38,7 +38,7 @@ def digest(*stated: Any) -> str:
 
 
 def digest_of_function(function: Callable[..., Any]) -> str:
-    """Return the digest of a function by its bytecode, and what it reads of its own package: `cpython-311:...`.
+    """Return the digest of a function's bytecode and of what it reads in its own package: `cpython-311:...`.
 
     The values of its constants, defaults, closure and globals enter, and the functions and methods of its own package
     that it calls; functions of other packages enter by name. Digests with different tags in front cannot be compared.
@@ -47,7 +47,7 @@ def digest_of_function(function: Callable[..., Any]) -> str:
 
 
 def is_seen_through(function: Callable[..., Any]) -> bool:
-    """Return whether a function says itself what it states: it, or the object whose method it is, has `digest()`."""
+    """Return whether a function, or the object whose method it is, has its own `digest()`."""
     owner = function.__self__ if isinstance(function, MethodType) else function
     return _has_digest(owner)
 
@@ -56,8 +56,8 @@ class Content:
     """Digests of many values that share objects: each object is read once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int], tuple[Any, bytes]] = {}
-        """Digests by package and identity; the object is kept, so that no other takes its identity."""
+        self._digests: dict[tuple[str, int], tuple[Any, bytes]] = {}
+        """Objects and digests, by package and identity; the object is kept alive so that no other gets its identity."""
         self._start("")
 
     def _start(self, package: str) -> None:
@@ -66,7 +66,7 @@ class Content:
         self._owners: list[type] = []
         self._open: list[int] = []
         self._is_free = True
-        """Whether what is being read means the same wherever it stands: holds no numbers of functions, no cycle."""
+        """Whether the present value has one digest everywhere: it holds no number of a function and no cycle."""
 
     def digest(self, *stated: Any) -> str:
         """Return the digest of some values in their order."""
@@ -74,13 +74,13 @@ class Content:
         return self._whole(self.of(tuple(stated)))
 
     def digest_of_function(self, function: Callable[..., Any]) -> str:
-        """Return the digest of a function, see `digest_of_function`; of one that is seen through without a tag."""
+        """Return the digest of a function, see `digest_of_function`; without a tag if it `is_seen_through`."""
         self._start(functions.home(function))
         whole = self._whole(self.of(function))
         return whole if is_seen_through(function) else f"{sys.implementation.cache_tag}:{whole}"
 
     def _whole(self, first: bytes) -> str:
-        """The digest of what was read first, and of all functions that it reaches, in the order of their discovery."""
+        """Return the digest of a first digest and of all functions reached from it, in the order of their discovery."""
         parts, number = [first], 0
         while number < len(self._functions):
             parts.append(self._of_code_and_data(self._functions[number]))
@@ -90,7 +90,7 @@ class Content:
     # ------------------------------------------------------------------ values
 
     def of(self, value: Any) -> bytes:
-        """Return the digest of one value; functions in it count by number and are read later."""
+        """Return the digest of one value; functions in it enter by their number and are read later."""
         plain = _of_plain(value)
         if plain is not None:
             return plain
@@ -99,18 +99,18 @@ class Content:
         if id(value) in self._open:
             self._is_free = False
             return hashed("cycle", str(len(self._open) - self._open.index(id(value))).encode())
-        known = self._known.get((self._package, id(value)))
-        return self._read(value) if known is None else known[1]
+        entry = self._digests.get((self._package, id(value)))
+        return self._read(value) if entry is None else entry[1]
 
     def _read(self, value: Any) -> bytes:
         outside, self._is_free = self._is_free, True
         self._open.append(id(value))
-        found = self._of_composite(value)
+        value_digest = self._of_composite(value)
         self._open.pop()
         if self._is_free:
-            self._known[self._package, id(value)] = (value, found)
+            self._digests[self._package, id(value)] = (value, value_digest)
         self._is_free &= outside
-        return found
+        return value_digest
 
     def _of_composite(self, value: Any) -> bytes:
         value = functions.bare(value)
@@ -139,12 +139,12 @@ class Content:
         return hashed("object", type(value).__qualname__.encode(), *parts)
 
     def _of_named(self, value: Any) -> bytes:
-        """What cannot be looked into, by name; of its own package without the module, which may have moved."""
+        """Return a digest of the name alone; for the own package without the module's name, as files may move."""
         if not self._is_own(value):
-            return hashed("name", functions.home(value).encode(), functions.name_of(value).encode())
+            return hashed("name", functions.home(value).encode(), functions.qualified_name(value).encode())
         if isinstance(value, type):
             self._own(value)
-        return hashed("own", b"" if isinstance(value, ModuleType) else functions.name_of(value).encode())
+        return hashed("own", b"" if isinstance(value, ModuleType) else functions.qualified_name(value).encode())
 
     # ------------------------------------------------------------------ functions
 
@@ -165,7 +165,7 @@ class Content:
         return hashed("function", str(self._functions.index(value)).encode())
 
     def _of_code_and_data(self, function: FunctionType) -> bytes:
-        """The digest of a function's code and of all that it reads."""
+        """Return the digest of a function's code and of all that it reads."""
         cells = [hashed("cell", self.of(value)) if is_set else b"" for is_set, value in functions.closure(function)]
         parts = [self._of_code(function.__code__), self.of(function.__defaults__), self.of(function.__kwdefaults__)]
         reached = functions.global_values(function)
@@ -174,7 +174,7 @@ class Content:
         return hashed("code and data", hashed("cells", *cells), *parts, *named)
 
     def _methods(self, function: FunctionType, reached: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield what a function may read as attributes of the classes and modules of its own package."""
+        """Yield name and value of the attributes that a function may read of classes and modules of its own package."""
         modules = [value for value in reached.values() if isinstance(value, ModuleType) and self._is_own(value)]
         for name in functions.read(function.__code__).attributes:
             for owner in (*self._owners, *modules):
@@ -203,7 +203,7 @@ class Content:
 
 
 def _of_plain(value: Any) -> bytes | None:
-    """The digest of what holds nothing but itself; None of anything else."""
+    """Return the digest of a value that holds no arbitrary objects; None for other values."""
     if isinstance(value, Enum):
         return hashed("enum", str(value).encode())
     if value is None or value is Ellipsis or isinstance(value, (bool, np.bool_, int, np.integer)):
@@ -247,7 +247,7 @@ def _has_digest(value: Any) -> bool:
 
 
 def _fields(value: Any) -> list[tuple[str, Any]]:
-    """What an object holds: of a dataclass the fields by which it is compared, never what it has cached."""
+    """Return the compared fields of a dataclass, or the attributes of another object without cached properties."""
     if dataclasses.is_dataclass(value):
         return [(entry.name, getattr(value, entry.name)) for entry in dataclasses.fields(value) if entry.compare]
     held = sorted(getattr(value, "__dict__", {}).items())

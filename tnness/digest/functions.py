@@ -1,7 +1,7 @@
-"""What a function does, as far as its bytecode tells: instructions with their constants and names.
+"""The content of functions as given by their bytecode: instructions with their constants and names.
 
-File names, line numbers, docstrings and the names of local variables do not enter. Bytecode belongs to a version of
-Python: digests of functions carry its tag.
+File names, line numbers, docstrings and the names of local variables do not enter. Bytecode differs between versions
+of Python: digests of functions carry the tag of the version.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Reading:
-    """What code holds.
+    """The content of a code object.
 
     instructions: operation and argument of each: a `Constant`, a name, or a number. globals, attributes: the names that
     it or code nested in it reads.
@@ -44,7 +44,7 @@ class Reading:
 
 @lru_cache(maxsize=4096)
 def read(code: CodeType) -> Reading:
-    """Return what a code object holds."""
+    """Return the content of a code object."""
     instructions = [i for i in dis.get_instructions(code) if i.opname != "EXTENDED_ARG"]
     names = [(i.opname, str(i.argval)) for i in instructions if i.opcode in dis.hasname]
     nested = [read(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
@@ -64,7 +64,7 @@ def _argument(instruction: dis.Instruction) -> Any:
 
 
 def closure(function: FunctionType) -> Iterator[tuple[bool, Any]]:
-    """Yield of every variable that a function takes from outside whether it is set, and its value."""
+    """Yield (whether it is set, its value) of every variable that a function takes from an enclosing one."""
     for cell in function.__closure__ or ():
         try:
             yield True, cell.cell_contents
@@ -73,19 +73,19 @@ def closure(function: FunctionType) -> Iterator[tuple[bool, Any]]:
 
 
 def global_values(function: FunctionType) -> dict[str, Any]:
-    """Return the values of the global names that a function reads, but for Python's own."""
+    """Return the values of the global names that a function reads, except Python's built-ins."""
     space, names = function.__globals__, read(function.__code__).globals
     return {name: space[name] for name in names if name in space and space[name] is not getattr(builtins, name, None)}
 
 
 def static_attribute(owner: type | ModuleType, name: str) -> tuple[bool, Any]:
-    """Return whether a class or module states an attribute, and what it states: of a property the function."""
+    """Return whether a class or module defines an attribute, and its value; for a property its function."""
     if isinstance(owner, ModuleType):
         return name in vars(owner), vars(owner).get(name)
-    found = inspect.getattr_static(owner, name, None)
-    if name in getattr(owner, "__dataclass_fields__", {}) or found is None:
+    attribute = inspect.getattr_static(owner, name, None)
+    if name in getattr(owner, "__dataclass_fields__", {}) or attribute is None:
         return False, None
-    return True, bare(found)
+    return True, bare(attribute)
 
 
 def bare(value: Any) -> Any:
@@ -113,6 +113,6 @@ def home(value: Any) -> str:
     return str(name or getattr(type(value), "__module__", "")).partition(".")[0]
 
 
-def name_of(value: Any) -> str:
-    """Return the qualified name of what has one."""
+def qualified_name(value: Any) -> str:
+    """Return the qualified name of an object, or of its class if it has none."""
     return str(getattr(value, "__qualname__", getattr(value, "__name__", type(value).__qualname__)))

@@ -1,9 +1,9 @@
-"""Digests of operators and local spaces: by what they do, not by how they are spelled.
+"""Digests of operators and local spaces: of their action, not of the way they are written.
 
-An operator is told apart by its values Tr(O rho) on a few product functionals, rho = rho_0 x rho_1 x ..., each rho_i a
-fixed pseudo-random matrix of trace 1, not Hermitian. The value is linear in O, and a site on which O does not act
-counts as 1: neither the order of a sum nor the way in which a product is written matters. Functionals are no more than
-numbers of the field's own kind, so that this costs a few multiplications a term, whatever the distance of its sites.
+The digest of an operator O holds its values Tr(O rho) for a few product matrices rho = rho_0 x rho_1 x ..., where each
+rho_i is a fixed pseudo-random matrix of trace 1, not Hermitian. The value is linear in O, and a site on which O does
+not act gives a factor 1: neither the order of a sum nor the way in which a product is written matters. A site gives one
+number for each rho, so that a term costs a few multiplications, however far apart its sites are.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Array = NDArray[Any]
 Parities = Mapping[int, Matrix | None]
 
 PROBES = 4
-"""Functionals by which operators are told apart."""
+"""Number of pseudo-random functionals Tr(O rho)."""
 STRETCH = 64
-"""Sites for which functionals are drawn at once."""
+"""Number of sites for which functionals are drawn at once."""
 ROUND_OFF = 1e-14
-"""A value this small beside its terms' is the round-off of 0."""
+"""A sum this small beside its terms counts as 0."""
 
 
 @cache
@@ -65,15 +65,15 @@ def probe(operators: Sequence[Operator], parities: Parities | None = None) -> Ar
     """
     terms = [term for operator in operators for term in operator]
     owners = np.repeat(np.arange(len(operators)), np.array([len(operator.terms) for operator in operators], int))
-    found = np.array([term.coefficient for term in terms], complex)[:, None] * _products(terms, parities)
+    values = np.array([term.coefficient for term in terms], complex)[:, None] * _products(terms, parities)
     total, scale = np.zeros((len(operators), 1 + PROBES), complex), np.zeros((len(operators), 1 + PROBES))
-    np.add.at(total, owners, found)
-    np.add.at(scale, owners, np.abs(found))
+    np.add.at(total, owners, values)
+    np.add.at(scale, owners, np.abs(values))
     return np.where(np.abs(total) > ROUND_OFF * scale, total, 0)
 
 
 def _products(terms: Sequence[Term], parities: Parities | None) -> Array:
-    """The values of terms without their coefficients: (terms, 1 + PROBES)."""
+    """Return the values of terms without their coefficients: (terms, 1 + PROBES)."""
     split, counts = _Split(parities), np.zeros(len(terms), int)
     places: list[tuple[int, int]] = []  # site and number of the matrix, of one term after the other
     for number, term in enumerate(terms):
@@ -89,38 +89,38 @@ def _products(terms: Sequence[Term], parities: Parities | None) -> Array:
 
 
 def _single_values(places: NDArray[np.int64], matrices: Sequence[Matrix]) -> Array:
-    """Tr(M rho_i) of matrices on sites: (places, 1 + PROBES)."""
-    found = np.empty((len(places), 1 + PROBES), complex)
+    """Return Tr(M rho_i) of matrices on sites: (places, 1 + PROBES)."""
+    values = np.empty((len(places), 1 + PROBES), complex)
     levels = np.array([len(matrix) for matrix in matrices])[places[:, 1]]
     for d in np.unique(levels).tolist():
         here = np.flatnonzero(levels == d)
         sites, numbers = places[here].T
         used, which = np.unique(numbers, return_inverse=True)
         stacked = np.array([matrices[number] for number in used])
-        found[here] = np.einsum("fpij,fji->fp", _functionals(d, int(sites.max()))[sites], stacked[which])
-    return found
+        values[here] = np.einsum("fpij,fji->fp", _functionals(d, int(sites.max()))[sites], stacked[which])
+    return values
 
 
 class _Split:
-    """Writes terms as one matrix a site, and knows the matrices by number; terms that differ in place share them."""
+    """Writes terms as one numbered matrix per site; terms that differ only by a shift share their matrices."""
 
     def __init__(self, parities: Parities | None) -> None:
         self.matrices: list[Matrix] = []
         self._numbers: dict[bytes, int] = {}
-        self._known: dict[Any, list[tuple[int, int]]] = {}
+        self._factors: dict[Any, list[tuple[int, int]]] = {}
         self._parities = parities
 
     def factors(self, term: Term) -> list[tuple[int, int]]:
         """Return the site and the number of the matrix of each factor."""
         first = min((site for site, _ in term.factors), default=0)
         key = (*((site - first, id(operator)) for site, operator in term.factors), self._strings(term))
-        if key not in self._known:
+        if key not in self._factors:
             matrices = term.matrices(self._parities)
-            self._known[key] = [(site - first, self._number(matrices[site])) for site in sorted(matrices)]
-        return [(first + offset, number) for offset, number in self._known[key]]
+            self._factors[key] = [(site - first, self._number(matrices[site])) for site in sorted(matrices)]
+        return [(first + offset, number) for offset, number in self._factors[key]]
 
     def _strings(self, term: Term) -> tuple[int, ...]:
-        """Tell apart the parities that a term's strings may need."""
+        """Return identities of the parities that the Jordan-Wigner strings of a term may need."""
         if self._parities is None or not any(operator.odd for _, operator in term.factors):
             return ()
         sites = term.sites
@@ -135,7 +135,7 @@ class _Split:
 
 
 def _functionals(levels: int, last: int) -> Array:
-    """The functionals' matrices on sites 0 to `last` at least, the first 1 / d: (sites, 1 + PROBES, d, d)."""
+    """Return the matrices rho_i, 1 / d first, on sites 0 to `last` at least: (sites, 1 + PROBES, d, d)."""
     return _drawn(levels, last // STRETCH + 1)
 
 

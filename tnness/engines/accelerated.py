@@ -1,9 +1,10 @@
 """A steady state of a weakly coupled chain by bursts of evolution and jumps of the slow variables between them.
 
-Plain evolution waits for 1/eps. Here a burst lets everything fast relax; the drift of the slow densities over its last
-part, by regression, gives a Newton step; the bursts before it are mixed in, by what they tell in spite of their noise;
-gates of local cooling take the state there. A jump is first proposed: the driver measures what it would change. Where
-that is little, nothing is done, and a second burst without a jump has to confirm it.
+Plain evolution needs a time 1/eps. Here every fast variable relaxes during a burst. A regression over the last part of
+the burst gives the drift of the slow densities, and the drift gives a Newton step. Anderson mixing combines it with the
+steps of earlier bursts, weighted by their noise. Gates of local cooling then move the state. The run first proposes a
+jump, and the driver measures how much the jump would change the observables. If the change is small, the run does not
+jump, and a second burst without a jump has to confirm it.
 """
 
 from __future__ import annotations
@@ -42,42 +43,48 @@ from tnness.streams import stream
 
 Real = NDArray[np.float64]
 
-KEEPING = "marginals"
-"""How bonds are truncated: what is slow must not be moved by what is dropped."""
+METHOD_KEEPING = "marginals"
+"""Truncation method: it keeps the marginals, so that truncation does not change the slow densities."""
 WEAK_STEP = 1.0
-"""Default dt is this over the root of the largest |[G_b, G_b+1]|: what Trotter steps miss, not |G|.
+"""Default dt is this over the root of the largest |[G_b, G_b+1]|: commutators, not |G|, set the Trotter error.
 
-In the driven MBL chain at eps = .001 heating by finite steps then shifts the energy by less than 5e-4 of it (h = 2 and
-4); steps half as long again by 7e-3 (h = 2).
+In the driven MBL chain at eps = .001 the heating by finite steps then shifts the energy by less than 5e-4 of its value
+(h = 2 and 4); steps 1.5 times as long shift it by 7e-3 (h = 2).
 """
 SMALLEST_KEEPING = 24
-"""Smallest bond dimension of a stage."""
-SETTLING = 0.4
-"""Share of a burst that is left to what is fast, before the drift is taken."""
+"""Smallest bond dimension of a default earlier stage."""
+FAST_SHARE = 0.4
+"""Share of a burst during which fast variables relax; the drift is measured after it."""
 CAP = 0.3
-"""Largest change of a multiplier in one jump, relative to their typical size, each by its weight in the state."""
+"""Largest change of a multiplier lambda_k in one jump, relative to the root mean square of all.
+
+Each lambda_k counts with its weight in ln rho (`SlowVariables.weighted`).
+"""
 LONGEST = 4
-"""Lengths of a burst to which it is stretched, by doubling, while its drift is lost in the noise."""
+"""A burst whose drift is hidden by noise is doubled in length, up to this multiple of `burst`."""
 CLEAR = 0.7
-"""Noise of a jump, relative to it, above which a burst is stretched rather than followed."""
-DRIFT = 5.0
-"""Factor on the tolerance for what is to come by the present drift, which truncation keeps from vanishing."""
+"""Noise of a jump, relative to the jump, above which the burst is stretched and no jump is made."""
+DRIFT_FACTOR = 5.0
+"""Factor on the tolerance for the change that the present drift would still cause.
+
+Truncation keeps this drift from vanishing.
+"""
 MEMORY = 6
-"""Bursts that are mixed."""
+"""Number of bursts, the present one included, that are mixed into a step."""
 CALM = 2
-"""Bursts in a row that propose no jump worth making, after which the last stage is over; one is enough before."""
+"""The last stage is over after this many bursts in a row without a jump; an earlier stage is over after one."""
 MOST, MOST_COARSE = 16, 8
-"""Bursts after which the last stage, or an earlier one, is given up."""
-COARSE = 10.0
-"""Factor on the tolerance in earlier stages, which only prepare the last."""
+"""Number of bursts after which the last stage, or an earlier stage, is given up."""
+COARSE_FACTOR = 10.0
+"""Factor on the tolerance in earlier stages, which only prepare the last stage."""
 BRACKET = 0.3
-"""Relative change of the energies from which the starts from above and from below come back."""
+"""Relative change of all energies that makes the starts of a bracket, one from above and one from below."""
 STARTS = ("above", "below")
-"""Where the further starts of a bracket come from, in their order."""
+"""Names of the two starts of a bracket, in their order."""
 PREDICTED = "predicted_"
-"""What the names of observables are led by where a snapshot keeps what is still to come of them."""
+"""Prefix, in a snapshot, of the numbers that hold the predicted remaining change of each observable."""
 AIMS = 4
-"""Rounds of gates by which a jump comes to the energies it aims at."""
+"""Rounds of gates in a jump; each round corrects the energies that the round before missed."""
 
 
 @register_engine("accelerated")
@@ -89,10 +96,10 @@ class Accelerated(Engine):
     ----------
     chi, order, cutoff, power, dtype, block: as for `TEBD`.
     dt: Trotter step; None takes 1 over the root of the largest commutator of neighbouring two-site generators.
-    schedule: bond dimensions before `chi`; None takes chi/2 from 24 on.
-    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1), up to 4 times as
-        much where the drift is lost in noise.
-    bracket: settle twice more in the end, from above and from below, and compare. Default False.
+    schedule: bond dimensions before `chi`; None takes chi/2 if that is at least 24.
+    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1). A burst whose
+        drift is hidden by noise is up to 4 times as long.
+    bracket: settle twice more at the end, from above and from below, and compare. Default False.
     """
 
     chi: int = 64  # largest bond dimension
@@ -116,9 +123,9 @@ class Accelerated(Engine):
 
     @property
     def _plain(self) -> TEBD:
-        """The settings that are those of `TEBD`."""
+        """Return the settings that this engine shares with `TEBD`."""
         given = {name: value for name, value in asdict(self).items() if name not in ("burst", "bracket")}
-        return TEBD(**given, method=KEEPING)
+        return TEBD(**given, method=METHOD_KEEPING)
 
     def evolution(self, generator: ChainGenerator) -> TEBD:
         """Return the engine that evolves between jumps."""
@@ -126,7 +133,10 @@ class Accelerated(Engine):
 
     @property
     def coarse(self) -> tuple[int, ...]:
-        """Bond dimensions that come before chi; columns that are kept leave a smaller bond nothing for the rest."""
+        """The bond dimensions before chi: the given schedule, or chi/2 if it is at least 24.
+
+        The columns that keep the marginals fill a smaller bond and leave no room for others.
+        """
         if self.schedule is not None:
             return self.schedule
         return tuple(c for c in (self.chi // 2,) if c >= SMALLEST_KEEPING)
@@ -159,20 +169,20 @@ class Accelerated(Engine):
         return self._after(start).init(generator, state, start.seed, time)
 
     def rule(self, run: Any, start: Start) -> Rule:
-        """Return when a run is over: by stages that settle by jumps."""
+        """Return the stopping rule of a run: stages that settle by jumps."""
         return ladder(run, Settling(run, start.ask.tolerance), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
-        """Return what a finished steady state by bond dimension and time step is worth as a coarse stage."""
+        """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
         return prior_of(problem, record, judged)
 
     def used(self, problem: Any) -> dict[str, Any]:
-        """Return the settings with the step, the schedule and the truncation that are used."""
+        """Return the settings, with the time step, schedule and truncation that a run of this problem uses."""
         evolution = self.evolution(chain_of(problem, f"engine {self.name!r}"))
         return evolution.used(problem) | {"burst": self.burst, "bracket": self.bracket}
 
     def _after(self, start: Start) -> Accelerated:
-        """The record that is extended is the coarse stage."""
+        """Return the engine without a default schedule if the run extends a record: the record is the coarse stage."""
         return replace(self, schedule=()) if self.schedule is None and start.prior is not None else self
 
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0, time: float = 0.0) -> AcceleratedRun:
@@ -188,10 +198,11 @@ class Accelerated(Engine):
 
 @dataclass(frozen=True)
 class Proposal:
-    """A state to jump to, `step` from the mean energies of the burst.
+    """A state to jump to.
 
-    size: largest change of a multiplier, relative to their typical size. noise: uncertainty of where to jump, relative
-    to the step. shortened: by CAP.
+    burst: the burst that proposes the jump. step: change of the energies by the jump. size: largest change of a
+    multiplier, relative to their typical size. noise: uncertainty of the step, relative to the step. shortened: whether
+    CAP shortened the step.
     """
 
     burst: Burst
@@ -207,13 +218,14 @@ class AcceleratedRun(TEBDRun):
     """A run of the engine.
 
     pace: the settings of bursts and jumps.
-    bursts: those of the present stage; one that is followed by no jump goes on, and is replaced by its longer self.
-    calm: proposals in a row that were not worth a jump. stretch: lengths of a burst that the present one is to have.
-    since: time from which on it counts: what is fast is over by then. samples: energies from then on.
-    starts: how many stages from above and from below were appended.
-    trace: of the whole run, one row a burst: stage, time, relative change by the jump and by the drift, largest change
+    bursts: the bursts of the present stage. A burst without a jump goes on; the longer burst then replaces it.
+    calm: number of proposals in a row that were too small for a jump and showed no drift.
+    stretch: length of the present burst, in units of `burst`. since: time from which on the present burst is measured;
+    fast variables have relaxed by then. samples: times and energies from then on.
+    starts: number of stages, from above and from below, that were appended.
+    trace: one row per burst of the whole run: stage, time, relative change by the jump and by the drift, largest change
     of a multiplier, jumped (0 or 1).
-    predicted: what is still to come by the last proposal or drift, absolute, by observable.
+    predicted: remaining change of each observable (absolute), by the last proposal or by the drift.
     """
 
     pace: Accelerated = field(default_factory=Accelerated)
@@ -237,12 +249,12 @@ class AcceleratedRun(TEBDRun):
 
     @property
     def settled(self) -> bool:
-        """True where the present stage is over: nothing is left to jump for."""
+        """True if the present stage is over: no jump would change enough."""
         return self.calm >= (CALM if self.last else 1)
 
     @property
     def exhausted(self) -> bool:
-        """True where the present stage had its share of bursts without settling."""
+        """True if the present stage has used all its bursts without settling."""
         return sum(row[0] == self.stage for row in self.trace) >= (MOST if self.last else MOST_COARSE)
 
     @property
@@ -251,56 +263,56 @@ class AcceleratedRun(TEBDRun):
         return self.stage >= len(self._schedule) - 1
 
     def step(self, until: float | None = None) -> Report:
-        """Advance by one block of steps; at the end of a burst, prepare a proposal."""
+        """Advance by one block of steps; at the end of a burst, propose a jump."""
         report = super().step(until)
         if self.time >= self.since:
             self.samples.append((self.time, self.slow.energies(self.view())))
-        if self.time >= self.since + (self.stretch - SETTLING) * self.pace.burst:
+        if self.time >= self.since + (self.stretch - FAST_SHARE) * self.pace.burst:
             self._proposal = self._propose()
         return report
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The schedule, its refinement, and the same again for each further start."""
+        """The stages of the schedule and its refinement; then the last stage again for each start of a bracket."""
         stages = super().stages
         return (*stages, *(stages[-1] for _ in range(self.starts)))
 
     @property
     def stage_names(self) -> tuple[str, ...]:
-        """One label per stage; those that start elsewhere say from where."""
-        names, own = super().stage_names, len(super().stages)
-        return (*names[:own], *(f"{name} from {where}" for name, where in zip(names[own:], STARTS, strict=False)))
+        """One label per stage; the label of a bracket's stage says `from above` or `from below`."""
+        names, count = super().stage_names, len(super().stages)
+        return (*names[:count], *(f"{name} from {where}" for name, where in zip(names[count:], STARTS, strict=False)))
 
     def start_again(self) -> bool:
-        """Append the start from above, then that from below, where a bracket is wanted."""
+        """Append the stage from above, on the next call that from below; return False if no stage is left to append."""
         if not self.pace.bracket or self.starts == len(STARTS):
             return False
         self.starts += 1
         return True
 
     def next_stage(self) -> None:
-        """Enter the next stage; what was learnt at another bond dimension or time step is left behind."""
+        """Enter the next stage; forget the bursts, which belong to another bond dimension or time step."""
         before = self._present.chi
         super().next_stage()
-        if self.stage >= len(super().stages):  # energies are negative at positive temperature: less of them is above
+        if self.stage >= len(super().stages):  # energies < 0 at temperatures > 0: shrink them to start above
             change = -BRACKET if self.stage == len(super().stages) else BRACKET
             self.state = self._moved(change * self.slow.energies(self.view()))
             self.log_trace = self._log_trace(self.state)
         self.bursts, self.calm, self.stretch = [], 0, 1
-        self._begin(self.pace.burst / 2 if self._present.chi != before else 0.0)  # what is fast fills new bonds
+        self._begin(self.pace.burst / 2 if self._present.chi != before else 0.0)  # fast variables fill new bonds
 
     # ------------------------------------------------------------------ proposals
 
     @property
     def proposal(self) -> ChainView | None:
-        """A view of the state that a jump would lead to, where one is proposed."""
+        """A view of the state after the proposed jump; None if no jump is proposed."""
         if self._proposal is None:
             return None
         return ChainView(self._proposal.state, self.generator.spaces, self.generator.functionals)
 
     @property
     def uncertainty(self) -> float:
-        """How much further off the end may be than the proposed state is: sqrt(1 + (noise/step)^2)."""
+        """Factor by which the steady state may be further away than the proposed state: sqrt(1 + (noise/step)^2)."""
         return 1.0 if self._proposal is None else math.hypot(1.0, self._proposal.noise)
 
     @property
@@ -310,36 +322,39 @@ class AcceleratedRun(TEBDRun):
 
     @property
     def repeated(self) -> Sequence[tuple[int, int]]:
-        """Pairs of stages that should have come to the same end: where a bracket is closed, those around its last."""
+        """Pairs of stages that should end in the same state.
+
+        After both starts of a bracket: the stage from below with the stage from above, and with the stage before them.
+        """
         below = len(self.stages) - 1
         return [(below - 1, below), (below - 2, below)] if self.starts == len(STARTS) else []
 
     @property
     def late(self) -> float:
-        """The time from which on the present burst counts."""
+        """The time from which on the present burst is measured."""
         return self.since
 
     def _begin(self, lead: float = 0.0) -> None:
-        """Begin a burst, after some time before it."""
-        self.samples, self.since = [], self.time + lead + SETTLING * self.pace.burst
+        """Begin a burst after a time `lead`, during which nothing is measured."""
+        self.samples, self.since = [], self.time + lead + FAST_SHARE * self.pace.burst
 
     def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
         """Jump, stay, or stretch the burst.
 
-        It stays where what the jump would change is within the tolerance, and is calm where, besides, nothing drifts:
-        there may be slow variables beside the densities, which no jump reaches and only time does. It stretches the
-        burst where noise hides where to jump.
+        The run stays if the jump would change the observables by no more than the tolerance. It is calm if, in
+        addition, the observables do not drift: a drift shows slow variables beside the densities, which only time
+        relaxes and no jump. The run stretches the burst if noise hides the step.
 
         Parameters
         ----------
-        predicted: what is still to come of every observable, absolute. jump: the worst relative change by the jump.
-        drift: the worst relative change at the present drift, within the time 1/rate. tolerance: of both.
+        predicted: remaining change of every observable, absolute. jump: the largest relative change by the jump.
+        drift: the largest relative change at the present drift, within the time 1/rate. tolerance: of both.
         """
         proposal, self._proposal = self._proposal, None
         assert proposal is not None
-        allowed = tolerance * (1.0 if self.last else COARSE)
+        allowed = tolerance * (1.0 if self.last else COARSE_FACTOR)
         small = jump <= allowed and not proposal.shortened
-        calm = small and drift <= DRIFT * allowed
+        calm = small and drift <= DRIFT_FACTOR * allowed
         if not calm and proposal.noise > CLEAR and self.stretch < LONGEST:
             self.stretch *= 2
             return
@@ -349,7 +364,7 @@ class AcceleratedRun(TEBDRun):
         if small:
             self.stretch += 1
             return
-        clear = 1 - min(1.0, proposal.noise) ** 2  # noise adds to the length of a step, never the truth
+        clear = 1 - min(1.0, proposal.noise) ** 2  # noise lengthens a step on average: shorten it
         self.state = self._moved(clear * proposal.step)
         self.log_trace = self._log_trace(self.state) - self.trace_drift
         self.stretch = max(1, self.stretch // 2)
@@ -361,11 +376,11 @@ class AcceleratedRun(TEBDRun):
         return [burst for burst in self.bursts if burst.time <= self.since]
 
     def _propose(self) -> Proposal:
-        """Return where the drift of the densities vanishes, as far as this burst tells."""
+        """Return the jump to the state where the drift of the densities vanishes, estimated from the bursts."""
         times, values = (np.array(column) for column in zip(*self.samples, strict=True))
         burst = Burst.read(times, values)
         step, uncertainty = mixed(self.slow, [*self._before[1 - MEMORY :], burst])
-        step -= burst.drift * (times[-1] - times.mean())  # what the burst has already gone of it
+        step -= burst.drift * (times[-1] - times.mean())  # the state has already moved this far from the mean
         size = float(self.slow.weighted(step).max())
         typical = max(float(np.sqrt(np.mean(self.slow.weighted(x) ** 2))) for x in (burst.energies, self.slow.expected))
         share = min(1.0, CAP * typical / max(size, 1e-300))
@@ -374,9 +389,9 @@ class AcceleratedRun(TEBDRun):
         return Proposal(burst, self._moved(step), step, size * share / typical, relative, share < 1)
 
     def _moved(self, step: Real) -> ChainState:
-        """Return the state after gates exp(-d_k q_k/2) . exp(-d_k q_k/2) that change the energies so for good.
+        """Return the state after gates exp(-d_k q_k/2) . exp(-d_k q_k/2) that change the energies lastingly by `step`.
 
-        At once they change them by more: the rest is fast, and gone in the next burst.
+        At first they change the energies by more than `step`: the excess is fast and decays in the next burst.
         """
         state = self.state
         target = self.slow.energies(self.view()) - self.slow.covariance @ self.slow.multipliers(step)
@@ -412,7 +427,7 @@ class AcceleratedRun(TEBDRun):
         return Snapshot(plain.arrays | arrays, plain.numbers | numbers)
 
     def recall(self, snapshot: Snapshot) -> None:
-        """Take up what `save` kept beside the state."""
+        """Restore the bursts and counters that `save` adds to the state."""
         arrays = snapshot.arrays
         self.bursts = [Burst.of(row) for row in arrays["slow_bursts"]]
         self.samples = [(float(row[0]), row[1:]) for row in arrays["slow_samples"]]

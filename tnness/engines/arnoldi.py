@@ -1,8 +1,8 @@
-"""The leading eigenvector of a large real map with a known conserved functional, and what comes next.
+"""The leading eigenvector of a large real map with a known conserved functional, and the next eigenvalue.
 
-A single Krylov space holds one vector of a degenerate eigenvalue, so that a second steady state is found by chance at
-best. Here the leading vector is taken out and a second, independent start is made on the vectors with <left|v> = 0: the
-same eigenvalue appears again exactly where it is degenerate.
+A single Krylov space holds only one vector of a degenerate eigenvalue, so Arnoldi finds a second steady state only by
+chance. Here the leading vector is removed and Arnoldi starts again, independently, among the vectors with
+<left|v> = 0: the same eigenvalue appears again exactly if it is degenerate.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from tnness.streams import stream
 Map = Callable[[Real], Real]
 
 NEXT_TOLERANCE = 1e-10
-"""Deflation leaves the round-off of the leading value, often 1e3 times larger, on the next: it has fewer digits."""
+"""Smallest tolerance of the next eigenvalue.
+
+Deflation adds round-off of the leading eigenvalue, which is often 1e3 times larger than the next one.
+"""
 
 
 @dataclass(frozen=True)
 class Leading:
-    """The leading eigenvalue and its vector, and the next eigenvalue (equal to the first where that is degenerate)."""
+    """The leading eigenvalue and its vector, and the next eigenvalue (equal to the first if it is degenerate)."""
 
     value: complex
     vector: Array
@@ -41,7 +44,7 @@ def leading(apply: Map, left: Real, seed: int, which: Literal["LM", "LR"], toler
     apply: v -> T v, (D,) real.
     left: the left eigenvector of T that belongs to its leading eigenvalue: <left|T = value <left|.
     seed: of the two starting vectors.
-    which: what leads: "LM" the largest modulus, "LR" the largest real part.
+    which: the eigenvalue that leads: "LM" the one of largest modulus, "LR" of largest real part.
     tolerance: relative accuracy of the eigenvalues; 0 for the machine's.
     ncv: size of the Krylov space.
 
@@ -76,6 +79,6 @@ def _first(apply: Map, start: Real, which: Literal["LM", "LR"], tolerance: float
 
 
 def _real(vector: Array) -> Real:
-    """Turn an eigenvector's arbitrary phase to 1."""
+    """Return an eigenvector as a real vector: its arbitrary phase is removed."""
     largest = vector[abs(vector).argmax()]
     return (vector * (abs(largest) / largest)).real

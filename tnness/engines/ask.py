@@ -1,4 +1,4 @@
-"""What is asked of a run, whatever engine answers."""
+"""The request to an engine: what to solve, where to start, and how accurate the answer is to be."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from tnness.records.certificate import Prior
 from tnness.typed import check_fields, checked, shown
 
 TOLERANCE = 1e-3
-"""Default relative change of the observables that may be left at the end of a stage."""
+"""Default tolerance: relative change of the observables that may remain at the end of a stage."""
 STEADY, EVOLUTION = "steady_state", "evolution"
 """The two kinds of run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """What is asked for: a steady state, or the states at given times, and how it is judged.
+    """The request: a steady state, or the states at given times, and how accurate it is to be.
 
     Parameters
     ----------
-    seed: of the disorder, and of the engine's own randomness.
-    initial: what the run starts from; None is the model's own initial state, or the identity.
-    times: of a time evolution, increasing and >= 0; None is the steady state.
+    seed: seed of the disorder and of the engine's random numbers.
+    initial: the state that the run starts from; None is the initial state of the model, or the identity.
+    times: times of an evolution, increasing and >= 0; None asks for the steady state.
     tolerance: relative change of the observables that may remain. max_time: evolution time after which a steady state
-        is given up. refine: whether a steady state whose Trotter error is open is run on at half the time step.
+        is given up. refine: whether a steady state without an estimate of its Trotter error goes on at half the time
+        step.
     kick: whether a settled state is disturbed, and must be forgotten, before it is called converged.
-    watch: names of the observables by which a steady state is judged; none for all that the model monitors.
+    watch: names of the observables by which a steady state is judged; empty: all that the model monitors.
     """
 
     seed: int = 0  # seed of the disorder
@@ -64,14 +65,14 @@ class Ask:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run starts, and what it is to do.
+    """The start of a run: its initial state and its request.
 
     Parameters
     ----------
-    initial: the initial state, as it was asked for. ask: what is asked for. prior: what is known from the record that
-        the run extends. reads: the sites that the watched observables read; none stands for all.
-    report: is told what is being done and which fraction of it is done; it raises `Interrupted` where the run is to
-        stop. Only steps that take long need to report.
+    initial: the initial state, as the user named it. ask: the request. prior: results of the record that the run
+        extends. reads: the sites that the watched observables read; empty: all.
+    report: called with the present activity and the fraction of it that is done; it raises `Interrupted` if the run is
+        to stop. Only steps that take long need to call it.
     """
 
     initial: Initial = field(default_factory=Initial)
@@ -82,17 +83,17 @@ class Start:
 
     @property
     def steady(self) -> bool:
-        """True where the steady state is asked for."""
+        """True if the steady state is asked for."""
         return self.ask.times is None
 
     @property
     def seed(self) -> int:
-        """Of the engine's own randomness."""
+        """The seed of the engine's random numbers."""
         return self.ask.seed
 
 
 def names_of(watch: Sequence[str]) -> tuple[str, ...]:
-    """Return names each once and in order, so that what is equal is written equally.
+    """Return names sorted and without repetition, so that equal sets of names give equal tuples.
 
     >>> names_of(["sz", "energy", "sz"])
     ('energy', 'sz')
@@ -101,7 +102,7 @@ def names_of(watch: Sequence[str]) -> tuple[str, ...]:
 
 
 def checked_times(times: Sequence[float]) -> tuple[float, ...]:
-    """Return times as numbers; refuse those that do not increase from 0 on."""
+    """Return times as numbers; raise if they are negative or do not increase."""
     wanted = checked("times", times, tuple[float, ...])
     if not wanted or wanted[0] < 0 or sorted(set(wanted)) != list(wanted):
         raise InputError(f"times must be increasing numbers >= 0, got {shown(list(wanted))}")

@@ -1,9 +1,9 @@
-"""Exact steady states and time evolution of small chains: the oracle of every other engine.
+"""Exact steady states and time evolution of small chains: the reference for every other engine.
 
-Up to `DIRECT` dimensions the null vector comes from a dense LU factorisation (shift-invert Arnoldi). Beyond, a
-Lindbladian is solved through its chain of quantum jumps (`tnness.engines.jump_chain`), and anything else by Arnoldi on
-exp(G tau), whose largest eigenvalue is 1, with G applied bond by bond and never formed. Each then looks for a second
-steady state with the first one taken out (`tnness.engines.arnoldi`).
+Up to `DIRECT` dimensions the null vector comes from a dense LU factorisation (shift-invert Arnoldi). For larger chains,
+a Lindbladian is solved through its chain of quantum jumps (`tnness.engines.jump_chain`). Any other generator is solved
+by Arnoldi on exp(G tau), whose largest eigenvalue is 1, with G applied bond by bond and never formed. Each method then
+removes the steady state and looks for a second one (`tnness.engines.arnoldi`).
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ from tnness.stopping.course import Course
 from tnness.stopping.protocol import Rule
 
 DIRECT = 10_000
+"""Largest dimension at which G is factorised as a dense matrix."""
 SPARSE = 70_000
-DEGENERACY = 1e-9
+"""Largest dimension at which G is stored as a sparse matrix."""
+SMALLEST_GAP = 1e-9
 """A second eigenvalue closer to 0 than this, relative to |G|, means that the steady state is not unique."""
 
 
@@ -51,13 +53,13 @@ class Exact(Engine):
 
     Parameters
     ----------
-    tolerance: of the iterative steady state (relative residual of the Arnoldi eigenvector, default 1e-10).
+    tolerance: relative residual of the Arnoldi eigenvector, for an iterative steady state; default 1e-10.
     """
 
     tolerance: float = 1e-10  # relative residual of an iterative steady state
 
     def begin(self, problem: Any, start: Start) -> Run:
-        """Return a run that starts from `start.initial` at time 0; refuse a chain that is too long."""
+        """Return a run that starts from `start.initial` at time 0; raise `InputError` if the chain is too long."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, DenseState, start)
         generator = chain_of(problem, f"engine {self.name!r}")
@@ -71,13 +73,13 @@ class Exact(Engine):
         return self.restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
 
     def rule(self, run: Any, start: Start) -> Rule:
-        """Return that the answer is exact, or the account of an evolution."""
+        """Return the stopping rule: `Solved` for a steady state (its answer is exact), `Course` for an evolution."""
         if isinstance(run, CircuitRun):
             return circuit_rule(run, start)
         return Solved(run.checks) if start.steady else Course(run)
 
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> ExactRun:
-        """Return a run that starts from `initial` at time 0; refuse a chain that is too long."""
+        """Return a run that starts from `initial` at time 0; raise `InputError` if the chain is too long."""
         check_dense(generator.dims)
         check_initial(generator, initial)
         return ExactRun(self, generator, initial.dense().astype(float), seed)
@@ -126,7 +128,7 @@ class ExactRun:
         return DenseView(self.vector, self.generator.spaces, self.generator.functionals)
 
     def checks(self) -> dict[str, float]:
-        """Return the figures of the state held against its equation."""
+        """Return the figures that test the state against its equation: residual, balances, positivity."""
         rate = float(np.linalg.norm(self.generator.apply(self.vector)) / np.linalg.norm(self.vector))
         return checks(self.generator, self.view(), rate)
 
@@ -147,17 +149,18 @@ NOT_UNIQUE = (
 
 
 @dataclass(frozen=True)
-class Steady:
+class SteadyVector:
     """A steady state as a dense vector with trace 1, and the gap.
 
-    The gap is -Re of the eigenvalue of G nearest to 0 (direct), or of the slowest (iterative); NaN from the jump chain.
+    The gap is -Re of a second eigenvalue of G: of the one nearest to 0 (direct method), or of the one that decays most
+    slowly (iterative method). The jump chain gives NaN.
     """
 
     vector: Real
     gap: float
 
 
-def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int = 0) -> Steady:
+def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int = 0) -> SteadyVector:
     """Return the null vector of G, normalised to trace 1.
 
     Raises
@@ -165,12 +168,12 @@ def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int
     NumericalError: the steady state is not unique (a second eigenvalue at 0), or Arnoldi did not converge.
     """
     if all(np.abs(bond + bond.T).max() <= 1e-14 * generator.scale for bond in generator.merged_bonds):
-        raise NumericalError(NOT_UNIQUE)  # nothing dissipates: every function of H is stationary
+        raise NumericalError(NOT_UNIQUE)  # no dissipation: every function of H is stationary
     if generator.dimension <= DIRECT:
         steady = _direct(generator, seed)
     else:
         steady = _by_jumps(generator, seed, tolerance) or _iterative(generator, seed, tolerance)
-    return Steady(steady.vector / trace_of(generator, steady.vector), steady.gap)
+    return SteadyVector(steady.vector / trace_of(generator, steady.vector), steady.gap)
 
 
 def trace_of(generator: ChainGenerator, vector: Real) -> float:
@@ -181,7 +184,7 @@ def trace_of(generator: ChainGenerator, vector: Real) -> float:
     return float(result)
 
 
-def _direct(generator: ChainGenerator, seed: int) -> Steady:
+def _direct(generator: ChainGenerator, seed: int) -> SteadyVector:
     shift = 1e-4 * generator.scale / generator.n  # real and positive: G has no eigenvalue there
     matrix = generator.matrix().toarray()
     matrix.flat[:: len(matrix) + 1] -= shift
@@ -190,28 +193,28 @@ def _direct(generator: ChainGenerator, seed: int) -> Steady:
     def inverse(vector: Real) -> Real:
         return linalg.lu_solve(factors, vector, check_finite=False)
 
-    found = leading(inverse, _trace_covector(generator), seed, "LM", tolerance=0)
-    return _unique(generator, found.vector, shift + 1 / found.next_value)
+    pair = leading(inverse, _trace_covector(generator), seed, "LM", tolerance=0)
+    return _unique(generator, pair.vector, shift + 1 / pair.next_value)
 
 
-def _by_jumps(generator: ChainGenerator, seed: int, tolerance: float) -> Steady | None:
-    """The steady state from the chain of quantum jumps, or None where there is none or it cannot be used."""
+def _by_jumps(generator: ChainGenerator, seed: int, tolerance: float) -> SteadyVector | None:
+    """Return the steady state from the chain of quantum jumps; None if there is no such chain or it is unsuitable."""
     if not JumpChain.applies(generator):
         return None
     try:
         chain = JumpChain(generator)
     except Unsuitable:
         return None
-    found = chain.steady(seed, tolerance)
-    if abs(found.next_value - 1) < DEGENERACY:
+    pair = chain.steady(seed, tolerance)
+    if abs(pair.next_value - 1) < SMALLEST_GAP:
         raise NumericalError(NOT_UNIQUE)
-    return Steady(found.vector, math.nan)
+    return SteadyVector(pair.vector, math.nan)
 
 
-def _iterative(generator: ChainGenerator, seed: int, tolerance: float) -> Steady:
+def _iterative(generator: ChainGenerator, seed: int, tolerance: float) -> SteadyVector:
     operator = _operator(generator)
     tau = 100.0 / generator.scale
-    found = leading(
+    pair = leading(
         lambda vector: _propagate(generator, operator, tau, vector),
         _trace_covector(generator),
         seed,
@@ -219,14 +222,14 @@ def _iterative(generator: ChainGenerator, seed: int, tolerance: float) -> Steady
         tolerance,
         ncv=24,
     )
-    return _unique(generator, found.vector, np.log(found.next_value) / tau)
+    return _unique(generator, pair.vector, np.log(pair.next_value) / tau)
 
 
-def _unique(generator: ChainGenerator, vector: Real, next_value: complex) -> Steady:
+def _unique(generator: ChainGenerator, vector: Real, next_value: complex) -> SteadyVector:
     gap = -float(np.real(next_value))
-    if gap < DEGENERACY * generator.scale:
+    if gap < SMALLEST_GAP * generator.scale:
         raise NumericalError(NOT_UNIQUE)
-    return Steady(vector, gap)
+    return SteadyVector(vector, gap)
 
 
 def _trace_covector(generator: ChainGenerator) -> Real:
@@ -234,7 +237,7 @@ def _trace_covector(generator: ChainGenerator) -> Real:
 
 
 def _operator(generator: ChainGenerator) -> sparse_linalg.LinearOperator | Any:
-    """G as a sparse matrix while it is small, and bond by bond beyond."""
+    """Return G: as a sparse matrix up to `SPARSE` dimensions, otherwise as an operator applied bond by bond."""
     if generator.dimension <= SPARSE:
         return generator.matrix()
     return sparse_linalg.LinearOperator(

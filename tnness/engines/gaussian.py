@@ -1,7 +1,8 @@
 """Free fermions by their correlation matrices: quadratic Lindbladians of a thousand sites, exactly.
 
-The problem is recognised from its terms (`tnness.engines.fermions.quadratic`); one that is not is refused with the term
-that is not. What its averages need depends on the dephasing: none, on one site, or on several.
+The engine recognises a quadratic problem from its terms (`tnness.engines.fermions.quadratic`). It refuses any other
+problem and names the term that is not quadratic. The method of evolution depends on the dephasing: on no site, on one
+site, or on several.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Matrix = NDArray[Any]
 
 RESIDUAL = 1e-7
 """|dG/dt| relative to |X| |G| above which a steady state is not called exact."""
-DRIFT = 1e-5
+NUMBER_DRIFT = 1e-5
 """Change of the particle number, relative to n, above which an evolution is not called complete."""
 
 
@@ -46,8 +47,9 @@ class Gaussian(Engine):
 
     Parameters
     ----------
-    tolerance: of the density of a noisy site on a time step, of the Runge-Kutta steps (dephasing on several sites), and
-        of the densities of a steady state; default 1e-8. Without dephasing nothing is approximated.
+    tolerance: error of densities (default 1e-8): of a noisy site on a time step (dephasing on one site), in the
+        Runge-Kutta steps (dephasing on several sites), and of a steady state. Without dephasing the engine makes no
+        approximation.
     """
 
     tolerance: float = 1e-8  # error of densities on a time step, and of a steady state
@@ -58,7 +60,10 @@ class Gaussian(Engine):
             raise InputError(f"tolerance = {self.tolerance!r}: a number from 1e-12 to 1e-2 is needed")
 
     def begin(self, problem: Any, start: Start) -> Run:
-        """Return a run from an initial state, as `initial_correlation` takes it; averages need no seed."""
+        """Return a run that starts from an initial state that `initial_correlation` accepts.
+
+        Averages over noise are computed directly, so they need no seed.
+        """
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, GaussianState, start)
         form = quadratic(problem)
@@ -74,20 +79,20 @@ class Gaussian(Engine):
         form = quadratic(problem)
         if start.steady:
             return SteadyRun.restore(form, problem.spaces, self.tolerance, start, snapshot)
-        own = Snapshot(
+        saved_course = Snapshot(
             {k.removeprefix("course_"): v for k, v in snapshot.arrays.items() if k.startswith("course_")},
             snapshot.numbers,
         )
-        course = self._course(form, snapshot.arrays["initial"], own)
+        course = self._course(form, snapshot.arrays["initial"], saved_course)
         drift = float(snapshot.numbers["number_drift"])
         return EvolvingRun(form, problem.spaces, snapshot.arrays["initial"], course, drift)
 
     def rule(self, run: Any, start: Start) -> Rule:
-        """Return that the run itself says what its answer is worth."""
+        """Return a stopping rule that takes outcome and figures from the run itself."""
         return circuit_rule(run, start) if isinstance(run, CircuitRun) else Told(run.verdict, run.figures)
 
     def _course(self, form: Quadratic, initial: Matrix, saved: Snapshot | None = None) -> CorrelationCourse:
-        """Return what evolves a correlation matrix: by which way depends on the dephasing."""
+        """Return the method that evolves the correlation matrix; it depends on the sites with dephasing."""
         if not form.noisy:
             return UndephasedCourse(form, initial, 0.0 if saved is None else float(saved.numbers["time"]))
         if len(form.noisy) == 1 and form.conserving:
@@ -97,7 +102,7 @@ class Gaussian(Engine):
 
 @dataclass
 class SteadyRun:
-    """The steady state: one step, in which the covariance equation is solved."""
+    """A run to the steady state: its single step solves the covariance equation."""
 
     form: Quadratic
     spaces: Sequence[LocalSpace]
@@ -112,19 +117,19 @@ class SteadyRun:
         """Solve for the steady state."""
         report = self.start.report
         report("steady state", 0.0)
-        # diffusion over n sites magnifies what the densities lack by n^2
+        # diffusion over n sites magnifies an error of the densities by n^2
         steady = steady_correlation(self.form, 1e-4 * self.tolerance, lambda k: report(f"iteration {k}", 1 - 0.8**k))
         self.correlation, self.residual, self.iterations = steady.correlation, steady.residual, steady.iterations
         self.time = math.inf
         return Report(self.time, finished=True)
 
     def view(self) -> GaussianView:
-        """Return a view of the steady state; before it is known, of the mixed state."""
-        known = self.correlation if len(self.correlation) else np.eye(self.form.n, dtype=complex) / 2
-        return GaussianView(known, self.spaces, gaussian=not self.form.dephasing.any())
+        """Return a view of the steady state; before the step, a view of the maximally mixed state."""
+        correlation = self.correlation if len(self.correlation) else np.eye(self.form.n, dtype=complex) / 2
+        return GaussianView(correlation, self.spaces, gaussian=not self.form.dephasing.any())
 
     def figures(self) -> dict[str, float]:
-        """Return |dG/dt| relative to |X| |G|, and the iterations."""
+        """Return |dG/dt| relative to |X| |G|, and the number of iterations."""
         return {"covariance_residual": self.residual, "iterations": float(self.iterations)}
 
     def verdict(self) -> str:
@@ -148,7 +153,7 @@ class SteadyRun:
 
 
 class CorrelationCourse(Protocol):
-    """A correlation matrix on its way through time."""
+    """A method that evolves a correlation matrix in time."""
 
     @property
     def time(self) -> float:
@@ -164,15 +169,15 @@ class CorrelationCourse(Protocol):
         ...
 
     def excitation(self) -> tuple[int, Any] | None:
-        """Return a site and the densities of a particle that started there, where they are known."""
+        """Return a site and the densities of a particle that started there; None if no particle is followed."""
         ...
 
     def figures(self) -> dict[str, float]:
-        """Return what the certificate says of it."""
+        """Return its figures for the certificate."""
         ...
 
     def save(self) -> Snapshot:
-        """Return where it stands."""
+        """Return everything needed to go on."""
         ...
 
 
@@ -180,7 +185,8 @@ class CorrelationCourse(Protocol):
 class EvolvingRun:
     """The evolution of a correlation matrix.
 
-    initial: G at time 0. course: where it is. drift: largest change of the particle number so far, relative to n.
+    initial: G at time 0. course: the method that evolves G. drift: largest change of the particle number so far,
+    relative to n.
     """
 
     form: Quadratic
@@ -213,22 +219,22 @@ class EvolvingRun:
         return GaussianView(correlation, self.spaces, not self.form.dephasing.any(), self.course.excitation())
 
     def figures(self) -> dict[str, float]:
-        """Return the change of the particle number, and what the course says of itself."""
+        """Return the change of the particle number and the figures of the course."""
         return ({"number_drift": self.drift} if self.form.conserving else {}) | self.course.figures()
 
     def verdict(self) -> str:
-        """Return whether the particle number is kept."""
-        return "complete" if self.drift < DRIFT else "the particle number drifts"
+        """Return `complete` if the particle number is conserved, else that it drifts."""
+        return "complete" if self.drift < NUMBER_DRIFT else "the particle number drifts"
 
     def save(self) -> Snapshot:
-        """Return the initial state, and where the course stands."""
+        """Return the initial state and the state of the course."""
         course = self.course.save()
         arrays = {"initial": self.initial} | {f"course_{name}": array for name, array in course.arrays.items()}
         return Snapshot(arrays, course.numbers | {"number_drift": self.drift, "time": self.time})
 
 
 class UndephasedCourse:
-    """Without dephasing: any time in one step."""
+    """The evolution without dephasing: it reaches any time in one step."""
 
     def __init__(self, form: Quadratic, initial: Matrix, time: float) -> None:
         self.exact, self.time = Undephased(form, initial), time
@@ -254,7 +260,7 @@ class UndephasedCourse:
 
 
 class DephasedCourse:
-    """Dephasing on several sites: Runge-Kutta steps."""
+    """The evolution with dephasing on several sites, by Runge-Kutta steps."""
 
     def __init__(self, form: Quadratic, initial: Matrix, tolerance: float, saved: Snapshot | None) -> None:
         self.steps = Dephased(form, initial, tolerance) if saved is None else Dephased.restore(form, tolerance, saved)
@@ -280,12 +286,15 @@ class DephasedCourse:
         return {}
 
     def save(self) -> Snapshot:
-        """Return G, and the length of the next step."""
+        """Return G and the length of the next step."""
         return self.steps.save()
 
 
 class NoisySiteCourse:
-    """Noise on one site: the renewal equation, for the state and for a particle that starts on the noisy site."""
+    """The evolution with noise on one site.
+
+    It solves the renewal equation for the state and for one particle that starts on the noisy site.
+    """
 
     def __init__(self, form: Quadratic, initial: Matrix, tolerance: float, saved: Snapshot | None) -> None:
         self.site = form.noisy[0]
@@ -304,7 +313,7 @@ class NoisySiteCourse:
         return self.course.time
 
     def advance(self, until: float) -> None:
-        """Take one step, or arrive within it."""
+        """Take one step, or go to `until` if that time lies within the next step."""
         self.course.advance(until)
 
     def correlation(self) -> Matrix:
@@ -330,5 +339,5 @@ class NoisySiteCourse:
         }
 
     def save(self) -> Snapshot:
-        """Return where the course stands."""
+        """Return everything needed to go on."""
         return self.course.save()

@@ -1,4 +1,4 @@
-"""What can be read from a particle that hops between states."""
+"""The view of a particle that hops between states."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Real = NDArray[np.float64]
 
 
 class HoppingView(View):
-    """One particle that is on one of many states.
+    """A view of one particle that hops among many states.
 
     Parameters
     ----------
-    probabilities: of the states, (states,). density: of the particle on the sites, (sites,).
+    probabilities: probability of every state, (states,). density: mean number of particles on every site, (sites,).
     """
 
     probabilities: Array

@@ -1,4 +1,4 @@
-"""Initial states: one parser of their names. Each representation of a state is made where it is used."""
+"""Initial states and the one parser of their names. An engine builds the representation of the state that it needs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ FORMS = "identity, thermal:BETA, product:01*... or ground:N"
 
 @dataclass(frozen=True)
 class Initial:
-    """An initial state as it was asked for.
+    """An initial state as the user named it.
 
     Parameters
     ----------
     kind: `identity` (mixed), `product` (one label per site), `thermal`, `ground`, `network` (a `ChainState`) or
-        `array` (numbers whose meaning the engine knows: a correlation matrix, states of the sites).
-    value: the labels, the inverse temperature, the number of particles, the state or the array. text: as it was given.
+        `array` (numbers that the engine interprets: a correlation matrix, or states of the sites).
+    value: the labels, the inverse temperature, the number of particles, the state or the array.
+    text: the name that error messages show.
     """
 
     kind: Kind = "identity"
@@ -40,16 +41,16 @@ class Initial:
         return basis_states(self.value, spaces)
 
     def refused(self, needed: str = f"{FORMS} is needed") -> InputError:
-        """Return the error of a state that an engine cannot start from. needed: what it can."""
+        """Return the error for a state that an engine cannot start from. needed: states that it can start from."""
         return InputError(f"initial = {self.text}: {needed}")
 
 
 def parse_initial(given: Any) -> Initial:
-    """Return an initial state from a label, a `ChainState`, anything with a `state` that is one, or an array.
+    """Return an initial state from a label, a `ChainState`, an object whose `state` is a `ChainState`, or an array.
 
     Raises
     ------
-    InputError: a label that is none.
+    InputError: an unknown label, or an object of another kind.
 
     >>> parse_initial("thermal:0.5").value
     0.5

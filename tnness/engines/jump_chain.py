@@ -1,10 +1,10 @@
 r"""The steady state of a Lindbladian as the fixed point of its quantum-jump chain.
 
 G = K + J with K rho = A rho + rho A^+, A = -iH - 1/2 sum L^+L (no jump), and J the jumps. -K^{-1}J maps the state
-just before one jump to that before the next; its eigenvalue 1 belongs to the steady state. K is diagonal in the
-eigenbasis of A, a d^n x d^n matrix, so an application costs O(d^{3n}) instead of a d^{2n} factorisation, and the gap of
-the jump chain stays open as the jump rates go to zero together. Every jump may flip a parity (a driven end adds or
-removes one particle), so that -1 may be an eigenvalue too: the steady state is the one with the largest real part.
+just before one jump to the state just before the next; its eigenvalue 1 belongs to the steady state. K is diagonal in
+the eigenbasis of A, a d^n x d^n matrix, so an application costs O(d^{3n}) instead of a d^{2n} factorisation. The gap of
+the jump chain stays open as the jump rates go to zero together. If every jump flips a parity (a driven end adds or
+removes one particle), -1 may be an eigenvalue too: the steady state has the eigenvalue of largest real part.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tnness.operators.basis import coefficients, density_matrix
 from tnness.problems.generator import ChainGenerator, Real
 
 WORST_CONDITION = 1e9
-"""Largest condition number of A's eigenvectors that is trusted; beyond it A is nearly defective."""
+"""Largest condition number of A's eigenvectors; above it A counts as nearly defective."""
 
 
 class Unsuitable(NumericalError):
@@ -51,9 +51,10 @@ class JumpChain:
         return generator.origin is not None and all(space.quantum for space in generator.spaces)
 
     def steady(self, seed: int, tolerance: float) -> Leading:
-        """Return the steady state, eigenvalue 1, and the next largest eigenvalue of the jump chain.
+        """Return the steady state (eigenvalue 1) and the next largest eigenvalue of the jump chain.
 
-        Each step conserves the flux of jumps sum_k Tr(L_k^+ L_k rho) = -Tr(K rho), the left eigenvector to deflate by.
+        Each step conserves the flux of jumps sum_k Tr(L_k^+ L_k rho) = -Tr(K rho): it is the left eigenvector that the
+        deflation needs.
         """
         return leading(self.apply, self._flux, seed, "LR", tolerance, ncv=12)
 

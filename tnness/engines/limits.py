@@ -1,4 +1,4 @@
-"""How large a system is taken before anything is allocated."""
+"""The limit on the size of a dense state, checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from tnness.errors import InputError
 
 MOST_COEFFICIENTS = 1_100_000
-"""Largest dimension of a vector that is held whole."""
+"""Largest dimension of a state that is stored as a dense vector."""
 
 
 def check_dense(dims: Sequence[int]) -> None:
-    """Refuse a chain whose vector cannot be held whole.
+    """Raise `InputError` if the dense state vector of a chain is too large.
 
     dims: the dimension of each site's vector space.
     """

@@ -1,9 +1,9 @@
-"""What the driver asks of every engine, and what an engine tells the driver.
+"""The interface between the driver and the engines.
 
-An engine is a frozen dataclass of settings, registered by name. It begins a run of a problem; the run owns the state
-and the clock, advances by steps, shows its state as a view, and is saved as a `Snapshot` (arrays and numbers, nothing
-else) from which the engine resumes it exactly. When the run is over, and what may be claimed of its answer, is said by
-the stopping rule that the engine supplies.
+An engine is a frozen dataclass of settings, registered by name. It begins a run of a problem. The run owns the state
+and the clock, advances by steps, and shows its state as a view. It is saved as a `Snapshot` (arrays and numbers,
+nothing else), from which the engine resumes it exactly. The engine also supplies the stopping rule, which decides when
+the run is over and which accuracy its answer may claim.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ from tnness.typed import check_fields
 
 @dataclass(frozen=True)
 class Report:
-    """What one call of `step` did.
+    """The report of one call of `step`.
 
-    time: the run's clock after it. discarded: relative weight dropped in it, summed over all splits. fallbacks: how
-    often a factorisation had to fall back. chi: largest bond dimension (0 for engines without bonds). finished: True
-    where there is nothing left to step to. sampled: whether the view belongs to the samples of an average.
-    text: what a progress bar says beside the time. fraction: how much of the whole run is done, NaN where that is not
-    known.
+    time: the run's clock after the step. discarded: relative weight dropped in the step, summed over all splits.
+    fallbacks: number of factorisations that fell back to another method. chi: largest bond dimension (0 for engines
+    without bonds). finished: True if no step is left. sampled: whether the view is a sample of an average.
+    text: text of a progress bar beside the time. fraction: share of the whole run that is done, NaN if unknown.
     """
 
     time: float
@@ -57,7 +56,7 @@ class Run(Protocol):
         ...
 
     def step(self, until: float | None = None) -> Report:
-        """Advance by a little: towards the steady state, or towards the time `until` and not beyond it."""
+        """Advance by one step: towards the steady state, or towards the time `until` but not beyond it."""
         ...
 
     def view(self) -> Any:
@@ -72,11 +71,13 @@ class Run(Protocol):
 class Engine:
     """Base class of engines: a frozen dataclass of settings that begins and resumes runs.
 
-    A subclass has `begin` and `resume`, and overrides what it knows better of the rest; `register_engine` names it.
-    docs/engines.md has an engine of sixty lines.
+    A subclass implements `begin` and `resume`, and may override the other methods; `register_engine` gives it a name.
+    docs/engines.md shows an engine of sixty lines.
 
-    like: the name of an engine whose models it serves as well; None: it serves the models that name it.
-    rehearses: whether all observables are tried on the initial state; False where a view does all the work.
+    like: the name of another engine: this one also serves the models that list that engine. None: it serves only the
+    models that list this engine.
+    rehearses: whether the driver first measures all observables on the initial state; False for engines whose views do
+    the computation.
     """
 
     name: ClassVar[str]
@@ -103,22 +104,22 @@ class Engine:
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from a finished record of the same system, perhaps with other settings.
 
-        As it stands: an evolution is resumed, a steady state is solved again.
+        By default an evolution is resumed, and a steady state is solved again.
         """
         if start.steady or record.snapshot is None:
             return self.begin(problem, start)
         return self.resume(problem, start, record.snapshot)
 
     def rule(self, run: Any, start: Start) -> Rule:
-        """Return when a run is over and what it may claim; without a rule of its own, nothing."""
+        """Return the stopping rule of a run. The default rule never stops a run and claims no accuracy."""
         return Rule()
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
-        """Return what a record of the same system is worth as a coarse stage; None where nothing."""
+        """Return the results of a record of the same system that serve as a coarse stage; None if there are none."""
         return None
 
     def used(self, problem: Any) -> dict[str, Any]:
-        """Return the settings that a run of this problem goes by, defaults worked out: the record keeps them."""
+        """Return the settings that a run of this problem uses, with defaults filled in; the record stores them."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     def solve(
@@ -134,7 +135,8 @@ class Engine:
 
         Parameters
         ----------
-        initial, times, seed: as for `tnness.steady_state` and `tnness.evolve`. report: told what is being done.
+        initial, times, seed: as for `tnness.steady_state` and `tnness.evolve`.
+        report: called with the present activity and the fraction of it that is done.
         """
         ask = Ask(seed=seed, times=None if times is None else tuple(times))
         start = Start(parse_initial(initial), ask, report=report)
@@ -144,9 +146,9 @@ class Engine:
 
 @dataclass(frozen=True)
 class Solution:
-    """A run that is stepped by whoever reads its views.
+    """A run that advances while its views are read.
 
-    run: the run. rule: its stopping rule. times: of an evolution; None for the steady state.
+    run: the run. rule: its stopping rule. times: the times of an evolution; None for the steady state.
     """
 
     run: Any
@@ -155,7 +157,7 @@ class Solution:
 
     @property
     def views(self) -> Iterator[tuple[float, Any]]:
-        """Yield (time, view), one after another: of a steady state one at its end, or all samples of an average."""
+        """Yield (time, view): all times of an evolution; of a steady state the end, or the samples of an average."""
         if self.times is not None:
             for time in self.times:
                 while self.run.time < time:
@@ -170,17 +172,17 @@ class Solution:
 
     @property
     def figures(self) -> Mapping[str, float]:
-        """The certificate's figures, of what was read so far."""
+        """The certificate's figures, for the views read so far."""
         return self.rule.figures(History())
 
     @property
     def verdict(self) -> str:
-        """The outcome, of what was read so far."""
+        """The outcome, for the views read so far."""
         return self.rule.verdict(History())
 
 
 def check_initial(generator: ChainGenerator, initial: ChainState) -> None:
-    """Refuse an initial state that does not live on the problem's chain."""
+    """Raise `InputError` if an initial state does not fit the problem's chain."""
     if initial.dims != generator.dims:
         raise InputError(f"the initial state has local dimensions {initial.dims}, the problem {generator.dims}")
     if initial.dtype.kind == "c":

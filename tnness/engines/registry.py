@@ -1,4 +1,4 @@
-"""Engines by name: every engine, those of users too, is found here wherever a name stands for it."""
+"""The registry of engines by name, which includes engines written by users."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def register_engine(name: str) -> Callable[[Class], Class]:
 
     Parameters
     ----------
-    name: by which the engine is chosen, in Python, on the command line and in records.
+    name: the name of the engine in Python, on the command line and in records.
 
     Raises
     ------
-    InputError: no name, a name that is taken, or a class that is no frozen dataclass with `begin` and `resume`.
+    InputError: an empty name, a name that is taken, or a class that is no frozen dataclass with `begin` and `resume`.
     """
 
     def keep(cls: Class) -> Class:
@@ -47,7 +47,7 @@ def engine_class(name: str) -> type[Engine]:
 
     Raises
     ------
-    InputError: there is no such engine (with the closest name).
+    InputError: there is no such engine; the message suggests the closest name.
     """
     if name not in ENGINES:
         raise InputError(f"there is no engine {name!r}{suggestion(name, ENGINES)}")
@@ -55,17 +55,17 @@ def engine_class(name: str) -> type[Engine]:
 
 
 def build_engine(name: str, settings: Mapping[str, Any]) -> Engine:
-    """Return an engine with some settings; lists count as tuples, so that settings may come from a file.
+    """Return an engine with the given settings. Lists count as tuples, so settings may come from a JSON file.
 
     Raises
     ------
-    InputError: there is no such engine, it has no such setting, or a value of another type than the setting's.
+    InputError: there is no such engine or setting, or a value has the wrong type.
     """
     return build(engine_class(name), settings, f"engine {name!r}", "setting")
 
 
 def plain_settings(engine: Engine) -> dict[str, Any]:
-    """Return an engine's settings as they come back from JSON."""
+    """Return an engine's settings in the form in which JSON returns them (tuples as lists)."""
     return json.loads(json.dumps(dataclasses.asdict(engine)))  # type: ignore[call-overload]
 
 

@@ -1,8 +1,9 @@
-r"""Classical hopping of rank one, by its spectrum: any time, in one go, with full relative accuracy.
+r"""Classical hopping with rates of rank one, solved by its spectrum: any time in one step, at full relative accuracy.
 
 dp/dt = g (g . p) - D p, D_a = G g_a, G = sum g. One rate is 0 (equal probabilities); the others lie between
-neighbouring D_a, at the zeros of sum_a g_a / (D_a - lambda). Each is found as a distance from the nearer pole, so that
-rates of 1e-200 are as accurate as rates of 1; states with equal g are taken together, their differences decay at D.
+neighbouring D_a, at the zeros of sum_a g_a / (D_a - lambda). The engine computes the distance of each zero from its
+nearer pole, so that rates of 1e-200 are as accurate as rates of 1. It treats states of equal g as one level; the
+differences between their probabilities decay at the rate D.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from tnness.stopping.protocol import Rule
 Array = NDArray[Any]
 
 HALVINGS = 84
-"""Bisections of the exponent of a zero's distance from its pole."""
+"""Number of bisections. They act on the exponent (of 2) of the distance between a zero and its pole."""
 DEEPEST = 70.0
-"""Largest such exponent, in powers of 2, relative to the pole itself."""
+"""Largest exponent: the search resolves distances down to 2^-DEEPEST of the pole's own value."""
 SMALLEST = 1e-280
-"""Couplings below this, relative to the largest, count as none."""
+"""Couplings below this, relative to the largest, count as 0."""
 
 
 @register_engine("spectral")
@@ -40,7 +41,7 @@ class Spectral(Engine):
     """The engine; it has no settings."""
 
     def begin(self, problem: Any, start: Start) -> Run:
-        """Return a run of a `FactorisedHopping`; its initial state is one of its own parameters."""
+        """Return a run of a `FactorisedHopping`, whose parameters include the initial state."""
         if not isinstance(problem, FactorisedHopping):
             raise InputError(f"engine 'spectral' takes a FactorisedHopping, got a {type(problem).__name__}")
         if start.initial.kind != "identity":
@@ -52,13 +53,13 @@ class Spectral(Engine):
         return HoppingRun(problem, *(float(snapshot.numbers[name]) for name in ("time", "drift")))
 
     def rule(self, run: HoppingRun, start: Start) -> Rule:
-        """Return that the answer is exact at any time."""
+        """Return a stopping rule that calls the answer exact, or an evolution complete."""
         return Told(lambda: EXACT if start.steady else COMPLETE, run.figures)
 
 
 @dataclass
 class HoppingRun:
-    """Probabilities at a time, from the spectrum. drift: largest change of their sum so far."""
+    """A run that gets the probabilities at a time from the spectrum. drift: largest change of their sum so far."""
 
     problem: FactorisedHopping
     time: float = 0.0
@@ -68,12 +69,12 @@ class HoppingRun:
         self.spectrum = Spectrum(self.problem.couplings)
 
     def step(self, until: float | None = None) -> Report:
-        """Go to a time, or to the limit of infinite time."""
+        """Go to the time `until`, or to infinite time if none is given."""
         self.time = math.inf if until is None else until
         return Report(self.time, finished=until is None, text=f"time {self.time:.4g}")
 
     def view(self) -> HoppingView:
-        """Return the probabilities and densities."""
+        """Return a view of the probabilities and densities."""
         p = self.spectrum.evolve(self.problem.initial, self.time)
         self.drift = max(self.drift, abs(float(p.sum()) - 1))
         return HoppingView(p, p if self.problem.shapes is None else self.problem.shapes @ p)
@@ -88,7 +89,7 @@ class HoppingRun:
 
 
 class Spectrum:
-    """Rates and eigenvectors of g g^T - diag(G g), states with equal g taken together, uncoupled ones left out."""
+    """Rates and eigenvectors of g g^T - diag(G g). States of equal g form one level; uncoupled states are left out."""
 
     def __init__(self, couplings: Array) -> None:
         self.coupled = couplings > SMALLEST * couplings.max()
@@ -119,7 +120,7 @@ class Spectrum:
         """Return the nearer pole of each zero, and the signed distance from it."""
         lower, upper = self._poles[:-1], self._poles[1:]
         width = upper - lower
-        origin = np.where(self._secular(lower, width / 2) > 0, lower, upper)  # rises from -inf to inf
+        origin = np.where(self._secular(lower, width / 2) > 0, lower, upper)  # it rises with lambda, from -inf to inf
         sign = np.where(origin == lower, 1.0, -1.0)
         near, far = np.ones(len(width)), DEEPEST + np.where(origin == lower, np.log2(width / lower), 0.0)
         for _ in range(HALVINGS):
@@ -130,5 +131,5 @@ class Spectrum:
         return origin, sign * width * np.exp2(-(near + far) / 2)
 
     def _secular(self, origin: Array, distance: Array) -> Array:
-        """sum_a g_a / (D_a - lambda), lambda = origin + distance."""
+        """Return sum_a g_a / (D_a - lambda) at lambda = origin + distance."""
         return (self._weights / ((self._poles - origin[:, None]) - distance[:, None])).sum(axis=1)

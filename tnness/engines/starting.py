@@ -15,7 +15,7 @@ from tnness.problems.lindbladian import Lindbladian
 def density_operator(initial: Initial, generator: ChainGenerator) -> ChainState:
     """Return an initial state as a vectorised density operator (or probabilities): a matrix-product state.
 
-    A thermal or ground state is that of the Hamiltonian from which the generator was made.
+    A thermal or ground state belongs to the Hamiltonian from which the generator was made.
     """
     if initial.kind == "network":
         return initial.value

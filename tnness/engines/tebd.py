@@ -1,10 +1,10 @@
-"""Time evolution of a `ChainState` by Trotter gates (TEBD), to a steady state or through time.
+"""Time evolution of a `ChainState` by Trotter gates (TEBD), to a steady state or to given times.
 
-Layers of gates are sweeps (`tnness.network.sweep`); where the problem has local charges, and the state is of definite
+Each layer of gates is a sweep (`tnness.network.sweep`). If the problem has local charges and the state has a definite
 charge, every split is an SVD block by block (`tnness.network.blocks`).
 
-Where the problem has a metric, the run's own state is in coordinates scaled by it, in which the plain norm is the
-metric's; what is handed out is scaled back.
+If the problem has a metric, the run multiplies every basis state by its weight: the plain norm of the scaled state is
+the norm that the metric defines. Views, copies and snapshots are scaled back.
 """
 
 from __future__ import annotations
@@ -50,9 +50,12 @@ from tnness.streams import stream
 AUTO_STEP = 1.6
 """Default dt is AUTO_STEP over the largest spectral norm of a bond's generator (order 4; a third of it at order 2)."""
 METHOD, POWER = "cholesky-qr", 1
-"""The truncation where nothing else is asked for."""
+"""Default truncation method, and default number of power iterations."""
 BY_CHARGE = "svd"
-"""The method of splits by charge, and of small deviations from a large background: only an SVD resolves them."""
+"""The method of splits by charge, and of splits that must resolve a small deviation from a large background.
+
+The faster methods lose such a deviation; only an SVD resolves it.
+"""
 
 
 @register_engine("tebd")
@@ -65,9 +68,10 @@ class TEBD(Engine):
     chi: largest bond dimension (default 64).
     dt: Trotter step in units of time; None takes 1.6 over the largest norm of a two-site generator (order 4).
     order: 2 (Strang) or 4 (Blanes-Moan, default).
-    method, cutoff, power: see `Truncation`; default cholesky-qr, 1e-14 and one power iteration, without which the large
-        gates of fourth order truncate several times worse than the SVD. A chain that is split by its charges, or that
-        resolves a small deviation from its background, takes the SVD, and refuses any other method.
+    method, cutoff, power: see `Truncation`; default cholesky-qr, 1e-14 and one power iteration. Without the power
+        iteration the truncation error of the large gates of fourth order is several times that of the SVD. A problem
+        that is split by its charges, or that resolves a small deviation from its background, uses the SVD and refuses
+        any other method.
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
     dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5; charges are not used).
     block: Trotter steps between two measurements (default 1).
@@ -112,7 +116,7 @@ class TEBD(Engine):
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
-        if isinstance(problem, Circuit):
+        if isinstance(problem, Circuit) or self._continues(record, start):
             return super().extend(problem, start, record)
         generator = chain_of(problem, f"engine {self.name!r}")
         run = self._after(start).init(generator, density_operator(parse_initial(record.state), generator), start.seed)
@@ -120,20 +124,21 @@ class TEBD(Engine):
         return run
 
     def rule(self, run: Any, start: Start) -> Rule:
-        """Return when a run is over: by stages that wait for their tails, or with the last time."""
+        """Return the stopping rule: `Waiting` in stages (`Ladder`) for a steady state, `Course` for an evolution."""
         if isinstance(run, CircuitRun):
             return circuit_rule(run, start)
         if not start.steady:
             return Course(run)
-        known = start.prior.rate if start.prior is not None else math.nan
-        return ladder(run, Waiting(start.ask.tolerance, run, known), start, start.ask.kick and run.can_be_kicked)
+        rate = start.prior.rate if start.prior is not None else math.nan
+        kick = start.ask.kick and run.can_be_kicked
+        return ladder(run, Waiting(start.ask.tolerance, run, rate), start, kick)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
-        """Return what a finished steady state by bond dimension and time step is worth as a coarse stage."""
+        """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
         return prior_of(problem, record, judged)
 
     def used(self, problem: Any) -> dict[str, Any]:
-        """Return the settings with the step, the schedule and the truncation that are used."""
+        """Return the settings, with the time step, schedule and truncation that a run of this problem uses."""
         given = asdict(self)
         if isinstance(problem, Circuit):
             return given | {"method": self.method or METHOD, "power": self.used_power}
@@ -148,15 +153,21 @@ class TEBD(Engine):
         }
 
     def _circuit_state(self, start: Start) -> partial[NetworkState]:
-        """Return what makes the state of a circuit."""
+        """Return a function that makes the state of a circuit."""
         if self.dt is not None or self.schedule is not None:
             raise InputError("a circuit has no time step and no schedule: leave dt and the like out")
         truncation = self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
         return partial(NetworkState, truncation=truncation, dtype=self.dtype, seed=start.seed)
 
     def _after(self, start: Start) -> TEBD:
-        """The record that is extended is the coarse stage."""
+        """Return the engine without a default schedule if the run extends a record: the record is the coarse stage."""
         return replace(self, schedule=()) if self.schedule is None and start.prior is not None else self
+
+    def _continues(self, record: Record, start: Start) -> bool:
+        """Return whether an evolution goes on as if it had never ended, with its random directions and its account."""
+        known = record.settings
+        ours = self.name, start.seed, self.dtype
+        return not start.steady and ours == (known["engine"], known["seed"], known["engine_settings"].get("dtype"))
 
     # ------------------------------------------------------------------ the settings at work
 
@@ -175,7 +186,7 @@ class TEBD(Engine):
 
     @property
     def coarse(self) -> tuple[int, ...]:
-        """Bond dimensions that come before chi: the given schedule, or chi/4 and chi/2 from 8 on."""
+        """Bond dimensions that come before chi: the given schedule, or those of chi/4 and chi/2 that are at least 8."""
         if self.schedule is not None:
             return self.schedule
         return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8)
@@ -193,7 +204,7 @@ class TEBD(Engine):
         return share * AUTO_STEP / max(1e-12, *(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds))
 
     def uses_charges(self, generator: ChainGenerator) -> bool:
-        """Return whether states of definite charge are split by it."""
+        """Return whether states of definite charge are split charge by charge."""
         return generator.charges is not None and self.dtype == "float64"
 
     def method_for(self, generator: ChainGenerator) -> str:
@@ -201,7 +212,7 @@ class TEBD(Engine):
 
         Raises
         ------
-        InputError: a method or a number of power iterations is given that the problem has no use for.
+        InputError: a method or a number of power iterations is given, but the problem needs the SVD.
         """
         if generator.resolution == 1 and not self.uses_charges(generator):
             return self.method or METHOD
@@ -212,7 +223,7 @@ class TEBD(Engine):
         return BY_CHARGE
 
     def truncation_of(self, stage: Stage, method: str | None = None, resolution: float = 1.0) -> Truncation:
-        """Return how the splits of a stage are truncated; cutoffs are relative to the square of the resolution."""
+        """Return the truncation of a stage. Its cutoff is `cutoff` times the square of the resolution."""
         return Truncation(
             chi=stage.chi,
             cutoff=self.cutoff * resolution**2,
@@ -227,7 +238,10 @@ class TEBD(Engine):
         return TEBDRun(self, generator, self.prepared(generator, initial), seed)
 
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
-        """Return a copy of a state as a run holds it: scaled, canonical, of definite charge where it can be."""
+        """Return a copy of a state in the form that a run uses.
+
+        It is scaled by the metric, canonical and, if possible, has bonds of definite charge.
+        """
         check_initial(generator, initial)
         state = _scaled(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
@@ -242,7 +256,7 @@ class TEBD(Engine):
 
 
 def ladder(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
-    """Return the rule of a steady state in stages."""
+    """Return the stopping rule of a steady state in stages. within: the rule of a single stage."""
 
     def check() -> dict[str, float]:
         return checks(run.generator, run.view(), residual(run.generator, run.chain_state()))
@@ -253,17 +267,18 @@ def ladder(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
 
 
 def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
-    """Return what is known of some observables from a finished steady state in stages.
+    """Return the bond dimension, time step and errors of the observables `judged`, from a record of a steady state.
 
-    None of any other record, and of one that was not judged by all of them: it may not have relaxed in the others.
+    Return None for any other record, and for a record that was not judged by all of these observables: the missing ones
+    may not have relaxed.
     """
     used = record.used
     if record.unfinished or record.settings["kind"] != STEADY or used.get("dt") is None or "chi" not in used:
         return None
-    known = record.certificate.estimates
-    if not set(judged) <= known.get("relaxation", {}).keys():
+    errors = record.certificate.estimates
+    if not set(judged) <= errors.get("relaxation", {}).keys():
         return None
-    estimates = {kind: {name: error for name, error in of.items() if name in judged} for kind, of in known.items()}
+    estimates = {kind: {name: error for name, error in of.items() if name in judged} for kind, of in errors.items()}
     refined = int(record.snapshot.numbers["refined"]) if record.snapshot is not None else 0
     dt = float(used["dt"]) / 2**refined
     return Prior(int(used["chi"]), dt, record.certificate.relaxation_rate, estimates)
@@ -271,9 +286,9 @@ def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | Non
 
 @dataclass
 class TEBDRun:
-    """A run of the engine: the state, the clock and the running account of what was dropped.
+    """A run of the engine: the state, the clock and the sums of the weight dropped.
 
-    kicks: on their way, while the state waits. kicked: what earlier ones told.
+    kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
     """
 
     settings: TEBD
@@ -333,7 +348,7 @@ class TEBDRun:
 
     @property
     def is_full(self) -> bool:
-        """True where a bond has reached the bond dimension: chi limits it, not the cutoff."""
+        """True if a bond has reached chi, so that chi limits it and not the cutoff."""
         return self.bond_dimension >= self.stages[-1].chi
 
     @property
@@ -343,7 +358,10 @@ class TEBDRun:
         return (*self._schedule, *(replace(final, dt=final.dt / 2 ** (k + 1)) for k in range(self.refined)))
 
     def refine(self) -> bool:
-        """Append a stage at half the time step, which measures the Trotter error at the full bond dimension; once."""
+        """Append a stage at half the time step, which measures the Trotter error at the full bond dimension.
+
+        Return False if there is such a stage already.
+        """
         if self.refined:
             return False
         self.refined = 1
@@ -360,15 +378,20 @@ class TEBDRun:
         return tuple(f"chi={stage.chi} dt={stage.dt:.3g}" for stage in self.stages)
 
     def next_stage(self) -> None:
-        """Enter the next stage of the schedule; the account of what was dropped starts again."""
+        """Enter the next stage of the schedule; reset the weight dropped and the drift of the trace."""
         self.stage += 1
         self.discarded, self.trace_drift = 0.0, 0.0
         self.log_trace = self._log_trace(self.state)
 
     def step(self, until: float | None = None) -> Report:
-        """Advance by one block of steps, not beyond `until`; raise `NumericalError` and keep the old state on a NaN.
+        """Advance by one block of steps, not beyond `until`.
 
-        With `until`, steps are shortened evenly so as to end on it, and the last stage's settings are used.
+        With `until`, all steps are shortened alike so that the last one ends on it; the settings are those of the last
+        stage.
+
+        Raises
+        ------
+        NumericalError: a NaN or infinity appeared, or the trace was lost. The run keeps its old state.
         """
         if until is None and self.kicks is not None:
             return self._kick(self.kicks)
@@ -389,7 +412,7 @@ class TEBDRun:
                 dropped, helped = sweep(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped
         state.normalise()
-        log_trace = self._log_trace(state)  # refuses a state that is lost before it replaces the old one
+        log_trace = self._log_trace(state)  # raises before a lost state replaces the old one
         self.state, self._charged, self.steps, self.time = state, charged, self.steps + steps, end
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
         self.trace_drift = log_trace - self.log_trace
@@ -423,7 +446,7 @@ class TEBDRun:
         return self.stages[min(self.stage, len(self.stages) - 1)]
 
     def _truncation(self, stage: Stage) -> Truncation:
-        """Return how the splits of a stage are truncated."""
+        """Return the truncation of a stage for this problem."""
         return self.settings.truncation_of(stage, self._method, self.generator.resolution)
 
     def _block(self, dt: float, until: float | None) -> tuple[int, float, float]:
@@ -460,14 +483,14 @@ class TEBDRun:
         return Snapshot(arrays, numbers)
 
     def recall(self, snapshot: Snapshot) -> None:
-        """Take up what a snapshot holds beside the state and the numbers of this class: nothing."""
+        """Restore the parts of a snapshot that a subclass adds; this class adds none."""
 
     def view(self) -> ChainView:
         """Return a view of the present state."""
         return ChainView(self._natural(), self.generator.spaces, self.generator.functionals)
 
     def _natural(self) -> ChainState:
-        """The present state in the coordinates of the problem; without a centre where the problem has a metric."""
+        """Return the present state in the coordinates of the problem; with a metric it has no orthogonality centre."""
         return _scaled(self.state, self.generator.metric, inverse=True)
 
     def _log_trace(self, state: ChainState) -> float:
@@ -480,7 +503,10 @@ class TEBDRun:
 
 
 def _scaled(state: ChainState, metric: Sequence[Array] | None, inverse: bool = False) -> ChainState:
-    """Return the state with every basis state multiplied (or divided) by its weight; exact, weights are powers of 2."""
+    """Return the state with every basis state multiplied (inverse: divided) by its weight.
+
+    This is exact, because the weights are powers of 2.
+    """
     if metric is None:
         return state
     factors = [1 / weights if inverse else weights for weights in metric]
@@ -489,7 +515,7 @@ def _scaled(state: ChainState, metric: Sequence[Array] | None, inverse: bool = F
 
 
 def _scaled_bonds(generator: ChainGenerator) -> Sequence[Array]:
-    """The generator as two-site matrices, in the coordinates of the metric."""
+    """Return the generator as two-site matrices, in the coordinates of the metric."""
     metric = generator.metric
     if metric is None:
         return generator.merged_bonds
@@ -498,7 +524,7 @@ def _scaled_bonds(generator: ChainGenerator) -> Sequence[Array]:
 
 
 def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
-    """The trace in the coordinates of the metric."""
+    """Return the covectors of the trace in the coordinates of the metric."""
     trace = generator.functionals["trace"]
     if generator.metric is None:
         return trace

@@ -1,7 +1,7 @@
 """Thermal states exp(-beta H)/Z of a chain, as matrix-product density matrices.
 
-exp(-beta H/2) 1 exp(-beta H/2) is imaginary-time evolution of the identity, d rho/d beta = -(H rho + rho H)/2: two-site
-maps that are real in a Hermitian basis, applied by the same Trotter layers and sweeps as time evolution.
+exp(-beta H/2) 1 exp(-beta H/2) is the imaginary-time evolution of the identity, d rho/d beta = -(H rho + rho H)/2. Its
+two-site maps are real in a Hermitian basis; the Trotter layers and sweeps of time evolution apply them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
 from tnness.streams import stream
 
-STEP = 0.25
+BETA_STEP = 0.25
 """Largest |beta step| times the norm of a bond's Hamiltonian: fourth order leaves an error below 1e-7."""
 
 
 def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation | None = None) -> ChainState:
-    """Return exp(-beta H)/Z for the Hamiltonian of a Lindbladian; its jumps do not matter.
+    """Return exp(-beta H)/Z for the Hamiltonian of a Lindbladian; its jumps play no part.
 
     Parameters
     ----------
     lindbladian: the chain.
-    beta: inverse temperature, in units of 1/energy; 0 is the identity, negative values heat beyond it.
+    beta: inverse temperature, in units of 1/energy; 0 gives the identity; negative values favour high energies.
     truncation: how bonds are truncated (default chi = 64).
 
     Raises
@@ -49,7 +49,7 @@ def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation 
         raise InputError(f"beta = {beta!r}: the inverse temperature is a finite number")
     bonds, state = lindbladian.cooling_maps(), identity_state(lindbladian.spaces)
     largest = max(float(np.linalg.norm(bond, 2)) for bond in bonds)
-    steps = math.ceil(abs(beta) * largest / STEP)
+    steps = math.ceil(abs(beta) * largest / BETA_STEP)
     gates, rng = Gates(bonds, state.dtype), stream(0, "thermal")
     for parity, fraction in layers(4, steps):
         sweep(state, gates.layer(parity, fraction * beta / steps), truncation or Truncation(), rng)

@@ -1,6 +1,7 @@
-"""Pure states under white noise, many realisations side by side: Gaussian where the problem is free, MPS elsewhere.
+"""Trajectories of pure states under white noise, many realisations at once.
 
-The noise of realisation r comes from the seed and r alone: both ways of computing see the same noise.
+The states are Gaussian if the problem is quadratic, and matrix-product states otherwise. The noise of realisation r
+depends only on the seed and on r, so both forms of a state see the same noise.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from tnness.streams import stream
 
 PIECE = {"gaussian": 4096, "mps": 8}
 """Time steps between two reports."""
-DROPPED = 1e-6
-"""Weight dropped in a whole trajectory above which the bond dimension dominates."""
+DROPPED_PER_TRAJECTORY = 1e-6
+"""Weight dropped in a whole trajectory above which truncation counts as the dominant error."""
 
 
 @register_engine("trajectories")
@@ -47,9 +48,10 @@ class Trajectories(Engine):
 
     Parameters
     ----------
-    realizations: of the noise (default 10). dt: time step (default 0.1); averages are second order in it.
+    realizations: number of realisations of the noise (default 10).
+    dt: time step (default 0.1); averages are second order in it.
     method: "gaussian", "mps", or "auto" (default): gaussian where the problem is quadratic.
-    chi, cutoff, truncation: of matrix-product states (defaults 64, 1e-12 and svd; see `Truncation`).
+    chi, cutoff, truncation: truncation of matrix-product states (defaults 64, 1e-12 and svd; see `Truncation`).
     substeps: Trotter steps of fourth order in a time step of matrix-product states (default 1).
     """
 
@@ -74,7 +76,7 @@ class Trajectories(Engine):
         return Truncation(chi=self.chi, cutoff=self.cutoff, method=self.truncation)
 
     def begin(self, problem: Any, start: Start) -> Run:
-        """Return the realisations at time 0; the initial state is pure: a product, a ground state, or amplitudes."""
+        """Return a run at time 0. Its initial state must be pure: a product, a ground state, or amplitudes."""
         form, noises = self._form_of(problem, start), self._noises(start.seed)
         if form is None:
             system = MPSTrajectories(problem, _amplitudes(problem, start.initial), noises, self._bonds(), self.substeps)
@@ -97,15 +99,15 @@ class Trajectories(Engine):
         return run
 
     def rule(self, run: TrajectoryRun, start: Start) -> Rule:
-        """Return that the run itself says what its answer is worth."""
+        """Return a stopping rule that takes outcome and figures from the run itself."""
         return Told(run.system.verdict, run.figures)
 
     def _noises(self, seed: int) -> list[np.random.Generator]:
-        """The noise of each realisation, the same for both ways of computing."""
+        """Return the random generator of each realisation, the same for both forms of a state."""
         return [stream(seed, "noise", number) for number in range(self.realizations)]
 
     def _form_of(self, problem: Any, start: Start) -> Quadratic | None:
-        """The quadratic form where the Gaussian way is to be gone."""
+        """Return the quadratic form of the problem if its states are to be Gaussian, else None."""
         if start.steady:
             raise InputError("a trajectory has no steady state: give times")
         if not isinstance(problem, Lindbladian):
@@ -124,7 +126,7 @@ class Trajectories(Engine):
 
 
 class Realizations(Protocol):
-    """Realisations of the noise, in one of two forms."""
+    """The states of all realisations of the noise, in one of two forms."""
 
     def advance(self, length: float, steps: int) -> None:
         """Evolve by a time, in a number of equal steps."""
@@ -135,15 +137,15 @@ class Realizations(Protocol):
         ...
 
     def figures(self) -> dict[str, float]:
-        """Return what the certificate says of them."""
+        """Return their figures for the certificate."""
         ...
 
     def verdict(self) -> str:
-        """Return what they are worth."""
+        """Return the outcome."""
         ...
 
     def save(self) -> Snapshot:
-        """Return their states and where their noise stands."""
+        """Return their states and the positions of their noise streams."""
         ...
 
     def load(self, snapshot: Snapshot) -> None:
@@ -155,8 +157,8 @@ class Realizations(Protocol):
 class TrajectoryRun:
     """A run of the engine.
 
-    system: the realisations. dt: the longest time step. piece: time steps between two reports. left, length: time steps
-    that are left to the next time, and how long each is.
+    system: the realisations. dt: the longest time step. piece: time steps between two reports. left: time steps left
+    until the next requested time. length: length of each of them.
     """
 
     system: Realizations
@@ -167,7 +169,7 @@ class TrajectoryRun:
     length: float = 0.0
 
     def step(self, until: float | None = None) -> Report:
-        """Advance towards a time, in equal time steps that end on it, by a piece of them."""
+        """Advance towards `until` by at most `piece` time steps. All steps up to `until` have the same length."""
         assert until is not None
         if until < self.time:
             raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
@@ -186,11 +188,11 @@ class TrajectoryRun:
         return self.system.view()
 
     def figures(self) -> dict[str, float]:
-        """Return what the certificate says of the realisations."""
+        """Return the figures of the realisations for the certificate."""
         return self.system.figures()
 
     def save(self) -> Snapshot:
-        """Return the realisations, and where the clock stands."""
+        """Return the realisations and the clock."""
         saved = self.system.save()
         clock = {"time": self.time, "left": self.left, "length": self.length}
         return Snapshot(saved.arrays, saved.numbers | clock)
@@ -204,7 +206,11 @@ class TrajectoryRun:
 
 @dataclass
 class Orbitals:
-    """Gaussian realisations. count: particles. sites: noisy sites on each of which a further particle starts."""
+    """Gaussian realisations.
+
+    count: number of particles. sites: noisy sites; one extra particle starts on each. unitarity: largest deviation of
+    the orbitals from orthonormality so far.
+    """
 
     system: GaussianTrajectories
     count: int
@@ -214,7 +220,7 @@ class Orbitals:
 
     @staticmethod
     def followed(form: Quadratic) -> list[int]:
-        """Return the site on which a particle of its own starts, to see how it spreads: a single noisy one."""
+        """Return the sites on which an extra particle starts, to show how it spreads: a single noisy site, or none."""
         return [int(form.noisy[0])] if len(form.noisy) == 1 else []
 
     @classmethod
@@ -249,7 +255,7 @@ class Orbitals:
         return COMPLETE
 
     def save(self) -> Snapshot:
-        """Return the orbitals, and where the noise stands."""
+        """Return the orbitals and the positions of the noise streams."""
         saved = self.system.save()
         return Snapshot(saved.arrays, saved.numbers | {"unitarity": self.unitarity})
 
@@ -261,7 +267,7 @@ class Orbitals:
 
 @dataclass
 class MatrixProducts:
-    """Realisations as matrix-product states. largest: bond dimension so far."""
+    """Realisations as matrix-product states. largest: largest bond dimension so far."""
 
     system: MPSTrajectories
     spaces: Sequence[LocalSpace]
@@ -285,11 +291,11 @@ class MatrixProducts:
         }
 
     def verdict(self) -> str:
-        """Return `complete`, or that too much was dropped."""
-        return COMPLETE if self.system.dropped < DROPPED else "truncation dominates: raise chi"
+        """Return `complete`, or that truncation dominates the error."""
+        return COMPLETE if self.system.dropped < DROPPED_PER_TRAJECTORY else "truncation dominates: raise chi"
 
     def save(self) -> Snapshot:
-        """Return the states, and where the noise stands."""
+        """Return the states and the positions of the noise streams."""
         saved = self.system.save()
         return Snapshot(saved.arrays, saved.numbers | {"largest": self.largest})
 

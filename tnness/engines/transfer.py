@@ -1,6 +1,6 @@
-"""Transfer chains solved in one go: linear problems, scattering, energy integrals, Lyapunov exponents, decay.
+"""Transfer chains solved directly: linear problems, scattering, energy integrals, Lyapunov exponents, decay.
 
-What is computed is what a model's observables ask of the view; the certificate holds how well it was done.
+The view computes only the quantities that a model's observables ask for; the certificate holds their accuracy.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ ACCURATE = 1e-7
 @register_engine("transfer")
 @dataclass(frozen=True, kw_only=True)
 class Transfer(Engine):
-    """Stabilised sweeps along a transfer chain.
+    """Settings of the engine, which solves a transfer chain by stabilised sweeps along it.
 
     Parameters
     ----------
-    nodes: Legendre nodes of an energy panel, to begin with (default 8; with resonances in closed form 3 are enough for
-        1e-6). reach: radius, in half widths of the panel, within which resonances are taken in closed form (12).
-        tolerance: relative error of energy integrals that is asked for (1e-6). most: energies after which panels are
-        not halved any more (4096).
-    blocks: independent bars behind the error of a Lyapunov exponent (32).
+    nodes: initial number of Legendre nodes of an energy panel (default 8; 3 are enough for 1e-6 if resonances are
+        integrated in closed form). reach: radius, in half widths of the panel, within which resonances are integrated
+        in closed form (12). tolerance: wanted relative error of energy integrals (1e-6). most: number of energies after
+        which panels are not halved any more (4096).
+    blocks: number of independent bars from which the error of a Lyapunov exponent is estimated (32).
     """
 
     nodes: int = 8  # Legendre nodes of an energy panel, to begin with
@@ -56,11 +56,11 @@ class Transfer(Engine):
 
     @property
     def quadrature(self) -> Quadrature:
-        """How energy integrals are done."""
+        """The settings of energy integrals."""
         return Quadrature(nodes=self.nodes, reach=self.reach, tolerance=self.tolerance, most=self.most)
 
     def begin(self, problem: Any, start: Start) -> StaticRun | DecayRun:
-        """Return a run of a `TransferChain` or `RandomBar`; the chain holds its own source.
+        """Return a run of a `TransferChain` or `RandomBar`. A chain holds its own source.
 
         Raises
         ------
@@ -80,37 +80,37 @@ class Transfer(Engine):
         return DecayRun(Decay(problem))
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
-        """Return the run that was saved: of a static answer the beginning, as it is asked of the view."""
+        """Return the run that was saved. A static run computes its answers again, because its view computes them."""
         run = self.begin(problem, start)
         run.time = float(snapshot.numbers["time"])
         return run
 
     def rule(self, run: Any, start: Start) -> Rule:
-        """Return that the answer is judged by the figures of what was asked for."""
+        """Return a stopping rule whose outcome follows from the figures of the computed quantities."""
         if not start.steady:
             return Told(lambda: COMPLETE)
         figures = run.view().figures
         return Told(lambda: _verdict(figures, self.tolerance), lambda: dict(figures))
 
     def view(self, problem: TransferChain) -> TransferView:
-        """Return a view of a chain to ask things of, without a driver or a record."""
+        """Return a view of a chain for direct use, without a driver or a record."""
         return TransferView(problem, self.quadrature, {}, lambda text, fraction: None)
 
 
 @dataclass
 class StaticRun:
-    """A static answer: what is computed is what its view is asked for."""
+    """A run with a static answer: its view computes a quantity when the quantity is asked for."""
 
     answer: Any
     time: float = 0.0
 
     def step(self, until: float | None = None) -> Report:
-        """Do nothing: the view computes."""
+        """Finish the run: the view does the computation."""
         self.time = math.inf
         return Report(self.time, finished=True)
 
     def view(self) -> Any:
-        """Return the view, the same whenever it is asked for."""
+        """Return the view, always the same one."""
         return self.answer
 
     def save(self) -> Snapshot:
@@ -120,7 +120,7 @@ class StaticRun:
 
 @dataclass
 class DecayRun:
-    """The decay of a chain's source, from its modes."""
+    """A run of the decay of a chain's source, from the modes of the chain."""
 
     decay: Decay
     time: float = 0.0
@@ -141,7 +141,7 @@ class DecayRun:
 
 
 def _verdict(figures: dict[str, float], tolerance: float) -> str:
-    """Return the outcome from the figures of what was asked for."""
+    """Return the outcome from the figures of the computed quantities."""
     for name in ("linear_residual", "unitarity"):
         if not figures.get(name, 0.0) <= ACCURATE:
             return f"{name} dominates: the chain is too close to singular for double precision"

@@ -1,1 +1,1 @@
-"""Interop: states and operators handed to other packages, and taken in."""
+"""Interop: conversion of states and operators to and from other packages."""

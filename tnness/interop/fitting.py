@@ -1,4 +1,4 @@
-"""Tensors that come from another package as a `ChainState`, if they fit the local spaces."""
+"""Conversion of another package's tensors to a `ChainState`, checked against the local spaces."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tnness.network.chain_state import Array, ChainState
 from tnness.operators.basis import LocalSpace
 
 
-def canonical(tensors: list[Array], log_norm: float, spaces: Sequence[LocalSpace] | None) -> ChainState:
+def canonical_state(tensors: list[Array], log_norm: float, spaces: Sequence[LocalSpace] | None) -> ChainState:
     """Return tensors (left, physical, right) as a state, canonical at site 0.
 
     Parameters
     ----------
-    log_norm: logarithm of a factor. spaces: given, dimensions are compared with their levels, or with the dimension of
-        their operator bases; coefficients of operators must be real.
+    log_norm: logarithm of a factor of the state. spaces: if given, the dimensions must be their levels, or the
+        dimensions of their operator bases; coefficients of operators must be real.
 
     Raises
     ------

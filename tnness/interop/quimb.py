@@ -1,4 +1,4 @@
-"""States and generators handed to quimb, and states taken in.
+"""States and generators converted to quimb, and states converted from it.
 
 quimb takes a second to import, and is imported where it is first used.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from tnness.errors import InputError
-from tnness.interop.fitting import canonical
+from tnness.interop.fitting import canonical_state
 from tnness.interop.transfer_network import operator_network
 from tnness.network.chain_state import Array, ChainState
 from tnness.operators.basis import LocalSpace
@@ -53,8 +53,8 @@ def from_quimb(mps: MatrixProductState, spaces: Sequence[LocalSpace] | None = No
     Parameters
     ----------
     mps: a state with open ends.
-    spaces: given, dimensions are compared with its levels d (the amplitudes of a pure state) or its D coefficients (a
-        density matrix; the tensors are then made real).
+    spaces: if given, the dimensions must be their levels d (amplitudes of a pure state) or the sizes D of their
+        operator bases (a density matrix; the tensors are then made real).
 
     Raises
     ------
@@ -69,7 +69,7 @@ def from_quimb(mps: MatrixProductState, spaces: Sequence[LocalSpace] | None = No
     tensors = [
         a.reshape(1 if i == 0 else a.shape[0], -1, 1 if i == last else a.shape[-1]) for i, a in enumerate(arrays)
     ]
-    return canonical(tensors, float(mps.exponent) * math.log(10), spaces)
+    return canonical_state(tensors, float(mps.exponent) * math.log(10), spaces)
 
 
 def _without_ends(tensors: Sequence[Array], last_bond: int) -> list[Array]:

@@ -1,4 +1,4 @@
-"""States handed to TeNPy, and taken in.
+"""States converted to TeNPy and from it.
 
 TeNPy takes a second to import, and is imported where it is first used.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tnness.errors import InputError
-from tnness.interop.fitting import canonical
+from tnness.interop.fitting import canonical_state
 from tnness.network.chain_state import Array, ChainState
 from tnness.operators.basis import LocalSpace
 
@@ -51,9 +51,9 @@ def from_tenpy(psi: MPS, spaces: Sequence[LocalSpace] | None = None) -> ChainSta
     ----------
     psi: a finite MPS; charges are dropped.
     spaces: the local spaces whose d levels its sites have (the amplitudes of a pure state), or whose D coefficients (a
-        density matrix; the tensors are then made real). Levels are put in their order where site and space share the
-        diagonal operator `Sz` or `N`: TeNPy's `SpinSite` counts m upwards, `spin(...)` downwards. Without spaces the
-        levels are in the site's order without charge conservation.
+        density matrix; the tensors are then made real). If site and space share the diagonal operator `Sz` or `N`, the
+        levels are put in the order of the space: TeNPy's `SpinSite` counts m upwards, `spin(...)` downwards. Without
+        spaces the levels are in the site's order without charge conservation.
 
     Raises
     ------
@@ -68,11 +68,11 @@ def from_tenpy(psi: MPS, spaces: Sequence[LocalSpace] | None = None) -> ChainSta
         if spaces is not None and i < len(spaces) and tensor.shape[1] == spaces[i].levels:
             tensor = tensor[:, _level_order(site, spaces[i]), :]
         tensors.append(tensor)
-    return canonical(tensors, math.log(abs(psi.norm)), spaces)
+    return canonical_state(tensors, math.log(abs(psi.norm)), spaces)
 
 
 def _level_order(site: Site, space: LocalSpace) -> Array:
-    """For each level of the space, that of the TeNPy site (in its order without charges) with the same `Sz` or `N`."""
+    """Return for each level of the space the TeNPy level (in the order without charges) of equal `Sz` or `N`."""
     for name in ORDERING:
         if name in site.opnames and name in space.operators:
             theirs = np.diag(site.get_op(name).to_ndarray()).real[np.argsort(site.perm)]

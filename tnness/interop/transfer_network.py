@@ -1,4 +1,4 @@
-"""A transfer chain as the tensor network that it is, for small chains: to draw, to contract, to compare with.
+"""A small transfer chain as a tensor network, to draw it, to contract it and to compare with it.
 
 quimb takes a second to import, and is imported where it is used.
 """
@@ -20,7 +20,7 @@ def operator_network(chain: TransferChain) -> MatrixProductOperator:
     """Return H as a matrix-product operator over slices of 1 + m states, its bonds carrying the transverse channels.
 
     State 0 of a slice is empty, state 1 + i is a particle on its site i; on states of one particle the operator is H. A
-    bond has 2 + 2 m states: nothing yet, done, and a particle on its way to the left or to the right.
+    bond has 2 + 2 m states: no term has begun yet, a term is complete, and a particle moves to the left or the right.
     """
     from quimb.tensor import MatrixProductOperator
 
@@ -47,8 +47,8 @@ def operator_network(chain: TransferChain) -> MatrixProductOperator:
 def transfer_network(chain: TransferChain, energy: complex) -> TensorNetwork:
     """Return the product of transfer matrices, (u_n, u_{n-1}) = T_{n-1} ... T_0 (u_0, u_{-1}), one tensor a slice.
 
-    Beyond the ends the coupling counts as 1. Indices run from `b0` to `b{slices}`. Contracted as it stands it overflows
-    for long chains, which is why the engine never does.
+    Beyond the ends the coupling counts as 1. Indices run from `b0` to `b{slices}`. Its direct contraction overflows for
+    long chains, so the engine never does it.
     """
     from quimb.tensor import Tensor, TensorNetwork
 

@@ -1,1 +1,1 @@
-"""Models: what a model is, its parameters, the checks of its values, and how it is found."""
+"""Models: their protocol, their parameters, checks of values, and the registry that finds a model by name."""

@@ -26,7 +26,7 @@ def check_rates(rates: Mapping[str, float]) -> None:
 
 
 def site_profile(name: str, values: ArrayLike, n: int) -> tuple[float, ...]:
-    """Return one finite number per site as a tuple, the form in which a frozen model keeps it.
+    """Return one finite number per site as a tuple, so that a frozen model can hold it.
 
     Raises
     ------

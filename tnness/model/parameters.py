@@ -1,4 +1,4 @@
-"""The parameters of a model: listed with their meaning and unit, and checked where an instance is built."""
+"""The parameters of a model: listed with their meaning and unit, and checked when an instance is built."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def parameters(model: type | Model) -> dict[str, Parameter]:
 
 
 def build(cls: type, values: Mapping[str, Any], name: str = "") -> Any:
-    """Return an instance of the model, its values checked against the declared types.
+    """Return an instance of the model; check the values against the declared types.
 
     Raises
     ------
     InputError: an unknown parameter (with the closest known one), a wrong type, a number that is not finite, a
-        required parameter that is missing; or whatever the model's own checks say.
+        required parameter that is missing; or an error from the model's own checks.
     """
     return typed.build(_dataclass_of(cls), values, f"model {name or cls.__name__!r}", "parameter")
 

@@ -1,9 +1,9 @@
-"""What a model is: a frozen dataclass of parameters that states a problem and its observables.
+"""The protocol of models: a frozen dataclass of parameters that states a problem and its observables.
 
 A model is any dataclass with `problem()` and `observables()`; the rest is optional:
 
 - `draw(rng) -> Self`: the same model with every random number explicit (disorder is drawn once and kept);
-- `initial_state()`: what its evolution starts from unless told otherwise: a label such as `product:0101` or a state;
+- `initial_state()`: the state from which it starts by default: a label such as `product:0101`, or a state;
 - `small() -> Self`: the smallest instance that still shows the physics, for `tnness check`;
 - `engines: ClassVar[tuple[str, ...]]`: the engines that serve it, the default first.
 
@@ -26,21 +26,21 @@ from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
 
 UNKNOWN = "unknown"
-"""Digest of a problem that does not say what it states."""
+"""Digest of a problem that has no `digest()` and is no dataclass."""
 
 
 @runtime_checkable
 class Problem(Protocol):
-    """What a model states: a `Lindbladian`, a `ChainGenerator`, or what an engine of the model's choice solves."""
+    """The problem that a model states: a `Lindbladian`, a `ChainGenerator`, or another that its engine solves."""
 
     def summary(self) -> str:
-        """Return what the problem is, in one line."""
+        """Return a description of the problem in one line."""
         ...
 
     def digest(self) -> str:
-        """Return a hash of what the problem states, the same for the same physics however it is written.
+        """Return a hash of the problem's content. Equal physics gives an equal hash, however it is written.
 
-        A class of one's own may do without: see `digest_of_problem`.
+        A user's class may leave this method out: see `digest_of_problem`.
         """
         ...
 
@@ -50,7 +50,7 @@ class Model(Protocol):
     """The two methods every model has."""
 
     def problem(self) -> Problem:
-        """Return the problem the parameters state."""
+        """Return the problem that the parameters state."""
         ...
 
     def observables(self) -> dict[str, Observable]:
@@ -81,9 +81,9 @@ def problem_of(model: Any, name: str = "") -> Problem:
 
 
 def digest_of_problem(problem: Any) -> str:
-    """Return the digest of a problem; of one without `digest()` that of its fields.
+    """Return the digest of a problem. If it has no `digest()`, hash its dataclass fields.
 
-    One that is no dataclass either is `UNKNOWN`, which tells nothing: its state may hold what it has computed so far.
+    If it is no dataclass either, return `UNKNOWN`: its attributes may hold intermediate results besides the physics.
     """
     if callable(getattr(problem, "digest", None)):
         return problem.digest()

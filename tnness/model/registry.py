@@ -1,16 +1,19 @@
-"""How models are found: by registered name, or as `file.py:Class`.
+"""The registry of models: a model is found by its registered name, or as `file.py:Class`.
 
-Models arrive through the entry point `tnness.models` of any installed package: a module that registers its models when
-it is imported.
+Any installed package can add models. Its entry point `tnness.models` names a module that registers them when it is
+imported.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.abc
 import importlib.metadata
 import importlib.util
 import sys
-import zlib
+import urllib.parse
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -25,6 +28,8 @@ _broken: dict[str, str] = {}
 _loaded = False
 
 ENTRY_POINT = "tnness.models"
+FROM_FILE = "_tnness_file_"
+"""What the names of modules in files begin with."""
 
 
 def register(name: str) -> Callable[[Class], Class]:
@@ -88,7 +93,7 @@ def find(name: str) -> type:
 
 
 def full_name(name: str) -> str:
-    """Return the name under which a model is found from any folder: a file's path made absolute."""
+    """Return a name that finds the model from any folder: the path of a file becomes absolute."""
     path, separator, class_name = name.rpartition(":")
     return f"{Path(path).resolve()}:{class_name}" if separator and path.endswith(".py") else name
 
@@ -107,7 +112,7 @@ def _from_file(name: str) -> type:
 
 
 def module_from_file(path: str | Path) -> ModuleType:
-    """Return the module in a file, loaded once.
+    """Return the module in a file; a file is loaded only once.
 
     Raises
     ------
@@ -116,23 +121,32 @@ def module_from_file(path: str | Path) -> ModuleType:
     file = Path(path).resolve()
     if not file.is_file():
         raise InputError(f"there is no file {str(path)!r}")
-    module_name = f"_tnness_file_{file.stem}_{zlib.crc32(str(file).encode()):x}"
-    module = sys.modules.get(module_name)
-    if module is None:
-        spec = importlib.util.spec_from_file_location(module_name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except TnnessError:
-            sys.modules.pop(module_name, None)
-            raise
-        except Exception as error:
-            sys.modules.pop(module_name, None)
-            raise InputError(f"{path} could not be loaded: {type(error).__name__}: {error}") from error
-    return module
+    try:
+        return importlib.import_module(_module_name(file))
+    except TnnessError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path} could not be loaded: {type(error).__name__}: {error}") from error
+
+
+def _module_name(file: Path) -> str:
+    """Return the name of the module in a file, which holds the whole path and no dot."""
+    stem, path = (urllib.parse.quote(text).replace(".", "%2E") for text in (file.stem, str(file)))
+    return f"{FROM_FILE}{stem}:{path}"
+
+
+class _Files(importlib.abc.MetaPathFinder):
+    """Finds the modules in files by their names: what they define travels to the workers of a sweep."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return where a module is, or None where it is not in a file of a model."""
+        file = Path(urllib.parse.unquote(fullname.partition(":")[2]))
+        if not fullname.startswith(FROM_FILE) or not file.is_file():
+            return None
+        return importlib.util.spec_from_file_location(fullname, file)
+
+
+sys.meta_path.append(_Files())
 
 
 def _validate(cls: type) -> None:
@@ -150,5 +164,5 @@ def _load_entry_points() -> None:
     for point in importlib.metadata.entry_points(group=ENTRY_POINT):
         try:
             point.load()
-        except Exception as error:  # one broken package must not take the others with it
+        except Exception as error:  # one broken package must not prevent the others from loading
             _broken[f"{point.name} ({point.value})"] = f"{type(error).__name__}: {error}"

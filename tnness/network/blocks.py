@@ -19,9 +19,9 @@ from tnness.operators.charges import Charges, Labels
 
 Index = NDArray[np.int64]
 ABSENT = 1e-15
-"""Singular values below this, relative to the state, are round-off of a sector that is not there."""
+"""Singular values below this, relative to the state, are round-off: their sector is absent."""
 STRAY = 1e-13
-"""Norm of other total charges, relative to the state, that is taken for round-off and dropped."""
+"""Parts of another total charge with a norm below this, relative to the state, are dropped as round-off."""
 
 
 @dataclass
@@ -37,7 +37,10 @@ class ChargedState:
 
     @classmethod
     def adapted(cls, state: ChainState, charges: Charges) -> ChargedState | None:
-        """Return the same state with bonds of definite charge, centre at the last site; None if its own is not."""
+        """Return the same state with bonds of definite charge, centre at the last site.
+
+        Return None if the total charge is not definite.
+        """
         state = state.copy()
         state.canonicalise(0)
         labels = [np.zeros((1, len(charges.moduli)), np.int64)]
@@ -57,10 +60,10 @@ class ChargedState:
             if i < state.n - 1:
                 state.tensors[i + 1] = np.ascontiguousarray(np.tensordot(carry, state.tensors[i + 1], 1))
             else:
-                own = int(np.abs(carry[:, 0]).argmax())
-                if np.linalg.norm(np.delete(carry[:, 0], own)) > STRAY:
+                largest = int(np.abs(carry[:, 0]).argmax())
+                if np.linalg.norm(np.delete(carry[:, 0], largest)) > STRAY:
                     return None
-                whole, label = whole[:, [own]] * carry[own, 0], label[[own]]
+                whole, label = whole[:, [largest]] * carry[largest, 0], label[[largest]]
             labels.append(label)
             state.tensors[i] = whole.reshape(left, dim, -1)
         state.centre = state.n - 1
@@ -68,9 +71,9 @@ class ChargedState:
 
     @classmethod
     def read(cls, state: ChainState, charges: Charges) -> ChargedState | None:
-        """Return a state with the charges that its own zeros show; None where they are not definite.
+        """Return a state with the charges that follow from the zeros of its tensors; None if they are not definite.
 
-        The centre must be at an end. What was swept before is read exactly, so that it can be saved without labels.
+        The centre must be at an end. A result of `sweep` is read exactly, so that it can be saved without labels.
         """
         if state.centre not in (0, state.n - 1):
             return None
@@ -82,10 +85,10 @@ class ChargedState:
                 matrix, outer = tensor.reshape(left * dim, right), charges.fuse(labels[-1], site)
             else:
                 matrix, outer = tensor.reshape(left, dim * right).T, charges.fuse(-site, labels[-1])
-            found = outer[np.abs(matrix).argmax(axis=0)]
-            if matrix[charges.codes(outer)[:, None] != charges.codes(found)[None, :]].any():
+            label = outer[np.abs(matrix).argmax(axis=0)]
+            if matrix[charges.codes(outer)[:, None] != charges.codes(label)[None, :]].any():
                 return None
-            labels.append(found)
+            labels.append(label)
         if not rightwards:
             labels = [charges.fuse(label, -labels[-1]) for label in reversed(labels)]
         return cls(state, labels, charges)
@@ -96,7 +99,7 @@ class ChargedState:
         return ChargedState(state, list(self.labels), self.charges)
 
     def sweep(self, gates: Sequence[Array | None], truncation: Truncation) -> tuple[float, int]:
-        """Apply one layer of gates, moving the centre from one end of the chain to the other; see `tebd.sweep`."""
+        """Apply one layer of gates, moving the centre from one end of the chain to the other; see `network.sweep`."""
         rightwards, discarded, fallbacks = self.state.centre == 0, 0.0, 0
         bonds = range(self.state.n - 1)
         for i in bonds if rightwards else reversed(bonds):
@@ -110,7 +113,7 @@ class ChargedState:
         return discarded, fallbacks
 
     def _outer(self, i: int) -> tuple[Labels, Labels]:
-        """Charges of the bond between sites i and i + 1, as seen from the left (l p) and from the right (q r)."""
+        """Return the charges of the bond between sites i and i + 1, from the left (l p) and from the right (q r)."""
         sites = self.charges.sites
         return (
             self.charges.fuse(self.labels[i], sites[i]),
@@ -149,7 +152,7 @@ class ChargedState:
         first, second = tensors[i].reshape(left * p, bond), tensors[i + 1].reshape(bond, q * right)
         theta = np.zeros((left * p, q * right))
         for code, inner in _sectors(codes(self.labels[i + 1])).items():
-            if code in rows and code in columns:  # else nothing completes it: a sector of round-off was dropped
+            if code in rows and code in columns:  # else no index on one side fits: the sector was dropped as round-off
                 block = first[np.ix_(rows[code], inner)] @ second[np.ix_(inner, columns[code])]
                 theta[np.ix_(rows[code], columns[code])] = block
         theta = np.matmul(gate, theta.reshape(left, p * q, right)).reshape(left * p, q * right)
@@ -169,10 +172,10 @@ class ChargedState:
             isometry, carried = np.zeros((q * right, size)), np.zeros((size, left * p))
         for (code, u, s, vt), rank in zip(blocks, ranks, strict=True):
             end = begin + rank
-            own, others = (rows[code], columns[code]) if rightwards else (columns[code], rows[code])
+            isometric, remaining = (rows[code], columns[code]) if rightwards else (columns[code], rows[code])
             kept, rest = (u[:, :rank], vt[:rank]) if rightwards else (vt[:rank].T, u[:, :rank].T)
-            isometry[own, begin:end] = kept
-            carried[begin:end, others] = s[:rank, None] * rest
+            isometry[isometric, begin:end] = kept
+            carried[begin:end, remaining] = s[:rank, None] * rest
             labels[begin:end] = seen_left[rows[code][0]]
             begin = end
         self._store(i, isometry, carried, labels, rightwards)

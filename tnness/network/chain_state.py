@@ -99,7 +99,7 @@ class ChainState:
     def canonicalise(self, centre: int = 0) -> None:
         """Make the state canonical with the given centre, and move its norm into `log_norm`.
 
-        A state without a centre may be in any gauge; one that names its centre is taken at its word.
+        A state without a centre may be in any gauge; if it names a centre, its gauge is not checked.
         """
         if self.centre is None:
             for i in range(self.n - 1):

@@ -25,7 +25,7 @@ def density_from_pure(
     ----------
     pure: amplitudes of |psi>, n tensors (left, d, right), real or complex.
     spaces: the local space of each site; classical ones keep the probabilities only.
-    truncation: of the bonds, of size chi^2 if exact (the default drops nothing but round-off).
+    truncation: of the doubled bonds, whose exact size is chi^2 (the default drops nothing but round-off).
 
     Raises
     ------
@@ -57,12 +57,12 @@ def density_from_pure(
 
 @cache
 def _doubling(carry: tuple[int, ...], tensor: tuple[int, ...], elements: tuple[int, ...]) -> Any:
-    """Tr(E_a A X A^+), compiled, for X (k, l, l'), A (l, i, r), its conjugate (l', j, r') and E (a, j, i)."""
+    """Return the contraction Tr(E_a A X A^+) of X (k, l, l'), A (l, i, r), its conjugate (l', j, r'), E (a, j, i)."""
     return opt_einsum.contract_expression("klm,lir,mjs,aji->kars", carry, tensor, tensor, elements)
 
 
 def _real_bond(matrices: Array) -> Array:
-    """Coefficients of Hermitian matrices (..., r, r) in a real orthonormal basis: (..., r^2)."""
+    """Return the coefficients of Hermitian matrices (..., r, r) in a real orthonormal basis: (..., r^2)."""
     rows, columns = np.triu_indices(matrices.shape[-1], 1)
     diagonal = np.diagonal(matrices, axis1=-2, axis2=-1)
     upper = math.sqrt(2) * matrices[..., rows, columns]
@@ -70,7 +70,7 @@ def _real_bond(matrices: Array) -> Array:
 
 
 def _hermitian_bond(coefficients: Array) -> Array:
-    """The inverse of `_real_bond`: (..., r^2) -> (..., r, r)."""
+    """Invert `_real_bond`: (..., r^2) -> (..., r, r)."""
     size = math.isqrt(coefficients.shape[-1])
     rows, columns = np.triu_indices(size, 1)
     diagonal, real, imaginary = np.split(coefficients, [size, size + len(rows)], axis=-1)

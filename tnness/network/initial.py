@@ -11,8 +11,8 @@ from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
 from tnness.operators.basis import LocalSpace
 
-TOLERANCE = 1e-8
-"""How far a given density matrix may be from Hermitian, positive and of trace 1."""
+DENSITY_TOLERANCE = 1e-8
+"""Allowed deviation of a given density matrix from Hermitian, positive and of trace 1."""
 
 
 def identity_state(spaces: Sequence[LocalSpace]) -> ChainState:
@@ -73,12 +73,12 @@ def _density(site: int, space: LocalSpace, given: ArrayLike) -> NDArray[np.compl
     name, d = f"the state of site {site}", space.levels
     if matrix.shape != (d, d):
         raise InputError(f"{name} must have shape ({d}, {d}) or ({d},), but has shape {np.shape(given)}")
-    if not np.abs(matrix - matrix.conj().T).max() < TOLERANCE:
+    if not np.abs(matrix - matrix.conj().T).max() < DENSITY_TOLERANCE:
         raise InputError(f"{name} is not Hermitian")
-    if not abs(np.trace(matrix) - 1) < TOLERANCE:
+    if not abs(np.trace(matrix) - 1) < DENSITY_TOLERANCE:
         raise InputError(f"{name} has trace {np.trace(matrix).real:.6g}, not 1")
-    if np.linalg.eigvalsh(matrix)[0] < -TOLERANCE:
+    if np.linalg.eigvalsh(matrix)[0] < -DENSITY_TOLERANCE:
         raise InputError(f"{name} has the negative eigenvalue {np.linalg.eigvalsh(matrix)[0]:.3g}")
-    if not space.quantum and np.abs(matrix - np.diag(np.diag(matrix))).max() > TOLERANCE:
+    if not space.quantum and np.abs(matrix - np.diag(np.diag(matrix))).max() > DENSITY_TOLERANCE:
         raise InputError(f"{name} has coherences, but its space {space.name} is classical")
     return matrix

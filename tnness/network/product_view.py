@@ -1,4 +1,4 @@
-"""The views that read a state by contracting covectors of its sites with its coefficients."""
+"""The base class of views that contract covectors of the sites with the coefficients of a state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 class ProductView(View, ABC):
-    """What follows from contracting covectors on consecutive sites.
+    """A view that reads everything by contracting covectors of the sites.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ Far = tuple[tuple[complex, dict[int, Array]], ...]
 def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near, Far]:
     """Split an operator into one covector per bond (conjugated, for `vdot`) and products that reach further.
 
-    Compiled once: an observable is measured thousands of times.
+    The result is cached: an observable is measured thousands of times.
     """
     parities = {site: space.parity for site, space in enumerate(spaces)}
     near: dict[int, Array] = {}

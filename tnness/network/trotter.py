@@ -26,7 +26,7 @@ FRACTIONS: dict[int, tuple[float, ...]] = {
 """Fractions of dt of the layers A B A ... A of one step, by order.
 
 Second order is Strang's splitting; fourth order is the six-stage scheme of Blanes and Moan, J. Comput. Appl. Math.
-142, 313 (2002). Steps in a row share the layer between them.
+142, 313 (2002). Steps in a row merge the last layer of one with the first layer of the next.
 """
 
 

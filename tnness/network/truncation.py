@@ -1,7 +1,7 @@
 """Splitting a two-site matrix and truncating its bond: methods by name.
 
 A split takes M (m, n), real or complex, and returns an isometry Q (m, k) and the remainder C = Q^+ M (k, n), so that
-M ~ Q C. What an engine knows about the answer is passed as `guess`: the old right tensor W (k0, n) with orthonormal
+M ~ Q C. `guess` is a first approximation from the engine: the old right tensor W (k0, n) with orthonormal
 rows. For small gates range(M W^+) is nearly the dominant subspace: one product and one QR replace the SVD.
 
 Methods (`TRUNCATIONS`): `svd` is the reference, optimal and rank-revealing; `qr` is one warm-started subspace iteration
@@ -30,7 +30,7 @@ Array = NDArray[Any]  # float32, float64 or complex128
 
 @dataclass(frozen=True, kw_only=True)
 class Truncation:
-    """How bonds are truncated.
+    """The settings of the truncation of bonds.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ class Truncation:
 
     @property
     def keeps(self) -> bool:
-        """True where the method can be told what a split must keep."""
-        return self.method in KEEPING
+        """True if the method can leave given marginals of the matrix unchanged."""
+        return self.method in KEEPING_METHODS
 
     def split(self, matrix: Array, guess: Array | None, rng: np.random.Generator, *kept: Any) -> Split:
         """Split `matrix` by the chosen method; without a guess every method starts from random directions.
 
-        kept: for a method that `keeps`, what the split must leave as it is (`tnness.network.marginals.Kept`).
+        kept: for a method that `keeps`, the parts to leave unchanged (`tnness.network.marginals.Kept`).
         """
         return TRUNCATIONS[self.method](matrix, guess, self, rng, *kept)
 
@@ -80,19 +80,19 @@ class Split:
     fallbacks: int = 0
 
 
-Method = Callable[..., Split]  # (matrix, guess, truncation, rng), and what must be kept for those that keep something
+Method = Callable[..., Split]  # (matrix, guess, truncation, rng), and a `Kept` for the methods in KEEPING_METHODS
 TRUNCATIONS: dict[str, Method] = {}
-KEEPING: set[str] = set()
+KEEPING_METHODS: set[str] = set()
 
 
 def register_truncation(name: str, keeps: bool = False) -> Callable[[Method], Method]:
-    """Register a truncation method under a name; a name is taken once. keeps: it can be told what a split must keep."""
+    """Register a truncation method under a new name. keeps: whether it takes a `Kept` as its last argument."""
 
     def keep(method: Method) -> Method:
         if name in TRUNCATIONS:
             raise InputError(f"truncation method {name!r} is registered already")
         TRUNCATIONS[name] = method
-        KEEPING.update({name} if keeps else ())
+        KEEPING_METHODS.update({name} if keeps else ())
         return method
 
     return keep
@@ -114,30 +114,30 @@ def householder(columns: Array) -> Orthonormal:
 
 
 SALVAGEABLE = 1e-2
-"""Largest element of E = Q^+Q - 1 after one Cholesky pass that is put right without Householder."""
+"""Largest element of E = Q^+Q - 1 up to which a second Cholesky pass is made instead of a Householder QR."""
 
 
 def cholesky(columns: Array) -> Orthonormal:
     """QR by Cholesky factors of the Gram matrix, three times faster; Householder where that is not safe.
 
     Columns are scaled to unit length first. One Cholesky pass leaves E = Q^+Q - 1 of order cond^2 * eps; while E is
-    small, multiplying by (1 + E)^(-1/2) does what the second pass of CholeskyQR2 does (Fukaya et al. 2014); where it
-    is not quite, a second pass is made. Where single precision is not enough, double is tried before Householder.
+    small, multiplying by (1 + E)^(-1/2) does what the second pass of CholeskyQR2 does (Fukaya et al. 2014); if E is
+    somewhat larger, a second pass is made. If single precision is not enough, double is tried before Householder.
     """
     if columns.shape[1] > columns.shape[0]:
         return householder(columns)
     lengths = np.sqrt(np.einsum("ij,ij->j", columns, columns.conj()).real)
     series = 0.15 * float(np.finfo(columns.dtype).eps) ** 0.2  # its error, |E|^5 / 4, is then below eps
-    found = _cholesky_pass(columns / lengths) if lengths.all() else None
-    if found is not None and found[3] > series:
-        again = _cholesky_pass(found[0]) if found[3] < SALVAGEABLE else None
-        found = None if again is None else (again[0], again[1] @ found[1], *again[2:])
-    if found is None or not found[3] <= series:
-        if columns.dtype == np.float32:  # a Gram matrix in single precision loses what is small
+    factors = _cholesky_pass(columns / lengths) if lengths.all() else None
+    if factors is not None and factors[3] > series:
+        second = _cholesky_pass(factors[0]) if factors[3] < SALVAGEABLE else None
+        factors = None if second is None else (second[0], second[1] @ factors[1], *second[2:])
+    if factors is None or not factors[3] <= series:
+        if columns.dtype == np.float32:  # a Gram matrix in single precision loses small columns
             wide = cholesky(columns.astype(np.float64))
             return replace(wide, basis=wide.basis.astype(np.float32), factor=wide.factor.astype(np.float32))
         return replace(householder(columns), fallbacks=1)
-    first, triangle, excess, error = found
+    first, triangle, excess, error = factors
     root = _inverse_root(excess, error)
     excess.flat[:: len(excess) + 1] += 1
     return Orthonormal(first @ root, (root @ (excess @ triangle)) * lengths)
@@ -163,7 +163,7 @@ def _cholesky_pass(columns: Array) -> tuple[Array, Array, Array, float] | None:
 
 @cache
 def _cholesky_drivers(dtype: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """LAPACK's potrf and trtri for a dtype; looking them up takes as long as a small factorisation."""
+    """Return LAPACK's potrf and trtri for a dtype; looking them up takes as long as a small factorisation."""
     potrf, trtri = linalg.get_lapack_funcs(("potrf", "trtri"), dtype=dtype)  # pyright: ignore[reportGeneralTypeIssues]
     return potrf, trtri
 
@@ -182,7 +182,7 @@ def _inverse_root(excess: Array, error: float) -> Array:
 
 
 PROBES = 4
-"""Random vectors that measure a discarded weight below round-off: 4 give it to some 30 %, and many splits add up."""
+"""Random vectors that estimate a discarded weight below round-off: 4 give it to some 30 %, and many are added up."""
 
 
 def _cutoff(truncation: Truncation, dtype: np.dtype) -> float:
@@ -196,7 +196,7 @@ def _finish(matrix: Array, isometry: Array, fallbacks: int, rng: np.random.Gener
 
 
 def _weight(matrix: Array) -> float:
-    """Return |M|^2; refuse 0 and what is not finite."""
+    """Return |M|^2; refuse 0 and numbers that are not finite."""
     weight = float(np.vdot(matrix, matrix).real)
     if weight == 0:
         raise NumericalError("the state vanished: a two-site block has norm 0")
@@ -208,8 +208,8 @@ def _weight(matrix: Array) -> float:
 def discarded_weight(matrix: Array, isometry: Array, remainder: Array, rng: np.random.Generator) -> float:
     """Return |M - Q Q^+ M|^2 / |M|^2, given the remainder Q^+ M.
 
-    1 - |Q^+ M|^2 / |M|^2 is good to round-off, 1e-7 in single precision: below that the mean of |(1 - Q Q^+) M x|^2
-    over random x is taken, in which nothing cancels.
+    1 - |Q^+ M|^2 / |M|^2 is accurate to round-off, 1e-7 in single precision. Below that the mean of |(1 - Q Q^+) M x|^2
+    over random x is used, in which nothing cancels.
     """
     whole, kept, eps = _weight(matrix), float(np.vdot(remainder, remainder).real), float(np.finfo(matrix.dtype).eps)
     if not math.isfinite(kept):
@@ -295,12 +295,12 @@ def _subspace_split(
     full = min(*matrix.shape, truncation.chi)
     if guess is None or len(guess) > full:
         return split_randomized(matrix, guess, truncation, rng)
-    found = orthonormalise(matrix @ guess.conj().T)
-    fallbacks = found.fallbacks
+    orthonormal = orthonormalise(matrix @ guess.conj().T)
+    fallbacks = orthonormal.fallbacks
     for _ in range(truncation.power):
-        found = orthonormalise(matrix @ (matrix.conj().T @ found.basis))
-        fallbacks += found.fallbacks
-    split = _finish(matrix, found.basis, fallbacks, rng)
+        orthonormal = orthonormalise(matrix @ (matrix.conj().T @ orthonormal.basis))
+        fallbacks += orthonormal.fallbacks
+    split = _finish(matrix, orthonormal.basis, fallbacks, rng)
     if len(guess) < full and split.discarded > _cutoff(truncation, matrix.dtype) + 2e-15:
         return split_randomized(matrix, guess, truncation, rng)
     return split

@@ -1,1 +1,1 @@
-"""Observables: what is measured, and the views of a state through which it is read."""
+"""Observables, and the views of a state from which they are read."""

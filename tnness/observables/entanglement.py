@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 DIAGONALISED = 512
-"""States of a region whose density matrix is diagonalised: 9 spins take 0.2 s, 10 would take a second."""
+"""Largest number of states of a region that is diagonalised: 9 spins take 0.2 s, 10 would take a second."""
 
 
 def density_entropy(marginal: Array) -> float:

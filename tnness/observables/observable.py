@@ -1,7 +1,7 @@
 """Observables: how a quantity is read from the view of a state, and what its dimensions and unit are.
 
-An observable names in `needs` the words of `tnness.observables.views.View` that it reads. `available` says before a run
-what its view can give; `measured` measures, and leaves out what the view cannot give.
+An observable lists in `needs` the words of `tnness.observables.views.View` that it reads. `available` tells before a
+run which observables a view can give; `measured` measures these and leaves out the others.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class Observable:
 
     Parameters
     ----------
-    measure: view -> number or array with one axis per dimension, or an `Estimate` where the view knows an error. It
+    measure: view -> number or array with one axis per dimension, or an `Estimate` if the view knows an error. It
         raises `Unavailable` on the view of an engine that cannot give it.
     dims: names of the axes: `site`, `bond`, `site_2`, `cut`, ...; () for a number.
-    coordinates: values along its axes by their names, where they are not the count of sites, bonds or cuts.
+    coordinates: values along an axis, by its name; needed unless the axis counts sites, bonds or cuts.
     unit: in the units of the model ("1" for none).
     description: one line, for `tnness show` and the record.
-    monitored: whether relaxation is judged by it (default True; turn off what is costly). A run may watch fewer.
+    monitored: whether relaxation is judged by it (default True; False for a costly one). A run may choose others.
     sites: every site it reads, if known: lets `tnness check` refuse sites that do not exist.
-    needs: words of the view that it reads ("entropy", "excitation", ...). A view that does not give them all is not
-        measured. Leave it empty where it depends on sizes whether a view can give it: then it is tried once.
+    needs: words of the view that it reads ("entropy", "excitation", ...). It is not measured on a view that does not
+        give all of them. Leave `needs` empty if that depends on sizes: then a trial measurement decides.
 
     >>> Observable(lambda view: view.entropy([0, 1]), unit="nat", needs=("entropy",)).needs
     ('entropy',)
@@ -56,7 +56,7 @@ class Observable:
         return np.asarray(self.estimate(view).value)
 
     def estimate(self, view: Any) -> Estimate:
-        """Measure, with the error that the view knows of (NaN where it knows none): one, or one per element.
+        """Measure; return the value and its error, one number or one per element (NaN if the view knows none).
 
         Raises
         ------
@@ -80,9 +80,9 @@ class Observable:
         return Estimate(value, error)
 
     def why_not(self, view: Any, rehearse: bool = False) -> str:
-        """Return in one line why a view cannot give it, "" if it can.
+        """Return in one line why a view cannot give this observable, "" if it can.
 
-        It is judged by `needs`; where there are none, or to `rehearse`, it is measured once.
+        `needs` decides. If `needs` is empty, or with `rehearse`, the observable is also measured once.
         """
         reason = self._missing(view)
         if reason or (self.needs and not rehearse):
@@ -94,7 +94,7 @@ class Observable:
         return ""
 
     def _missing(self, view: Any) -> str:
-        if not isinstance(view, View):  # of an engine of one's own, whose views need no base class
+        if not isinstance(view, View):  # a view of a user's engine, which need not derive from `View`
             return ""
         return next((view.why_not(word) for word in self.needs if word not in view.gives), "")
 
@@ -102,12 +102,12 @@ class Observable:
 def available(
     observables: Mapping[str, Observable], view: Any, rehearse: bool = False
 ) -> tuple[dict[str, Observable], dict[str, str]]:
-    """Return the observables that a view can give, and for each other one the reason in one line.
+    """Return the observables that a view can give, and for each of the others the reason in one line.
 
     Parameters
     ----------
     observables: by name. view: of the state that a run starts from.
-    rehearse: whether also those are measured once whose needs the view gives (default False).
+    rehearse: whether observables with `needs` are also measured once (default False).
 
     >>> offered, left_out = available({"spread": Observable(lambda v: v.excitation(0), needs=("excitation",))}, View())
     >>> left_out
@@ -119,12 +119,12 @@ def available(
 
 
 def measured(observables: Mapping[str, Observable], view: Any) -> dict[str, Estimate]:
-    """Return what a view gives of the observables: all but those that raise `Unavailable`."""
+    """Measure the observables on a view; leave out those that raise `Unavailable`."""
     return tried(observables, view)[0]
 
 
 def tried(observables: Mapping[str, Observable], view: Any) -> tuple[dict[str, Estimate], dict[str, str]]:
-    """Measure observables; return what a view gives, and for each other one the reason in one line."""
+    """Measure observables; return the estimates, and for each observable that failed the reason in one line."""
     estimates, reasons = dict[str, Estimate](), dict[str, str]()
     for name, observable in observables.items():
         try:
@@ -135,11 +135,11 @@ def tried(observables: Mapping[str, Observable], view: Any) -> tuple[dict[str, E
 
 
 class ObservableDigest(NamedTuple):
-    """What an observable is, as a hash.
+    """The hash of an observable.
 
-    digest: equal for equal observables. seen_through: whether it is a hash of what is measured, so that another hash
-        means another observable. Else it is one of bytecode, `TAG:HASH`: with another hash the observable may have
-        changed, with another tag (of the version of Python) nothing is known.
+    digest: equal for equal observables. seen_through: True if `digest` is a hash of the measured quantity; then
+        another hash means another observable. If False, it is a hash of bytecode, `TAG:HASH`: with another hash the
+        observable may have changed; hashes with different tags (versions of Python) cannot be compared.
     """
 
     digest: str
@@ -157,16 +157,16 @@ def digest_of_observables(observables: Mapping[str, Observable]) -> dict[str, Ob
     """
     content, digests = Content(), {}
     for name, observable in observables.items():
-        measured = content.digest_of_function(observable.measure)
-        tag, separator, _ = measured.rpartition(":")
-        whole = digest(measured, list(observable.dims), dict(observable.coordinates))
+        measure_digest = content.digest_of_function(observable.measure)
+        tag, separator, _ = measure_digest.rpartition(":")
+        whole = digest(measure_digest, list(observable.dims), dict(observable.coordinates))
         digests[name] = ObservableDigest(f"{tag}{separator}{whole}", is_seen_through(observable.measure))
     return digests
 
 
 @dataclass(frozen=True)
 class Stated:
-    """A measurement that says what it measures: those with equal content measure the same."""
+    """A measurement with a description of its content: two with equal content measure the same."""
 
     measure: Callable[[Any], ArrayLike]
     content: tuple[Any, ...]
@@ -194,8 +194,8 @@ def expectation(operators: Operator | Sequence[Operator], dim: str | None = None
     ('site',)
     """
     if isinstance(operators, Operator):
-        one = Stated(lambda view: view.expect(operators), ("expectation", operators))
-        return Observable(one, sites=operators.sites, needs=("expect",), **about)
+        measure = Stated(lambda view: view.expect(operators), ("expectation", operators))
+        return Observable(measure, sites=operators.sites, needs=("expect",), **about)
     if dim is None:
         raise ModelError("an expectation of several operators needs the name of their dimension")
     several = list(operators)
@@ -211,8 +211,8 @@ def two_point(first: LocalOperator, second: LocalOperator, connected: bool = Fal
         values = view.correlations(first, second)
         if connected:
             n = len(view.spaces)
-            one = [np.array([view.expect(operator(i)) for i in range(n)]) for operator in (first, second)]
-            values = values - np.outer(*one)
+            averages = [np.array([view.expect(operator(i)) for i in range(n)]) for operator in (first, second)]
+            values = values - np.outer(*averages)
         return values
 
     needs = ("correlations", "expect") if connected else ("correlations",)

@@ -5,7 +5,7 @@ populations p_k of rho in the eigenbasis of h matter, and
 
     dF/dbeta = 2 sum_k (p_k - w_k) (e_k - <e>_w) w_k,   w_k = exp(-beta e_k)/Z.
 
-beta is a bracketed root of dF/dbeta, the one with the lowest F: minimising F itself stops near 1e-8.
+beta is the root of dF/dbeta with the lowest F, found by bracketing. Minimising F itself would leave errors of 1e-8.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 COLDEST = 500.0
-"""Largest |beta| looked at, in units of 1/(width of the spectrum)."""
+"""Largest |beta| that is tried, in units of 1/(width of the spectrum)."""
 
 GRID = np.sinh(np.linspace(-1, 1, 81) * np.arcsinh(COLDEST))
 """Trial beta, in the same units, between which the sign changes of dF/dbeta are found."""
 
 RESOLUTION = 1e-7
-"""Smallest |dw/dbeta|, in the same units, that still determines beta: at it the round-off of p shifts beta by 1e-8."""
+"""Smallest |dw/dbeta|, in the same units, that still determines beta: there the round-off of p shifts beta by 1e-8."""
 
 CONVERGED = 1e-10
-"""A Newton step this small, relative to 1 + |beta|, was the last: the next is its square."""
+"""Newton's method stops after a step this small, relative to 1 + |beta|: the next step is its square."""
 
 VANISHING = 1e-12
 """A mean beta below this, in the same units, is the round-off of beta = 0."""
@@ -51,9 +51,9 @@ def local_temperature(rho: ArrayLike, hamiltonian: ArrayLike) -> Real:
 
     Returns
     -------
-    beta in units of 1/h. It is +inf or -inf where F has no minimum that the populations can resolve: it falls all the
-    way to the ground (or the highest) state, or is so flat in the cold that round-off decides. It is NaN where every
-    beta fits equally (h proportional to 1) and where rho is not finite.
+    beta in units of 1/h. It is +inf or -inf if the populations do not determine a minimum of F: F falls all the way to
+    the ground (or the highest) state, or it is so flat at low temperatures that round-off decides. It is NaN if every
+    beta fits equally (h proportional to 1) or rho is not finite.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def local_temperature(rho: ArrayLike, hamiltonian: ArrayLike) -> Real:
 
 
 class BondThermometer:
-    """Reads the inverse temperature of every bond of a chain, once per view however often it is asked.
+    """Computes the inverse temperature of every bond of a chain, once for each view.
 
     Parameters
     ----------
@@ -135,10 +135,10 @@ def _lowest_minimum(populations: Real, levels: Real) -> Real:
     roots = _bracketed_roots(_Misfit(populations[row], levels[row]), GRID[column], GRID[column + 1])
     owner = np.concatenate([row, everyone, everyone])
     beta = np.concatenate([roots, np.full(len(levels), -COLDEST), np.full(len(levels), COLDEST)])
-    found = _Misfit(populations[owner], levels[owner]).at(beta[:, None])
-    order = np.lexsort((found.value[:, 0], owner))
+    points = _Misfit(populations[owner], levels[owner]).at(beta[:, None])
+    order = np.lexsort((points.value[:, 0], owner))
     best = order[np.unique(owner[order], return_index=True)[1]]  # the lowest F of each fit
-    resolved = np.linalg.norm(found.response[best, 0], axis=1) > RESOLUTION
+    resolved = np.linalg.norm(points.response[best, 0], axis=1) > RESOLUTION
     return np.where(resolved, beta[best], np.copysign(np.inf, beta[best]))
 
 
@@ -162,13 +162,13 @@ def _bracketed_roots(misfit: _Misfit, low: Real, high: Real) -> Real:
 
 @dataclass(frozen=True)
 class _Misfit:
-    """F(beta) = |p - w(beta)|^2 of several fits, and its derivatives, halved, at several beta of each."""
+    """F(beta) = |p - w(beta)|^2 and half of its derivatives, for several fits and several beta each."""
 
     populations: Real  # (fits, d)
     levels: Real  # (fits, d)
 
     def at(self, beta: Real) -> _Point:
-        """Return w, dw/dbeta and what follows from them at beta (fits, points)."""
+        """Return w, dw/dbeta and related quantities at beta (fits, points)."""
         levels = self.levels[:, None, :]
         exponent = -beta[:, :, None] * levels
         weights = np.exp(exponent - np.maximum(0.0, -beta)[:, :, None])  # levels run from 0 to 1

@@ -1,9 +1,10 @@
-"""Views: what can be read from a state, in one vocabulary for every engine.
+"""Views: quantities that can be read from a state, with the same names for every engine.
 
-`View` names everything that several representations can give. A representation derives from it and implements what it
-can; every other word raises `Unavailable` with the reason in one line. Words that follow from others need no code: a
-view with `marginal` also gives `entropy`, `renyi2`, `log_purity` and `negativity`; one with `expect` gives
-`correlations` and `density`; one with `product` gives `correlation`. `gives` lists the words of a view.
+`View` has a method or property for every quantity that several representations can give; its name is called a word. The
+view of a representation derives from `View` and implements the words that it can give. Every other word raises
+`Unavailable` with the reason in one line. Words that follow from others need no code: a view with `marginal`
+gives `entropy`, `renyi2`, `log_purity` and `negativity`; one with `expect` gives `correlations` and `density`; one
+with `product` gives `correlation`. `gives` lists the words of a view.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ DERIVED = {
     "negativity": "marginal",
     "log_purity": "renyi2",
 }
-"""Words that follow from another one, unless a representation has a better way."""
+"""Words that `View` computes from another word, unless a representation implements them."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value with the error that the view knows of: of statistics, of a quadrature, ...
+    """A measured value with its known error: of statistics, of a quadrature, ...
 
     value: number or array. error: absolute; one number, or one per element of the value.
     """
@@ -53,14 +54,14 @@ class Estimate:
 
 
 class View:
-    """What can be read from a state, normalised by its trace.
+    """The base class of views: reads quantities from a state, normalised by its trace.
 
     Regions of sites are given as a sequence of sites or as a slice; None stands for all sites. Particles are counted by
     the operator N of a site; sites that hold 0 or 1 of them are read as fermionic modes, by Jordan-Wigner.
 
-    spaces: local space of each site; () where the view is not one of a chain of sites.
-    gives: the words that can be read. It follows from what a class defines; an instance may `refuse` some of them.
-    refusals: the reason, by word, why something is not given.
+    spaces: local space of each site; () if the state is not one of a chain of sites.
+    gives: the words that can be read. They follow from the methods that a class defines; an instance may `refuse` some.
+    refusals: for each refused word the reason.
 
     >>> class Counter(View):
     ...     '''A state of which only a number is known.'''
@@ -84,12 +85,12 @@ class View:
 
     def __init_subclass__(cls, **about: Any) -> None:
         super().__init_subclass__(**about)
-        own = _defined(cls)
-        gives = set(cls.gives) | own
+        defined = _defined(cls)
+        gives = set(cls.gives) | defined
         for word, source in DERIVED.items():
             if source in gives:
                 gives.add(word)
-        cls.gives = frozenset(gives - (cls.refusals.keys() - own))
+        cls.gives = frozenset(gives - (cls.refusals.keys() - defined))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # asked for by Python, copy, pickle or a notebook
@@ -98,10 +99,10 @@ class View:
             return object.__getattribute__(self, name)
         raise Unavailable(self.why_not(name))
 
-    # ------------------------------------------------------------------ what is given
+    # ------------------------------------------------------------------ words that the view gives
 
     def refuse(self, reasons: Mapping[str, str]) -> None:
-        """Take words out of what this view gives.
+        """Remove words from `gives`.
 
         reasons: word -> why not, in one line.
         """
@@ -116,7 +117,7 @@ class View:
         close = [] if word in vars(View) else difflib.get_close_matches(word, self.gives, n=1)
         return f"a {type(self).__name__} gives no {word!r}{suggestion(word, close)}"
 
-    # ------------------------------------------------------------------ what a representation implements
+    # ------------------------------------------------------------------ words that a representation implements
 
     def expect(self, operator: Operator) -> float:
         """Return <O>, real part. Sites that do not exist raise `ModelError`."""
@@ -142,10 +143,10 @@ class View:
         """Return the densities (n,) of one particle that started on `site`, averaged over the noise."""
         raise Unavailable(self.why_not("excitation"))
 
-    # ------------------------------------------------------------------ what follows from it
+    # ------------------------------------------------------------------ words that follow from these
 
     def average(self, measure: Callable[[Any], Any]) -> Any:
-        """Return what is measured from the view; of a view of many realisations the mean of them, as an `Estimate`."""
+        """Return measure(view). A view of many realisations returns the mean over them, as an `Estimate`."""
         return measure(self)
 
     def correlations(self, first: LocalOperator, second: LocalOperator) -> Real:
@@ -191,14 +192,14 @@ class View:
     def negativity(self, first: Sites, second: Sites) -> float:
         """Return the fermionic logarithmic negativity of two neighbouring regions, in nats."""
         self._need("negativity")
-        one, other = sorted((self._chosen(first), self._chosen(second)))
-        region = self._chosen([*one, *other])
+        lower, upper = sorted((self._chosen(first), self._chosen(second)))
+        region = self._chosen([*lower, *upper])
         if region != _run_from(region):
-            raise Unavailable(f"the negativity of regions that are not neighbours: {one} and {other}")
+            raise Unavailable(f"the negativity of regions that are not neighbours: {lower} and {upper}")
         if not any(self.spaces[i].quantum for i in region):
             return 0.0
         self._check_size("the negativity", region)
-        return dense_negativity(self._occupations_up(self.marginal(region), region), len(one))
+        return dense_negativity(self._occupations_up(self.marginal(region), region), len(lower))
 
     # ------------------------------------------------------------------ for the representations
 
@@ -232,14 +233,14 @@ class View:
         return region
 
     def _marginal_region(self, sites: Sites) -> tuple[int, ...]:
-        """Return the sites of a marginal; refuse none at all, and raise `Unavailable` where they are not in a row."""
+        """Return the sites of a marginal; refuse an empty region, and raise `Unavailable` if it is not consecutive."""
         every = range(len(self.spaces))
         region = tuple(every[sites] if isinstance(sites, slice) else sites)
-        told = f"a marginal takes consecutive sites of 0 to {len(every) - 1}, got {region}"
+        message = f"a marginal takes consecutive sites of 0 to {len(every) - 1}, got {region}"
         if not region or any(site not in every for site in region):
-            raise InputError(told)
+            raise InputError(message)
         if region != _run_from(region):
-            raise Unavailable(told)
+            raise Unavailable(message)
         return region
 
     def _region(self, what: str, sites: Sites | None) -> tuple[int, ...]:
@@ -301,7 +302,7 @@ def _mode(space: LocalSpace) -> _Mode:
 
 
 def _run_from(region: Sequence[int]) -> tuple[int, ...]:
-    """Return as many consecutive sites, from the first one on."""
+    """Return consecutive sites, from the first of a region on and as many as it has."""
     return tuple(range(region[0], region[0] + len(region))) if region else ()
 
 
@@ -319,18 +320,18 @@ def _defined(cls: type[View]) -> set[str]:
 
 @lru_cache(maxsize=64)
 def _refused(spaces: tuple[LocalSpace, ...]) -> Mapping[str, str]:
-    """Return what sites of these spaces do not have, with the reasons."""
+    """Return the words that chains of these spaces cannot give, with the reasons."""
     reasons: dict[str, str] = {}
     for i, space in enumerate(spaces):
         if "N" not in space.operators:
-            told = f"site {i} ({space.name}) has no particle number N"
-            reasons = dict.fromkeys(("density", "correlation", "negativity"), told) | reasons
+            reason = f"site {i} ({space.name}) has no particle number N"
+            reasons = dict.fromkeys(("density", "correlation", "negativity"), reason) | reasons
         elif space.levels != 2:
-            told = f"site {i} ({space.name}) does not hold 0 or 1 particles"
-            reasons = dict.fromkeys(("correlation", "negativity"), told) | reasons
+            reason = f"site {i} ({space.name}) does not hold 0 or 1 particles"
+            reasons = dict.fromkeys(("correlation", "negativity"), reason) | reasons
     if len({space.quantum for space in spaces}) > 1 or any(not _is_state_space(space) for space in spaces):
-        told = "the sites hold neither density matrices nor probabilities alone"
-        reasons = dict.fromkeys(("entropy", "negativity"), told) | reasons
+        reason = "the sites hold neither density matrices nor probabilities alone"
+        reasons = dict.fromkeys(("entropy", "negativity"), reason) | reasons
     return reasons
 
 

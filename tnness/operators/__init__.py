@@ -1,1 +1,1 @@
-"""Operators: what acts on a site or a few, the local spaces, and all conventions."""
+"""Operators on one or a few sites, the local spaces, and all conventions."""

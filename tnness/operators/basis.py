@@ -5,11 +5,11 @@ r"""Local spaces: named operators, and the orthonormal real basis in which chain
 - A site has `levels` = d states and carries the real vector space spanned by `elements` E_a, Hermitian d x d matrices
   with Tr(E_a E_b) = delta_ab. In a *quantum* space they are all d^2 of them, E_0 = 1/sqrt(d) (normalised Paulis for
   d = 2: 1, X, Y, Z over sqrt 2). In a *classical* space they are the d projectors |s><s|: coefficients are
-  probabilities. An `operator_space` is spanned by orthonormal matrices of one's own choice, Tr(E_a^+ E_b) = delta_ab,
-  Hermitian or not: for averages that stay within them, with real coefficients.
+  probabilities. An `operator_space` is spanned by any orthonormal matrices, Tr(E_a^+ E_b) = delta_ab, Hermitian
+  or not. It serves averages that stay in their span with real coefficients.
 - A state is rho = sum r_{a b ...} E_a x E_b x ..., r real: its Hermiticity is exact. `vector(rho)_a = Tr(E_a rho)`.
-- Reading is by covectors: `covector(O)_a = Tr(O E_a)`; the trace is the covector of the identity. Expectations are
-  <trace|O|P> / <trace|P>. In a quantum space <P|P> is the purity.
+- Averages are read by covectors: `covector(O)_a = Tr(O E_a)`; the trace is the covector of the identity. Expectations
+  are <trace|O|P> / <trace|P>. In a quantum space <P|P> is the purity.
 - A superoperator is the real matrix M_ab = Tr(E_a S(E_b)), output first. On two sites the left one is major.
 - Tensors of a chain have the index order (left bond, physical, right bond); sites and bonds count from 0, bond i
   joins sites i and i + 1.
@@ -41,7 +41,7 @@ class LocalSpace:
     """
 
     name: str
-    elements: Matrix  # (D, d, d) orthonormal; Hermitian but in an `operator_space`
+    elements: Matrix  # (D, d, d) orthonormal; Hermitian except in an `operator_space`
     operators: Mapping[str, LocalOperator] = field(repr=False)
 
     @property
@@ -196,7 +196,7 @@ def quantum_space(
 
 
 def operator_space(name: str, elements: ArrayLike, operators: Mapping[str, ArrayLike]) -> LocalSpace:
-    """Return the space spanned by some matrices, e.g. the pairs of operators that an averaged replica needs.
+    """Return the space spanned by some matrices, e.g. by the pairs of operators that an averaged replica needs.
 
     Parameters
     ----------

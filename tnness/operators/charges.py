@@ -1,7 +1,7 @@
-"""Local charges: numbers that a chain's generator conserves, whole or modulo something.
+"""Local charges: integers that a chain's generator conserves, exactly or modulo a number.
 
-A state of definite total charge keeps it, and every two-site matrix of its network is block-diagonal: engines split the
-blocks one by one, which is faster and mixes nothing that does not belong together.
+A state of definite total charge keeps it, and every two-site matrix of its network is block-diagonal. Engines split the
+blocks one by one, which is faster and never mixes different charges.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Charges:
     Parameters
     ----------
     sites: for each of the n sites the charges of its D_i basis states: (D_i, C) integers.
-    moduli: for each charge the number m modulo which it is conserved, or 0 where it is conserved whole: (C,).
+    moduli: for each charge the number m modulo which it is conserved, or 0 if it is conserved exactly: (C,).
 
     >>> parity = Charges([[[0], [1]]] * 4, [2])
     >>> parity.fuse(np.array([[1]]), parity.sites[0]).ravel()
@@ -53,7 +53,7 @@ class Charges:
 
         Raises
         ------
-        ModelError: with the place.
+        ModelError: the charges do not fit, or a term changes one; the text names the place.
         """
         if [len(labels) for labels in self.sites] != list(dims):
             raise ModelError(

@@ -76,8 +76,8 @@ class Term:
     def matrices(self, parities: Mapping[int, Matrix | None] | None = None) -> dict[int, Matrix]:
         """Return one matrix per site, Jordan-Wigner strings made explicit between the outermost sites.
 
-        The string left of the first site is left out: it cancels in an even product; for an odd one it is
-        the caller's to add or to refuse (see `Lindbladian.jump_matrix` and `Lindbladian.jump`).
+        The string left of the first site is left out: it cancels in an even product; for an odd one
+        the caller adds it or refuses the term (see `Lindbladian.jump_matrix` and `Lindbladian.jump`).
 
         Parameters
         ----------

@@ -17,7 +17,7 @@ def chain_of(problem: Any, taker: str) -> ChainGenerator:
 
     Raises
     ------
-    ModelError: a problem that has none, or states no valid physics.
+    ModelError: the problem has no local matrices, or they cannot be built.
     """
     if getattr(problem, "form", "") != "chain":
         raise ModelError(

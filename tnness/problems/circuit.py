@@ -5,7 +5,8 @@ reservoir, which is thrown away afterwards:
 
     rho -> Tr_0 [U (rho_left x rho) U^+],   rho -> Tr_{n+1} [U (rho x rho_right) U^+].
 
-A trajectory is one sequence of gates. It is fixed by the seed alone, the same on every engine and however it is cut.
+A trajectory is one sequence of gates. The seed alone fixes it: it is the same on every engine, in one run or in
+several pieces.
 """
 
 from __future__ import annotations
@@ -27,19 +28,21 @@ Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 DRAWN = 4096
-"""Gates that are drawn at once, each time from a generator of their own."""
+"""Number of gates that are drawn at once; each such block has its own random generator."""
 STREAM = 2
-"""Which child of the seed the gates come from."""
+"""Number of the child of the seed from which gates are drawn."""
 SAMPLED, SAMPLES = 40, 1024
-"""Default gates of a trajectory, in units of (bonds)^3, and samples of it."""
-ROUND_OFF = 1e-10
+"""Default number of gates of a trajectory, in units of (bonds)^3, and of its samples."""
+DEVIATION = 1e-10
+"""Deviations of matrices from unitary, Hermitian, positive or trace 1 that are below this count as 0."""
 
 
 @dataclass(frozen=True)
 class Gates:
     """Unitaries in the order in which they act.
 
-    bonds: of each, 0 to n: (gates,). unitaries: on two neighbours of d levels, left one major: (gates, d^2, d^2).
+    bonds: bond of each gate, 0 to n: (gates,).
+    unitaries: on two neighbours of d levels, left one major: (gates, d^2, d^2).
     """
 
     bonds: NDArray[np.int64]
@@ -58,13 +61,13 @@ class Circuit:
 
     Parameters
     ----------
-    spaces: of the n >= 2 sites, all alike. In a quantum space gates act on density matrices; in a classical one every
-        gate is followed by a measurement of both sites: populations p -> |U|^2 p.
+    spaces: local space of each of the n >= 2 sites, all alike. In a quantum space gates act on density matrices; in a
+        classical one every gate is followed by a measurement of both sites: populations p -> |U|^2 p.
     gates: unitaries of two neighbours, left one major.
     left, right: state of the reservoirs' spins, (d, d) or their populations (d,); None for an end without reservoir.
     placement: "random" puts each gate on a bond drawn uniformly; "layers" puts gates on all even bonds, then on all
         odd bonds, and so on. Unit time is one gate per bond.
-    channel: Kraus operators (count, d, d) that act on both spins of a bond behind every gate: noise, resets,
+    channel: Kraus operators (count, d, d) that act on both spins of a bond after every gate: noise, resets,
         measurements; default none.
     steps: gates of a trajectory whose averages stand for the steady state; default 40 (bonds)^3, two hundred times the
         relaxation of diffusive modes. settle: gates before the averages begin; default a fifth of the steps.
@@ -77,7 +80,7 @@ class Circuit:
     """
 
     form: ClassVar[str] = "circuit"
-    """What kind of problem it is."""
+    """The kind of problem."""
 
     spaces: Sequence[LocalSpace]
     gates: GateEnsemble
@@ -108,13 +111,13 @@ class Circuit:
             kraus = np.asarray(self.channel, complex)
             if kraus.ndim != 3 or kraus.shape[1:] != (space.levels,) * 2:
                 raise InputError(f"a channel has Kraus operators (count, {space.levels}, {space.levels})")
-            if np.abs(np.einsum("kba,kbc->ac", kraus.conj(), kraus) - np.eye(space.levels)).max() > ROUND_OFF:
+            if np.abs(np.einsum("kba,kbc->ac", kraus.conj(), kraus) - np.eye(space.levels)).max() > DEVIATION:
                 raise InputError("the channel does not conserve the trace: sum K^+ K is not 1")
             object.__setattr__(self, "channel", kraus)
         self._check_sampling()
 
     def _check_sampling(self) -> None:
-        """Put in the defaults of steps, settle and every."""
+        """Check steps, settle and every, and fill in their defaults."""
         steps = SAMPLED * len(self.bonds) ** 3 if self.steps is None else self.steps
         if steps < 1:
             raise InputError(f"steps = {steps}: a trajectory has at least 1 gate")
@@ -128,7 +131,7 @@ class Circuit:
             object.__setattr__(self, name, int(value))
 
     def _apart(self, steps: int) -> int:
-        """Gates between two of about SAMPLES samples; of layers whole periods, so that all are taken in one phase."""
+        """Return the gates between two of about SAMPLES samples; layers are sampled after whole periods only."""
         every, period = max(1, steps // SAMPLES), len(self.bonds)
         return every if self.placement == "random" or steps < period else -(-every // period) * period
 
@@ -150,7 +153,7 @@ class Circuit:
 
     @cached_property
     def bonds(self) -> range:
-        """The bonds that take gates."""
+        """The bonds on which gates act."""
         return range(0 if self.left is not None else 1, self.n + 1 if self.right is not None else self.n)
 
     def summary(self) -> str:
@@ -206,7 +209,7 @@ class Circuit:
         return [self._at(int(bond), matrix) for bond, matrix in zip(gates.bonds, both, strict=True)]
 
     def _at(self, bond: int, matrix: Real) -> Real:
-        """The map of a bond; of an end the one that takes in a fresh spin and throws it away."""
+        """Return the map of a gate on a bond. At an end it adds a fresh spin and traces it out after the gate."""
         space = self.spaces[0]
         if 0 < bond < self.n:
             return matrix
@@ -236,7 +239,7 @@ class Trajectory:
 def superoperators(unitaries: Array, space: LocalSpace) -> Real:
     """Return U . U^+ on two sites as real matrices, output first: (..., D^2, D^2).
 
-    In a classical space populations are measured behind the gate: |U_st|^2.
+    In a classical space the sites are measured after the gate: |U_st|^2.
 
     >>> from tnness.operators.basis import bit
     >>> superoperators(np.eye(4)[[0, 2, 1, 3]], bit).tolist()[1]
@@ -254,12 +257,12 @@ def superoperators(unitaries: Array, space: LocalSpace) -> Real:
 
 def _check_unitary(unitaries: Array) -> None:
     excess = np.abs(unitaries.conj().swapaxes(-1, -2) @ unitaries - np.eye(unitaries.shape[-1]))
-    if excess.max(initial=0.0) > ROUND_OFF:
+    if excess.max(initial=0.0) > DEVIATION:
         raise InputError(f"gate {int(excess.max((1, 2)).argmax())} of a trajectory is not unitary: U^+ U is not 1")
 
 
 def _channel(kraus: Array, space: LocalSpace) -> Real:
-    """The channel of one site: (D, D)."""
+    """Return the channel of one site as a matrix: (D, D)."""
     if not space.quantum:
         return np.sum(np.abs(kraus) ** 2, axis=0)
     images = np.einsum("kab,mbc,kdc->mad", kraus, space.elements, kraus.conj())
@@ -271,7 +274,7 @@ def _density(name: str, given: ArrayLike, space: LocalSpace) -> Array:
     matrix = np.diag(matrix) if matrix.ndim == 1 else matrix
     if matrix.shape != (space.levels,) * 2:
         raise InputError(f"the state of the {name} reservoir has shape {matrix.shape}, its sites {space.levels} levels")
-    hermitian = np.abs(matrix - matrix.conj().T).max() < ROUND_OFF
-    if not (hermitian and abs(np.trace(matrix) - 1) < ROUND_OFF and np.linalg.eigvalsh(matrix)[0] > -ROUND_OFF):
+    hermitian = np.abs(matrix - matrix.conj().T).max() < DEVIATION
+    if not (hermitian and abs(np.trace(matrix) - 1) < DEVIATION and np.linalg.eigvalsh(matrix)[0] > -DEVIATION):
         raise InputError(f"the {name} reservoir's spins are in no state: a density matrix of trace 1 is needed")
     return matrix

@@ -29,10 +29,10 @@ Real = NDArray[np.float64]
 
 ANGLES = 5
 """Points per angle: in U x U* x U x U*, an angle that U holds as e^{i phi} and e^{-i phi} has powers up to 4."""
-ROUND_OFF = 1e-12
-"""Weight of a moment outside the wanted space that counts as none."""
+ENSEMBLE_ROUND_OFF = 1e-12
+"""Deviations below this count as 0: of weights from sum 1, of gates from unitary, of moments from their space."""
 PROBED = 64
-"""Gates drawn to tell ensembles of one design apart."""
+"""Number of gates drawn for the digest: ensembles of one design may still differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class GateEnsemble:
     Parameters
     ----------
     weights: of the design, summing to 1: (K,).
-    unitaries: of the design: (K, d, d). Averages of second moments over it are those of the ensemble, exactly.
+    unitaries: of the design: (K, d, d). Its second moments are exactly those of the ensemble.
     sample: rng, count -> unitaries of the ensemble itself: (count, d, d).
     """
 
@@ -51,10 +51,10 @@ class GateEnsemble:
     sample: Callable[[np.random.Generator, int], Complex]
 
     def __post_init__(self) -> None:
-        if self.weights.min() < 0 or abs(self.weights.sum() - 1) > ROUND_OFF:
+        if self.weights.min() < 0 or abs(self.weights.sum() - 1) > ENSEMBLE_ROUND_OFF:
             raise InputError(f"the weights of an ensemble are >= 0 and sum to 1, got a sum of {self.weights.sum():g}")
         excess = self.unitaries.conj().transpose(0, 2, 1) @ self.unitaries - np.eye(self.unitaries.shape[1])
-        if np.abs(excess).max() > ROUND_OFF:
+        if np.abs(excess).max() > ENSEMBLE_ROUND_OFF:
             raise InputError("a gate of the ensemble is not unitary")
 
     def draw(self, rng: np.random.Generator) -> Complex:
@@ -62,7 +62,7 @@ class GateEnsemble:
         return self.sample(rng, 1)[0]
 
     def digest(self) -> str:
-        """Return a hash of the design and of some gates that it draws: the law itself is seen by what it gives."""
+        """Return a hash of the design and of some gates drawn by `sample`, whose law cannot be read otherwise."""
         return digest("ensemble", self.weights, self.unitaries, self.sample(np.random.default_rng(0), PROBED))
 
     @cached_property
@@ -138,7 +138,7 @@ def haar_su2() -> GateEnsemble:
     def sample(rng: np.random.Generator, count: int) -> Complex:
         return rotation(rng.uniform(-1, 1, count), *rng.uniform(0, 2 * np.pi, (2, count)))
 
-    nodes, weights = np.polynomial.legendre.leggauss(3)  # what survives the phases is of degree 2 in cos t
+    nodes, weights = np.polynomial.legendre.leggauss(3)  # moments averaged over the phases have degree 2 in cos t
     grid = 2 * np.pi * np.arange(ANGLES) / ANGLES
     unitaries = rotation(*np.array(list(product(nodes, grid, grid))).T)
     return GateEnsemble(np.repeat(weights / 2, ANGLES**2) / ANGLES**2, unitaries, sample)
@@ -168,19 +168,19 @@ def chained(first: GateEnsemble, second: GateEnsemble) -> GateEnsemble:
 
 
 def mixture(parts: Sequence[tuple[float, GateEnsemble]]) -> GateEnsemble:
-    """Return the ensemble that draws from one of several, (probability, ensemble) each."""
+    """Return the ensemble that draws from one of several; parts: (probability, ensemble) each."""
     probabilities = np.array([p for p, _ in parts], float)
     kept = [(p, e) for p, e in parts if p > 0]
-    if probabilities.min(initial=0.0) < 0 or abs(probabilities.sum() - 1) > ROUND_OFF:
+    if probabilities.min(initial=0.0) < 0 or abs(probabilities.sum() - 1) > ENSEMBLE_ROUND_OFF:
         raise InputError(f"probabilities are >= 0 and sum to 1, got {', '.join(f'{p:g}' for p in probabilities)}")
 
     def sample(rng: np.random.Generator, count: int) -> Complex:
         which = rng.choice(len(kept), count, p=[p for p, _ in kept])
-        found = np.empty((count, *kept[0][1].unitaries.shape[1:]), complex)
+        unitaries = np.empty((count, *kept[0][1].unitaries.shape[1:]), complex)
         for number, (_, ensemble) in enumerate(kept):
             places = np.flatnonzero(which == number)
-            found[places] = ensemble.sample(rng, len(places))
-        return found
+            unitaries[places] = ensemble.sample(rng, len(places))
+        return unitaries
 
     weights = np.concatenate([p * e.weights for p, e in kept])
     return GateEnsemble(weights, np.concatenate([e.unitaries for _, e in kept]), sample)
@@ -191,9 +191,9 @@ def haar_second_moment(d: int) -> Real:
 
     It projects rho x rho' onto the identity and the swap of the two replicas (Weingarten).
     """
-    one = np.eye(d)
-    identity = np.einsum("ij,kl->ijkl", one, one).ravel()  # indices (row, column) of either replica
-    swap = np.einsum("il,kj->ijkl", one, one).ravel()
+    delta = np.eye(d)
+    identity = np.einsum("ij,kl->ijkl", delta, delta).ravel()  # indices (row, column) of either replica
+    swap = np.einsum("il,kj->ijkl", delta, delta).ravel()
     permutations = np.stack([identity, swap])
     return permutations.T @ np.linalg.solve(permutations @ permutations.T, permutations)
 
@@ -201,7 +201,7 @@ def haar_second_moment(d: int) -> Real:
 def haar_replica_map(space: LocalSpace) -> Real:
     """Return `replica_map` of Haar gates on two neighbours: the projector onto identity and swap: (D^2, D^2).
 
-    space: as there; it must hold the identity and the swap of the replicas.
+    space: as for `replica_map`; it must hold the identity and the swap of the replicas.
     """
     d = math.isqrt(space.levels)
     swap = np.eye(space.levels).reshape(d, d, d, d).swapaxes(0, 1).reshape(space.levels, space.levels)
@@ -237,6 +237,6 @@ def replica_map(ensemble: GateEnsemble, space: LocalSpace) -> Real:
     flat = basis.reshape(len(basis), -1)
     coefficients = averaged.reshape(len(basis), -1) @ flat.conj().T  # (input, output)
     left = np.abs(averaged.reshape(len(basis), -1) - coefficients @ flat).max()
-    if max(left, np.abs(coefficients.imag).max()) > ROUND_OFF:
+    if max(left, np.abs(coefficients.imag).max()) > ENSEMBLE_ROUND_OFF:
         raise ModelError(f"the averaged gates leave the real span of space {space.name!r} (by {left:.1e})")
     return np.ascontiguousarray(coefficients.real.T)

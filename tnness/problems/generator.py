@@ -2,7 +2,7 @@
 
 dP/dt = G P,  G = sum_i G_i + sum_b G_{b,b+1},  <trace|G = 0.
 
-It is what every Lindbladian, master equation and averaged replica becomes; engines know nothing else.
+Every Lindbladian, master equation and averaged replica is turned into this form for the engines that solve chains.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class ChainGenerator:
     bond_terms: n - 1 matrices (D_i D_{i+1}, D_i D_{i+1}), left site major.
     functionals: named product functionals besides `trace`, each n covectors (D_i,).
     origin: the `Lindbladian` it was made from, where there is one: its symbolic terms serve special solvers.
-    charges: what the terms conserve locally, where engines are to make use of it.
-    metric: n vectors (D_i,) of powers of 2: how much a basis state weighs where bonds are truncated; default 1.
-    resolution: size of what matters relative to the whole state, below 1 where it is a small deviation from a known
-        background; cutoffs and discarded weights are relative to its square.
+    charges: local charges that the terms conserve, if engines are to use them.
+    metric: n vectors (D_i,) of powers of 2, the weights of basis states in the truncation of bonds; default 1.
+    resolution: size of the part that matters, relative to the whole state (default 1). It is below 1 if that part is a
+        small deviation from a known background. Cutoffs and discarded weights are relative to its square.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class ChainGenerator:
     """
 
     form: ClassVar[str] = "chain"
-    """What kind of problem it is."""
+    """The kind of problem."""
 
     def __init__(
         self,
@@ -164,8 +164,8 @@ class ChainGenerator:
     def mpo_tensors(self) -> list[Real]:
         """Return G as a matrix-product operator: n tensors (left, right, out, in), end bonds of size 1.
 
-        Each bond matrix is split exactly by its operator Schmidt decomposition; bond i carries its rank plus two
-        (nothing begun yet, everything done).
+        Each bond matrix is split exactly by its operator Schmidt decomposition. Bond i has its rank plus two
+        states; the two mean that no term has begun yet, and that one is complete.
         """
         factors = [_operator_schmidt(b, *self.dims[i : i + 2]) for i, b in enumerate(self.bond_terms)]
         tensors = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.digest.arrays import COARSE, magnitudes, of_array
+from tnness.digest.arrays import EIGENVECTOR_DIGITS, magnitudes, of_array
 from tnness.digest.content import digest
 from tnness.errors import ModelError
 
@@ -50,4 +50,6 @@ class FactorisedHopping:
         """
         if self.shapes is None:
             return digest("hopping", magnitudes(self.couplings), self.initial)
-        return digest("hopping", *(of_array(array, COARSE) for array in (self.couplings, self.initial, self.shapes)))
+        return digest(
+            "hopping", *(of_array(array, EIGENVECTOR_DIGITS) for array in (self.couplings, self.initial, self.shapes))
+        )

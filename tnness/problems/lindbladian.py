@@ -54,7 +54,7 @@ class Lindbladian:
     """
 
     form: ClassVar[str] = "chain"
-    """What kind of problem it is."""
+    """The kind of problem."""
 
     def __init__(self, spaces: Sequence[LocalSpace]) -> None:
         self.spaces = tuple(spaces)
@@ -67,7 +67,7 @@ class Lindbladian:
         self.hamiltonian_terms: tuple[Operator, ...] = ()
         self.jumps: tuple[Jump, ...] = ()
         self.densities: tuple[tuple[Operator, ...], ...] = ()
-        """Local densities, beside the energy, whose sums the Hamiltonian conserves."""
+        """Local densities, besides the energy, whose sums the Hamiltonian conserves."""
         self._generator: ChainGenerator | None = None
         self._fixed = False
 
@@ -83,7 +83,7 @@ class Lindbladian:
     def digest(self) -> str:
         """Return a hash of the equation: of the spaces, H but for a constant, the jumps, and the densities.
 
-        H and sum_k rate_k L_k (.) L_k^+ are each hashed as one: neither the order of terms nor how they are split
+        H is hashed as a whole, and so is sum_k rate_k L_k (.) L_k^+: neither the order of terms nor their splitting
         matters, nor whether a factor stands in a jump or in its rate. A multiple of 1 added to a jump does matter.
         """
         values = probe([total(self.hamiltonian_terms)], self.parities)[0]
@@ -95,7 +95,7 @@ class Lindbladian:
     def hamiltonian(self, operator: Operator) -> None:
         """Add a term (or a sum of terms) to H; each term acts on one site or two neighbours.
 
-        Hermiticity is asked of the whole of H, so a term and its conjugate may be added one after the other.
+        Only the whole of H must be Hermitian, so a term and its conjugate may be added one after the other.
         """
         operator = _placed(operator, "the Hamiltonian")
         for term in operator:
@@ -133,10 +133,10 @@ class Lindbladian:
         self.jumps += (Jump(operator, float(rate)),)
 
     def nearly_conserved(self, density: Sequence[Operator]) -> None:
-        """Name a density, beside the energy, whose sum the Hamiltonian conserves: weak dissipation moves it slowly.
+        """Declare a density, besides the energy, whose sum H conserves, so that weak dissipation changes it slowly.
 
-        density: one operator per site or bond, from left to right, such as [s.Sz(i) for i in range(n)]. An accelerated
-        steady state follows it (`tnness.engines.weak`).
+        density: one operator per site or bond, from left to right, such as [s.Sz(i) for i in range(n)]. The
+        `accelerated` engine uses it (`tnness.engines.weak`).
         """
         operators = tuple(_placed(operator, f"density {len(self.densities)}") for operator in density)
         for operator in operators:
@@ -145,7 +145,7 @@ class Lindbladian:
         self.densities += (operators,)
 
     def bond_hamiltonian(self, bond: int, site_weight: float = 1.0) -> Matrix:
-        """Return h on sites (bond, bond + 1), two-site terms plus `site_weight` times its sites' own: (d d', d d')."""
+        """Return h on sites (bond, bond + 1): two-site terms plus `site_weight` times one-site terms: (d d', d d')."""
         window = (bond, bond + 1)
         total = np.zeros((self._levels(window),) * 2, dtype=complex)
         for term in (t for operator in self.hamiltonian_terms for t in operator):
@@ -175,7 +175,7 @@ class Lindbladian:
         """Return a jump L on its own sites, with the part of its Jordan-Wigner string that acts there.
 
         The string of an odd L on the last site is P_total P_last. P_total drops out of L rho L^+ on states of definite
-        parity. P_last does not, unless it is a sign: c or c^+ alone, one mode a site.
+        parity. P_last does not, unless it is only a sign: for c or c^+ alone, with one mode per site.
 
         Returns
         -------
@@ -238,7 +238,7 @@ class Lindbladian:
         return sparse.csr_array(sparse.kron(sparse.eye_array(before), inner))
 
     def _open(self) -> None:
-        """Refuse to change an equation whose matrices are in use; forget matrices that do not hold any more."""
+        """Refuse to change a fixed equation; else drop the matrices, which the change makes invalid."""
         if self._fixed:
             raise ModelError("the terms of a generator are fixed: add them to the chain it was made from")
         self._generator = None

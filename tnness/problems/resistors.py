@@ -1,6 +1,6 @@
 """Resistor networks on a line or a square lattice as transfer chains: a slice is a column of islands.
 
-Kirchhoff's law on every island, with conductances G along the chain and within a slice, a sink s and a source q,
+Kirchhoff's law holds on every island, with conductances G along the chain and within a slice, a sink s and a source q,
 
     sum_links G (u_i - u_j) + s_i u_i = q_i.
 """
@@ -27,8 +27,8 @@ class Links:
 
     Parameters
     ----------
-    alpha: a / xi. dim: d, 1 or 2. a: shortest length. kappa: conductance induced by the coupling, over eps. gamma: that
-        of the insulating link of length 0.
+    alpha: a / xi. dim: d, 1 or 2. a: shortest length. kappa: conductance induced by the coupling, over eps. gamma:
+        conductance of an insulating link of length 0.
     """
 
     alpha: float

@@ -1,11 +1,12 @@
-"""Block-tridiagonal problems: slices in a row, each coupled to the next, and what is attached at both ends.
+"""Block-tridiagonal problems: slices in a row, each coupled to the next, and attachments at both ends.
 
 A wire between leads, a cavity, a network of resistors: H has one block per slice and one per pair of neighbours,
 
     H = sum_x |x> H_x <x| + sum_x ( |x> C_x <x+1| + |x+1> C_x^+ <x| ),    x = 0 ... slices - 1.
 
-Between leads the question is G(E) = 1/(E - H - Sigma(E)); between fixed values it is H u = source. A slice has m sites
-(its transverse sites, or islands); every array may carry leading batch axes (realisations), which are solved together.
+Between leads one asks for G(E) = 1/(E - H - Sigma(E)); between fixed values for u with H u = source. A slice has m
+sites (its transverse sites, or islands). Every array may carry leading batch axes (realisations), which are solved
+together.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.digest.arrays import COARSE, magnitudes, of_array
+from tnness.digest.arrays import EIGENVECTOR_DIGITS, magnitudes, of_array
 from tnness.digest.content import digest
 from tnness.errors import InputError
 
@@ -29,9 +30,9 @@ Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 ROUND_OFF = 1e-14
-"""An imaginary part this small beside the real one is none."""
+"""An imaginary part this small beside the real one counts as 0."""
 PROBED = 64
-"""Slices drawn to tell laws of random slices apart."""
+"""Number of slices drawn for the digest of a law of random slices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,8 @@ class Lead:
 
     Parameters
     ----------
-    modes: (m, channel), real and orthonormal: what each channel looks like on the slice it is attached to.
+    modes: (m, channel), real and orthonormal: the wave function of each channel on the slice it
+        is attached to.
     thresholds: (channel,), the eps_n.
     hopping: t_par. contact: hopping between the lead and the slice, t_c (default 1).
     """
@@ -63,16 +65,22 @@ class Lead:
     def digest(self) -> str:
         """Return a hash of the lead: of sum_n chi_n chi_n^T and sum_n chi_n eps_n chi_n^T.
 
-        These are the same whichever signs, and whichever modes of equal energy, an eigensolver has chosen.
+        These do not depend on the signs, or the mixtures of modes of equal energy, that an eigensolver returns.
         """
         space, transverse = self.modes @ self.modes.T, (self.modes * self.thresholds) @ self.modes.T
-        return digest("lead", of_array(space, COARSE), of_array(transverse, COARSE), self.hopping, self.contact)
+        return digest(
+            "lead",
+            of_array(space, EIGENVECTOR_DIGITS),
+            of_array(transverse, EIGENVECTOR_DIGITS),
+            self.hopping,
+            self.contact,
+        )
 
     def surface(self, energy: ArrayLike) -> Array:
         """Return g_n(E), retarded, for real or complex energies: (..., channel).
 
-        A complex energy next to an open channel is taken on the sheet that is reached through the real axis from above:
-        in the lower half-plane that is the one with the resonances.
+        At a complex energy next to an open channel, g_n is continued from above through the real axis: in the lower
+        half-plane this is the sheet with the resonances.
         """
         z = (np.asarray(energy)[..., None] - self.thresholds) / (2 * self.hopping)
         inside = np.abs(z.real) < 1
@@ -104,7 +112,7 @@ class Lead:
     def broadening(self, energy: ArrayLike) -> Array:
         """Return Gamma_n(E), -2 Im of the self-energy of each channel, continued to complex energies: (..., channel).
 
-        Of a closed channel it is zero.
+        It is zero for a closed channel.
         """
         z = (np.asarray(energy)[..., None] - self.thresholds) / (2 * self.hopping)
         inside = np.abs(z.real) < 1
@@ -135,7 +143,7 @@ class FixedValues:
 
 @dataclass(frozen=True, eq=False)
 class TransferChain:
-    """A block-tridiagonal operator, what is attached at its ends, and a source.
+    """A block-tridiagonal operator, its two ends, and a source.
 
     Parameters
     ----------
@@ -211,7 +219,7 @@ class TransferChain:
         return self.left, self.right
 
     def digest(self) -> str:
-        """Return a hash of the blocks, the ends and the source; of real links the smallest count like the largest."""
+        """Return a hash of the blocks, the ends and the source; small real links count as much as large ones."""
         blocks = [_parts(self.onsite), _parts(self.coupling)]
         source = None if self.source is None or not self.source.any() else _parts(self.source)
         links = magnitudes(self.coupling) if self.diagonal_coupling and np.isrealobj(self.coupling) else None
@@ -228,7 +236,7 @@ class TransferChain:
         return (block.conj().swapaxes(-1, -2) if back else block) @ vector
 
     def fixed_source(self) -> Array:
-        """Return the source with what fixed values at the ends add to it: (..., slice, m)."""
+        """Return the source plus the contribution of fixed values at the ends: (..., slice, m)."""
         source = np.zeros((*self.batch, self.slices, self.m)) if self.source is None else self.source.copy()
         for end, place in ((self.left, 0), (self.right, -1)):
             if isinstance(end, FixedValues):
@@ -264,12 +272,12 @@ class TransferChain:
 
 @dataclass(frozen=True, eq=False)
 class RandomBar:
-    """A bar without end: slices drawn one after the other, H_x = transverse + diag(V_x), coupled by the identity.
+    """An endless bar: slices drawn one after the other, H_x = transverse + diag(V_x), coupled by the identity.
 
     Parameters
     ----------
     transverse: (m, m). potential: (rng, count) -> (count, m), the potentials of the next slices.
-    energy: at which it is asked. length: slices to draw.
+    energy: E of its exponents. length: number of slices to draw.
     """
 
     transverse: Real
@@ -288,7 +296,7 @@ class RandomBar:
 
 
 def _parts(array: ArrayLike) -> list[Real]:
-    """The real part of some blocks, and the imaginary one where it is more than round-off."""
+    """Return the real part of some blocks, and the imaginary part if it is more than round-off."""
     real, imaginary = np.asarray(np.real(array), float), np.asarray(np.imag(array), float)
     is_real = np.abs(imaginary).max(initial=0.0) <= ROUND_OFF * np.abs(real).max(initial=0.0)
     return [real] if is_real else [real, imaginary]

@@ -1,1 +1,1 @@
-"""Records: what a run leaves behind. Data only: nothing here judges, executes or imports what it reads."""
+"""Records: the results of runs. They are data only: nothing here judges, executes or imports what a file holds."""

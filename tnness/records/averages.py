@@ -1,8 +1,9 @@
 """Time averages of a correlated series, with errors by blocking.
 
-Neighbours are averaged again and again (H. Flyvbjerg, H. G. Petersen, J. Chem. Phys. 91, 461 (1989)): while blocks are
-shorter than the correlation time, the naive error of the mean grows with them; then it levels off. The block length is
-the first B = 2^k with B^3 > 2 N (s_B / s_1)^4, s_B the naive errors (R. M. Lee et al., Phys. Rev. B 83, 153108 (2011)).
+Neighbouring blocks of the series are averaged again and again (H. Flyvbjerg, H. G. Petersen, J. Chem. Phys. 91, 461
+(1989)). While the blocks are shorter than the correlation time, the naive error of the mean grows with their length;
+then it levels off. The block length is the first B = 2^k with B^3 > 2 N (s_B / s_1)^4, where s_B are the naive errors
+(R. M. Lee et al., Phys. Rev. B 83, 153108 (2011)).
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from tnness.observables.observable import Estimate
 Real = NDArray[np.float64]
 
 BLOCKS = 8
-"""Blocks that must be left where the error levels off: with them it is known to a quarter."""
+"""Fewest blocks from which an error is computed: with 8 blocks the error is known to a quarter of itself."""
 KEPT, LARGE = 512, 4096
-"""Blocks kept of a series (a quarter of them where a sample has more than LARGE numbers); then pairs are merged."""
+"""Number of blocks at which pairs of them are merged (a quarter of it if a sample has more than LARGE numbers)."""
 
 
 class TimeAverage:
-    """The average of one observable over time, taken as the samples come.
+    """The average of one observable over time, updated sample by sample.
 
     >>> series, rng = TimeAverage(), np.random.default_rng(0)
     >>> for x in rng.standard_normal(4096):
@@ -37,10 +38,10 @@ class TimeAverage:
     def __init__(self) -> None:
         self.count, self._length = 0, 1
         self._blocks: list[Real] = []
-        self._begun, self._sum = 0, np.zeros(())  # of the next block
+        self._begun, self._sum = 0, np.zeros(())  # samples in the unfinished block, and their sum
 
     def add(self, sample: ArrayLike) -> None:
-        """Take the next sample; all have one shape."""
+        """Add the next sample; all samples have one shape."""
         value = np.array(sample, dtype=float)
         before = self._blocks[0] if self._blocks else self._sum if self._begun else value
         if value.shape != before.shape:
@@ -64,7 +65,7 @@ class TimeAverage:
         return bool(np.isfinite(self._error()).all())
 
     def drift(self) -> float:
-        """Return by how many standard errors the two halves of the series differ (root mean square); NaN if unknown."""
+        """Return the difference of the series' two halves in standard errors (root mean square); NaN if unknown."""
         error, blocks = self._error(), np.array(self._blocks)
         if not np.isfinite(error).all():
             return math.nan
@@ -74,7 +75,7 @@ class TimeAverage:
         return float(np.sqrt(np.mean(z**2)))
 
     def save(self) -> dict[str, Real]:
-        """Return the average as named arrays, fit for a file."""
+        """Return the average as named arrays, for a file."""
         counts = np.array([self.count, self._length, self._begun], dtype=float)
         return {"counts": counts, "blocks": np.array(self._blocks), "sum": np.asarray(self._sum)}
 
@@ -95,20 +96,20 @@ class TimeAverage:
     def _error(self) -> Real:
         levels = list(_naive_errors(self._blocks))
         shape = np.shape(self._blocks[0]) if self._blocks else self._sum.shape
-        found = np.full(shape, math.nan)
+        plateau = np.full(shape, math.nan)
         for k, error in enumerate(levels):
             needed = 2 * len(self._blocks) * np.divide(error, levels[0], out=np.ones(shape), where=levels[0] > 0) ** 4
-            found = np.where(np.isnan(found) & (8.0**k > needed), error, found)
-        return found
+            plateau = np.where(np.isnan(plateau) & (8.0**k > needed), error, plateau)
+        return plateau
 
 
 def _naive_errors(blocks: list[Real]) -> list[Real]:
-    """s / sqrt(count) of blocks of length 1, 2, 4, ..., as long as there are enough."""
-    found, series = [], np.array(blocks)
+    """Return s / sqrt(count) for blocks of length 1, 2, 4, ..., while at least BLOCKS of them are left."""
+    errors, series = [], np.array(blocks)
     while len(series) >= BLOCKS:
-        found.append(np.std(series, axis=0, ddof=1) / math.sqrt(len(series)))
+        errors.append(np.std(series, axis=0, ddof=1) / math.sqrt(len(series)))
         series = (series[len(series) % 2 :: 2] + series[len(series) % 2 + 1 :: 2]) / 2
-    return found
+    return errors
 
 
 def _pairs(blocks: list[Real]) -> list[tuple[Real, Real]]:

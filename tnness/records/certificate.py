@@ -1,8 +1,8 @@
-"""How far an answer can be trusted: what every record carries.
+"""The certificate: every record carries one, which says how far its answer can be trusted.
 
-Of a steady state three errors are estimated for every observable that is monitored and watched, absolute and in its own
-unit: what is left of the relaxation, the Trotter error and the truncation error (`tnness.stopping`). Independent of
-these, the state is held against the equation it should solve (`tnness.stopping.balance`).
+For a steady state, three errors are estimated for every observable that is monitored and watched: the relaxation still
+to come, the Trotter error and the truncation error (`tnness.stopping`). They are absolute, in the observable's unit.
+Independently of them, the state is tested against the equation it should solve (`tnness.stopping.balance`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ class Certificate:
 
     discarded_weight: relative weight dropped in the last stage, summed over all splits and steps.
     trace_drift: change of ln(trace) in the last stage, before any renormalisation.
-    relaxation: worst relative change still to come, as extrapolated.
+    relaxation: worst relative change still to come, by extrapolation.
     trotter, truncation: worst relative error estimate over the monitored observables.
     relaxation_rate: rate of the whole relaxation (1 / time).
     residual: |G P| / |P| (1 / time).
     local_balance: worst |d<O>/dt| over one-site operators (1 / time): continuity of every local density.
     energy_balance: |d<H>/dt| relative to the dissipative flows into and out of H.
     positivity: smallest eigenvalue of the two-site marginals, or smallest probability.
-    fallbacks: LAPACK factorisations that had to fall back.
-    estimates: the three errors of every monitored observable, absolute.
-    further: the figures of a direct engine, by name.
+    fallbacks: number of LAPACK factorisations that needed their fallback.
+    estimates: the three absolute errors of every monitored observable: kind of error -> observable -> error.
+    further: other figures by name, e.g. those of a direct engine.
     """
 
     outcome: str
@@ -68,20 +68,20 @@ class Certificate:
     @classmethod
     def of(cls, outcome: str, figures: dict[str, float], estimates: dict[str, dict[str, float]]) -> Certificate:
         """Return the certificate with these `figures()`."""
-        own = {entry.name for entry in fields(cls)}
-        known: dict[str, Any] = {k: v for k, v in figures.items() if k in own}
-        if "fallbacks" in known:
-            known["fallbacks"] = int(known["fallbacks"])
-        further = {k: v for k, v in figures.items() if k not in own}
-        return cls(outcome=outcome, estimates=estimates, further=further, **known)
+        names = {entry.name for entry in fields(cls)}
+        declared: dict[str, Any] = {k: v for k, v in figures.items() if k in names}
+        if "fallbacks" in declared:
+            declared["fallbacks"] = int(declared["fallbacks"])
+        further = {k: v for k, v in figures.items() if k not in names}
+        return cls(outcome=outcome, estimates=estimates, further=further, **declared)
 
 
 @dataclass(frozen=True)
 class Prior:
-    """What is known of the same chain from the record that a run extends.
+    """Results for the same chain from the record that a run extends.
 
-    chi, dt: what it was reached with. rate: of its relaxation (1 / time). estimates: its certificate's. Its values
-    stand in the history under `PRIOR_STAGE`.
+    chi, dt: bond dimension and time step of the record. rate: its relaxation rate (1 / time). estimates: the errors in
+    its certificate. The values of its observables stand in the run's history under `PRIOR_STAGE`.
     """
 
     chi: int

@@ -1,6 +1,7 @@
-"""Files that are whole or not there: written beside their place and renamed, with a seal that tells damage.
+"""Files that are either complete or absent: each is written under a temporary name, then renamed. A seal shows damage.
 
-The seal is the checksum of a file, in a line behind its end. HDF5 knows where its own data ends and does not see it.
+The seal is a line behind the end of a file that holds its checksum. HDF5 ignores what follows its end-of-file address,
+so the seal does not disturb other readers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def sealed(content: bytes) -> bytes:
 
 
 def is_damaged(content: bytes) -> bool:
-    """True where the bytes of a file that carries a seal are not those that were sealed.
+    """True where a file carries a seal, but its bytes have changed since it was sealed.
 
     >>> is_damaged(sealed(b"numbers")), is_damaged(sealed(b"numbers").replace(b"u", b"v")), is_damaged(b"no seal")
     (False, True, False)
@@ -32,7 +33,7 @@ def is_damaged(content: bytes) -> bool:
 
 
 def is_sealed(content: bytes) -> bool:
-    """True where a file carries a seal, and its bytes are those that were sealed: nothing of it is missing."""
+    """True where a file carries a seal and its bytes have not changed since: the file is complete."""
     return content[-_LENGTH:].startswith(_MARK) and not is_damaged(content)
 
 
@@ -41,14 +42,16 @@ def _seal(body: bytes | memoryview) -> bytes:
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
-    """Write a file whole: beside its place first, then renamed. A file that it replaces keeps its permissions.
+    """Write a file under a temporary name, then rename it, so that it is never half there.
+
+    If it replaces a file, it takes over that file's permissions.
 
     Raises
     ------
     RecordError: the folder does not exist, is full or cannot be written.
     """
     require_folder(Path(path))
-    target = Path(os.path.realpath(path))  # what a link points to is replaced, not the link
+    target = Path(os.path.realpath(path))  # replace the file that a link points to, not the link
     beside = temporary(target)
     try:
         with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666), "wb") as file:  # the umask applies
@@ -76,5 +79,5 @@ def require_folder(path: Path) -> None:
 
 
 def temporary(path: Path) -> Path:
-    """Return the name under which this process writes a file before it takes its place."""
+    """Return the temporary name under which this process writes a file before it renames it."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")

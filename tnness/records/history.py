@@ -1,4 +1,4 @@
-"""What was measured in the course of a run."""
+"""The measurements of a run against time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class History:
 
     Parameters
     ----------
-    times, stages: of each measurement. values: per observable one array for each measurement. errors: the same, for
-        observables whose views know an error.
+    times, stages: time and stage of each measurement. values: for each observable one array per measurement. errors:
+        the same, for the observables whose views give an error.
     """
 
     times: list[float] = field(default_factory=list)
@@ -40,8 +40,9 @@ class History:
 
     def copy(self) -> History:
         """Return a history that can grow on its own."""
-        own = ({name: list(series) for name, series in of.items()} for of in (self.values, self.errors))
-        return History(list(self.times), list(self.stages), *own)
+        values = {name: list(series) for name, series in self.values.items()}
+        errors = {name: list(series) for name, series in self.errors.items()}
+        return History(list(self.times), list(self.stages), values, errors)
 
     def of(self, stage: int) -> list[int]:
         """Return the indices of a stage's measurements."""
@@ -53,7 +54,7 @@ class History:
         return {name: series[indices[-1]] for name, series in self.values.items()} if indices else None
 
     def slopes(self, stage: int, since: float) -> Values:
-        """Return d/dt of every observable, by linear regression over a stage from a time on."""
+        """Return d/dt of every observable, by linear regression over a stage's measurements from time `since` on."""
         indices = [i for i in self.of(stage) if self.times[i] >= since]
         centred = np.array([self.times[i] for i in indices])
         centred -= centred.mean()
@@ -83,4 +84,4 @@ class History:
 
 
 VALUE, ERROR = "value_", "error_"
-"""What the names of observables are led by where a history is saved."""
+"""Prefixes of the observables' names in a saved history."""

@@ -1,9 +1,9 @@
-"""The record: labelled observables, a certificate, everything needed to repeat or extend the run, in one file.
+"""The record: one file with labelled observables, a certificate and everything needed to repeat or extend the run.
 
 The file is netCDF-4 (HDF5). Its root opens with `xarray.open_dataset`: one variable per observable with named
 dimensions, the certificate's figures as scalars `certificate_*`, provenance in the attributes. The groups `state` and
-`history` hold the run's state and its monitored observables against time. Nothing is pickled. Files are written beside
-their place and renamed: a reader sees the old file or the new one, whole.
+`history` hold the run's state and its monitored observables against time. Nothing is pickled. A file is written under a
+temporary name and then renamed: a reader sees the complete old file or the complete new one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tnness.records.snapshot import Snapshot
 from tnness.records.values import Values
 
 FORMAT = "tnness-record-2"
-ENGINE = "h5netcdf"
+NETCDF_ENGINE = "h5netcdf"
 PREFIX = "certificate_"
 UNFINISHED = "unfinished"
 BURSTS = {
@@ -47,21 +47,21 @@ BURSTS = {
     "burst_jump": ("1", "largest change of a multiplier by the jump"),
     "burst_jumped": ("1", "whether the jump was made"),
 }
-"""What a record keeps of every burst of an accelerated run, (burst,): unit and meaning."""
+"""Variables (burst,) that a record holds of an accelerated run: name -> (unit, meaning)."""
 RESERVED = ("time", "dt", "chi", "outcome", "status", "seed", "cpu_seconds", "realization")
 """Names of coordinates and variables that no observable can have."""
 
 
 @dataclass
 class Record:
-    """What a run leaves behind.
+    """The result of a run.
 
     Parameters
     ----------
-    dataset: observables, certificate figures and attributes; what `xarray.open_dataset` shows.
+    dataset: observables, certificate figures and attributes; `xarray.open_dataset` shows the same.
     snapshot: the run's state, or None where it was not kept.
-    history: monitored observables against time (of a time evolution: all of them).
-    averages: of an unfinished run whose answer is an average, the averages so far.
+    history: monitored observables against time (in a time evolution: all observables).
+    averages: the averages so far, in an unfinished run whose answer is an average.
     """
 
     dataset: xr.Dataset
@@ -100,7 +100,7 @@ class Record:
 
     @property
     def used(self) -> dict[str, Any]:
-        """The engine's settings as they were used, defaults worked out; nothing where a file does not say."""
+        """The engine's settings as they were used, with defaults filled in; empty if the file does not hold them."""
         return json.loads(self.dataset.attrs.get("engine_used", "{}"))
 
     @property
@@ -111,8 +111,8 @@ class Record:
     @property
     def certificate(self) -> Certificate:
         """The certificate, rebuilt from the file."""
-        found = {str(k): v for k, v in self.dataset.data_vars.items() if str(k).startswith(PREFIX)}
-        figures = {k[len(PREFIX) :]: v.item() for k, v in found.items() if v.ndim == 0}
+        variables = {str(k): v for k, v in self.dataset.data_vars.items() if str(k).startswith(PREFIX)}
+        figures = {k[len(PREFIX) :]: v.item() for k, v in variables.items() if v.ndim == 0}
         return Certificate.of(self.outcome, figures, json.loads(self.dataset.attrs.get("error_estimates", "{}")))
 
     @property
@@ -129,11 +129,12 @@ class Record:
                 f"the state of engine {self.dataset.attrs.get('engine')!r} is no matrix-product density operator"
             )
         numbers = self.snapshot.numbers
-        centre = None if numbers.get("metric") else int(numbers["centre"])  # it is the metric's, not the plain norm's
+        # With a metric, the tensors are orthogonal in that metric and not in the plain norm.
+        centre = None if numbers.get("metric") else int(numbers["centre"])
         return ChainState(tensors, centre, float(numbers["log_norm"]))
 
     def save(self, path: str | Path) -> None:
-        """Write the file whole: beside its place first, then renamed. A file that it replaces keeps its permissions."""
+        """Write the file under a temporary name, then rename it; it keeps the permissions of a file it replaces."""
         write_whole(path, self.image())
 
     def image(self) -> bytes:
@@ -163,11 +164,11 @@ class Record:
         if is_damaged(path.read_bytes()):
             raise RecordError(f"{path} cannot be read as a record: it is damaged, its checksum does not fit")
         try:
-            # As written: no unit turns numbers into dates.
-            dataset = xr.load_dataset(path, engine=ENGINE, decode_times=False, decode_timedelta=False)
-            found = dataset.attrs.get("format")
-            if found not in (FORMAT, *OLD):
-                raise RecordError(f"{path} is not a record of tnness (its format is {found!r}, not {FORMAT!r})")
+            # Keep numbers as written: xarray must not turn those with a unit of time into dates.
+            dataset = xr.load_dataset(path, engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
+            its_format = dataset.attrs.get("format")
+            if its_format not in (FORMAT, *OLD):
+                raise RecordError(f"{path} is not a record of tnness (its format is {its_format!r}, not {FORMAT!r})")
             with h5py.File(path, "r") as file:
                 snapshot = Snapshot(*_read_group(file["state"])) if "state" in file else None
                 history = History.restore(_read_group(file["history"])[0]) if "history" in file else History()
@@ -176,13 +177,13 @@ class Record:
             _ = record.settings["model"], record.time
         except RecordError:
             raise
-        except Exception as error:  # whatever a damaged or foreign file provokes in the libraries below
+        except Exception as error:  # HDF5 and xarray raise errors of many kinds on a damaged or foreign file
             raise RecordError(f"{path} cannot be read as a record: {_first_line(error)}") from error
         return record
 
 
 def part_path(path: str | Path) -> Path:
-    """Return the name under which an unfinished run of `path` is kept."""
+    """Return the file in which an unfinished run of `path` is kept."""
     return Path(f"{path}.part")
 
 
@@ -194,11 +195,11 @@ def steady_dataset(
 ) -> xr.Dataset:
     """Return a steady state's observables with their errors, and the certificate's figures.
 
-    errors: that the views know of; where they know none, an error is the certificate's.
+    errors: by the views; an observable without one gets its error from the certificate.
     """
-    known = {name: error for name, error in (errors or {}).items() if np.isfinite(np.asarray(error, float)).any()}
+    finite = {name: error for name, error in (errors or {}).items() if np.isfinite(np.asarray(error, float)).any()}
     dataset = _dataset(values, observables)
-    return _with_certificate(_with_errors(dataset, certificate.errors | known), certificate)
+    return _with_certificate(_with_errors(dataset, certificate.errors | finite), certificate)
 
 
 def evolution_dataset(
@@ -207,12 +208,12 @@ def evolution_dataset(
     certificate: Certificate,
     errors: Mapping[str, ArrayLike] | None = None,
 ) -> xr.Dataset:
-    """Return a time evolution's observables, `time` first, with their errors where they are known."""
+    """Return a time evolution's observables (dimension `time` first), with their errors where they are known."""
     return _with_certificate(_with_errors(_evolution(history, observables), errors or {}), certificate)
 
 
 def unfinished_dataset(history: History, observables: Mapping[str, Observable], evolution: bool) -> xr.Dataset:
-    """Return what is known so far: of a time evolution the times passed, of a steady state the last measurement."""
+    """Return the results so far: all times of a time evolution, or the last measurement of a steady state."""
     if evolution or not history.times:
         dataset = _evolution(history, observables)
     else:
@@ -221,14 +222,14 @@ def unfinished_dataset(history: History, observables: Mapping[str, Observable], 
 
 
 def with_course(dataset: xr.Dataset, course: Mapping[str, tuple[str, Any, Mapping[str, str]]]) -> xr.Dataset:
-    """Add what a record keeps of the course of a run: name -> (dimension, numbers, attributes)."""
+    """Add the variables that describe the course of a run: name -> (dimension, numbers, attributes)."""
     return dataset.assign(
         {name: xr.Variable(dim, numbers, dict(about)) for name, (dim, numbers, about) in course.items()}
     )
 
 
 def is_observable(name: Any) -> bool:
-    """True for the variables of a record that its model measured, errors among them."""
+    """True for a record's variable that holds an observable of the model, or the error of one."""
     return not str(name).startswith(PREFIX) and name not in BURSTS
 
 
@@ -238,7 +239,7 @@ def _evolution(history: History, observables: Mapping[str, Observable]) -> xr.Da
 
 
 def _dataset(values: Values, observables: Mapping[str, Observable], leading: tuple[str, ...] = ()) -> xr.Dataset:
-    """Return the measured observables as variables, with the coordinates they bring."""
+    """Return the measured observables as variables, with the coordinates that they declare."""
     dataset = xr.Dataset()
     for name, observable in observables.items():
         if name in values:
@@ -266,13 +267,13 @@ def _with_errors(dataset: xr.Dataset, errors: Mapping[str, ArrayLike]) -> xr.Dat
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions of what produced the numbers."""
+    """Return the versions of Python and of the packages that produced the numbers."""
     names = ("tnness", "numpy", "scipy", "quimb", "physics-tenpy", "xarray")
-    found = {"python": platform.python_version()}
+    by_name = {"python": platform.python_version()}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            by_name[name] = importlib.metadata.version(name)
+    return by_name
 
 
 def _with_certificate(dataset: xr.Dataset, certificate: Certificate) -> xr.Dataset:
@@ -284,7 +285,7 @@ def _with_certificate(dataset: xr.Dataset, certificate: Certificate) -> xr.Datas
 
 
 def _with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
-    """Count sites and bonds from 0, and cuts by the sites left of them."""
+    """Add coordinates: sites and bonds are counted from 0; a cut is labelled by the number of sites to its left."""
     first = {"site": 0, "site_2": 0, "bond": 0, "cut": 1}
     counted = {d: np.arange(n) + first[str(d)] for d, n in dataset.sizes.items() if d in first}
     return dataset.assign_coords({d: values for d, values in counted.items() if d not in dataset.coords})
@@ -293,14 +294,14 @@ def _with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
 def _write_dataset(file: h5py.File, dataset: xr.Dataset) -> None:
     """Write a labelled table as netCDF-4: HDF5 whose dimensions are dimension scales.
 
-    By h5py: h5netcdf takes five times as long, which a sweep pays at every point.
+    It uses h5py: h5netcdf takes five times as long, and a sweep writes a file at every point.
     """
     scales = {}
     for dim, size in dataset.sizes.items():
         coordinate = dataset.coords.get(dim)
         values = np.zeros(size, np.int8) if coordinate is None else coordinate.values
         scales[dim] = file.create_dataset(str(dim), data=_storable(values))
-        # the name by which netCDF tells a mere dimension from a coordinate
+        # netCDF recognises a dimension without coordinate by this name
         bare = f"This is a netCDF dimension but not a netCDF variable. {size:9d}"
         scales[dim].make_scale(bare if coordinate is None else str(dim))
     for name, variable in dataset.variables.items():
@@ -317,7 +318,7 @@ def _storable(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _write_attributes(place: h5py.HLObject, attributes: Mapping[Any, Any]) -> None:
-    """Write texts as they are, and numbers as netCDF wants them, in arrays."""
+    """Write texts as they are, and numbers as arrays, as netCDF requires."""
     for name, value in attributes.items():
         place.attrs[str(name)] = value if isinstance(value, str) else np.atleast_1d(value)
 
@@ -325,7 +326,7 @@ def _write_attributes(place: h5py.HLObject, attributes: Mapping[Any, Any]) -> No
 def _write_group(
     file: h5py.File, name: str, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, float] | None = None
 ) -> None:
-    """Write named arrays and numbers as they are, in their order."""
+    """Write named arrays as datasets and named numbers as attributes, in their order."""
     group = file.create_group(name, track_order=True)
     for key, array in arrays.items():
         group.create_dataset(key, data=array)

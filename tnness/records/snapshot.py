@@ -1,4 +1,4 @@
-"""The whole state of a run, fit for a file."""
+"""The complete state of a run, in a form for files."""
 
 from __future__ import annotations
 

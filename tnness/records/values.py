@@ -1,4 +1,4 @@
-"""Measured values by the names of their observables, and how they are compared."""
+"""Measured values by the names of their observables, and functions to compare them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def change(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[n
 
 
 def size(values: NDArray[np.float64]) -> float:
-    """Return the largest magnitude; 0 of nothing."""
+    """Return the largest magnitude; 0 for an empty array."""
     return float(np.max(np.abs(values), initial=0.0))
 
 
 def scale(values: NDArray[np.float64]) -> float:
-    """Return the largest finite magnitude: an observable that is infinite somewhere is judged by the rest of it."""
+    """Return the largest finite magnitude: an observable with infinite elements is judged by its finite ones."""
     return size(np.where(np.isfinite(values), values, 0.0))

@@ -1,1 +1,1 @@
-"""Runs: what is asked for, the one loop that answers it, and the files it keeps."""
+"""Runs: the job that a user asks for, the one loop that carries it out, and the files of a run."""

@@ -1,7 +1,7 @@
-"""What the driver keeps of a run as it goes on, and makes a record of: one account for each kind of answer.
+"""Accounts: an account collects the measurements of a run for its record. There is one for each kind of answer.
 
-A *relaxation* measures what is monitored until the stopping rule says that the run is over; an *evolution* measures
-everything at the given times; an *average* collects samples. Each takes the run one step further at a call.
+A *relaxation* measures the monitored observables until the stopping rule ends the run; an *evolution* measures all
+observables at the given times; an *average* collects samples. Each call of `advance` takes the run one step further.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ from tnness.stopping.protocol import Rule
 
 Estimates = dict[str, Estimate]
 Measured = Callable[[Mapping[str, Observable], Any], Estimates]
-"""Measures observables of a view."""
+"""A function that measures observables of a view."""
 
 
 @dataclass
 class Work:
-    """A run at work: all that changes, and all that a checkpoint holds.
+    """A run in progress: everything that changes during it, and that a checkpoint holds.
 
-    history: of what was measured. averages: of what is sampled. origin: what was taken over. wall: seconds spent.
+    history: the measurements. averages: of the samples. origin: the data taken over from an extended record.
+    wall: seconds spent. over: whether no step is left to take, and only the record is missing.
     """
 
     run: Run
@@ -48,10 +49,11 @@ class Work:
     origin: Origin
     averages: dict[str, TimeAverage] = field(default_factory=dict)
     wall: float = 0.0
+    over: bool = False
 
 
 class Account(Protocol):
-    """What is kept of a run."""
+    """The methods of an account."""
 
     def advance(self, progress: Progress) -> bool:
         """Take the run one step further; return False at the end."""
@@ -62,12 +64,12 @@ class Account(Protocol):
         ...
 
     def unfinished(self) -> xr.Dataset:
-        """Return what is known so far."""
+        """Return the results so far."""
         ...
 
 
 def account_of(work: Work, ask: Ask, observables: Mapping[str, Observable], measured: Measured, engine: str) -> Account:
-    """Return the account of a run, by what is asked for and what its rule says of its answer."""
+    """Return the account for a run: an evolution if times are asked for, else as the stopping rule says."""
     if ask.times is not None:
         return Evolution(work, ask, observables, measured, engine)
     kind = Average if work.rule.averages else Relaxation
@@ -76,7 +78,7 @@ def account_of(work: Work, ask: Ask, observables: Mapping[str, Observable], meas
 
 @dataclass
 class Relaxation:
-    """A steady state: measured until it is reached."""
+    """The account of a steady state: it measures the monitored observables until the state is reached."""
 
     work: Work
     ask: Ask
@@ -90,16 +92,16 @@ class Relaxation:
         return {name: observable for name, observable in self.observables.items() if observable.monitored}
 
     def _values(self, view: Any) -> Values:
-        return values_of(self.measured(self._monitored, view))
+        return measured_values(self.measured(self._monitored, view))
 
     def advance(self, progress: Progress) -> bool:
-        """Take one step, measure, and go on as the rule says."""
+        """Take one step and measure; the stopping rule decides whether the run goes on."""
         run, rule, history = self.work.run, self.work.rule, self.work.history
         report = run.step()
         if report.finished:
             self._answer = self.measured(self.observables, run.view())
             monitored = {name: self._answer[name] for name in self._monitored if name in self._answer}
-            history.add(run.time, rule.stage, values_of(monitored))
+            history.add(run.time, rule.stage, measured_values(monitored))
             return False
         if not report.sampled:
             progress.show(rule.stage_name(), report.text, report.fraction)
@@ -127,7 +129,7 @@ class Relaxation:
         _check_some(answer, self.engine)
         certificate = self.work.rule.certificate(self.work.history)
         with fitting():
-            return steady_dataset(values_of(answer), self.observables, certificate, errors_of(answer))
+            return steady_dataset(measured_values(answer), self.observables, certificate, measured_errors(answer))
 
     def unfinished(self) -> xr.Dataset:
         """Return the last measurement."""
@@ -136,7 +138,7 @@ class Relaxation:
 
 @dataclass
 class Evolution:
-    """A time evolution: everything is measured at the given times."""
+    """The account of a time evolution: it measures all observables at the given times."""
 
     work: Work
     ask: Ask
@@ -146,7 +148,7 @@ class Evolution:
 
     @property
     def done(self) -> int:
-        """How many of the times are past."""
+        """The number of given times that have been measured."""
         return len(self.work.history.times) - self.work.origin.times
 
     def advance(self, progress: Progress) -> bool:
@@ -158,7 +160,7 @@ class Evolution:
             progress.show("", rule.status(self.work.history) or report.text, self.done / len(times))
         if run.time >= until:
             estimates = self.measured(self.observables, run.view())
-            self.work.history.add(run.time, rule.stage, values_of(estimates), errors_of(estimates))
+            self.work.history.add(run.time, rule.stage, measured_values(estimates), measured_errors(estimates))
             progress.measured(rule.status(self.work.history) or f"t = {run.time:.4g}")
         return self.done < len(times)
 
@@ -172,13 +174,13 @@ class Evolution:
             return evolution_dataset(history, self.observables, certificate, errors)
 
     def unfinished(self) -> xr.Dataset:
-        """Return the times that are past."""
+        """Return the observables at the times that have been measured."""
         return unfinished_dataset(self.work.history, self.observables, evolution=True)
 
 
 @dataclass
 class Average:
-    """A steady state whose answer is the average over samples in time, with errors by blocking."""
+    """The account of a steady state that is an average over samples in time, with errors by blocking."""
 
     work: Work
     ask: Ask
@@ -187,7 +189,7 @@ class Average:
     engine: str
 
     def advance(self, progress: Progress) -> bool:
-        """Take one step, and the sample to which it came."""
+        """Take one step; if it reached a sample, measure it."""
         run, rule = self.work.run, self.work.rule
         report = run.step()
         if report.sampled:
@@ -197,7 +199,7 @@ class Average:
         return not report.finished
 
     def dataset(self) -> xr.Dataset:
-        """Return the averages; the verdict is that on the observables that are monitored."""
+        """Return the averages; the verdict judges the monitored observables."""
         averages = self.work.averages
         _check_some(averages, self.engine)
         answer = {name: average.estimate() for name, average in averages.items()}
@@ -206,27 +208,27 @@ class Average:
         figures |= {"samples": float(max(average.count for average in averages.values()))}
         certificate = Certificate.of(self.work.rule.judge(judged), figures, {})
         with fitting():
-            return steady_dataset(values_of(answer), self.observables, certificate, errors_of(answer))
+            return steady_dataset(measured_values(answer), self.observables, certificate, measured_errors(answer))
 
     def unfinished(self) -> xr.Dataset:
-        """Return nothing: averages are not known before their end."""
+        """Return an empty dataset: the averages are not known before the end of the run."""
         return unfinished_dataset(History(), self.observables, evolution=False)
 
 
-def values_of(estimates: Mapping[str, Estimate]) -> Values:
-    """Return the values of what was measured."""
+def measured_values(estimates: Mapping[str, Estimate]) -> Values:
+    """Return the measured values."""
     return {name: np.asarray(estimate.value, dtype=float) for name, estimate in estimates.items()}
 
 
-def errors_of(estimates: Mapping[str, Estimate]) -> dict[str, NDArray[np.float64]]:
-    """Return the errors of what was measured, where a view knows any."""
+def measured_errors(estimates: Mapping[str, Estimate]) -> dict[str, NDArray[np.float64]]:
+    """Return the errors of the measured values, where the view gives any."""
     errors = {name: np.asarray(estimate.error, dtype=float) for name, estimate in estimates.items()}
     return {name: error for name, error in errors.items() if np.isfinite(error).any()}
 
 
 @contextlib.contextmanager
 def fitting() -> Iterator[None]:
-    """Say plainly that observables have sizes or coordinates that contradict each other."""
+    """Raise a `ModelError` where observables have sizes or coordinates that contradict each other."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Where a run is written, and where it is kept while it is unfinished: `FILE.nc` and `FILE.nc.part`."""
+"""The files of a run: `FILE.nc` holds its record, `FILE.nc.part` the unfinished run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECKPOINT_EVERY = 60.0
 
 @dataclass
 class Output:
-    """The file of a run, or nothing for a run that is kept in memory.
+    """The output file of a run; a run without one is kept in memory.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Output:
                 raise RecordError(f"{self.path} exists already; give --overwrite to replace it, or another --out")
 
     def check_age(self, record: Record, path: Path | None) -> None:
-        """Refuse to go on from a file of an earlier format, unless it is to be accepted."""
+        """Refuse to go on from a file of an earlier format, unless `accept_old` is set."""
         if record.is_old and not self.accept_old:
             raise RecordError(
                 f"{path} is of an earlier format, which does not say which physics it holds: --accept-old goes on "
@@ -53,7 +53,7 @@ class Output:
 
     @property
     def part(self) -> Path | None:
-        """Where the unfinished run is kept."""
+        """The file that holds the unfinished run."""
         return None if self.path is None else part_path(self.path)
 
     @property
@@ -90,7 +90,7 @@ class Output:
             self._saved = time.monotonic()
 
     def publish(self, record: Record) -> None:
-        """Write the finished record, and remove what unfinished runs left, also those killed while writing."""
+        """Write the finished record; remove the checkpoint, and temporary files of runs that were killed in writing."""
         if self.path is None or self.part is None:
             return
         record.save(self.path)

@@ -1,6 +1,6 @@
 """The driver: one loop for every engine, with stopping, progress, checkpoints and the certificate.
 
-Everything that a run needs to go on stands in its checkpoint; when a checkpoint falls never changes a number.
+A checkpoint holds everything that a run needs to continue. The moment of a checkpoint changes no number.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from threadpoolctl import threadpool_limits
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.initial import Initial, parse_initial
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
-from tnness.model.protocol import values_of as model_values_of
+from tnness.model.protocol import values_of
 from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
 from tnness.records.values import Values
-from tnness.runs.accounts import Account, Work, account_of, fitting, values_of
+from tnness.runs.accounts import Account, Work, account_of, fitting, measured_values
 from tnness.runs.checkpoint import Output
 from tnness.runs.job import MODELS_OWN, Job, label, own_code
 from tnness.runs.origin import Origin
@@ -56,34 +56,34 @@ class Driver:
             account = account_of(work, self.job.ask, self.observables, self._measure, self.engine.name)
             progress.skip(len(work.history.times) - work.origin.times)
             record = self._worked(work, account)
-            self.output.publish(record)
+            self._publish(record, work, account)
         return record
 
     def check(self) -> None:
-        """Begin the run and leave it: refuse now what would be refused then."""
+        """Begin the run without any step: an input that the run would refuse is refused now."""
         with threadpool_limits(threads()):
             self._start()
 
     def _worked(self, work: Work, account: Account) -> Record:
-        """Go through the loop; whatever ends it before its time, what was computed is kept."""
+        """Run the loop. If a signal or an error ends it early, the results so far are saved."""
         started = time.monotonic() - work.wall
         try:
-            while account.advance(self._progress):
+            while not work.over and account.advance(self._progress):
                 work.wall = time.monotonic() - started
                 if self._stop.requested:
                     raise Interrupted(f"interrupted at time {work.run.time:g}")
                 if self.output.due:
                     self.output.checkpoint(self._record(work, account.unfinished()))
-            work.wall = time.monotonic() - started
+            work.wall, work.over = time.monotonic() - started, True
             return self._record(work, account.dataset())
         except Interrupted as error:
             raise Interrupted(f"{error}{self._kept(work, account)}") from error
         except (NumericalError, ModelError) as error:
-            told = str(error) if not isinstance(error, ModelError) else self._named(error)
-            raise type(error)(f"{told}{self._kept(work, account, failed=True)}") from error
+            text = str(error) if not isinstance(error, ModelError) else self._named(error)
+            raise type(error)(f"{text}{self._kept(work, account, failed=True)}") from error
 
     def _named(self, error: ModelError) -> str:
-        """Return the text of an error, led by the name of the model that is at fault."""
+        """Return the text of an error; put the name of the model at fault in front."""
         return str(error) if self.job.name in str(error) else f"model {self.job.name!r}: {error}"
 
     def _measure(self, observables: Mapping[str, Observable], view: Any) -> dict[str, Estimate]:
@@ -91,7 +91,7 @@ class Driver:
             return measured(observables, view)
 
     def _report(self, text: str, fraction: float) -> None:
-        """Take note of what a long step is at; interrupt it where the run is to stop."""
+        """Show the progress of a long step; interrupt the step if a signal asks the run to stop."""
         if self._stop.requested:
             raise Interrupted("interrupted")
         self._progress.show("", text, fraction)
@@ -105,6 +105,7 @@ class Driver:
             origin = self._origin(record)
             begin = Start(Initial(), ask, origin.prior, self._reads, self._report)
             run = self.engine.extend(self.problem, begin, record)
+            origin = replace(origin, time=run.time if np.isfinite(run.time) else 0.0)  # perhaps it begins anew
             history = self._taken_over(record, origin)
         else:
             origin, history = Origin(), History()
@@ -116,7 +117,7 @@ class Driver:
 
     def _initial(self) -> Initial:
         given = self.job.initial
-        if given == MODELS_OWN:
+        if isinstance(given, str) and given == MODELS_OWN:
             with own_code(self.job.name):
                 given = self.job.model.initial_state(self.engine.like or self.engine.name)
         return parse_initial(given)
@@ -130,13 +131,13 @@ class Driver:
         return Origin(clock, prior=prior, accepted_old=record.is_old)
 
     def _doubt(self, record: Record) -> None:
-        """Warn of observables whose functions are not those of the record that is gone on from."""
+        """Warn of observables whose functions have changed since the record was written."""
         doubted = self.physics.doubts(Physics.load(record.dataset.attrs))
         if doubted:
             self._progress.note(f"the code of {', '.join(doubted)} has changed since the record was written")
 
     def _taken_over(self, record: Record, origin: Origin) -> History:
-        """Return what an extended record brings: of an evolution its history, of a steady state its values."""
+        """Return the history with which an extension begins: that of the evolution, or the steady state's values."""
         if self.job.ask.kind == EVOLUTION:
             return record.history.copy()
         history = History()
@@ -158,7 +159,7 @@ class Driver:
         return [name for name, observable in self.observables.items() if observable.monitored]
 
     def _check(self, work: Work) -> None:
-        """Refuse to watch what is not judged; try all observables once, so that no mistake is found after hours."""
+        """Refuse `watch` where the rule judges no observables; try all observables once, before hours are spent."""
         ask = self.job.ask
         if ask.watch and not work.rule.judges:
             raise InputError(f"watch: engine {self.engine.name!r} judges nothing by its observables")
@@ -174,7 +175,7 @@ class Driver:
         if rehearsed is None:
             return
         history = History()
-        history.add(0.0, 0, values_of(rehearsed))
+        history.add(0.0, 0, measured_values(rehearsed))
         try:
             with fitting():
                 unfinished_dataset(history, self.observables, ask.kind == EVOLUTION)
@@ -185,7 +186,7 @@ class Driver:
         """Return the unfinished run of this file, if there is one; refuse one with other settings."""
         part = self.output.unfinished()
         if part is None or label(part) == label(self.job.initial):
-            return None  # nothing there, or what is there is what this run extends
+            return None  # there is no unfinished run, or this run extends it
         self.output.check_age(part, self.output.part)
         changed = self.job.changed(part)
         if changed or part.snapshot is None:
@@ -199,19 +200,31 @@ class Driver:
             origin = replace(origin, accepted_old=True)
         start = Start(Initial(), self.job.ask, origin.prior, self._reads, self._report)
         run = self.engine.resume(self.problem, start, part.snapshot)
-        wall = float(part.dataset.attrs["wall_seconds"])
-        return Work(run, self.engine.rule(run, start), part.history, origin, part.averages, wall)
+        wall, over = float(part.dataset.attrs["wall_seconds"]), bool(part.dataset.attrs.get("over", False))
+        return Work(run, self.engine.rule(run, start), part.history, origin, part.averages, wall, over)
 
     # ------------------------------------------------------------------ the end
 
+    def _publish(self, record: Record, work: Work, account: Account) -> None:
+        """Write the record; where there is no room for it, keep what was computed as an unfinished run."""
+        try:
+            self.output.publish(record)
+        except RecordError as error:
+            try:
+                kept = self._kept(work, account)
+            except RecordError:  # nor is there room for this: an earlier checkpoint stays
+                raise error from None
+            raise RecordError(f"{error}{kept}") from error
+
     def _kept(self, work: Work, account: Account, failed: bool = False) -> str:
-        """Save what there is, and say as the end of a message where it is and how to go on."""
+        """Save the results so far; return the end of an error message, which says where they are and how to go on."""
         if self.output.path is None:
             return ""
-        self.output.checkpoint(self._record(work, account.unfinished()))
+        unfinished = account.unfinished().assign_attrs(over=int(work.over))
+        self.output.checkpoint(self._record(work, unfinished))
         if failed:
-            told = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
-            return f"; the last good state is in {self.output.part}: {told}"
+            advice = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
+            return f"; the last good state is in {self.output.part}: {advice}"
         return f"; saved in {self.output.part}: run the same command again to continue"
 
     def _record(self, work: Work, dataset: xr.Dataset) -> Record:
@@ -231,14 +244,14 @@ class Driver:
 
 
 def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
-    """Return what a record says of where its numbers come from: the job, the run's clock and the seconds spent."""
+    """Return the attributes that say how a record's numbers arose: the job, the run's clock, the seconds spent."""
     return {
         "format": FORMAT,
         "model": job.name,
         "engine": job.engine.name,
         "seed": job.ask.seed,
         "settings": json.dumps(job.settings),
-        "parameters": json.dumps(model_values_of(job.model)),
+        "parameters": json.dumps(values_of(job.model)),
         "versions": json.dumps(versions()),
         "evolution_time": time,
         "wall_seconds": wall,
@@ -246,6 +259,6 @@ def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
 
 
 def threads() -> int:
-    """BLAS threads: one unless asked otherwise, so that sums keep their order."""
+    """Return the number of BLAS threads: `OMP_NUM_THREADS`, or one, with which sums keep their order."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return max(1, int(asked)) if asked.isascii() and asked.isdigit() else 1

@@ -1,6 +1,6 @@
 """A job: everything that determines the numbers of a run, and where the run begins.
 
-Two jobs with equal settings give equal numbers, so that an unfinished run is continued only by its own job.
+Two jobs with equal settings give equal numbers. A job continues an unfinished run only if the settings are equal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tnness.runs.physics import Physics
 from tnness.runs.watch import watched
 
 MODELS_OWN = "model"
-"""The initial state that the model gives for itself (`initial_state(engine)`)."""
+"""The label of the model's own initial state (`initial_state(engine)`)."""
 
 
 def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
@@ -60,8 +60,9 @@ class Job:
 
     Parameters
     ----------
-    model: its disorder is drawn here. name: by which it is found. engine: with its settings. ask: what is asked for;
-        where only an unfinished run still holds its initial state, a label of it stands there (as in `settings`).
+    model: the model; the job draws its disorder. name: under which the registry finds the model. engine: with its
+        settings. ask: the request. Where only an unfinished run still holds the initial state, `ask.initial` is a label
+        of it (as in `settings`).
     """
 
     model: Any
@@ -76,30 +77,31 @@ class Job:
             raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
+        values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
         if self.ask.watch:
             _ = self.observables  # refuses to watch what the model does not monitor
 
     @property
     def initial(self) -> Any:
-        """What the run starts from; without anything asked for, the model's own initial state or the identity."""
+        """The initial state: the one asked for, or else the model's own, or else the identity."""
         if self.ask.initial is not None:
             return self.ask.initial
         return MODELS_OWN if hasattr(self.model, "initial_state") else "identity"
 
     @property
     def observables(self) -> dict[str, Observable]:
-        """The model's observables; those are monitored by which the run is judged."""
+        """The model's observables; those that judge the run are marked as monitored."""
         return watched(observables_of(self.model, self.name), self.ask.watch)
 
     @cached_property
     def problem(self) -> Any:
-        """What the model states."""
+        """The model's problem."""
         with own_code(self.name):
             return problem_of(self.model, self.name)
 
     @cached_property
     def physics(self) -> Physics:
-        """What the problem and the observables are, as digests."""
+        """The digests of the problem and of the observables."""
         with own_code(self.name):
             return Physics.of(self.problem, self.observables)
 
@@ -124,63 +126,63 @@ class Job:
         }
 
     def extends(self, record: Any) -> bool:
-        """True where a record holds the same system in the same kind of run: its numbers are taken over."""
+        """True where a record holds the same system in the same kind of run, so that its numbers are taken over."""
         if not isinstance(record, Record):
             return False
-        own, other = self.settings, record.settings
-        if own["model"] != other["model"] and not self._has_moved(record):
+        settings, recorded = self.settings, record.settings
+        if settings["model"] != recorded["model"] and not self._has_moved(record):
             return False
-        return all(own[key] == other[key] for key in ("parameters", "kind")) and not self.other(record)
+        return all(settings[key] == recorded[key] for key in ("parameters", "kind")) and not self.other(record)
 
     def other(self, record: Record) -> list[str]:
-        """Return in words where a record holds other physics."""
+        """Return, in words, how a record's physics differs from the job's; empty if it is the same or unknown."""
         return self.physics.other_than(Physics.load(record.dataset.attrs))
 
     def changed(self, record: Record) -> list[str]:
-        """Return in words where a record has other settings or other physics; a model's file may have moved."""
+        """Return, in words, how a record's settings and physics differ from the job's, wherever the model's file is."""
         settings = record.settings
         if self._has_moved(record):
             settings = settings | {"model": self.name}
         return differences(settings, self.settings) + self.other(record)
 
     def _has_moved(self, record: Record) -> bool:
-        """True where a record names the same class of another file, and its physics is known to be the same."""
-        known = Physics.load(record.dataset.attrs).problem
+        """True where a record names the same class in another file, and states the same problem."""
+        recorded = Physics.load(record.dataset.attrs).problem
         files = [name.rpartition(":") for name in (self.name, str(record.settings["model"]))]
         moved = all(path.endswith(".py") for path, _, _ in files) and files[0][2] == files[1][2]
-        return moved and known != UNKNOWN and known == self.physics.problem
+        return moved and recorded != UNKNOWN and recorded == self.physics.problem
 
 
 def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
     """Return the model's observables, checked to be a dictionary of `Observable`s with names fit for a record."""
     name = name or name_of(model)
     with own_code(name):
-        found = model.observables()
-    if not isinstance(found, dict) or not all(isinstance(o, Observable) for o in found.values()):
+        observables = model.observables()
+    if not isinstance(observables, dict) or not all(isinstance(o, Observable) for o in observables.values()):
         raise ModelError(f"model {name!r}: observables() must return a dictionary of Observables")
-    for key in found:
+    for key in observables:
         if not isinstance(key, str) or not key or "/" in key or key in (*RESERVED, *BURSTS) or key.startswith(PREFIX):
             raise ModelError(
                 f"model {name!r}: no observable can be called {key!r} (a record uses or cannot hold the name)"
             )
-    return found
+    return observables
 
 
 @contextlib.contextmanager
 def own_code(name: str) -> Iterator[None]:
-    """Say plainly when it is the model's own code that failed, and where."""
+    """Turn an error in the model's own code into a `ModelError` that says where it was raised."""
     try:
         yield
     except TnnessError:
         raise
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
-        raise ModelError(f"model {name!r}: its own code raised {told}") from error
+        raised = f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+        raise ModelError(f"model {name!r}: its own code raised {raised}") from error
 
 
 def name_of(model: Any) -> str:
-    """Return the name under which a model is registered, or that of its class."""
+    """Return the name under which a model is registered, or else the name of its class."""
     cls = model if isinstance(model, type) else type(model)
     return str(getattr(cls, "registered_name", cls.__name__))
 
@@ -197,9 +199,9 @@ def label(initial: Any) -> str | dict[str, str]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return in words where the settings of two runs or sweeps differ.
+    """Return, in words, where the settings of two runs or sweeps differ.
 
-    A setting that a run or its engine did not have yet when a file was written counts as its default.
+    If a setting did not exist yet when a file was written, the file counts as having its default.
     """
     return _differing(_completed(old), _completed(new))
 
@@ -213,14 +215,14 @@ def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    found = []
+    lines = []
     for key in sorted(old.keys() | new.keys()):
         a, b = old.get(key), new.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
-            found += _differing(a, b, f"{prefix}{key}.")
+            lines += _differing(a, b, f"{prefix}{key}.")
         elif a != b:
-            found.append(f"{prefix}{key} = {_short(a)} there, {_short(b)} here")
-    return found
+            lines.append(f"{prefix}{key} = {_short(a)} there, {_short(b)} here")
+    return lines
 
 
 def _digest(arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> str:

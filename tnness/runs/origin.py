@@ -1,4 +1,4 @@
-"""What a run takes over from the record that it extends."""
+"""The data that a run takes over from the record that it extends."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tnness.records.certificate import Prior
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a run began.
+    """The beginning of a run.
 
-    time: on its clock. times: of an evolution, how many it holds already. prior: of a steady state, what is known.
-    accepted_old: whether the record did not state its physics, and was accepted all the same.
+    time: its clock at the beginning. times: number of times that the extended evolution holds. prior: results of the
+    extended steady state. accepted_old: whether the extended record does not state its physics and was accepted anyway.
     """
 
     time: float = 0.0
@@ -23,12 +23,12 @@ class Origin:
     accepted_old: bool = False
 
     def dump(self) -> str:
-        """Return it as JSON."""
+        """Return the origin as JSON."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def load(cls, text: str) -> Origin:
-        """Return what was dumped."""
+        """Return the origin from the JSON of `dump`."""
         values = json.loads(text)
         prior = values.pop("prior")
         return cls(**values, prior=None if prior is None else Prior(**prior))

@@ -1,7 +1,7 @@
-"""Physics is content: what a job states, as digests, and whether a file holds the same.
+"""The physics of a job as digests of its content, to compare it with that of a file.
 
-Names and parameters can stay as they are while a model's file is edited. A run is continued, extended or taken as a
-coarse stage only where the problem's matrices, and what its observables measure, are the same.
+Names and parameters can stay the same while a model's file is edited. So a run is continued, extended or used as a
+coarse stage only if the problem's matrices are the same, and its observables measure the same.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from tnness.observables.observable import Observable, digest_of_observables
 class Physics:
     """The digests of a job.
 
-    problem: of its matrices, gates or slices. observables: name -> (digest, seen through). One that is not seen through
-    is the digest of a function's bytecode: with another one the observable may have changed.
+    problem: digest of its matrices, gates or slices. observables: name -> (digest, seen through). If `seen through` is
+    True, the digest covers all that the observable measures. Otherwise it is a digest of a function's bytecode: if that
+    differs, the observable may have changed.
     """
 
     problem: str = UNKNOWN
@@ -28,36 +29,36 @@ class Physics:
 
     @classmethod
     def of(cls, problem: Any, observables: Mapping[str, Observable]) -> Physics:
-        """Return what a model's problem and observables state."""
+        """Return the digests of a model's problem and observables."""
         digests = digest_of_observables(observables)
         return cls(
-            digest_of_problem(problem), {name: (known.digest, known.seen_through) for name, known in digests.items()}
+            digest_of_problem(problem), {name: (entry.digest, entry.seen_through) for name, entry in digests.items()}
         )
 
     def dump(self) -> dict[str, str]:
-        """Return it as the attributes of a record."""
+        """Return the digests as attributes of a record."""
         return {"physics": self.problem, "physics_of_observables": json.dumps(dict(self.observables))}
 
     @classmethod
     def load(cls, attributes: Mapping[str, Any]) -> Physics:
-        """Return what the attributes of a record say; of an old file nothing is known."""
-        observables = json.loads(attributes.get("physics_of_observables", "{}"))
-        found = {str(name): (str(known[0]), bool(known[1])) for name, known in observables.items()}
-        return cls(str(attributes.get("physics", UNKNOWN)), found)
+        """Return the digests in the attributes of a record; an old file holds none."""
+        pairs = json.loads(attributes.get("physics_of_observables", "{}"))
+        observables = {str(name): (str(pair[0]), bool(pair[1])) for name, pair in pairs.items()}
+        return cls(str(attributes.get("physics", UNKNOWN)), observables)
 
     def other_than(self, other: Physics) -> list[str]:
-        """Return in words where this states other physics than another; nothing where that is not known."""
-        told = []
+        """Return, in words, how this physics differs from another; empty where that is not known."""
+        lines = []
         if UNKNOWN not in (self.problem, other.problem) and self.problem != other.problem:
-            told.append("other physics: the model does not state the problem that it did (its code has changed)")
+            lines.append("other physics: the model does not state the problem that it did (its code has changed)")
         for name, (digest, seen_through) in self.observables.items():
-            known = other.observables.get(name)
-            if known is not None and seen_through and known[1] and known[0] != digest:
-                told.append(f"observable {name!r} measures something else than it did")
-        return told
+            theirs = other.observables.get(name)
+            if theirs is not None and seen_through and theirs[1] and theirs[0] != digest:
+                lines.append(f"observable {name!r} measures something else than it did")
+        return lines
 
     def doubts(self, other: Physics) -> list[str]:
-        """Return the observables whose functions have changed in a way that cannot be judged."""
+        """Return the observables whose bytecode has changed, so that they may measure something else."""
         return [
             name
             for name, (digest, seen_through) in self.observables.items()
@@ -65,8 +66,8 @@ class Physics:
         ]
 
 
-def _may_differ(digest: str, known: tuple[str, bool] | None) -> bool:
-    """Return whether two digests of bytecode of one version of Python differ."""
-    if known is None or known[1]:
+def _may_differ(digest: str, other: tuple[str, bool] | None) -> bool:
+    """Return whether two digests of bytecode differ, if both come from one version of Python."""
+    if other is None or other[1]:
         return False
-    return digest.partition(":")[0] == known[0].partition(":")[0] and digest != known[0]
+    return digest.partition(":")[0] == other[0].partition(":")[0] and digest != other[0]

@@ -1,4 +1,4 @@
-"""What a run shows while it works, and how it is told to stop."""
+"""The progress that a run shows, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ NOTES = 10
 
 
 class Progress:
-    """A bar where stderr is a terminal, a line per stage where it is not, nothing where it is not wanted.
+    """Shows a bar if stderr is a terminal, else a line per stage; nothing if `shown` is False.
 
     Parameters
     ----------
-    name: of the model. shown: whether anything is written. total: times of an evolution, 0 for a steady state.
+    name: of the model. shown: whether anything is written. total: number of times of an evolution, 0 for a steady
+        state.
     """
 
     def __init__(self, name: str, shown: bool, total: int = 0) -> None:
@@ -41,13 +42,13 @@ class Progress:
         self.bar.close()
 
     def skip(self, done: int) -> None:
-        """Count times that are past already."""
+        """Count the times that an earlier run has measured."""
         if self.total and done > 0:
             self.done = done
             self.bar.update(done)
 
     def show(self, stage: str, text: str, fraction: float = math.nan) -> None:
-        """Show the stage and how it stands; the fraction that is done, where it is known and no times are counted."""
+        """Show the stage and a text, and the fraction done if it is known and the bar counts no times."""
         if self.bar.disable or time.monotonic() - self._drawn < REDRAW:
             return
         self._drawn = time.monotonic()
@@ -62,14 +63,14 @@ class Progress:
             self._note(f"{stage} done at t = {at:.4g}, {ended}")
 
     def measured(self, text: str) -> None:
-        """Count one of the times."""
+        """Count one time as measured."""
         self.bar.update(1)
         self.done += 1
         if self.done * NOTES // self.total > (self.done - 1) * NOTES // self.total:
             self._note(f"{self.done} of {self.total} times done, {text}")
 
     def note(self, text: str) -> None:
-        """Write a line that matters to whoever waits, beside the bar."""
+        """Write a line for the user beside the bar."""
         if not self.bar.disable:
             self.bar.write(f"{self.name}: {text}", file=sys.stderr)
         self._note(text)

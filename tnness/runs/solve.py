@@ -1,7 +1,7 @@
-"""What a user calls: `steady_state`, `evolve`, and `extend` for a record that is there already.
+"""The functions that a user calls: `steady_state`, `evolve`, and `extend` for an existing record.
 
 With `out` they also write the record, keep the unfinished run in `OUT.part`, and continue from there when called again
-with the same settings; when a checkpoint falls never changes a number.
+with the same settings. The moment of a checkpoint changes no number.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def steady_state(
     engine: an engine, its name, or None for the model's default.
     seed: of the disorder (`model.draw`) and of the engine's random directions; default 0.
     initial: "identity", "thermal:BETA", "product:01*..." (basis states, * mixed), "ground:N" (with N particles), a
-        state, or a record: one of the same system is extended (its time goes on, it serves as the coarse stage), of
-        another one the state is taken; default: the model's own initial state, or the identity.
-    tolerance: relative change of every monitored observable that may still be to come; default 1e-3.
-    watch: names of the observables by which the run is judged: when it stops, its outcome, the errors it estimates; the
-        others are measured at the end, without an error (but for averages over time). Default: all that the model
-        monitors.
-    kick: disturb the settled state, and call it converged only where the chain forgets the disturbance; default True.
+        state, or a record. A record of the same system is extended: its time goes on, and it serves as the coarse
+        stage. Of another record only the state is used. Default: the model's own initial state, or the identity.
+    tolerance: largest relative change still to come that a monitored observable may have; default 1e-3.
+    watch: names of the observables that judge the run: they decide when it stops and its outcome, and their errors are
+        estimated. The others are measured at the end, without an error (but for averages over time). Default: all that
+        the model monitors.
+    kick: disturb the settled state, and call it converged only if the chain forgets the disturbance; default True.
     max_time: evolution time after which to give up; default 20,000 steps.
     out: file to write; an unfinished run is kept in `out` + ".part" and continued.
     overwrite: replace a finished `out` (default: refuse).
@@ -117,7 +117,7 @@ def evolve(
 
     Parameters
     ----------
-    times: increasing, >= 0; when the evolution of the same system is extended, beyond its last time.
+    times: increasing, >= 0; if `initial` is an evolution of the same system, all of them beyond its last time.
     others: as for `steady_state`.
     """
     wanted = checked_times(times)
@@ -138,13 +138,13 @@ def run(job: Job, output: Output, progress: bool = False) -> Record:
 
 
 def chosen_engine(model: Any, engine: Engine | str | None) -> Engine:
-    """Return an engine that is given as it is, by its name, or not at all: the model's default."""
+    """Return the given engine, the engine of a given name, or for None the model's default."""
     return engine_for(model, engine) if engine is None or isinstance(engine, str) else engine
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What is to be different when a record is extended; nothing by default.
+    """The changes with which a record is extended; none by default.
 
     engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
     by: another engine that goes on from the same states, e.g. "accelerated" from "tebd".
@@ -159,12 +159,12 @@ class Changes:
     watch: Sequence[str] | None = None
 
     def __bool__(self) -> bool:
-        """True if anything is to change."""
+        """True if there is any change."""
         return bool(self.engine) or any(v is not None for v in (self.by, self.times, *self.steady))
 
     @property
     def steady(self) -> tuple[Any, ...]:
-        """What belongs to a steady state alone."""
+        """The changes that apply only to a steady state."""
         return self.tolerance, self.max_time, self.watch
 
 
@@ -183,7 +183,7 @@ def extend(
     Parameters
     ----------
     path: FILE.nc or FILE.nc.part. An unfinished run is continued if nothing changes, and extended from its present
-        state otherwise. changes: what is to be different.
+        state otherwise. changes: of the engine, the times or the accuracy; default: none.
     out: the record to write; default: FILE.nc, which is replaced once the new one is complete.
     others: as for `steady_state`.
 
@@ -198,8 +198,8 @@ def extend(
     job = _continued(record, changes) if record.unfinished else None
     if job is None:
         job = _extension(record, changes, path, out)
-    own = out is None and (not record.unfinished or not finished.exists() or _replaces(job, finished))
-    output = _output(out or finished, overwrite or own, checkpoint_every, accept_old)
+    replaces = out is None and (not record.unfinished or not finished.exists() or _replaces(job, finished))
+    output = _output(out or finished, overwrite or replaces, checkpoint_every, accept_old)
     if not record.unfinished or job.initial is record:
         output.check_age(record, path)
         other = job.other(record)
@@ -214,12 +214,12 @@ def _replaces(job: Job, finished: Path) -> bool:
 
 
 def _continued(part: Record, changes: Changes) -> Job | None:
-    """Return the job of an unfinished run, if the changes leave it as it is."""
-    known = part.settings
-    job = _same(part, known["initial"], changes)
+    """Return the job of an unfinished run; None if the changes alter it."""
+    settings = part.settings
+    job = _same(part, settings["initial"], changes)
     if changes.times is not None:
         job = replace(job, ask=replace(job.ask, times=checked_times(changes.times)))
-    return None if differences(known, job.settings) else job
+    return None if differences(settings, job.settings) else job
 
 
 def _extension(record: Record, changes: Changes, path: Path, out: str | Path | None) -> Job:
@@ -239,7 +239,7 @@ def _extension(record: Record, changes: Changes, path: Path, out: str | Path | N
 
 
 def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
-    """Return the times beyond the end of an evolution: those given, or what an unfinished one still lacks."""
+    """Return the times beyond the end of an evolution: those given, or those an unfinished one has not reached."""
     if changes.times is None and not record.unfinished:
         raise InputError(f"{path} is a time evolution: --time says how far to extend it")
     if changes.times is None:
@@ -250,34 +250,34 @@ def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
 
 
 def _same(record: Record, initial: Any, changes: Changes) -> Job:
-    """Return a record's job once more, with the engine and what belongs to a steady state changed."""
-    known = record.settings
-    model = build(registry.find(known["model"]), known["parameters"], known["model"])
-    stored = dict(known["engine_settings"])
+    """Return a record's job, with the changes of the engine and of a steady state's accuracy."""
+    settings = record.settings
+    model = build(registry.find(settings["model"]), settings["parameters"], settings["model"])
+    stored = dict(settings["engine_settings"])
     if "schedule" in stored and initial is record:
         stored["schedule"] = None  # the record is the coarse stage
     ask = Ask(
-        seed=known["seed"],
+        seed=settings["seed"],
         initial=initial,
-        times=tuple(known["times"]) if known["kind"] == EVOLUTION else None,
-        tolerance=known["tolerance"] if changes.tolerance is None else changes.tolerance,
-        max_time=known["max_time"] if changes.max_time is None else changes.max_time,
-        refine=known["refine"],
-        kick=known.get("kick", True),
-        watch=names_of(known.get("watch", ()) if changes.watch is None else changes.watch),
+        times=tuple(settings["times"]) if settings["kind"] == EVOLUTION else None,
+        tolerance=settings["tolerance"] if changes.tolerance is None else changes.tolerance,
+        max_time=settings["max_time"] if changes.max_time is None else changes.max_time,
+        refine=settings["refine"],
+        kick=settings.get("kick", True),
+        watch=names_of(settings.get("watch", ()) if changes.watch is None else changes.watch),
     )
-    return Job(model, known["model"], _same_engine(model, known["engine"], stored, changes), ask)
+    return Job(model, settings["model"], _same_engine(model, settings["engine"], stored, changes), ask)
 
 
 def _same_engine(model: Any, name: str, stored: dict[str, Any], changes: Changes) -> Engine:
-    """Return a record's engine with other settings, or another engine that takes over those it knows."""
+    """Return a record's engine with the changes, or the engine `changes.by` with the settings that both have."""
     if changes.by is None or changes.by == name:
         return engine_for(model, name, **(stored | dict(changes.engine)))
-    kin = {engine_class(each).like or each for each in (name, changes.by)}
-    if len(kin) > 1:
+    families = {engine_class(engine).like or engine for engine in (name, changes.by)}
+    if len(families) > 1:
         raise InputError(f"engine {changes.by!r} cannot go on from a record of engine {name!r}")
-    own = {entry.name for entry in fields(engine_class(changes.by))}  # type: ignore[arg-type]
-    taken = {key: value for key, value in stored.items() if key in own}
+    names = {entry.name for entry in fields(engine_class(changes.by))}  # type: ignore[arg-type]
+    taken = {key: value for key, value in stored.items() if key in names}
     return engine_for(model, changes.by, **(taken | dict(changes.engine)))
 
 

@@ -1,4 +1,4 @@
-"""By which observables a steady state is judged: all that its model monitors, or those of them that are watched."""
+"""The observables that judge a steady state: all that its model monitors, or only those that the user watches."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ def watched(observables: Mapping[str, Observable], watch: Sequence[str]) -> dict
 
     Raises
     ------
-    InputError: a name that is none of theirs, or one that the model does not monitor.
+    InputError: a name that is no observable, or an observable that the model does not monitor.
     """
     monitored = [name for name, observable in observables.items() if observable.monitored]
     for name in watch:
         if name not in observables:
             raise InputError(f"watch: the model has no observable {name!r}{suggestion(name, monitored)}")
         if name not in monitored:
-            told = f"it monitors {', '.join(monitored)}" if monitored else "it monitors none"
-            raise InputError(f"watch: the model does not monitor {name!r}, which is measured only at the end ({told})")
+            names = f"it monitors {', '.join(monitored)}" if monitored else "it monitors none"
+            raise InputError(f"watch: the model does not monitor {name!r}, which is measured only at the end ({names})")
     if not watch:
         return dict(observables)
     return {name: replace(observable, monitored=name in watch) for name, observable in observables.items()}
 
 
 def check_given(watch: Sequence[str], given: Collection[str], engine: str, reasons: Mapping[str, str] = NONE) -> None:
-    """Refuse to watch what an engine cannot give.
+    """Refuse to watch an observable that an engine cannot give.
 
     Parameters
     ----------
     watch, given: names of observables. engine: its name.
-    reasons: why others are not given, by name, as `tnness.observables.observable.available` returns them (default: none
-        known).
+    reasons: name -> why the engine does not give an observable, as `tnness.observables.observable.available` returns it
+        (default: no reasons are known).
     """
     for name in watch:
         if name not in given:
@@ -57,5 +57,5 @@ def left_out_line(left_out: Mapping[str, str], engine: str) -> str:
     names: dict[str, list[str]] = {}
     for name, reason in left_out.items():
         names.setdefault(reason, []).append(name)
-    told = "; ".join(f"{', '.join(group)} ({reason})" for reason, group in names.items())
-    return f"engine {engine!r} cannot give {told}" if told else ""
+    groups = "; ".join(f"{', '.join(group)} ({reason})" for reason, group in names.items())
+    return f"engine {engine!r} cannot give {groups}" if groups else ""

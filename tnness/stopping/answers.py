@@ -1,4 +1,4 @@
-"""The rules of engines that need not be waited for: their answer is exact, or they judge it themselves."""
+"""The stopping rules of engines that give an answer at once: it is exact, or the engine judges it itself."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Solved(Rule):
 
 
 class Told(Rule):
-    """The engine itself says what its answer is worth: of errors it knows those that its views bring.
+    """The engine itself gives the outcome. Only its views give errors.
 
     Parameters
     ----------
@@ -58,32 +58,32 @@ class Told(Rule):
         return self._figures()
 
     def verdict(self, history: History) -> str:
-        """Return what the engine says."""
+        """Return the engine's verdict."""
         return self._verdict()
 
 
 class Sampling(Told):
-    """The answer is an average over time: it is known where the errors of all that is watched have levelled off.
+    """The answer is an average over time: converged where the errors of all watched observables have levelled off.
 
-    Where the engine says more than `complete`, its own verdict stands.
+    If the engine's own verdict is not `complete`, that verdict is the outcome.
     """
 
     judges = True
     averages = True
 
     def judge(self, averages: Mapping[str, TimeAverage]) -> str:
-        """Return the outcome from the averages of what is monitored."""
-        told = self._verdict()
-        if told != COMPLETE:
-            return told
+        """Return the outcome from the averages of the monitored observables."""
+        verdict = self._verdict()
+        if verdict != COMPLETE:
+            return verdict
         unknown = [name for name, average in averages.items() if not average.levelled]
         if unknown:
             return f"the error of {unknown[0]} has not levelled off: raise steps"
-        drifting = [name for name, average in averages.items() if average.drift() > DRIFT]
+        drifting = [name for name, average in averages.items() if average.drift() > LARGEST_DRIFT]
         if drifting:
             return f"{drifting[0]} still drifts: raise steps"
         return "converged"
 
 
-DRIFT = 5.0
-"""Standard errors by which the halves of a series may differ, as a root mean square over its elements."""
+LARGEST_DRIFT = 5.0
+"""Largest difference of the halves of a series, in standard errors (root mean square over its elements)."""

@@ -1,7 +1,7 @@
-"""A state held against the equation it should solve: residual, local balance, energy balance, positivity.
+"""Tests of a state against the equation it should solve: residual, local balance, energy balance, positivity.
 
-None of them is an error bar, and the residual is a poor judge: states with errors of 2e-4 and 2e-2 can have the same
-one.
+None of these figures is an error bar. The residual is a poor judge: states with errors of 2e-4 and 2e-2 can have the
+same residual.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from tnness.network.product_view import ProductView
 from tnness.problems.generator import ChainGenerator
 
 LEAST_FLOW = 0.02
-"""Share of the largest possible dissipative flows of energy below which the flows are no scale for their imbalance.
+"""Smallest scale for the energy imbalance, as a share of the largest possible dissipative flows of energy.
 
-They vanish by symmetry in the driven XX and XXZ chains; in the driven MBL chain they are 2 to 10 % at any eps.
+The actual flows can be too small a scale: they vanish by symmetry in the driven XX and XXZ chains. In the driven MBL
+chain they are 2 to 10 % of the largest possible flows at any eps.
 """
 
 
 NEGATIVE = -1e-2
-"""Marginal probabilities or eigenvalues below this are no round-off of truncation: the state is not trusted."""
+"""Smallest marginal probability or eigenvalue of a trusted state; below it, truncation has spoiled the state."""
 UNBALANCED = 0.2
 """Largest imbalance of the total energy, relative to the dissipative flows, at which a state counts as steady."""
 
@@ -41,8 +42,9 @@ def checks(generator: ChainGenerator, view: ProductView, rate: float) -> dict[st
 def residual(generator: ChainGenerator, state: ChainState) -> float:
     """Return |G P| / |P| (1 / time), at the cost of about one Trotter layer.
 
-    |G P|^2 is the sum over pairs of bonds of <G_b P|G_b' P>. With the centre at bond b the diagonal pairs are local;
-    neighbouring pairs need three sites; distant ones share one left environment, summed over all earlier bonds.
+    |G P|^2 is the sum over pairs of bonds of <G_b P|G_b' P>. With the centre at bond b, a diagonal pair (b' = b) is
+    local, neighbouring pairs need three sites, and distant pairs share one left environment, summed over all earlier
+    bonds.
     """
     state = state.copy(np.float64)
     state.canonicalise(0)
@@ -63,7 +65,7 @@ def residual(generator: ChainGenerator, state: ChainState) -> float:
 
 
 def _pass_site(earlier: Array, state: ChainState, bonds: tuple[Array, ...], i: int) -> Array:
-    """Take site i, left-isometric now, into the environment, and with it the bond that ends on it: (bra, ket)."""
+    """Return the environment with site i (now left-isometric) and the bond that ends on it added: (bra, ket)."""
     tensor = state.tensors[i]
     if i == 0:
         return np.zeros((tensor.shape[2],) * 2)
@@ -82,7 +84,7 @@ def _act(bond: Array, tensor: Array, axis: int) -> Array:
 def local_balance(generator: ChainGenerator, view: ProductView) -> float:
     """Return the worst rate of change |d<E>/dt| (1 / time) over sites, E running over the one-site operator basis.
 
-    It vanishes in a steady state: what one bond brings to a site the other takes away, as for any conserved current.
+    It vanishes in a steady state: the changes of a site by its two bonds cancel, as for any conserved current.
     """
     rates = [np.zeros(dim) for dim in generator.dims]
     for i, bond in enumerate(generator.merged_bonds):
@@ -96,7 +98,7 @@ def local_balance(generator: ChainGenerator, view: ProductView) -> float:
 def energy_balance(generator: ChainGenerator, view: ProductView) -> float:
     """Return |d<H>/dt| over the sum of the absolute dissipative flows into H; NaN without a Hamiltonian and jumps.
 
-    Flows that vanish by symmetry are taken as `LEAST_FLOW` of what they could be.
+    If the flows are smaller than `LEAST_FLOW` times the largest possible flows, the latter product is the scale.
     """
     origin = generator.origin
     if origin is None or not origin.hamiltonian_terms or not all(space.quantum for space in generator.spaces):
@@ -114,7 +116,7 @@ def energy_balance(generator: ChainGenerator, view: ProductView) -> float:
 
 
 def _flow(generator: ChainGenerator, view: ProductView, energy: tuple[int, Array], bond: tuple[int, Array]) -> float:
-    """Return what one bond's dissipator does to the energy of the same or a neighbouring bond."""
+    """Return the rate at which one bond's dissipator changes the energy of the same or a neighbouring bond."""
     (b, covector), (other, dissipator) = energy, bond
     start, stop = min(b, other), max(b, other) + 2
     flow = _act(dissipator, view.window(start, stop), other - start)

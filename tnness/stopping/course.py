@@ -1,4 +1,4 @@
-"""`Course`: a time evolution is over with its last time; what was dropped, the trace and positivity are its account."""
+"""`Course`: the rule of a time evolution, which ends at its last time; it reports discarded weight and positivity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tnness.stopping.protocol import Rule
 
 
 class Evolved(Protocol):
-    """A run with an account of what was dropped."""
+    """A run that counts its discarded weight, the drift of its trace and its LAPACK fallbacks."""
 
     discarded: float
     trace_drift: float
@@ -33,14 +33,14 @@ class Course(Rule):
 
     Parameters
     ----------
-    run: the run, with its account.
+    run: the time evolution.
     """
 
     def __init__(self, run: Evolved) -> None:
         self.run = run
 
     def figures(self, history: History) -> dict[str, float]:
-        """Return what was dropped, the change of the trace, and the lowest eigenvalue of two sites."""
+        """Return the discarded weight, the drift of the trace, the fallbacks and the positivity."""
         run = self.run
         return {
             "discarded_weight": run.discarded,
@@ -50,10 +50,10 @@ class Course(Rule):
         }
 
     def verdict(self, history: History) -> str:
-        """Return `complete`, or that the state is none."""
+        """Return `complete`, or that the state is not positive."""
         lowest = self.figures(history)["positivity"]
         return COMPLETE if lowest >= NEGATIVE else "not positive, truncation dominates: raise --chi"
 
     def status(self, history: History) -> str:
-        """Return the time and what was dropped."""
+        """Return the time and the discarded weight."""
         return f"t = {self.run.time:.4g}, discarded {self.run.discarded:.1e}"

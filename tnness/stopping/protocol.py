@@ -1,7 +1,7 @@
-"""What the driver asks of a stopping rule.
+"""The base class of stopping rules, with the methods that the driver calls.
 
-A rule belongs to one run, and is made anew when the run is restored: whatever it has to remember stands in the history,
-or in the run itself.
+A rule belongs to one run and is built anew when the run is restored. So it takes all that it needs from the history or
+from the run itself.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from tnness.records.values import Values
 Estimates = dict[str, dict[str, float]]
 """Absolute errors: kind of error -> observable -> error."""
 Measure = Callable[[Any], Values]
-"""Measures the monitored observables of a view."""
+"""A function that measures the monitored observables of a view."""
 
 NO_ESTIMATE = "no error estimate: the engine gives no stopping rule"
 
 
 class Rule:
-    """When a run is over, and what may be claimed of its answer.
+    """Decides when a run is over, and what its record claims of the answer.
 
-    This class is the rule of an engine that supplies none: the run goes on as long as it may, and nothing is claimed.
-    A rule overrides what it knows better.
+    This class itself is the rule of an engine that supplies none: the run goes on to its limit, and no error is
+    estimated. A subclass overrides the methods that it can answer.
     """
 
     averages: bool = False
@@ -42,11 +42,11 @@ class Rule:
 
     @property
     def longest(self) -> float:
-        """The evolution time after which a steady state is given up, where the user sets no limit."""
+        """The evolution time after which the run for a steady state is given up, if the user sets no limit."""
         return math.inf
 
     def share(self) -> float:
-        """Return the share of the whole time by whose end the present stage must be over."""
+        """Return the share of the longest time within which the present stage must end."""
         return 1.0
 
     def seen(self, history: History, measure: Measure) -> None:
@@ -57,7 +57,7 @@ class Rule:
         return False
 
     def stalled(self, history: History) -> bool:
-        """Return whether more time would not bring the present stage to its end."""
+        """Return whether the present stage would not end even with more time."""
         return False
 
     def next_stage(self, history: History) -> bool:
@@ -65,7 +65,7 @@ class Rule:
         return False
 
     def errors(self, history: History) -> Estimates:
-        """Return the errors that are known."""
+        """Return the estimated errors."""
         return {}
 
     def figures(self, history: History) -> dict[str, float]:
@@ -73,7 +73,7 @@ class Rule:
         return {}
 
     def verdict(self, history: History) -> str:
-        """Return the outcome: one word, or what dominates and what to change."""
+        """Return the outcome: one word, or the error that dominates and the setting to change."""
         return NO_ESTIMATE
 
     def judge(self, averages: Mapping[str, TimeAverage]) -> str:
@@ -81,11 +81,11 @@ class Rule:
         return NO_ESTIMATE
 
     def certificate(self, history: History) -> Certificate:
-        """Return all of this as the certificate of a record."""
+        """Return verdict, figures and errors as the certificate of a record."""
         return Certificate.of(self.verdict(history), self.figures(history), self.errors(history))
 
     def status(self, history: History) -> str:
-        """Return what a progress bar says beside the time, in a few words."""
+        """Return a few words for the progress bar."""
         return ""
 
     def ended(self, history: History) -> str:
@@ -93,9 +93,9 @@ class Rule:
         return ""
 
     def stage_name(self) -> str:
-        """Return what the present stage is called; empty where there is one only."""
+        """Return the name of the present stage; empty if there is only one."""
         return ""
 
     def course(self) -> Mapping[str, tuple[str, Any, Mapping[str, str]]]:
-        """Return what a record keeps of the run's course: name -> (dimension, numbers, attributes)."""
+        """Return variables that describe the run's course in its record: name -> (dimension, numbers, attributes)."""
         return {}

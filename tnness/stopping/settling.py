@@ -1,4 +1,4 @@
-"""`Settling`: a run that does not wait proposes states to jump to, and is over when no jump is worth making."""
+"""`Settling`: the rule of a run that jumps towards its steady state; it is over when no jump is worth making."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NOT_SETTLED = "not settled: raise --chi or the time between jumps (--set burst=.
 
 
 class Jumping(Protocol):
-    """A run that proposes states to go on from.
+    """A run that proposes states to jump to.
 
-    trace: one row per proposal, as `BURSTS` names them. predicted: what is still to come of every observable, absolute,
-    as last decided; infinite for those that are missing.
+    trace: one row per proposal, its columns named by `BURSTS`. predicted: absolute change still to come of every
+    observable, by the last decision; an observable that is missing counts as infinite.
     """
 
     trace: list[tuple[float, ...]]
@@ -40,26 +40,26 @@ class Jumping(Protocol):
 
     @property
     def proposal(self) -> Any:
-        """A view of the state to go on from, or None while there is none."""
+        """A view of the proposed state, or None while there is none."""
         ...
 
     @property
     def uncertainty(self) -> float:
-        """Factor by which the end may be further off than the proposal is."""
+        """Factor by which the steady state may be further away than the proposed state."""
         ...
 
     @property
     def late(self) -> float:
-        """The time from which on observables drift as slowly as they are going to."""
+        """The time from which on the fast relaxation is over and the measurements show the slow drift alone."""
         ...
 
     @property
     def slowest(self) -> float:
-        """The rate at which a drift ends (1 / time)."""
+        """The rate at which the slow drift decays (1 / time)."""
         ...
 
     def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
-        """Take the proposal or not, knowing what it would change."""
+        """Jump to the proposed state or not, given the changes that the jump would make."""
         ...
 
     @property
@@ -74,30 +74,31 @@ class Jumping(Protocol):
 
     @property
     def exhausted(self) -> bool:
-        """True where the present stage had its share without settling."""
+        """True where the present stage has used up its bursts without settling."""
         ...
 
     def start_again(self) -> bool:
-        """Append a stage that settles from elsewhere; False where none is wanted."""
+        """Append a stage that settles from another state; return False if none is wanted."""
         ...
 
     @property
     def repeated(self) -> Sequence[tuple[int, int]]:
-        """Pairs of stages that should have come to the same end."""
+        """Pairs of stages that should have reached the same state."""
         ...
 
 
 class Settling(Rule):
-    """The present stage is over when twice no jump would change any observable by more than the tolerance.
+    """The rule of a run that jumps: the run itself says when a stage is settled, given the changes by its jumps.
 
     Parameters
     ----------
-    run: makes the proposals, and takes them or not. tolerance: relative change by a jump that may be left.
+    run: proposes jumps and decides on them. tolerance: relative change of an observable below which a jump is not
+        worth making.
     """
 
     judges = True
     unfinished = NOT_SETTLED
-    """The outcome of a run that is cut before its last stage."""
+    """The outcome of a run that ends before its last stage."""
 
     def __init__(self, run: Jumping, tolerance: float) -> None:
         self.run, self.tolerance = run, tolerance
@@ -108,7 +109,7 @@ class Settling(Rule):
         return self.run.stage
 
     def seen(self, history: History, measure: Measure) -> None:
-        """Measure what the jump that is proposed would change, and leave it to the run to make it."""
+        """Measure the changes that a proposed jump would make, and let the run decide on the jump."""
         run = self.run
         if run.proposal is None:
             return
@@ -121,22 +122,22 @@ class Settling(Rule):
         )
         run.decide({name: max(jumps[name], drifts[name]) for name in then}, jump, drift, self.tolerance)
         if run.settled and not run.last:
-            history.add(run.time, run.stage, then)  # what the stage came to, after its last jump
+            history.add(run.time, run.stage, then)  # the final values of the stage are those of its last proposal
 
     def over(self, history: History) -> bool:
-        """Return whether nothing is left to jump for."""
+        """Return whether no jump is worth making any more."""
         return self.run.settled
 
     def stalled(self, history: History) -> bool:
-        """Return whether the present stage had its share of bursts."""
+        """Return whether the present stage has used up its bursts."""
         return self.run.exhausted
 
     def next_stage(self, history: History) -> bool:
-        """Append a start from elsewhere, where one is wanted; it is entered by the ladder."""
+        """Append a stage from another state, if one is wanted; `Ladder` enters it."""
         return self.run.start_again()
 
     def errors(self, history: History) -> Estimates:
-        """Return what is still to come by the last proposal or drift, and how far repeated ends are apart."""
+        """Return bounds on the change still to come, by the last proposal or drift; the bracket where it is larger."""
         spread, predicted = self.bracket(history), self.run.predicted
         return {
             "relaxation": {
@@ -145,12 +146,12 @@ class Settling(Rule):
         }
 
     def bracket(self, history: History) -> dict[str, float]:
-        """Return how far the ends are apart of stages that should have come to the same, by observable."""
+        """Return for each observable the largest distance between stages that should have reached the same state."""
         apart = [ends_apart(history, first, second) for first, second in self.run.repeated]
         return {name: max(ends[name] for ends in apart) for name in apart[0]} if apart else {}
 
     def figures(self, history: History) -> dict[str, float]:
-        """Return the numbers of bursts and jumps, and the bracket where one was asked for."""
+        """Return the relative change still to come, the numbers of bursts and jumps, and the bracket, if any."""
         last = history.last_of(self.stage)
         figures = {
             "relaxation": worst(self.errors(history)["relaxation"], last),
@@ -161,13 +162,13 @@ class Settling(Rule):
         return figures | ({"bracket": worst(bracket, last)} if bracket else {})
 
     def verdict(self, history: History) -> str:
-        """Return what keeps the run from settling, or that nothing is known beside it."""
+        """Return that the run has not settled, or that it has and no other error is estimated."""
         if self.over(history):
             return "settled, but no error estimate of the time step and of truncation"
         return NOT_SETTLED
 
     def status(self, history: History) -> str:
-        """Return what is still to come by the last proposal."""
+        """Return the change still to come by the last proposal, as a text with the tolerance."""
         return f"to come={self.to_come(history)} (wanted {self.tolerance:.0e})"
 
     def to_come(self, history: History) -> str:
@@ -176,7 +177,7 @@ class Settling(Rule):
         return f"{max(rows[-1][2], rows[-1][3]):.1e}" if rows else "-"
 
     def course(self) -> Mapping[str, tuple[str, Any, Mapping[str, str]]]:
-        """Return every burst, as `BURSTS` names them."""
+        """Return the columns of `BURSTS`, with one entry per burst."""
         columns = np.array(self.run.trace, dtype=float).reshape(-1, len(BURSTS)).T
         return {
             name: ("burst", column, {"units": unit, "long_name": meaning})
@@ -185,7 +186,7 @@ class Settling(Rule):
 
 
 def ends_apart(history: History, first: int, second: int, factor: float = 1.0) -> dict[str, float]:
-    """Return the largest change of every observable between the ends of two stages, times a factor."""
+    """Return each observable's largest change between the last measurements of two stages, times a factor."""
     before, after = history.last_of(first), history.last_of(second)
     if before is None or after is None:
         return {}

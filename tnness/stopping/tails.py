@@ -4,8 +4,8 @@ With three equally spaced times, d1 = x(t - tau) - x(t - 2 tau) and d2 = x(t) - 
 x_inf + c e^{-rate t} has d2 = r d1, r = e^{-rate tau}, and what remains is d2 r/(1 - r) (vector Aitken). tau grows with
 the time spent, a third of the stage, so that slow modes are not mistaken for the end.
 
-This estimate decides when to stop. It can be lucky: an oscillation passes through zero, the fast part of a short stage
-hides the slow one. What a record claims is therefore a bound, from the band in which an observable moved.
+This estimate decides when to stop. It can be too small by chance: an oscillation passes through zero, or the fast part
+of a short stage hides the slow part. A record therefore claims a bound, from the band in which an observable moved.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from tnness.records.history import History
 from tnness.records.values import change, scale, size
 
 FEWEST = 9
-"""Measurements in a stage below which nothing is said."""
+"""Fewest measurements in a stage from which its tail is extrapolated."""
 SLOWEST = 0.85
-"""Largest ratio r at which a tail is believed; above it the run has not seen enough of the decay."""
+"""Largest ratio r at which an extrapolation is trusted; above it the run has not seen enough of the decay."""
 QUICKEST = 0.1
-"""Smallest ratio used for the remainder, so that noise cannot promise more than the last change."""
+"""Smallest ratio r used for the remainder, so that noise cannot make it too small beside the last change."""
 FLOOR = 1e-6
 """Absolute size below which an observable's changes are not resolved."""
 BLOCKS = 8
-"""Averages per third of a stage from which a bound is taken."""
+"""Number of averages per third of a stage, from which a bound is computed."""
 CAUTION = 2.0
 """Factor on every bound: the band of a few averages misses part of an oscillation."""
 
 
 @dataclass(frozen=True)
 class Tail:
-    """What remains of the relaxation.
+    """The part of a relaxation that is still to come.
 
-    remaining: per observable the predicted largest further change, absolute. scales: per observable the size that it is
-    compared with. rate: slowest fitted rate (1 / time), NaN if none.
+    remaining: per observable the predicted largest further change, absolute. scales: per observable the size to which
+    that change is relative. rate: slowest fitted rate (1 / time), NaN if none.
     """
 
     remaining: dict[str, float]
@@ -59,26 +59,26 @@ class Tails:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self._rates: dict[int, float] = {}  # fitted, of stages that are over
+        self._rates: dict[int, float] = {}  # stage -> fitted rate, for stages that are over
 
     def of(self, stage: int) -> Tail | None:
         """Extrapolate a stage; None while there are too few measurements.
 
-        A later stage starts where the one before it ended: what is too slow to be seen in its short time is taken to
+        A later stage starts where the one before it ended. Changes too slow to be seen in its short time are assumed to
         decay at the slowest rate seen in any earlier stage.
         """
         for earlier in range(stage):
             if earlier not in self._rates:
                 tail = self._tail(earlier, math.nan)
                 self._rates[earlier] = tail.rate if tail is not None else math.nan
-        known = [rate for earlier, rate in self._rates.items() if earlier < stage and rate > 0]
-        return self._tail(stage, min(known, default=math.nan))
+        rates = [rate for earlier, rate in self._rates.items() if earlier < stage and rate > 0]
+        return self._tail(stage, min(rates, default=math.nan))
 
     def rate(self) -> float:
-        """Return the rate (1 / time) of the whole relaxation: over the first stage, the longest; NaN where unknown.
+        """Return the rate (1 / time) of the relaxation, from the first stage, which is the longest; NaN where unknown.
 
-        It is the smaller of the fitted rate and of the mean rate ln(first / remaining) / time: a fit to the noise of
-        truncation can be anything, the mean cannot.
+        It is the smaller of the fitted rate and the mean rate ln(first / remaining) / time. A fit to the noise of
+        truncation can give any rate; the mean rate cannot.
         """
         tail, stage = self._tail(0, math.nan), self.history.of(0)
         if tail is None or not 0 < tail.relative < math.inf:
@@ -96,8 +96,8 @@ class Tails:
 
         Parameters
         ----------
-        known_rate: a rate at which slow parts decay, where this stage is too short to show them; default: `rate()` of
-            the first stage, for any later one.
+        known_rate: a rate at which slow parts decay, in case this stage is too short to show them; default: `rate()`
+            of the first stage, in later stages.
         """
         indices, tail, times = self.history.of(stage), self.of(stage), self.history.times
         if tail is None:
@@ -106,16 +106,16 @@ class Tails:
         blocks = min(BLOCKS, (len(indices) - 1) // 3)
         kept = indices[-2 * blocks * ((len(indices) - 1) // (3 * blocks)) :]
         step = (times[kept[-1]] - times[kept[0]]) / (len(kept) - 1)
-        known = math.exp(-rate * step * len(kept) / 2)
+        known_ratio = math.exp(-rate * step * len(kept) / 2)
         bounds = {}
         for name, series in self.history.values.items():
             samples = np.array([series[i] for i in kept]).reshape(2 * blocks, -1, series[kept[0]].size)
-            bound = max(_bound(samples, known), tail.relative * tail.scales[name])
+            bound = max(_bound(samples, known_ratio), tail.relative * tail.scales[name])
             bounds[name] = max(CAUTION * bound, tail.remaining[name])
         return bounds
 
     def halfway(self, stage: int) -> Tail | None:
-        """Extrapolate a stage from the first half of its measurements: what was known then."""
+        """Extrapolate a stage from the first half of its measurements, as it was halfway."""
         return self._tail(stage, math.nan, share=0.5)
 
     def _tail(self, stage: int, known_rate: float, share: float = 1.0) -> Tail | None:
@@ -147,7 +147,10 @@ def _mean(samples: ArrayLike) -> NDArray[np.float64]:
 def _remainder(
     first: NDArray[np.float64], second: NDArray[np.float64], unresolved: float, known_ratio: float
 ) -> tuple[float, float]:
-    """Return what remains after two successive changes, and their ratio r; NaN for no known ratio."""
+    """Return the change that remains after two successive changes, and their ratio r.
+
+    known_ratio: the ratio r of parts too slow to be seen, NaN if it is not known.
+    """
     last = size(second)
     if last <= unresolved:
         return last, 0.0
@@ -156,26 +159,28 @@ def _remainder(
     square = float(np.sum(first * first))
     ratio = float(np.sum(first * second)) / square if square > 0 else math.inf
     if ratio > SLOWEST:
-        return last * _series(known_ratio), ratio  # NaN is no number below 1: infinite
+        return last * _series(known_ratio), ratio  # infinite if the known ratio is NaN
     return last * _series(max(abs(ratio), QUICKEST)), ratio
 
 
 def _bound(samples: NDArray[np.float64], known_ratio: float) -> float:
-    """Return a bound on what remains from the bands of two successive thirds of a stage, (2 B, width, entries).
+    """Return a bound on the remaining change, from the bands of two successive thirds of a stage.
 
-    What decays with time has bands in the ratio r of its decay, r/(1 - r) of the last of which remains; the known ratio
-    stands for what is too slow to be seen. What fluctuates within an average is added.
+    The ratio r of the two bands is that of the decay, and r/(1 - r) times the last band remains. The known ratio stands
+    for parts that decay too slowly to be seen. Fluctuations within an average are added.
+
+    samples: (2 B, width, entries).
     """
     means = np.array([_mean(block) for block in samples])  # (2 B, entries)
     half = len(means) // 2
     before, band = size(change(means[half - 1], means[:half])), size(change(means[-1], means[half:]))
-    share = 1 - 1 / half  # of a third of the stage lies between its first and last averages
+    share = 1 - 1 / half  # the first and the last average of a third are this share of the third apart
     ratio = max(QUICKEST, min(band / before if 0 < before < math.inf else math.inf, SLOWEST)) ** share
-    known = known_ratio**share
-    factor = max(_series(ratio), 0.0 if math.isnan(known) else _series(known))
+    slow_ratio = known_ratio**share
+    factor = max(_series(ratio), 0.0 if math.isnan(slow_ratio) else _series(slow_ratio))
     return band * factor + math.sqrt(2 * scale(_mean(np.square(change(means[-1], samples[-1])))))
 
 
 def _series(ratio: float) -> float:
-    """Return r + r^2 + ..."""
+    """Return r + r^2 + ...; infinite for r >= 1 or NaN."""
     return ratio / (1 - ratio) if ratio < 1 else math.inf

@@ -1,4 +1,4 @@
-"""`Waiting`: a stage is over when what is still to come of its exponential tail is small."""
+"""`Waiting`: a stage is over when the change still to come, by its exponential tail, is small."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tnness.stopping.tails import FLOOR, Tails
 
 NOT_RELAXED = "not relaxed: raise --max-time"
 SAFETY = 10.0
-"""A run is converged where every observable's estimated error is below SAFETY times the tolerance of relaxation."""
+"""A run is converged if every observable's estimated error is below SAFETY times the tolerance of relaxation."""
 STALLED = 100
-"""Measurements in a stage before it can be called stalled."""
-SETTLING = 3.0
-"""Relaxation times in a stage before it can be called stalled: a later stage first settles into its own state."""
+"""Fewest measurements in a stage that is called stalled."""
+SETTLED_AFTER = 3.0
+"""Fewest relaxation times in a later stage that is called stalled: it first settles into its own state."""
 
 
 class Place(Protocol):
-    """Where a run stands among its stages."""
+    """The present stage of a run, among all its stages."""
 
     @property
     def stage(self) -> int:
@@ -34,19 +34,21 @@ class Place(Protocol):
 
 
 class Waiting(Rule):
-    """A stage is over when the relative change still to come is within the tolerance; in the last stage surely so.
+    """The rule that a stage is over when the extrapolated change still to come is within the tolerance.
 
-    By itself it knows one kind of error, so that what it lets pass is not called converged: see `Ladder`.
+    In the last stage, a bound on that change must be small too. This rule estimates one kind of error only, so that its
+    outcome is never `converged`: see `Ladder`.
 
     Parameters
     ----------
-    tolerance: relative change that may be left. place: of a run in stages; default: there is one stage.
-    known_rate: a rate (1 / time) at which slow parts are known to decay; default: none is.
+    tolerance: relative change that may still be to come. place: stages of the run, which truncation may keep from
+        settling; default: there is one stage, and only time can be missing.
+    known_rate: a rate (1 / time) at which slow parts are known to decay; default: no rate is known.
     """
 
     judges = True
     unfinished = NOT_RELAXED
-    """The outcome of a run that is cut before its last stage."""
+    """The outcome of a run that ends before its last stage."""
 
     def __init__(self, tolerance: float, place: Place | None = None, known_rate: float = math.nan) -> None:
         self.tolerance, self.place, self.known_rate = tolerance, place, known_rate
@@ -68,27 +70,30 @@ class Waiting(Rule):
         return self._tails
 
     def over(self, history: History) -> bool:
-        """Return whether all that is still to come in the present stage is small, and in the last stage surely so."""
+        """Return whether the change still to come in the present stage is small; in the last stage, its bound too."""
         tail = self.tails(history).of(self.stage)
         if tail is None or not tail.relative <= self.tolerance:
             return False
         return not self._last or worst(self._bounds(history), history.last_of(self.stage)) <= SAFETY * self.tolerance
 
     def stalled(self, history: History) -> bool:
-        """Return whether truncation keeps the present stage from settling.
+        """Return whether truncation keeps the present stage of a run in stages from settling.
 
-        It came within SAFETY times the tolerance in the first half of its time, and is no further now.
+        It is stalled if the relative change still to come was within SAFETY times the tolerance at half of its
+        measurements and still is, although it has not ended.
         """
+        if self.place is None:
+            return False
         tails = self.tails(history)
         tail, half = tails.of(self.stage), tails.halfway(self.stage)
         if tail is None or half is None or len(history.of(self.stage)) < STALLED:
             return False
-        if self.stage > 0 and history.time_in(self.stage) * tails.rate() < SETTLING:
+        if self.stage > 0 and history.time_in(self.stage) * tails.rate() < SETTLED_AFTER:
             return False
         return max(half.relative, tail.relative) <= SAFETY * self.tolerance
 
     def errors(self, history: History) -> Estimates:
-        """Return bounds on what is left of the relaxation; infinite while nothing is known."""
+        """Return bounds on the relaxation still to come; infinite while there are too few measurements."""
         return {"relaxation": self._bounds(history)}
 
     def _bounds(self, history: History) -> dict[str, float]:
@@ -103,13 +108,13 @@ class Waiting(Rule):
         return {"relaxation": tail.relative if tail else math.inf, "relaxation_rate": rate}
 
     def verdict(self, history: History) -> str:
-        """Return why the run is not relaxed, or that nothing is known beside its relaxation."""
+        """Return why the run is not relaxed, or that it is and no other error is estimated."""
         if self.over(history):
             return "relaxed, but no error estimate of the time step and of truncation"
         return "truncation keeps it from settling: raise --chi" if self.stalled(history) else NOT_RELAXED
 
     def status(self, history: History) -> str:
-        """Return what is still to come."""
+        """Return the change still to come, as a text with the tolerance."""
         return f"to come={self.to_come(history)} (wanted {self.tolerance:.0e})"
 
     def to_come(self, history: History) -> str:
@@ -119,6 +124,6 @@ class Waiting(Rule):
 
 
 def worst(errors: dict[str, float], values: Values | None) -> float:
-    """Return the largest error relative to the size of its observable; NaN of no errors."""
+    """Return the largest error relative to the size of its observable; NaN if there are no errors."""
     values = values or {}
     return max((errors[k] / max(scale(values[k]), FLOOR) for k in errors if k in values), default=math.nan)

@@ -1,7 +1,8 @@
-"""`check`: does a model state valid physics, and do the engines agree on it?
+"""`check` tests whether a model states valid physics and whether the engines agree on it.
 
-Run on the model's smallest instance: the problem (trace, Hermiticity, rates, neighbours), the observables (their sites
-and shapes), uniqueness and positivity of the steady state, TEBD against the exact solution, and the Trotter order.
+It runs on the model's smallest instance. It tests the problem (trace, Hermiticity, rates, neighbours), the observables
+(their sites and shapes), uniqueness and positivity of the steady state, TEBD against the exact solution, and the
+Trotter order.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ from tnness.stopping.balance import positivity, residual
 
 PASSED, NOTED, FAILED = "ok", "note", "FAILED"
 LOOKED_AT = ("tebd", "exact")
-"""The engines of a chain that are compared step by step."""
+"""The engines of a chain that the detailed tests cover; of other engines only the results are compared."""
 EXPAND = 10**6  # a bond dimension that never truncates
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: what was looked at, how it went, and the evidence."""
+    """One line of the report: the subject of a test, its verdict, and the evidence."""
 
     subject: str
     verdict: str
@@ -77,8 +78,8 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
         return [Finding("problem", FAILED, str(error))]
     findings = [_stated(instance, generator.summary()), _trace(generator)]
     if generator.dimension > DIRECT:
-        told = f"{generator.dimension} dimensions: give the model a small() of at most {DIRECT}"
-        return [*findings, Finding("size", FAILED, told)]
+        detail = f"{generator.dimension} dimensions: give the model a small() of at most {DIRECT}"
+        return [*findings, Finding("size", FAILED, detail)]
     try:
         observables = observables_of(instance, name)
         findings.append(_observables(observables, generator, name or name_of(instance)))
@@ -95,16 +96,16 @@ class Measure:
     observables: dict[str, Observable]
 
     def __call__(self, view: View) -> dict[str, Any]:
-        found = measured(self.observables, view)
-        return {key: np.asarray(estimate.value) for key, estimate in found.items()}
+        estimates = measured(self.observables, view)
+        return {key: np.asarray(estimate.value) for key, estimate in estimates.items()}
 
 
 def smallest(model: Any, seed: int = 0) -> Any:
-    """Return the model's `small()`, or itself with at most 4 sites, with its disorder drawn."""
+    """Return the model's `small()`, or the model with at most 4 sites, with its disorder drawn."""
     if hasattr(model, "small"):
         model = model.small()
     elif getattr(model, "n", 0) > 4:
-        with contextlib.suppress(TnnessError):  # explicit lists fix the length
+        with contextlib.suppress(TnnessError):  # a model with one value per site cannot change its length
             model = dataclasses.replace(model, n=4)
     return draw(model, seed)
 
@@ -115,26 +116,26 @@ def _stated(instance: Any, summary: str) -> Finding:
 
 
 def _engines(instance: Any, offered: Sequence[str], name: str, seed: int) -> list[Finding]:
-    """Each of these engines solves the model, and agrees with the exact solution where there is one."""
+    """Test that each of these engines solves the model, and agrees with the exact solution if there is one."""
     exact = "exact" in offered_engines(instance)
 
     def look(engine: str) -> Finding:
         try:
-            found, times = steady_state(instance, engine=engine, seed=seed, name=name or None), None
-        except ModelError as error:  # a part of the parameters may be beyond it
+            record, times = steady_state(instance, engine=engine, seed=seed, name=name or None), None
+        except ModelError as error:  # the engine may not serve all parameters of the model
             return Finding(engine, NOTED, f"not with these parameters: {error}")
-        except (InputError, NumericalError):  # no steady state, or not one
+        except (InputError, NumericalError):  # there is no steady state, or more than one
             times = [1.0]
-            found = evolve(instance, times, engine=engine, seed=seed, name=name or None)
-        names = [str(k) for k in found.dataset.data_vars if is_observable(k)]
+            record = evolve(instance, times, engine=engine, seed=seed, name=name or None)
+        names = [str(k) for k in record.dataset.data_vars if is_observable(k)]
         sampled = [k for k in names if f"{k}_error" in names]
         if not exact or sampled:
-            return Finding(engine, PASSED, f"{found.outcome}; {', '.join(names)}")
+            return Finding(engine, PASSED, f"{record.outcome}; {', '.join(names)}")
         if times is None:
             oracle = steady_state(instance, engine="exact", seed=seed, name=name or None)
         else:
             oracle = evolve(instance, times, engine="exact", seed=seed, name=name or None)
-        shared = {k: found[k].values for k in names if k in oracle.dataset}
+        shared = {k: record[k].values for k in names if k in oracle.dataset}
         worst = _worst(shared, {k: oracle[k].values for k in shared})
         subject = "steady state" if times is None else "evolution"
         return Finding(engine, PASSED if worst < 1e-6 else FAILED, f"{subject} against the exact one: {worst:.1e}")
@@ -143,33 +144,33 @@ def _engines(instance: Any, offered: Sequence[str], name: str, seed: int) -> lis
 
 
 def _circuit(instance: Any, circuit: Circuit, name: str, seed: int) -> list[Finding]:
-    """Every map conserves the trace; the engines agree on the same gates; a steady state is sampled well enough."""
-    trace, found = circuit.spaces[0].trace, dict[str, Record]()
+    """Test that every map conserves the trace, the engines agree on the same gates, and sampling converges."""
+    trace, records = circuit.spaces[0].trace, dict[str, Record]()
     covectors = {len(v): v for v in (trace, np.kron(trace, trace))}
     leak = max(np.abs(covectors[len(m)] @ m - covectors[len(m)]).max() for m in circuit.maps(circuit.draw(seed, 0)))
 
     def look(engine: str) -> Finding:
         try:
             record = evolve(instance, [0.0, 1.0, 10.0], engine=engine, seed=seed, name=name or None)
-        except ModelError as error:  # a part of the parameters may be beyond it
+        except ModelError as error:  # the engine may not serve all parameters of the model
             return Finding(engine, NOTED, f"not with these parameters: {error}")
         names = [str(k) for k in record.dataset.data_vars if is_observable(k)]
-        found[engine] = record
-        first, oracle = next(iter(found.items()))
+        records[engine] = record
+        first, oracle = next(iter(records.items()))
         if engine == first:
             return Finding(engine, PASSED, f"{record.outcome}; {', '.join(names)}")
         shared = [k for k in names if k in oracle.dataset]
-        worst = _worst(*({k: each[k].values for k in shared} for each in (record, oracle)))
+        worst = _worst({k: record[k].values for k in shared}, {k: oracle[k].values for k in shared})
         return Finding(engine, PASSED if worst < 1e-8 else FAILED, f"against {first}, the same gates: {worst:.1e}")
 
     def sampled() -> Finding:
-        record = steady_state(instance, engine=next(iter(found)), seed=seed, name=name or None)
+        record = steady_state(instance, engine=next(iter(records)), seed=seed, name=name or None)
         return Finding("steady state", PASSED if record.certificate.converged else NOTED, record.outcome)
 
     findings = [_guarded(engine, lambda engine=engine: look(engine)) for engine in offered_engines(instance)]
-    told = f"conserved by every map to {leak:.0e}"
-    findings.insert(0, Finding("trace", PASSED if leak < 1e-12 else FAILED, told))
-    return findings + ([_guarded("steady state", sampled)] if found else [])
+    detail = f"conserved by every map to {leak:.0e}"
+    findings.insert(0, Finding("trace", PASSED if leak < 1e-12 else FAILED, detail))
+    return findings + ([_guarded("steady state", sampled)] if records else [])
 
 
 def _trace(generator: ChainGenerator) -> Finding:
@@ -179,12 +180,12 @@ def _trace(generator: ChainGenerator) -> Finding:
         for i, bond in enumerate(generator.merged_bonds)
         if bond.any()
     ]
-    told = f"conserved by every term to {max(leaks, default=0.0):.0e}; Hermiticity is exact by construction"
-    return Finding("trace", PASSED, told)
+    detail = f"conserved by every term to {max(leaks, default=0.0):.0e}; Hermiticity is exact by construction"
+    return Finding("trace", PASSED, detail)
 
 
 def _observables(observables: dict[str, Observable], generator: ChainGenerator, name: str) -> Finding:
-    """Every observable can be measured, reads sites that exist, and fits into one record with the others."""
+    """Test that every observable can be measured, reads sites that exist, and fits into one record with the others."""
     start = identity_state(generator.spaces)
     view = DenseView(start.dense(), generator.spaces, generator.functionals)
     for key, observable in observables.items():
@@ -221,16 +222,16 @@ def _steady_state(generator: ChainGenerator, measure: Measure) -> list[Finding]:
         return [Finding("steady state", NOTED, str(error))]
     exact = DenseView(steady.vector, generator.spaces, generator.functionals)
     lowest = positivity(exact)
-    told = f"lowest marginal eigenvalue or probability {lowest:.2e}"
+    detail = f"lowest marginal eigenvalue or probability {lowest:.2e}"
     return [
         Finding("steady state", PASSED, f"unique, gap {steady.gap:.3g}"),
-        Finding("positivity", PASSED if lowest > -1e-9 else FAILED, told),
+        Finding("positivity", PASSED if lowest > -1e-9 else FAILED, detail),
         _guarded("exact against TEBD", lambda: _tebd_keeps(generator, steady.vector, measure)),
     ]
 
 
 def _tebd_keeps(generator: ChainGenerator, vector: Any, measure: Measure) -> Finding:
-    """TEBD, started at the exact steady state, must stay there within its Trotter error."""
+    """Test that TEBD, started at the exact steady state, stays there within its Trotter error."""
     settings = TEBD(chi=EXPAND, order=4)
     exact = measure(DenseView(vector, generator.spaces, generator.functionals))
     run = settings.init(generator, ChainState.from_dense(vector, generator.dims))
@@ -238,12 +239,12 @@ def _tebd_keeps(generator: ChainGenerator, vector: Any, measure: Measure) -> Fin
         run.step()
     worst = _worst(measure(run.view()), exact)
     rate, dt = residual(generator, run.chain_state()), settings.time_step(generator)
-    told = f"largest change of an observable {worst:.1e}, residual {rate:.1e} at dt = {dt:.3g}"
-    return Finding("exact against TEBD", PASSED if worst < 1e-2 else FAILED, told)
+    detail = f"largest change of an observable {worst:.1e}, residual {rate:.1e} at dt = {dt:.3g}"
+    return Finding("exact against TEBD", PASSED if worst < 1e-2 else FAILED, detail)
 
 
 def _dynamics(generator: ChainGenerator, measure: Measure) -> Finding:
-    """A short evolution of a generic product state, exactly and by TEBD with small steps."""
+    """Compare TEBD with small steps to exact evolution, over a short time from a generic product state."""
     start = _tilted(generator)
     settings = TEBD(chi=EXPAND, order=4)
     settings = dataclasses.replace(settings, dt=0.1 * settings.time_step(generator))
@@ -257,7 +258,7 @@ def _dynamics(generator: ChainGenerator, measure: Measure) -> Finding:
 
 
 def _trotter_order(generator: ChainGenerator, order: int) -> Finding:
-    """The error of one time must fall as dt^order."""
+    """Test that the error at a fixed time falls as dt^order."""
     start = _tilted(generator)
     largest = 0.25 * TEBD(order=4).time_step(generator)
     until = 8 * largest
@@ -278,7 +279,7 @@ def _trotter_order(generator: ChainGenerator, order: int) -> Finding:
 
 
 def _tilted(generator: ChainGenerator) -> ChainState:
-    """A product state that is no eigenvector of anything: identity plus a little of every direction, site by site."""
+    """Return a generic product state: on every site, the identity plus a little of every other basis operator."""
     vectors = []
     for i, space in enumerate(generator.spaces):
         vector = space.vector(np.eye(space.levels) / space.levels)
@@ -289,5 +290,5 @@ def _tilted(generator: ChainGenerator) -> ChainState:
 
 
 def _worst(first: dict[str, Any], second: dict[str, Any]) -> float:
-    """The largest difference of an observable, relative where the observable exceeds 1."""
+    """Return the largest difference of an observable, relative to it where it exceeds 1."""
     return max((size(change(first[k], second[k]) / np.maximum(1.0, np.abs(second[k]))) for k in second), default=0.0)

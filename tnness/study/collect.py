@@ -1,4 +1,4 @@
-"""The points of a sweep as one labelled table: the grid and `realization` are dimensions, what is not there is NaN."""
+"""The points of a sweep as one labelled table: the grid and `realization` are dimensions, missing numbers are NaN."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
 from tnness.records.files import is_damaged
-from tnness.records.record import ENGINE, PREFIX, Record
+from tnness.records.record import NETCDF_ENGINE, PREFIX, Record
 from tnness.study.plan import Point, canonical
 from tnness.study.store import Store
 
-FORMAT = "tnness-table-1"
+TABLE_FORMAT = "tnness-table-1"
 REALIZATION = "realization"
 STATES = ("not asked for", "missing", "damaged", "failed", "not converged", "done", "converged", "exact")
-"""What `status` counts, as an index into this list; from NOT_CONVERGED on a point has numbers."""
+"""The meanings of `status`, an index into this list. From NOT_CONVERGED on, a point has numbers."""
 NOT_ASKED, MISSING, DAMAGED, FAILED, NOT_CONVERGED, DONE, CONVERGED, EXACT = range(len(STATES))
 OUTCOMES = {"exact": EXACT, "converged": CONVERGED, "complete": DONE, "measured": DONE}
 
@@ -38,14 +38,15 @@ def collect(
 
     Parameters
     ----------
-    folder: the store. variables: the observables to read; default: all. certificate: whether its figures are read too.
-    progress: show a bar.
+    folder: the store. variables: the observables to read; default: all. certificate: whether to read its figures too.
+    progress: whether to show a bar.
 
     Returns
     -------
-    Every variable of the records with the axes of the grid and `realization` in front; where records differ in size
-    (a chain's `site` at several n) the rest is NaN. `status` says what each point is (`flag_meanings`), `seed` of which
-    disorder, `cpu_seconds` what it took. Attributes count the points of every status.
+    Every variable of the records, with the axes of the grid and `realization` as first dimensions. If records differ in
+    size (a chain's `site` at several n), the smaller ones are filled up with NaN. Each point has a `status` (see
+    `flag_meanings`), the `seed` of its disorder, and the `cpu_seconds` that it took. Attributes count the points of
+    every status.
 
     Raises
     ------
@@ -79,17 +80,17 @@ def collect(
 
 
 def is_table(path: str | Path) -> bool:
-    """True where a file is a table that `collect` gave, written by `Record.save`."""
+    """True where a file holds a table from `collect`."""
     try:
         with h5py.File(path, "r") as file:
-            return file.attrs.get("format") == FORMAT
+            return file.attrs.get("format") == TABLE_FORMAT
     except OSError:
         return False
 
 
 def open_table(path: str | Path) -> xr.Dataset:
     """Return a collected sweep from its file."""
-    return xr.load_dataset(path, engine=ENGINE, decode_times=False, decode_timedelta=False)
+    return xr.load_dataset(path, engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
 
 
 Array = NDArray[Any]
@@ -97,9 +98,10 @@ Array = NDArray[Any]
 
 @dataclass
 class Table:
-    """Columns that grow with the largest record.
+    """A table under construction, whose columns grow with the largest record.
 
-    axes: values on each axis of the grid, and the realizations. columns: by name, the axes first, then their own.
+    axes: values on each axis of the grid, and the realizations. columns: name -> numbers, with the dimensions of the
+    table first, then the variable's own.
     """
 
     axes: dict[str, list[Any]]
@@ -109,11 +111,13 @@ class Table:
     seed: Array
     cpu_seconds: Array
     columns: dict[str, Array] = field(default_factory=dict)
-    largest: dict[str, tuple[int, Path]] = field(default_factory=dict)  # of every variable, the largest record
+    largest: dict[str, tuple[int, Path]] = field(
+        default_factory=dict
+    )  # variable -> size and file of its largest record
 
     @classmethod
     def over(cls, points: Sequence[Point]) -> Table:
-        """Return an empty table of these points."""
+        """Return an empty table for these points."""
         names = list(points[0].values)
         axes: dict[str, list[Any]] = {
             name: _ordered(list({canonical(p.values[name]): p.values[name] for p in points}.values())) for name in names
@@ -125,24 +129,24 @@ class Table:
         return cls(axes, positions, shape, status, seed, np.full(shape, np.nan))
 
     def index(self, point: Point) -> tuple[int, ...]:
-        """Return where a point stands."""
-        own = (self.positions[name][canonical(value)] for name, value in point.values.items())
-        return (*own, point.realization)
+        """Return the indices of a point in the table."""
+        on_grid = (self.positions[name][canonical(value)] for name, value in point.values.items())
+        return (*on_grid, point.realization)
 
     def add(self, index: tuple[int, ...], path: Path, read: Read) -> None:
-        """Enter a record."""
+        """Add the numbers of a record."""
         self.status[index] = OUTCOMES.get(read.outcome.partition(",")[0], NOT_CONVERGED)
         self.cpu_seconds[index] = read.cpu_seconds
         for name, values in read.arrays.items():
             if name not in self.columns:
                 self.columns[name] = np.full(self.shape + values.shape, np.nan)
             column = self.columns[name]
-            own = column.shape[len(self.shape) :]
+            present = column.shape[len(self.shape) :]
             if values.size > self.largest.get(name, (-1, path))[0]:
                 self.largest[name] = values.size, path
-            if any(new > old for new, old in zip(values.shape, own, strict=True)):
-                grown = tuple(max(pair) for pair in zip(values.shape, own, strict=True))
-                wider = [(0, 0)] * len(self.shape) + [(0, g - o) for g, o in zip(grown, own, strict=True)]
+            if any(new > old for new, old in zip(values.shape, present, strict=True)):
+                grown = tuple(max(pair) for pair in zip(values.shape, present, strict=True))
+                wider = [(0, 0)] * len(self.shape) + [(0, g - p) for g, p in zip(grown, present, strict=True)]
                 column = self.columns[name] = np.pad(column, wider, constant_values=np.nan)
             column[(*index, *(slice(0, length) for length in values.shape))] = values
 
@@ -162,18 +166,18 @@ class Table:
             sample = Record.open(path).dataset
             mine = [name for name, (_, largest) in self.largest.items() if largest == path]
             for name in mine:
-                if name not in sample:  # an error that stands beside its variable
+                if name not in sample:  # an error that the record keeps as an attribute of its variable
                     source = sample[name.removesuffix("_error")]
                     about = {"units": source.attrs.get("units", "1"), "long_name": f"error of {name[:-6]}"}
                     dataset[name] = xr.Variable(axes, self.columns[name], about)
                     continue
                 attributes = {k: v for k, v in sample[name].attrs.items() if k != "error"}
                 dataset[name] = xr.Variable((*axes, *sample[name].dims), self.columns[name], attributes)
-                known = {d: sample[d] for d in sample[name].dims if d in sample.coords and d not in dataset.coords}
-                dataset = dataset.assign_coords(known)
+                dims = [d for d in sample[name].dims if d in sample.coords and d not in dataset.coords]
+                dataset = dataset.assign_coords({d: sample[d] for d in dims})
         counts = Counter(STATES[i] for i in self.status.ravel().tolist() if i != NOT_ASKED)
         return dataset.assign_attrs(
-            format=FORMAT,
+            format=TABLE_FORMAT,
             model=base["model"],
             settings=json.dumps(base),
             points=int(sum(counts.values())),
@@ -184,7 +188,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Read:
-    """What is taken from one record."""
+    """The part of one record that enters the table."""
 
     outcome: str
     cpu_seconds: float
@@ -192,7 +196,7 @@ class Read:
 
 
 def _read(path: Path, variables: Sequence[str] | None, certificate: bool) -> Read:
-    """Read a record by h5py: a labelled table takes fifteen times as long to open."""
+    """Read a record with h5py: to open it as a labelled table takes fifteen times as long."""
     with open(path, "rb") as file:
         if is_damaged(file.read()):
             raise RecordError(f"{path} is damaged")
@@ -206,9 +210,9 @@ def _read(path: Path, variables: Sequence[str] | None, certificate: bool) -> Rea
 
 
 def _variable(file: h5py.h5f.FileID, name: bytes, text: str) -> dict[str, Array]:
-    """Return a variable's numbers, with its error where it has one; nothing of a text, a group or a dimension.
+    """Return a variable's numbers, and its error if it has one; nothing for a text, a group or a dimension.
 
-    By the lower interface of h5py, in half the time.
+    The low-level interface of h5py takes half the time.
     """
     data = h5o.open(file, name)
     if not isinstance(data, h5py.h5d.DatasetID) or h5py.h5ds.is_scale(data) or data.dtype.kind not in "fiub":
@@ -228,11 +232,11 @@ def _number(attribute: Any) -> float:
 
 
 def _ordered(values: list[Any]) -> list[Any]:
-    """Return numbers in order, and anything else as it was asked for."""
+    """Return numbers in increasing order, other values in their given order."""
     return sorted(values) if all(isinstance(v, (int, float)) for v in values) else values
 
 
 def _coordinate(values: list[Any]) -> Any:
-    """Return numbers and texts as they are, and lists by their JSON text."""
+    """Return numbers and texts as they are, and other values as JSON text."""
     plain = all(isinstance(v, (int, float)) for v in values) or all(isinstance(v, str) for v in values)
     return np.array(values if plain else [canonical(v) for v in values])

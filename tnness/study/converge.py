@@ -25,7 +25,7 @@ from tnness.runs.job import Job, name_of, offered_engines
 from tnness.runs.solve import chosen_engine
 from tnness.typed import field_types
 
-VARIED = {"chi", "dt"}
+BOND_AND_STEP = {"chi", "dt"}
 """The settings that an engine must have: bond dimension and time step."""
 
 
@@ -50,23 +50,23 @@ def converge(
 
     Parameters
     ----------
-    chi: increasing bond dimensions, at least two. dt: time steps, the best (smallest) is extrapolated; None is the
-        engine's default. engine: an engine with a bond dimension and a time step, or its name; default: the first of
-        the model's that has both.
-        initial: what the first bond dimension starts from. The rest as for `steady_state`; finished points are kept in
-        `out` + ".points" while the whole is unfinished.
+    chi: increasing bond dimensions, at least two. dt: time steps; the results of the smallest one are extrapolated.
+        None is the engine's default. engine: an engine with a bond dimension and a time step, or its name; default: the
+        model's first engine that has both.
+    initial: initial state of the run at the first bond dimension. others: as for `steady_state`. Finished points are
+        kept in `out` + ".points" until the convergence is finished.
 
     Returns
     -------
     A dataset with every observable over (dt, chi, ...), and for each of them NAME_extrapolated and NAME_error: linear
     in 1/chi through the last two points at the smallest dt; the error is the larger of the last step in chi and the
-    distance extrapolated, plus the spread over dt and what is left of the relaxation. Where some are watched
-    (`watch`), only these are extrapolated: nothing says whether the others have relaxed.
+    distance extrapolated, plus the spread over dt and the relaxation still to come. If `watch` names observables, only
+    these are extrapolated: the others may not have relaxed.
     """
     chis, steps = _checked(chi, dt)
     settings = _settings(chosen_engine(model, engine or default_engine(model)), chis, steps)
     if out is not None:
-        Output(Path(out), overwrite, checkpoint_every)  # refuses what cannot be written
+        Output(Path(out), overwrite, checkpoint_every)  # refuses a file that cannot be written
     ask = Ask(
         seed=seed,
         initial=initial,
@@ -90,18 +90,18 @@ def converge(
 
 
 def default_engine(model: Any) -> str:
-    """Return the first of a model's engines that has a bond dimension and a time step; where none has, the first."""
+    """Return the model's first engine that has a bond dimension and a time step; if none has, its first engine."""
     offered = offered_engines(model)
-    return next((name for name in offered if field_types(engine_class(name)).keys() >= VARIED), offered[0])
+    return next((name for name in offered if field_types(engine_class(name)).keys() >= BOND_AND_STEP), offered[0])
 
 
 def _settings(engine: Engine, chis: Sequence[int], steps: Sequence[float | None]) -> Engine:
-    """Return the engine; refuse one without bond dimension and time step, and settings of a point that cannot be."""
-    own = field_types(type(engine))
-    if not own.keys() >= VARIED:
+    """Return the engine; refuse one without bond dimension and time step, and invalid settings at any point."""
+    settings = field_types(type(engine))
+    if not settings.keys() >= BOND_AND_STEP:
         raise InputError(
             f"converge varies the bond dimension and the time step: engine {engine.name!r} has "
-            f"{', '.join(sorted(own)) or 'no settings'}"
+            f"{', '.join(sorted(settings)) or 'no settings'}"
         )
     for step, bond in itertools.product(steps, chis):
         _at(engine, chi=bond, dt=step)
@@ -114,9 +114,10 @@ def _at(engine: Engine, **settings: Any) -> Engine:
 
 @dataclass
 class Points:
-    """The points of a convergence, kept in a folder until the whole is finished.
+    """The points of a convergence, kept in a folder until the convergence is finished.
 
-    job: what they have in common. folder: or None. every: seconds between checkpoints. shown: whether progress is.
+    job: its settings hold for all points. folder: None keeps the points in memory. every: seconds between checkpoints.
+    shown: whether progress is shown.
     """
 
     job: Job
@@ -142,7 +143,7 @@ class Points:
         return records
 
     def remove(self) -> None:
-        """Remove the points; what else lies in the folder stays."""
+        """Remove the files of the points; other files in the folder stay."""
         for file in self.files:
             file.unlink(missing_ok=True)
         self.remove_folder()
@@ -154,7 +155,7 @@ class Points:
                 self.folder.rmdir()
 
     def _point(self, job: Job, file: str) -> Record:
-        """Run one point, or take it from an earlier, interrupted call."""
+        """Run one point, or read its record from an earlier, interrupted call."""
         target = None if self.folder is None else self.folder / file
         if target is not None:
             self.files += [target, part_path(target)]
@@ -200,7 +201,7 @@ def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset
 
 
 def _other_errors(rows: list[list[Record]], key: str) -> NDArray[np.float64] | float:
-    """What is left of the relaxation, and the spread over dt, or the Trotter error estimated at the only dt."""
+    """Return the relaxation still to come plus the spread over dt, or plus the Trotter error at the only dt."""
     best, certificate = rows[-1][-1].dataset[key].values, rows[-1][-1].certificate
     size = float(np.max(np.abs(best[np.isfinite(best)]), initial=0.0))
     left = certificate.estimates["relaxation"].get(key, certificate.relaxation * size)

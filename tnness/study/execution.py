@@ -1,7 +1,7 @@
-"""Where the points of a sweep are computed: here, in a pool of processes, or by Dask on any number of machines.
+"""Places that compute the points of a sweep: this process, a pool of processes, or Dask on any number of machines.
 
-Each is a `concurrent.futures.Executor`, opened for the time of a sweep. A pool's processes have one BLAS thread each,
-set before NumPy loads; they end with the process that started them.
+`open` gives the workers of a place for the duration of a sweep. A pool's processes have one BLAS thread each, set
+before NumPy loads; they end with the process that started them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tnness.errors import InputError, Interrupted
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD = 2
-"""Points handed out ahead, per worker, so that none waits for the next."""
+"""Points that are submitted at once per worker, so that no worker waits for its next point."""
 
 
 ANSWER = 20.0
@@ -33,9 +33,10 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Crew:
-    """Workers, ready.
+    """Workers that are ready.
 
-    submit: hands work to one of them. width: their present number. dashboard: a page that shows them, if there is one.
+    submit: gives work to one of them. width: returns their present number. dashboard: address of a page that shows
+    them, or empty.
     """
 
     submit: Callable[[Work], Future[Any]]
@@ -45,11 +46,11 @@ class Crew:
 
 @dataclass(frozen=True)
 class Here:
-    """Computes in this process, at once."""
+    """This process alone: work is done when it is submitted."""
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Crew]:
-        """Give this process."""
+        """Give this process as the only worker."""
         yield Crew(_at_once, lambda: 1)
 
 
@@ -74,7 +75,7 @@ class Local:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Crew]:
-        """Start the pool; where the sweep is cut short, tell its processes to stop what they do."""
+        """Start the pool; if the sweep is cut short, tell its processes to stop."""
         count = self.workers or len(os.sched_getaffinity(0))
         context = multiprocessing.get_context("spawn")  # a forked BLAS may hang
         before = set(multiprocessing.active_children())
@@ -86,7 +87,7 @@ class Local:
             except BaseException:
                 stopped.set()
                 for process in set(multiprocessing.active_children()) - before:
-                    process.terminate()  # a run that is told so stops between two steps
+                    process.terminate()  # a run that gets this signal stops between two steps
                 raise
             finally:
                 pool.shutdown(cancel_futures=True)
@@ -94,7 +95,7 @@ class Local:
 
 @dataclass(frozen=True)
 class Dask:
-    """Dask workers, which share this machine's view of the store's folder.
+    """Dask workers, which must see the store's folder under the same path as this machine.
 
     address: of a scheduler (tcp://host:8786), or "slurm": a cluster by dask-jobqueue as its configuration file says.
     jobs: how many SLURM jobs to ask for.
@@ -105,7 +106,7 @@ class Dask:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Crew]:
-        """Connect, and let go on the way out; a SLURM cluster that was started here ends."""
+        """Connect to the scheduler, and disconnect at the end; a SLURM cluster that was started here ends too."""
         try:
             import distributed
         except ImportError:
@@ -137,14 +138,15 @@ def _slurm(jobs: int | None) -> Any:
     return cluster
 
 
-# of a pool's process: the event that tells that the sweep was cut short; whether it works; whether it was told to stop
+# State of a pool's process: an event that is set when the sweep is cut short; whether the process is working; whether a
+# signal has asked it to stop.
 _stopped: Any = None
 _working = False
-_told = False
+_signalled = False
 
 
 def _begin(stopped: Any) -> None:
-    """Prepare a pool's process: an interrupt from the terminal is the sweep's to handle; end when the sweep ends."""
+    """Prepare a pool's process: it ignores Ctrl-C, which the sweep handles, and ends with the sweep's process."""
     global _stopped
     _stopped = stopped
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -155,7 +157,7 @@ def _begin(stopped: Any) -> None:
 
 
 def _unless_stopped(work: Work) -> Any:
-    """Do the work; what was handed out ahead of a stop is not begun."""
+    """Do the work, unless the sweep was stopped before it begins."""
     global _working
     if _stopped is not None and _stopped.is_set():
         raise Interrupted("the sweep was stopped")
@@ -164,17 +166,17 @@ def _unless_stopped(work: Work) -> Any:
         return work()
     finally:
         _working = False
-        if _told:
+        if _signalled:
             os._exit(1)
 
 
 def _interrupt(number: int, frame: Any) -> None:
-    """End: at once where nothing is being done, else by way of all that has to be put in order, undisturbed."""
-    global _told
+    """End the process: at once if it is idle, else by an interrupt of its work, once, so that it can clean up."""
+    global _signalled
     if not _working:
         os._exit(1)
-    if not _told:
-        _told = True
+    if not _signalled:
+        _signalled = True
         raise Interrupted("told to stop")
 
 

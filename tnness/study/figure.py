@@ -16,8 +16,7 @@ from tnness.errors import InputError, RecordError, suggestion
 from tnness.records.files import require_folder
 from tnness.records.record import Record, is_observable
 from tnness.study.collect import is_table, open_table
-from tnness.study.sweep_figure import Directions
-from tnness.study.sweep_figure import panels as sweep_panels
+from tnness.study.sweep_figure import Directions, sweep_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +27,7 @@ PANEL = (4.2, 3.1)
 LINES = 6
 """Most curves in one panel: of a time evolution, the times shown."""
 TITLE = 48
-"""Characters of a panel's title that fit above it on one line."""
+"""Characters of a panel's title that fit on one line."""
 
 
 def plot(
@@ -42,7 +41,7 @@ def plot(
     Parameters
     ----------
     path: the record. out: the figure; default: the record's name with .png. names: observables; default: all.
-    directions: of a sweep, what is drawn against what.
+    directions: axes of the figure of a sweep.
     """
     import matplotlib
 
@@ -67,15 +66,15 @@ def plot(
 
 def _chosen(dataset: xr.Dataset, path: Path, names: Sequence[str]) -> list[str]:
     """Return the observables to draw: those named, or all."""
-    known = [str(k) for k in dataset.data_vars if is_observable(k) and k != "outcome"]
-    derived = {f"{k}{ending}" for k in known for ending in ("_extrapolated", "_error")}
-    known = [k for k in known if k not in derived]
+    variables = [str(k) for k in dataset.data_vars if is_observable(k) and k != "outcome"]
+    derived = {f"{k}{ending}" for k in variables for ending in ("_extrapolated", "_error")}
+    observables = [k for k in variables if k not in derived]
     for name in names:
-        if name not in known:
-            raise InputError(f"{path} holds no observable {name!r}{suggestion(name, known)}")
-    if not known:
+        if name not in observables:
+            raise InputError(f"{path} holds no observable {name!r}{suggestion(name, observables)}")
+    if not observables:
         raise RecordError(f"{path} holds no observables to draw")
-    return list(names) or known
+    return list(names) or observables
 
 
 def _panels(dataset: xr.Dataset, chosen: Sequence[str]) -> Figure:

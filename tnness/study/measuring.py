@@ -1,4 +1,4 @@
-"""Functions that measure a point of a sweep in their own way, found by name."""
+"""The look-up of a user's function that measures a point of a sweep, by its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def function(name: str) -> Callable[..., Any]:
     """Return the function `module:function` or `file.py:function`."""
     place, _, attribute = name.rpartition(":")
     module = registry.module_from_file(place) if place.endswith(".py") else importlib.import_module(place)
-    found: Any = getattr(module, attribute, None)
-    if not callable(found):
+    measure: Any = getattr(module, attribute, None)
+    if not callable(measure):
         raise InputError(f"{place} has no function {attribute!r} to measure with")
-    return found
+    return measure

@@ -1,7 +1,7 @@
-"""The plan of a sweep: which points there are, which disorder each has, and what determines its numbers.
+"""The plan of a sweep: its points, their disorder, and all settings that determine their numbers.
 
-Disorder belongs to (root seed, realization, values of the parameters named as independent) and to nothing else, so that
-it is the same for every other axis, and does not depend on who computes a point, when, or beside which others.
+Disorder depends on (root seed, realization, values of the parameters named as independent) and on nothing else. So it
+is the same along every other axis, and does not depend on which process computes a point, when, or with which others.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Point:
 
 @dataclass(frozen=True)
 class GridPoint:
-    """A point of the grid, for any realization: its values, the hash of its settings, the words of its disorder."""
+    """A point of the grid for any realization: its values, the hash of its settings, the words that seed disorder."""
 
     values: Values
     identity: str
     disorder: tuple[int, ...]
 
     def point(self, root: int, realization: int) -> Point:
-        """Return one realization of it."""
+        """Return one realization of this point."""
         seed = disorder_seed(root, realization, self.disorder)
         key = hashlib.sha256(f"{self.identity} {seed}".encode()).hexdigest()[:32]
         return Point(key, self.values, realization, seed)
@@ -65,9 +65,10 @@ class GridPoint:
 
 @dataclass(frozen=True)
 class Reference:
-    """What one point of a sweep states.
+    """The physics of one point of a sweep, by which a store recognises its sweep.
 
-    values: on the axes. physics: the digest of its problem. measure: that of the function that measures, if any does.
+    values: of the point on the axes. physics: digest of its problem. measure: digest of the measuring function, None if
+    there is none.
     """
 
     values: Values
@@ -77,13 +78,14 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a sweep computes.
+    """The computations of a sweep.
 
     Parameters
     ----------
-    model: its class, or its name (registered, or file.py:Class). parameters: those that are the same everywhere.
-    grid: values of each axis, a parameter or a setting of the engine: their product. points: an explicit list instead.
-    realizations: of the disorder, at each point. independent: parameters whose values have each their own disorder.
+    model: its class, or its name (registered, or file.py:Class). parameters: those that are the same at all points.
+    grid: axis (a parameter, or a setting of the engine) -> values; the points are their product. points: an explicit
+        list instead.
+    realizations: of the disorder, at each point. independent: parameters; each of their values has its own disorder.
     root_seed: of all disorder. engine: a name, an engine, or None for the model's first.
     times: of a time evolution; None for the steady state. tolerance, max_time, watch, initial: as for
         `steady_state`.
@@ -123,7 +125,7 @@ class Plan:
             raise InputError(f"every point of a list gives the same names; the first gives {', '.join(self.axes)}")
 
     def __getstate__(self) -> dict[str, Any]:
-        """What travels to a worker: the fields, nothing that was found with them."""
+        """Return the fields alone: cached properties are not sent to workers."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     @cached_property
@@ -133,7 +135,7 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """The name by which the model is found, from any folder."""
+        """The name that finds the model from any folder."""
         if isinstance(self.model, str):
             return registry.full_name(self.model)
         return str(getattr(self.model, "registered_name", f"{self.model.__module__}:{self.model.__qualname__}"))
@@ -147,19 +149,19 @@ class Plan:
 
     @cached_property
     def is_parameter(self) -> dict[str, bool]:
-        """Of every axis, whether it is a parameter of the model; else it is a setting of the engine."""
-        known = model_parameters(self.model_class)
+        """Axis -> True if it is a parameter of the model, False if it is a setting of the engine."""
+        parameters = model_parameters(self.model_class)
         settings = [entry.name for entry in fields(self.engine_at({}))]  # type: ignore[arg-type]
         for axis in self.axes:
-            if axis not in known and axis not in settings:
-                hint = suggestion(axis, [*known, *settings])
+            if axis not in parameters and axis not in settings:
+                hint = suggestion(axis, [*parameters, *settings])
                 raise InputError(f"{axis} is no parameter of the model and no setting of its engine{hint}")
-        return {axis: axis in known for axis in self.axes}
+        return {axis: axis in parameters for axis in self.axes}
 
     def model_at(self, values: Values) -> Any:
-        """Return the model at a point of the grid, disorder not drawn."""
-        own = {k: v for k, v in values.items() if self.is_parameter[k]}
-        return build(self.model_class, self.parameters | own, self.name)
+        """Return the model at a point of the grid, without its disorder drawn."""
+        on_grid = {k: v for k, v in values.items() if self.is_parameter[k]}
+        return build(self.model_class, self.parameters | on_grid, self.name)
 
     def engine_at(self, values: Values) -> Engine:
         """Return the engine at a point of the grid."""
@@ -168,7 +170,7 @@ class Plan:
         return replace(engine, **changed) if changed else engine  # type: ignore[type-var]
 
     def settings_at(self, values: Values) -> dict[str, Any]:
-        """Return all that determines the numbers at a point of the grid, but the disorder's seed."""
+        """Return all settings that determine the numbers at a point of the grid, except the disorder's seed."""
         engine = self.engine_at(values)
         settings = {
             "model": self.name,
@@ -181,10 +183,10 @@ class Plan:
             "initial": self.initial,
             "measure": self.measure,
         }
-        return settings | ({"watch": list(self.watch)} if self.watch else {})  # without: as in every older store
+        return settings | ({"watch": list(self.watch)} if self.watch else {})  # older stores hold no `watch`
 
     def job_at(self, values: Values, seed: int) -> Job:
-        """Return what would be run at a point of the grid, with a seed of its disorder."""
+        """Return the job at a point of the grid, with a seed of its disorder."""
         ask = Ask(
             seed=seed,
             initial=self.initial,
@@ -196,30 +198,30 @@ class Plan:
         return Job(self.model_at(values), self.name, self.engine_at(values), ask)
 
     def reference(self) -> Reference:
-        """Return what the first point states, by which a store knows its physics."""
+        """Return the physics of the first point, which the store keeps."""
         return self.reference_at(next(self._values()))
 
     def reference_at(self, values: Values) -> Reference:
-        """Return what a point states, with the disorder of the root seed; unknown where it states nothing valid."""
+        """Return the physics of a point, with the disorder of the root seed; unknown if its problem is not valid."""
         measure = None if self.measure is None else digest_of_function(function(self.measure))
         try:
             physics = self.job_at(values, self.root_seed).physics.problem
-        except TnnessError:  # a function that measures may need no valid problem
+        except TnnessError:  # a measuring function may need no valid problem
             physics = UNKNOWN
         return Reference(dict(values), physics, measure)
 
     def check_watch(self) -> None:
-        """Refuse to watch what is not judged or monitored, before anything is computed or written."""
+        """Refuse `watch` for observables that are not judged or monitored, before anything is computed or written."""
         first = next(self._values(), None) if self.watch else None
         if first is not None:
             Driver(self.job_at(first, self.root_seed), Output()).check()
 
     @property
     def base(self) -> dict[str, Any]:
-        """What all plans of one store share: everything but the values on the axes and the number of realizations."""
+        """The settings that all plans of one store share: all but the axes' values and the number of realizations."""
         first = self.settings_at(next(self._values()))
-        own = {axis for axis, is_parameter in self.is_parameter.items() if is_parameter}
-        first["parameters"] = {k: v for k, v in first["parameters"].items() if k not in own}
+        varied = {axis for axis, is_parameter in self.is_parameter.items() if is_parameter}
+        first["parameters"] = {k: v for k, v in first["parameters"].items() if k not in varied}
         first["engine_settings"] = {k: v for k, v in first["engine_settings"].items() if k not in self.axes}
         return first | {
             "axes": sorted(self.axes),
@@ -229,12 +231,12 @@ class Plan:
 
     def grid_points(self) -> list[GridPoint]:
         """Return every point of the grid."""
-        found = []
+        points = []
         for values in self._values():
             settings = self.settings_at(values)
             identity = hashlib.sha256(canonical(settings).encode()).hexdigest()
-            found.append(GridPoint(values, identity, self._disorder(settings["parameters"])))
-        return found
+            points.append(GridPoint(values, identity, self._disorder(settings["parameters"])))
+        return points
 
     def _values(self) -> Iterator[Values]:
         if self.points is not None:

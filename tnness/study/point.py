@@ -1,4 +1,4 @@
-"""One point of a sweep, from its claim to its record: what a worker does."""
+"""The work on one point of a sweep, from its claim to its record."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Measure = Callable[["Setting"], "Record | xr.Dataset | Mapping[str, float]"]
 
 
 class Ended(enum.Enum):
-    """How the work at a point ended."""
+    """The end of the work at a point."""
 
     DONE = "done"
     FAILED = "failed"
@@ -39,10 +39,10 @@ class Ended(enum.Enum):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a measuring function gets: the point, and how the plan would solve it.
+    """The argument of a measuring function: a point of the sweep, and the job that would solve it.
 
-    model: disorder not drawn. engine: with its settings at this point. seed: of the disorder. values: on the axes.
-    realization: counted from 0.
+    model: without its disorder drawn. engine: with its settings at this point. seed: of the disorder. values: on the
+    axes. realization: counted from 0.
     """
 
     job: Job
@@ -57,7 +57,7 @@ class Setting:
 
     @property
     def seed(self) -> int:
-        """The seed of the disorder, and of the engine's own randomness in a child of it."""
+        """The seed of the disorder; the engine's random streams are derived from it."""
         return self.job.ask.seed
 
     def solve(self) -> Record:
@@ -67,7 +67,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is sent. measure: a function in place of its name in the plan."""
+    """The work that is sent to a worker. measure: the measuring function, in place of its name in the plan."""
 
     folder: Path
     plan: Plan
@@ -76,11 +76,11 @@ class Task:
     keep_states: bool = False
 
     def __call__(self) -> Ended:
-        """Claim the point, solve it, keep its record or its error.
+        """Claim the point, solve it, and keep its record or its error.
 
         Raises
         ------
-        RecordError: the store cannot be written: no failure of the point.
+        RecordError: the store cannot be written; this is not kept as an error of the point.
         """
         store, key = Store(self.folder), self.point.key
         with store.claim(key) as mine:
@@ -91,7 +91,7 @@ class Task:
                 record = self._solved()
             except Interrupted:
                 return Ended.INTERRUPTED
-            except Exception as error:  # whatever it was, the other points go on
+            except Exception as error:  # no error of one point may stop the others
                 store.fail(self._failure(error))
                 return Ended.FAILED
             record.dataset.attrs |= self._about | {"cpu_seconds": time.process_time() - started}
@@ -107,23 +107,23 @@ class Task:
 
     @property
     def _about(self) -> dict[str, Any]:
-        """What a record says of its place in the sweep."""
+        """The attributes that give a record's place in the sweep."""
         values = {"realization": self.point.realization, "point": canonical(self.point.values)}
         return values | {"seed": np.uint64(self.point.seed), "host": socket.gethostname()}
 
     def _failure(self, error: Exception) -> Failure:
-        told = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         point = self.point
-        return Failure(point.key, point.values, point.realization, point.seed, told, traceback.format_exc())
+        return Failure(point.key, point.values, point.realization, point.seed, text, traceback.format_exc())
 
 
-def _as_record(found: Any, setting: Setting) -> Record:
-    """Return what a measuring function gave as a record, with its provenance."""
-    if isinstance(found, Record):
-        return found
-    if isinstance(found, Mapping) and not isinstance(found, xr.Dataset):
-        found = xr.Dataset({name: ((), float(value)) for name, value in found.items()})
-    if not isinstance(found, xr.Dataset):
-        raise ModelError(f"a measuring function returns a Record, a Dataset or numbers by name, not {found!r}")
+def _as_record(result: Any, setting: Setting) -> Record:
+    """Return the result of a measuring function as a record, with its provenance."""
+    if isinstance(result, Record):
+        return result
+    if isinstance(result, Mapping) and not isinstance(result, xr.Dataset):
+        result = xr.Dataset({name: ((), float(value)) for name, value in result.items()})
+    if not isinstance(result, xr.Dataset):
+        raise ModelError(f"a measuring function returns a Record, a Dataset or numbers by name, not {result!r}")
     about = provenance(setting.job, float("nan"), float("nan"))
-    return Record(found.assign_attrs({"outcome": "measured", **found.attrs, **about}))
+    return Record(result.assign_attrs({"outcome": "measured", **result.attrs, **about}))

@@ -1,4 +1,4 @@
-"""What the scripts of a study share: their options, presets by name, what a sweep computed, and files."""
+"""Functions that the scripts of the studies share: options, presets by name, sweeps as tables, and files."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tnness.study.sweep import sweep
 P = TypeVar("P")
 
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each; 0: this one")]
-StoreOption = Annotated[Path, typer.Option("--store", help="where the points are kept, and found again")]
+StoreOption = Annotated[Path, typer.Option("--store", help="the folder that keeps the points")]
 
 
-SMALL = 20_000
-"""Bytes of a variable up to which compression would take more room than it saves."""
+SMALL_VARIABLE = 20_000
+"""Largest variable in bytes that is not compressed: compression would take more room than it saves."""
 
 
 def preset_option(presets: Mapping[str, Any]) -> Any:
-    """Return the type of a command's option that takes the name of a preset."""
+    """Return the type of an option that takes the name of a preset."""
     return Annotated[str, typer.Option("--preset", help=f"one of {', '.join(presets)}")]
 
 
@@ -36,7 +36,7 @@ def preset_named(presets: Mapping[str, P], name: str) -> P:
 
     Raises
     ------
-    typer.BadParameter: there is none of that name.
+    typer.BadParameter: no preset has that name.
     """
     if name not in presets:
         raise typer.BadParameter(f"there is no preset {name!r}: it is one of {', '.join(presets)}")
@@ -58,9 +58,9 @@ def swept(
     workers: int = 0,
     certificate: bool = False,
 ) -> xr.Dataset:
-    """Compute the points of a grid that the store lacks, and return the table of those that were asked for.
+    """Compute the points of a grid that the store lacks, and return the table of this grid.
 
-    The arguments are those of `sweep` and `collect`. The store may hold more: other values, more realizations.
+    The arguments are those of `sweep` and `collect`. The store may hold more points: other values, more realizations.
 
     Raises
     ------
@@ -88,10 +88,10 @@ def swept(
 
 
 def save(figure: Figure, tables: Mapping[str, xr.Dataset], stem: Path, dpi: int = 110) -> Path:
-    """Write a figure as STEM.png, and the tables behind it as STEM.nc or, where they have names, STEM_NAME.nc."""
+    """Write a figure as STEM.png, and its tables as STEM_NAME.nc, or as STEM.nc for an empty name."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        packed = {k: {"zlib": True, "complevel": 9} for k, v in table.data_vars.items() if v.nbytes > SMALL}
+        packed = {k: {"zlib": True, "complevel": 9} for k, v in table.data_vars.items() if v.nbytes > SMALL_VARIABLE}
         table.to_netcdf(f"{stem}_{name}.nc" if name else f"{stem}.nc", engine="h5netcdf", encoding=packed)
     target = Path(f"{stem}.png")
     figure.savefig(target, dpi=dpi)

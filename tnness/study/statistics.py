@@ -1,4 +1,4 @@
-"""Averages over realisations and what is fitted to them, with errors by resampling.
+"""Averages over realisations and fits to them, with errors by resampling.
 
 The first axis of every sample runs over the realisations. Where one realisation gives several numbers (the same
 disorder at every coupling), they are resampled together: their errors are correlated, and no formula for independent
@@ -72,7 +72,7 @@ class PowerLaw:
 def average(samples: ArrayLike) -> Resampled:
     """Return the mean over the first axis and its standard error s / sqrt(n).
 
-    NaN is a realization without a value: it is left out of its own average. `defined` is the share that is left.
+    NaN stands for a realization without a value, and is left out. `defined` is the share of entries that have a value.
 
     >>> round(float(average([1.0, 2.0, 3.0]).error), 6)
     0.57735
@@ -90,8 +90,8 @@ def average(samples: ArrayLike) -> Resampled:
 def covariance_of_mean(samples: ArrayLike) -> Real:
     """Return the covariance matrix of the mean over realizations: (realization, point) -> (point, point).
 
-    It is what fits to means of the same disorder at every point need; it has full rank only with more realizations than
-    points.
+    A fit needs it if the means at all points come from the same disorder. It has full rank only with more realizations
+    than points.
     """
     array = np.asarray(samples, float)
     if array.ndim != 2 or len(array) < 2:
@@ -129,7 +129,7 @@ def log_slopes(x: ArrayLike, y: ArrayLike) -> tuple[Real, Real]:
 
     Parameters
     ----------
-    x: (point,), positive. y: (..., point), positive. Errors: by `jackknife` over what y was averaged from.
+    x: (point,), positive. y: (..., point), positive. For errors, use `jackknife` over the samples that y averages.
 
     >>> log_slopes([1.0, 4.0, 16.0], [1.0, 2.0, 4.0])[1].tolist()
     [0.5, 0.5]
@@ -189,7 +189,7 @@ def bootstrap(
     if any(len(array) < 2 for array in arrays):
         raise InputError(f"a bootstrap takes samples of length >= 2, got {[len(a) for a in arrays]}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # of the interval, which is not used
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # concerns the interval, which is not used
         result = resample(
             arrays,
             statistic,
@@ -199,16 +199,16 @@ def bootstrap(
             rng=np.random.default_rng(rng),
         )
     drawn = result.bootstrap_distribution
-    found = drawn[np.isfinite(drawn)]
-    error = float(np.std(found, ddof=1)) if len(found) > 1 else math.nan
-    return Resampled(statistic(*arrays), error, len(found) / resamples)
+    finite = drawn[np.isfinite(drawn)]
+    error = float(np.std(finite, ddof=1)) if len(finite) > 1 else math.nan
+    return Resampled(statistic(*arrays), error, len(finite) / resamples)
 
 
 def power_law(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) -> PowerLaw:
     """Fit y = a x^b by least squares.
 
-    Without errors it is the straight line of ln y against ln x. With errors y itself is fitted, weighed by them, so
-    that a point whose error bar reaches below 0 counts as what it is.
+    Without errors it is the straight line of ln y against ln x. With errors y itself is fitted, weighted by them, so
+    that even a point whose error bar reaches below 0 has its proper weight.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def power_law(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) -> Pow
 
 
 def _line(log_x: Real, log_y: Real) -> tuple[float, float]:
-    """Amplitude and exponent of the straight line in logarithms; exponent 0 through a single point."""
+    """Return amplitude and exponent of the straight line in logarithms; exponent 0 for a single point."""
     if len(log_x) < 2:
         return math.exp(log_y[0]), 0.0
     fit = linregress(log_x, log_y)

@@ -1,4 +1,4 @@
-"""How a sweep stands, read from its store while others fill it: names and times of files, nothing is opened."""
+"""The progress of a sweep, read from its store while other processes fill it. No record is opened for it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from tnness.study.store import Failure, Store
 
 RECENT = 200
-"""Finished points from which the present rate is taken."""
+"""Number of latest finished points from which the present rate is computed."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a sweep stands.
+    """The progress of a sweep.
 
-    asked: points of all requests. done, running, failed: of these. rate: points finished per second, while any are
-    running; 0 where it is not known. failures: of the points that failed.
+    asked: number of points of all requests. done, running, failed: numbers of these points. rate: points finished per
+    second while any are running; 0 if it is not known. failures: of the points that failed.
     """
 
     folder: Path
@@ -31,7 +31,7 @@ class Status:
 
     @property
     def missing(self) -> int:
-        """Points that nobody has computed or is computing."""
+        """Number of points that no process has computed or is computing."""
         return self.asked - self.done - self.running - self.failed
 
     @property
@@ -54,7 +54,7 @@ class Status:
 
 
 def status(folder: str | Path) -> Status:
-    """Return how the sweep in a store stands.
+    """Return the progress of the sweep in a store.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def status(folder: str | Path) -> Status:
 
 
 def _recent_rate(times: list[float]) -> float:
-    """Return the points per second of the last ones; the time since the last counts, so that a stall is seen."""
+    """Return the latest points per second; the time since the last one counts, so that the rate of a stall falls."""
     recent = times[-RECENT:]
     if len(recent) < 2:
         return 0.0

@@ -4,10 +4,10 @@
     requests/HASH.json  a grid that was asked for: its points and how many realizations
     points/KE/KEY.nc    one sealed record per finished point, named by the hash of what determines it
     failed/KEY.json     the error of a point that failed, with its traceback
-    claims/KEY.json     who is computing a point; touched while they live
+    claims/KEY.json     the process that computes a point; it touches the file while it lives
 
-Every file is written beside its place and renamed, so that a reader sees it whole or not at all. Nothing is locked: a
-claim is made by creating its file, and lapses with the process that holds it.
+Every file is written under a temporary name and then renamed, so that a reader sees it complete or not at all. There
+are no locks: a process claims a point by creating a file, and the claim lapses when the process dies.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from tnness.records.old import upgraded
 from tnness.runs.job import differences
 from tnness.study.plan import GridPoint, Plan, Point, Reference, canonical
 
-FORMAT = "tnness-sweep-2"
-OLD = ("tnness-sweep-1",)
-"""Formats that are read: they do not say which physics they hold."""
+STORE_FORMAT = "tnness-sweep-2"
+OLD_STORES = ("tnness-sweep-1",)
+"""Earlier formats that can be read; their files do not state their physics."""
 HEARTBEAT = 20.0
 """Seconds between two signs of life of a claim."""
 LAPSED = 300.0
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Failure:
-    """A point that failed: what it was, why, and how often it was tried."""
+    """A point that failed, with its error and the number of attempts."""
 
     key: str
     values: dict[str, Any]
@@ -68,7 +68,7 @@ class Store:
 
     Parameters
     ----------
-    folder: where it is. It is made by `register`; `open` asks for one that is there.
+    folder: its path. `register` makes the folder; `open` requires that it exists.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -80,7 +80,7 @@ class Store:
 
         Raises
         ------
-        RecordError: there is none at this place, or it is damaged.
+        RecordError: there is no store in this folder, or it is damaged.
         """
         store = cls(folder)
         _ = store.base
@@ -89,7 +89,11 @@ class Store:
     # ------------------------------------------------------------------ what was asked for
 
     def register(self, plan: Plan, accept_old: bool = False) -> Request:
-        """Keep a plan, and return its request. accept_old: also in a store that does not say which physics it holds.
+        """Write a plan's request into the store, and return it.
+
+        Parameters
+        ----------
+        accept_old: whether to continue a store of an earlier format, which does not state its physics.
 
         Raises
         ------
@@ -102,13 +106,13 @@ class Store:
         except OSError as error:
             raise RecordError(f"the store {self.folder} cannot be made: {error.strerror or error}") from error
         if not (self.folder / "sweep.json").exists():
-            about = {"format": FORMAT, "reference": asdict(plan.reference())}
+            about = {"format": STORE_FORMAT, "reference": asdict(plan.reference())}
             write_whole(self.folder / "sweep.json", _json(about | base))
         changed = differences(self.base, base)
         if changed:
             raise RecordError(f"the store {self.folder} holds a sweep with other settings: {'; '.join(changed)}")
         self._check_physics(plan, accept_old)
-        request = Request(self._known(plan.grid_points()), plan.realizations)
+        request = Request(self._identified(plan.grid_points()), plan.realizations)
         content = _json(asdict(request))
         name = hashlib.sha256(content).hexdigest()[:16]
         if not (self.folder / "requests" / f"{name}.json").exists():
@@ -116,33 +120,33 @@ class Store:
         return request
 
     def _check_physics(self, plan: Plan, accept_old: bool) -> None:
-        known = self.reference
-        if known is None and not accept_old:
+        reference = self.reference
+        if reference is None and not accept_old:
             raise RecordError(
                 f"the store {self.folder} is of an earlier format, which does not say which physics it holds: "
                 "--accept-old continues it all the same"
             )
-        if known is None:
+        if reference is None:
             return
-        own = plan.reference_at(known.values)
-        if UNKNOWN not in (known.physics, own.physics) and known.physics != own.physics:
+        stated = plan.reference_at(reference.values)
+        if UNKNOWN not in (reference.physics, stated.physics) and reference.physics != stated.physics:
             raise RecordError(
                 f"the store {self.folder} holds a sweep of other physics: what model {plan.name!r} states at "
-                f"{canonical(known.values)} is not what it was (its file or its package has changed)"
+                f"{canonical(reference.values)} is not what it was (its file or its package has changed)"
             )
 
     def doubts(self, plan: Plan) -> list[str]:
-        """Return in words what may have changed since the store was begun: the function that measures."""
-        known = self.reference
-        own = plan.reference_at(known.values).measure if known is not None else None
-        if known is None or own is None or known.measure is None or own == known.measure:
+        """Return a warning if the measuring function has changed since the store was begun."""
+        reference = self.reference
+        measure = plan.reference_at(reference.values).measure if reference is not None else None
+        if reference is None or measure is None or reference.measure is None or measure == reference.measure:
             return []
-        if own.partition(":")[0] != known.measure.partition(":")[0]:
-            return []  # another version of Python: nothing is known
+        if measure.partition(":")[0] != reference.measure.partition(":")[0]:
+            return []  # digests of different versions of Python cannot be compared
         return [f"the code of {plan.measure} has changed since the store was begun"]
 
-    def _known(self, points: list[GridPoint]) -> tuple[GridPoint, ...]:
-        """Return points of the grid; in a store of an earlier format under the names that they have there."""
+    def _identified(self, points: list[GridPoint]) -> tuple[GridPoint, ...]:
+        """Return points of the grid; in a store of an earlier format, with the identities that they have there."""
         if self.reference is not None:
             return tuple(points)
         named = {canonical(point.values): point for request in self.requests() for point in request.points}
@@ -150,88 +154,88 @@ class Store:
 
     @property
     def reference(self) -> Reference | None:
-        """What the first point states; None in a store of an earlier format."""
+        """The physics of the first point; None in a store of an earlier format."""
         content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
         return Reference(**content["reference"]) if "reference" in content else None
 
     @property
     def base(self) -> dict[str, Any]:
-        """What all points share."""
+        """The settings that all points share."""
         content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
         written = content.pop("format", None)
-        if written not in (FORMAT, *OLD):
+        if written not in (STORE_FORMAT, *OLD_STORES):
             raise RecordError(f"{self.folder / 'sweep.json'} is not the manifest of a sweep")
         content.pop("reference", None)
-        return upgraded(content) if written in OLD else content
+        return upgraded(content) if written in OLD_STORES else content
 
     def requests(self) -> list[Request]:
-        """Return all that was asked for, oldest first."""
+        """Return all requests, oldest first."""
         files = sorted((self.folder / "requests").glob("*.json"), key=lambda file: file.stat().st_mtime)
-        found = []
+        requests = []
         for file in files:
             content = _read_json(file, f"{file} is gone")
             points = tuple(GridPoint(p["values"], p["identity"], tuple(p["disorder"])) for p in content["points"])
-            found.append(Request(points, content["realizations"]))
-        return found
+            requests.append(Request(points, content["realizations"]))
+        return requests
 
     def points(self, request: Request | None = None) -> list[Point]:
-        """Return every point of a request (default: of all), once, the realizations outermost.
+        """Return every point of a request (default: of all requests) once, ordered by realization first.
 
-        So a sweep that is not finished has fewer realizations everywhere, instead of none somewhere.
+        So an unfinished sweep has fewer realizations at all points, instead of none at some points.
         """
-        root, found = self.base["root_seed"], dict[str, Point]()
-        for each in self.requests() if request is None else [request]:
-            for realization in range(each.realizations):
-                for grid_point in each.points:
+        root, points = self.base["root_seed"], dict[str, Point]()
+        for asked in self.requests() if request is None else [request]:
+            for realization in range(asked.realizations):
+                for grid_point in asked.points:
                     point = grid_point.point(root, realization)
-                    found.setdefault(point.key, point)
-        return list(found.values())
+                    points.setdefault(point.key, point)
+        return list(points.values())
 
     # ------------------------------------------------------------------ what is there
 
     def record_path(self, key: str) -> Path:
-        """Return where a finished point is kept."""
+        """Return the file of a finished point."""
         return self.folder / "points" / key[:2] / f"{key}.nc"
 
     def finished(self) -> dict[str, float]:
         """Return the keys of all finished points, with the time at which each was finished."""
-        found = {}
+        times = {}
         for part in _entries(self.folder / "points"):
             if part.is_dir():
                 for entry in _entries(part.path):
                     if entry.name.endswith(".nc") and not entry.name.startswith("."):
-                        found[entry.name.removesuffix(".nc")] = entry.stat().st_mtime
-        return found
+                        times[entry.name.removesuffix(".nc")] = entry.stat().st_mtime
+        return times
 
     def damaged(self, keys: Iterator[str] | list[str]) -> list[Path]:
-        """Return the records, of these finished points, that are cut short or changed."""
+        """Return the records of these finished points that are truncated or changed."""
         paths = (self.record_path(key) for key in keys)
         return [path for path in paths if path.exists() and not is_sealed(path.read_bytes())]
 
     def failures(self) -> dict[str, Failure]:
         """Return the points that failed, by key."""
-        found = {}
+        failures = {}
         for entry in _entries(self.folder / "failed"):
             if entry.name.endswith(".json") and not entry.name.startswith("."):
-                with contextlib.suppress(RecordError, TypeError):  # of a reader while it is removed
+                with contextlib.suppress(RecordError, TypeError):  # another process may remove the file meanwhile
                     failure = Failure(**_read_json(Path(entry.path), "gone"))
-                    found[failure.key] = failure
-        return found
+                    failures[failure.key] = failure
+        return failures
 
     def running(self) -> dict[str, dict[str, Any]]:
-        """Return the claims of living processes, by key: who, and since when."""
-        found = {}
+        """Return the claims of living processes, by key: which process, and since when."""
+        claims = {}
         for entry in _entries(self.folder / "claims"):
             if entry.name.endswith(".json"):
                 claim = _claim(Path(entry.path))
                 if claim is not None and _is_alive(Path(entry.path), claim):
-                    found[entry.name.removesuffix(".json")] = claim
-        return found
+                    claims[entry.name.removesuffix(".json")] = claim
+        return claims
 
     # ------------------------------------------------------------------ what a worker writes
 
     def keep(self, key: str, content: bytes) -> None:
-        """Write the record of a finished point; it is no failure any more."""
+        """Write the record of a finished point, and remove its failure if it had failed before."""
         path = self.record_path(key)
         _make_folder(path.parent)
         write_whole(path, content)
@@ -248,7 +252,7 @@ class Store:
 
     @contextlib.contextmanager
     def claim(self, key: str) -> Iterator[bool]:
-        """Claim a point for the time of the block; False where another process that lives has it."""
+        """Claim a point for the duration of the block; give False if another living process holds it."""
         path = self.folder / "claims" / f"{key}.json"
         over = threading.Event()
         try:
@@ -259,13 +263,13 @@ class Store:
         finally:
             try:
                 _release(path, over)
-            except Interrupted:  # told to stop at this very moment: that is said once
+            except Interrupted:  # a signal came during the release; it is raised only once, so release again
                 _release(path, over)
                 raise
 
 
 def _take(path: Path) -> bool:
-    """Make a claim, with its content at once: a link is there or not, and only one can be made."""
+    """Make a claim together with its content, by a link: of several processes only one can make it."""
     born = psutil.Process().create_time()
     who = {"host": socket.gethostname(), "pid": os.getpid(), "born": born, "since": time.time()}
     mine = _json(who | {"thread": threading.get_ident()})
@@ -288,9 +292,10 @@ def _take(path: Path) -> bool:
 
 
 def _remove_lapsed(path: Path) -> bool:
-    """Take away the claim of a process that is gone; False where it lives, or another was quicker.
+    """Remove the claim of a dead process; return False if the process lives, or another has claimed the point since.
 
-    It is renamed before it is removed: of two that see it lapsed, one succeeds, and no new claim is taken away.
+    The file is renamed before it is removed: of two processes that see the claim lapsed only one succeeds, and a new
+    claim is not removed.
     """
     claim = _claim(path)
     if claim is not None and _is_alive(path, claim):
@@ -311,7 +316,7 @@ def _remove_lapsed(path: Path) -> bool:
 
 
 def _claim(path: Path) -> dict[str, Any] | None:
-    """Return who holds a claim; None where it is gone or cannot be read."""
+    """Return the content of a claim; None if it is gone or cannot be read."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -322,7 +327,7 @@ def _claim(path: Path) -> dict[str, Any] | None:
 
 
 def _release(path: Path, over: threading.Event) -> None:
-    """Take back a claim, if it is this thread's own."""
+    """Remove a claim if this thread made it."""
     over.set()
     claim = _claim(path)
     me = (socket.gethostname(), os.getpid(), threading.get_ident())
@@ -338,7 +343,7 @@ def _is_alive(path: Path, claim: Mapping[str, Any]) -> bool:
         return True
     try:
         holder = psutil.Process(int(claim["pid"]))
-        same = abs(holder.create_time() - claim["born"]) < 1  # not another process under a number used again
+        same = abs(holder.create_time() - claim["born"]) < 1  # not a later process with the same number
         return same and holder.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
@@ -354,8 +359,8 @@ def _beat(path: Path, over: threading.Event) -> None:
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as found:
-            return list(found)
+        with os.scandir(folder) as entries:
+            return list(entries)
     except FileNotFoundError:
         return []
 

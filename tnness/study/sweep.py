@@ -1,6 +1,6 @@
-"""A sweep: every point of a grid, every realization of its disorder, each computed once, kept, and never lost.
+"""A sweep computes every point of a grid and every realization of its disorder once, and keeps the records in a store.
 
-Running it again computes what is missing; a wider grid or more realizations add to the same store.
+Another call computes the missing points; a wider grid or more realizations add to the same store.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from tnness.study.point import Ended, Measure, Task
 from tnness.study.store import Failure, Store
 
 ATTEMPTS = 3
-"""How often a point may take its process with it before it counts as failed."""
+"""Number of times that a worker may die at a point before the point counts as failed."""
 LOOK = 0.5
-"""Seconds between two looks at whether the sweep was told to stop."""
+"""Longest time in seconds after which the sweep notices a signal to stop."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How a sweep stands at the end of a call. elsewhere: points that other processes are computing."""
+    """The state of a sweep at the end of a call. elsewhere: number of points that other processes are computing."""
 
     store: Path
     asked: int
@@ -45,7 +45,7 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """True where every point that was asked for is there."""
+        """True if every point that was asked for is finished."""
         return self.done == self.asked
 
 
@@ -80,17 +80,17 @@ def sweep(
     ----------
     model: a registered name, file.py:Class, or a class that workers can import.
     grid: the values on each axis, a parameter or a setting of the engine; points are their product.
-    store: the folder of the sweep; made if it is not there. parameters: those that are the same at every point.
+    store: the folder of the sweep; made if it does not exist. parameters: those that are the same at every point.
     points: an explicit list of {axis: value} instead of a grid. realizations: of the disorder, at each point.
     independent: parameters whose different values have different disorder; along the other axes it is the same.
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
     times: of a time evolution; default: the steady state. tolerance, max_time, watch, initial: as for
         `steady_state`.
-    measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`), whose Record, Dataset or
-        numbers by name are kept instead of the solution. It has to be importable by the workers.
+    measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
+        the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
     workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
     task: (k, m): only every m-th point, beginning with the k-th, for a job array. k counts from 0.
-    keep_states: keep the final states too. retry_failed: compute again what failed. progress: show a bar.
+    keep_states: keep the final states too. retry_failed: compute failed points again. progress: show a bar.
     accept_old: continue a store of an earlier format, which does not say which physics it holds; default False.
 
     Returns
@@ -99,7 +99,7 @@ def sweep(
 
     Raises
     ------
-    InputError, RecordError: nothing was computed. Interrupted: what was finished is kept.
+    InputError, RecordError: nothing was computed. Interrupted: finished points are kept.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def _name(measure: Measure | str | None) -> str | None:
 
 @dataclass
 class Sweep:
-    """A sweep at work; `sweep` says what its parts are."""
+    """A sweep in progress; the function `sweep` explains the fields."""
 
     plan: Plan
     store: Store
@@ -156,6 +156,8 @@ class Sweep:
     accept_old: bool = False
     counts: Counter[Ended] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
+    begun: int = 0
+    idle: int = 0
 
     def __post_init__(self) -> None:
         first, step = self.task
@@ -163,7 +165,7 @@ class Sweep:
             raise InputError(f"task {first}/{step}: K/M with K from 0 to M - 1 is needed")
 
     def run(self) -> Summary:
-        """Compute what is missing, and say how the sweep stands."""
+        """Compute the missing points, and return the state of the sweep."""
         request = self.store.register(self.plan, self.accept_old)
         for warning in self.store.doubts(self.plan):
             self._tell(warning)
@@ -203,9 +205,21 @@ class Sweep:
                                 )
                 except BrokenExecutor:
                     self._tell("a worker died; its points are computed again")
+                    self._check_begun()
+
+    def _check_begun(self) -> None:
+        """Refuse to go on where workers die again and again, and have begun no point."""
+        begun = sum(self.counts.values()) + sum(self.crashes.values())
+        self.idle = self.idle + 1 if begun == self.begun else 0
+        self.begun = begun
+        if self.idle >= ATTEMPTS:
+            raise InputError(
+                "the workers died before they began a point: they import model, engine and measuring function by the "
+                "names of their modules, which must be found from everywhere"
+            )
 
     def _results(self, crew: Crew, waiting: list[Point]) -> Iterator[Ended | None]:
-        """Hand out points, a few ahead of the workers, and give what becomes of them; None after each look."""
+        """Submit points, a few ahead of the workers, and yield how each of them ended; yield None after each wait."""
         running: dict[Future[Ended], Point] = {}
         try:
             while waiting or running:
@@ -225,14 +239,14 @@ class Sweep:
                 future.cancel()
 
     def _most(self, crew: Crew, points: Sequence[Point]) -> int:
-        """Return how many points may be out at once: one where any of these was there when a worker died."""
+        """Return how many points may be computed at once: one, if a worker died while computing any of these."""
         return 1 if any(self.crashes[point.key] for point in points) else max(1, AHEAD * crew.width())
 
     def _survivors(self, points: Iterable[Point]) -> list[Point]:
-        """Return the points to compute again after a worker died: all that was handed out and is not finished.
+        """Return the points to compute again after a worker died: all that were submitted and are not finished.
 
-        Those that were being computed are suspect, and go alone from then on. One that is there at ATTEMPTS deaths is
-        the cause, and fails.
+        Points that were being computed are suspect: each of them is computed alone from then on. A point that was being
+        computed at ATTEMPTS deaths is the cause, and fails.
         """
         again = []
         for point in points:
@@ -244,8 +258,8 @@ class Sweep:
             if self.crashes[point.key] < ATTEMPTS:
                 again.append(point)
                 continue
-            told = f"its process died {ATTEMPTS} times (killed, or out of memory)"
-            self.store.fail(Failure(point.key, point.values, point.realization, point.seed, told, ""))
+            text = f"its process died {ATTEMPTS} times (killed, or out of memory)"
+            self.store.fail(Failure(point.key, point.values, point.realization, point.seed, text, ""))
             self.counts[Ended.FAILED] += 1
         return again
 

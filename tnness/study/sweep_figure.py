@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANEL = (4.6, 3.4)
-MOST = 4
-"""Panels that are drawn where no observable is named."""
+SWEEP_PANEL = (4.6, 3.4)
+MOST_PANELS = 4
+"""Largest number of panels if no observable is named."""
 BESIDE = ("status", "seed", "cpu_seconds")
 
 
 @dataclass(frozen=True)
 class Directions:
-    """What is drawn against what.
+    """The axes of a figure.
 
-    x: the axis along the abscissa; default: the observable's own first one, or the longest numeric one of the grid.
-    curves: the axis with one curve per value; default: the longest that is left. at: values of all others.
+    x: the axis along the abscissa; default: the observable's own first axis, or the longest numeric axis of the grid.
+    curves: the axis with one curve per value; default: the longest remaining axis. at: values on all other axes.
     logarithmic: "", "x", "y" or "xy".
     """
 
@@ -39,25 +39,25 @@ class Directions:
     logarithmic: str = ""
 
 
-def panels(dataset: xr.Dataset, names: Sequence[str], shown: Directions) -> Figure:
+def sweep_panels(dataset: xr.Dataset, names: Sequence[str], shown: Directions) -> Figure:
     """Return the figure of a collected sweep, one panel per observable.
 
     Parameters
     ----------
-    dataset: of `collect`. names: observables; default: the scalar ones. shown: what is drawn against what.
+    dataset: of `collect`. names: observables; default: the scalar ones. shown: the axes of the figure.
     """
     from matplotlib.figure import Figure
 
     chosen = _chosen(dataset, names)
-    figure = Figure(figsize=(PANEL[0] * len(chosen), PANEL[1] + 0.6), layout="constrained")
+    figure = Figure(figsize=(SWEEP_PANEL[0] * len(chosen), SWEEP_PANEL[1] + 0.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
         _draw(axes, dataset, name, shown)
-    figure.suptitle(caption(dataset, shown.at), fontsize=9)
+    figure.suptitle(sweep_caption(dataset, shown.at), fontsize=9)
     return figure
 
 
-def caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
-    """Return the model, its short fixed parameters, the realizations, and how many points ended how."""
+def sweep_caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
+    """Return the model, its short fixed parameters, the realizations, and the number of points of every status."""
     base = json.loads(dataset.attrs["settings"])
     short = [f"{k} = {v}" for k, v in base["parameters"].items() if isinstance(v, (int, float, str))]
     short += [f"{name} = {value}" for name, value in at.items()]
@@ -68,13 +68,13 @@ def caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
 
 
 def _chosen(dataset: xr.Dataset, names: Sequence[str]) -> list[str]:
-    known = [str(k) for k in dataset.data_vars if is_observable(k) and k not in BESIDE]
+    observables = [str(k) for k in dataset.data_vars if is_observable(k) and k not in BESIDE]
     for name in names:
         if name not in dataset.data_vars:
-            raise InputError(f"the table holds no observable {name!r}{suggestion(name, known)}")
+            raise InputError(f"the table holds no observable {name!r}{suggestion(name, observables)}")
     grid = dataset["status"].ndim
-    scalars = [k for k in known if dataset[k].ndim == grid and not k.endswith("_error")]
-    return list(names) or (scalars or known)[:MOST]
+    scalars = [k for k in observables if dataset[k].ndim == grid and not k.endswith("_error")]
+    return list(names) or (scalars or observables)[:MOST_PANELS]
 
 
 def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None:
@@ -108,10 +108,10 @@ def _at(data: xr.DataArray, at: Mapping[str, Any]) -> xr.DataArray:
         if name not in data.dims:
             continue
         labels = data[name].values if name in data.coords else np.arange(data.sizes[name])
-        found = np.flatnonzero(np.isclose(labels, value) if labels.dtype.kind in "fiu" else labels == str(value))
-        if not found.size:
+        indices = np.flatnonzero(np.isclose(labels, value) if labels.dtype.kind in "fiu" else labels == str(value))
+        if not indices.size:
             raise InputError(f"{name} = {value!r} is not on the grid: {', '.join(map(str, labels))}")
-        data = data.isel({name: int(found[0])})
+        data = data.isel({name: int(indices[0])})
     return data
 
 
@@ -121,9 +121,9 @@ def _directions(data: xr.DataArray, shown: Directions) -> tuple[str, str | None]
     for axis in (shown.x, shown.curves):
         if axis is not None and axis not in grid:
             raise InputError(f"there is no axis {axis!r} to draw along{suggestion(axis, grid)}")
-    own = [d for d in grid if d not in _grid_axes(data) and d != shown.curves]
+    inner = [d for d in grid if d not in _grid_axes(data) and d != shown.curves]
     numeric = [d for d in grid if d in data.coords and data[d].dtype.kind in "fiu" and d != shown.curves]
-    free = own + sorted(numeric, key=lambda d: -data.sizes[d])
+    free = inner + sorted(numeric, key=lambda d: -data.sizes[d])
     if shown.x is None and not free:
         raise InputError(f"{data.name} has no axis of numbers to draw along: --x names one of {', '.join(grid)}")
     x = shown.x or free[0]
@@ -139,7 +139,7 @@ def _directions(data: xr.DataArray, shown: Directions) -> tuple[str, str | None]
 
 
 def _grid_axes(data: xr.DataArray) -> list[str]:
-    """Return the axes of the grid: those that stand before `realization`."""
+    """Return the axes of the grid: those before `realization`."""
     dims = [str(d) for d in data.dims]
     return dims[: dims.index(REALIZATION)] if REALIZATION in dims else dims
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import tnness_models.conserving_gates as ensemble
 from systems import fermion_correlations
-from tnness.engines.fermions.circuit import GaussianCircuit, haar_maps, layers, orbital_map
+from tnness.engines.fermions.circuit import GaussianCircuit, disjoint_layers, haar_maps, orbital_map
 from tnness.engines.fermions.entropy import entropy
 from tnness.engines.fermions.quadratic import NotQuadratic
 from tnness.errors import InputError
@@ -64,7 +64,7 @@ def test_gate_by_gate_the_density_matrix():
 @given(bonds=st.lists(st.integers(0, 6), max_size=30))
 @settings(max_examples=50, deadline=None)
 def test_layers_hold_every_gate_once_and_keep_the_order(bonds):
-    found = layers(bonds, 6)
+    found = disjoint_layers(bonds, 6)
     assert sorted(k for layer in found for k in layer.tolist()) == list(range(len(bonds)))
     when = {gate: number for number, layer in enumerate(found) for gate in layer.tolist()}
     for i, a in enumerate(bonds):

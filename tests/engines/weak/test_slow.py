@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.linalg as linalg
 from numpy.testing import assert_allclose
 
 import systems
@@ -130,6 +131,30 @@ def test_multipliers_are_what_the_motion_leaves_of_gates():
     energies = np.array([np.trace(q @ rho).real for q in averaged(model, operators, 1 / slow.rate)])
     assert_allclose(slow.multipliers(energies), wanted, rtol=1e-6, atol=1e-12)
     assert slow.distance(energies) == pytest.approx(np.sqrt(wanted @ slow.kept @ wanted))
+
+
+def shared(model):
+    """Combinations of densities and the share of their variance that the motion leaves, by dense traces."""
+    slow, operators, _ = answers(model)
+    left = averaged(model, operators, 1 / slow.rate)
+    where = [q.bond for q in slow.densities]
+    near = np.abs(np.subtract.outer(where, where)) <= REACH
+    return slow, left, *linalg.eigh(near * products(left, left), products(operators, operators))
+
+
+def test_jumps_reach_what_keeps_a_quarter_of_its_variance_and_leave_what_the_motion_wipes_out():
+    """A state off by a combination of densities: jumps know by how much where it is slow, and else see nothing."""
+    model = chain(h=2.0)
+    slow, left, shares, combinations = shared(model)
+    assert np.sum((shares > 0.25) & (shares < 0.9)) >= 3
+    assert np.sum(shares < 0.02) >= 3
+    for share, multipliers in zip(shares, 1e-4 * combinations.T, strict=True):
+        rho = (np.eye(16) - sum(x * q for x, q in zip(multipliers, left, strict=True))) / 16
+        told = slow.multipliers(np.array([np.trace(q @ rho).real for q in left]))
+        if share > 0.25:
+            assert_allclose(told, multipliers, atol=0.1 * np.abs(multipliers).max())
+        elif share < 0.02:
+            assert np.abs(told).max() < 0.05 * np.abs(multipliers).max()
 
 
 def test_named_densities_stand_beside_the_energy():

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from tnness.engines.wire.deflation import deflated
 from tnness.engines.wire.elimination import Elimination
 from tnness.engines.wire.poles import find_poles, refine
-from tnness.engines.wire.quadrature import LegendreRule, Panel, panels
+from tnness.engines.wire.quadrature import LegendreRule, Panel, energy_panels
 from tnness.engines.wire.scattering import scattering_states, transmission
 from tnness.engines.wire.window import Quadrature, integrate
 from tnness.errors import InputError
@@ -59,7 +59,7 @@ def test_what_nodes_miss_at_the_rim(count, reach):
 
 
 def test_panels_are_cut_at_thresholds_and_resolve_their_roots():
-    pieces = panels(-1.0, 1.0, [-5.0, 0.0, 1.0])
+    pieces = energy_panels(-1.0, 1.0, [-5.0, 0.0, 1.0])
     assert [(p.start, p.stop, p.root_start, p.root_stop) for p in pieces] == [
         (-1.0, 0.0, False, True),
         (0.0, 1.0, True, True),
@@ -71,7 +71,7 @@ def test_panels_are_cut_at_thresholds_and_resolve_their_roots():
     total = sum(w @ f(x) for x, w in (p.rule(24) for p in pieces))
     assert total == pytest.approx(quad(f, -1, 1, points=[0.0], limit=400)[0], rel=1e-6)
     with pytest.raises(InputError, match="empty"):
-        panels(1.0, 1.0, [])
+        energy_panels(1.0, 1.0, [])
 
 
 def test_legendre_series():
@@ -257,7 +257,7 @@ def test_weight_of_all_states_is_one_per_site():
     chain = wire(2, 2, 30.0, seed=4)
     total, bound = 0.0, 0.0
     edges = chain.thresholds()
-    for panel in panels(edges[0], edges[-1], edges):
+    for panel in energy_panels(edges[0], edges[-1], edges):
         for piece in _split(panel, 48):
             energies, weights = piece.rule(16)
             for energy, weight in zip(energies, weights, strict=True):

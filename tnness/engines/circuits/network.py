@@ -1,8 +1,8 @@
 """A density operator as a matrix-product state under random gates, by the sweeps of `tebd`.
 
-The orthogonality centre travels from end to end; on its way every gate is applied whose predecessors on its sites are
-done, so that a sweep takes in more than a layer. Gates in a row on one bond are multiplied first. Maps of the ends, no
-isometries, act where the centre is.
+A sweep moves the orthogonality centre from end to end. On the way it applies every gate whose predecessors on both
+sites are done, so one sweep covers more than one layer. Consecutive gates on one bond are multiplied first. The maps of
+the reservoirs are not isometries; each acts while the centre is at its end.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ Array = NDArray[Any]
 
 
 class LargeGates(Truncation):
-    """Truncation of bonds that a single gate may multiply: by an SVD as long as a bond grows, not at all where it fits.
+    """Truncation for single gates that may multiply a bond dimension.
 
-    The warm-started methods then find a bond of full size, which they keep.
+    If the new bond fits into chi, the split is exact. If the old bond is smaller than chi, the split is an SVD. The
+    warm-started methods therefore start only from a bond of full size, which they keep.
     """
 
     def split(self, matrix: Array, guess: Array | None, rng: np.random.Generator, *kept: Any) -> Split:
@@ -40,8 +41,8 @@ class LargeGates(Truncation):
         if rows <= min(columns, self.chi):
             return Split(np.eye(rows, dtype=matrix.dtype), matrix, 0.0)
         if columns <= self.chi:
-            found = householder(matrix)
-            return Split(found.basis, found.factor, 0.0)
+            exact = householder(matrix)
+            return Split(exact.basis, exact.factor, 0.0)
         if guess is None or len(guess) < self.chi:
             return split_svd(matrix, None, self, rng)
         return super().split(matrix, guess, rng, *kept)
@@ -52,7 +53,8 @@ class NetworkState:
 
     Parameters
     ----------
-    truncation: of the bonds. dtype: "float64" or "float32". seed: of the random directions where bonds grow.
+    truncation: truncation of the bonds. dtype: "float64" or "float32". seed: seed of the random directions in which
+        bonds grow.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class NetworkState:
             self._end(n if rightwards else 0, taken)
 
     def _end(self, bond: int, taken: Sequence[Array | None]) -> None:
-        """Apply the map of an end, where the centre is."""
+        """Apply the map of the reservoir at one end; the centre must be there."""
         matrix = taken[bond]
         if matrix is not None:
             site = min(bond, self.law.n - 1)
@@ -101,12 +103,12 @@ class NetworkState:
         return ChainView(self.state.copy(), self.law.spaces, {"trace": self.trace})
 
     def figures(self) -> dict[str, float]:
-        """Return the weight dropped at all splits together, the largest bond dimension, and the fallbacks of LAPACK."""
+        """Return the weight dropped in all splits, the largest bond dimension, and the number of LAPACK fallbacks."""
         largest, fallbacks = float(self.largest), float(self.fallbacks)
         return {"weight_dropped": self.dropped, "bond_dimension": largest, "qr_fallbacks": fallbacks}
 
     def save(self) -> Snapshot:
-        """Return the tensors, where the random directions stand, and the account of what was dropped."""
+        """Return the tensors, the stream of random directions, and the sums for the certificate."""
         arrays: dict[str, Array] = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self.state.tensors)}
         assert self.state.centre is not None
         numbers = {"centre": self.state.centre, "log_norm": self.state.log_norm, "dropped": self.dropped}
@@ -128,9 +130,9 @@ def _is_one(matrix: Array) -> bool:
 
 
 class Queue:
-    """Gates that wait for those before them on their sites.
+    """A queue of gates, each of which waits for the earlier gates on its two sites.
 
-    bonds: 0 to n. maps: one for each gate.
+    bonds: the bond of each gate, 0 to n. maps: the map of each gate.
 
     >>> queue = Queue([1, 2, 1], [np.eye(1)] * 3, 3)
     >>> [queue.take(bond) is not None for bond in (1, 2, 1)], bool(queue)
@@ -148,7 +150,7 @@ class Queue:
         return self.left > 0
 
     def take(self, bond: int) -> Array | None:
-        """Return the product of all gates of a bond that are next on both of its sites, or None."""
+        """Remove the gates of a bond that come next on both of its sites; return their product, or None."""
         first, second = self.sites[bond], self.sites[bond + 1]
         product = None
         while first and second and first[0] == second[0] and first[0][1] == bond:

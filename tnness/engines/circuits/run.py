@@ -17,23 +17,24 @@ from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, Sampling, Told
 from tnness.stopping.protocol import Rule
 
-DROPPED = 1e-3
-"""Weight dropped within one relaxation (or in a whole evolution) above which the bond dimension dominates.
+DROPPED_PER_RELAXATION = 1e-3
+"""Weight dropped within one relaxation (or in a whole evolution) above which truncation counts as the dominant error.
 
-At 8 sites and chi = 32, 64 it went with errors of Delta S and I of 5 % at 1e-2 and of 0.2 % at 5e-4.
+At 8 sites and chi = 32, 64 the errors of Delta S and I were 5 % at a dropped weight of 1e-2, and 0.2 % at 5e-4.
 """
-FIRST = "start_"
-"""What the names of the arrays of the state at time 0 are led by in a snapshot."""
+FIRST_PREFIX = "start_"
+"""Prefix, in a snapshot, of the names of the arrays and numbers of the state at time 0."""
 
 Form = Callable[[Circuit, Any], State]
-"""Makes the state of a realisation from a circuit and an initial state."""
+"""A function that makes the state of a realisation from a circuit and an initial state."""
 
 
 @dataclass
 class CircuitRun:
-    """One realisation: its gates are those of the seed, whatever form its state has.
+    """One realisation of a circuit. Its gates depend on the seed, not on the form of its state.
 
-    state: after `done` gates. first: at time 0. seed: of the gates. time: the clock, in gates per bond.
+    state: the state after `done` gates. first: the state at time 0. seed: seed of the gates. time: the clock, in gates
+    per bond.
     """
 
     circuit: Circuit
@@ -50,7 +51,7 @@ class CircuitRun:
 
     @classmethod
     def begin(cls, circuit: Circuit, form: Form, start: Start) -> CircuitRun:
-        """Return a run that starts from an initial state. form: makes its state."""
+        """Return a run that starts from `start.initial`. form: makes the state of the run."""
         return cls(circuit, form(circuit, start.initial), form(circuit, start.initial), start.seed)
 
     @classmethod
@@ -58,9 +59,9 @@ class CircuitRun:
         """Return the run that was saved."""
         state, first = form(circuit, Initial()), form(circuit, Initial())
         arrays = snapshot.arrays
-        state.load(Snapshot({k: v for k, v in arrays.items() if not k.startswith(FIRST)}, snapshot.numbers))
-        early = {k.removeprefix(FIRST): v for k, v in arrays.items() if k.startswith(FIRST)}
-        numbers = {k.removeprefix(FIRST): v for k, v in snapshot.numbers.items() if k.startswith(FIRST)}
+        state.load(Snapshot({k: v for k, v in arrays.items() if not k.startswith(FIRST_PREFIX)}, snapshot.numbers))
+        early = {k.removeprefix(FIRST_PREFIX): v for k, v in arrays.items() if k.startswith(FIRST_PREFIX)}
+        numbers = {k.removeprefix(FIRST_PREFIX): v for k, v in snapshot.numbers.items() if k.startswith(FIRST_PREFIX)}
         first.load(Snapshot(early, numbers))
         done, time = int(snapshot.numbers["gates"]), float(snapshot.numbers["time"])
         return cls(circuit, state, first, int(snapshot.numbers["seed"]), done, time)
@@ -68,12 +69,12 @@ class CircuitRun:
     def save(self) -> Snapshot:
         """Return everything needed to go on as if never interrupted."""
         now, first = self.state.save(), self.first.save()
-        arrays = now.arrays | {f"{FIRST}{name}": array for name, array in first.arrays.items()}
-        numbers = now.numbers | {f"{FIRST}{name}": number for name, number in first.numbers.items()}
+        arrays = now.arrays | {f"{FIRST_PREFIX}{name}": array for name, array in first.arrays.items()}
+        numbers = now.numbers | {f"{FIRST_PREFIX}{name}": number for name, number in first.numbers.items()}
         return Snapshot(arrays, numbers | {"gates": self.done, "time": self.time, "seed": self.seed})
 
     def step(self, until: float | None = None) -> Report:
-        """Apply the next gates: at most those of one block, not beyond `until`, or not beyond the next sample."""
+        """Apply the gates of the next block, but not beyond `until`; without `until`, not beyond the next sample."""
         if until is not None and until < self.time:
             raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
         target = self._next_sample if until is None else self.circuit.count(until)
@@ -88,7 +89,7 @@ class CircuitRun:
         return Report(self.time, finished=finished, sampled=reached, text=text, fraction=self.done / max(last, 1))
 
     def _piece(self, target: int) -> Iterator[Gates]:
-        """The gates up to the end of the present block, or up to the target; none where it is reached."""
+        """Yield the gates up to the end of the present block or up to the target; nothing if the target is reached."""
         if self.done < target:
             yield next(iter(self._trajectory.gates(self.done, target)))
 
@@ -103,16 +104,16 @@ class CircuitRun:
         return CircuitView(self.state.view(), self.done / len(self.circuit.bonds), self._first)
 
     def figures(self) -> dict[str, float]:
-        """Return the number of gates, and what the certificate says of the state."""
+        """Return the number of gates and the figures of the state."""
         return {"gates": float(self.done)} | self.state.figures()
 
 
 def circuit_rule(run: CircuitRun, start: Start) -> Rule:
-    """Return the rule of a circuit: averages over samples, or states at the times."""
+    """Return the stopping rule of a circuit: averages over samples for a steady state, else states at given times."""
     last = max(run.circuit.samples[-1], 1)
     span = min(1.0, run.circuit.relaxation / last) if start.steady else 1.0
 
     def verdict() -> str:
-        return COMPLETE if run.state.dropped * span <= DROPPED else "truncation dominates: raise --chi"
+        return COMPLETE if run.state.dropped * span <= DROPPED_PER_RELAXATION else "truncation dominates: raise --chi"
 
     return Sampling(verdict, run.figures) if start.steady else Told(verdict, run.figures)

@@ -1,4 +1,4 @@
-"""The state of one realisation, in three forms, and how gates act on it."""
+"""The state of one realisation of a circuit: its interface, and its Gaussian and dense forms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 
 
 class State(Protocol):
-    """A realisation: gates change it, a view reads it and stays as it is."""
+    """The state of one realisation. Gates change it; a view of it keeps showing the state at the time of the call."""
 
     dropped: float
 
@@ -37,7 +37,7 @@ class State(Protocol):
         ...
 
     def figures(self) -> dict[str, float]:
-        """Return what the certificate says of it."""
+        """Return its figures for the certificate."""
         ...
 
     def save(self) -> Snapshot:
@@ -50,12 +50,12 @@ class State(Protocol):
 
 
 class GaussianState:
-    """A correlation matrix: circuits of free-fermion gates between reservoirs without coherences.
+    """A correlation matrix, for circuits of free-fermion gates between reservoirs without coherences.
 
     Raises
     ------
-    NotQuadratic: a gate of the ensemble that makes particles interact, or does not conserve them.
-    ModelError: measurements or noise behind the gates, or reservoirs with coherences.
+    NotQuadratic: a gate of the ensemble makes particles interact, or does not conserve their number.
+    ModelError: the circuit has measurements or noise after the gates, or reservoirs with coherences.
     """
 
     dropped = 0.0
@@ -81,7 +81,7 @@ class GaussianState:
         self.circuit = GaussianCircuit(self._correlation(initial, circuit), *densities)
 
     def _correlation(self, initial: Initial, circuit: Circuit) -> Array:
-        """G of an initial state: a correlation matrix, or a product state."""
+        """Return G of an initial state, which is a correlation matrix or a product state."""
         if initial.kind == "array" and np.ndim(initial.value) == 2:
             return correlation_matrix(initial, circuit.n)
         sites = site_states(circuit, initial)
@@ -98,7 +98,7 @@ class GaussianState:
         return GaussianView(self.circuit.correlation.copy(), self.spaces)
 
     def figures(self) -> dict[str, float]:
-        """Return by how much the eigenvalues of G leave [0, 1]."""
+        """Return by how much the eigenvalues of G lie outside [0, 1]."""
         n = np.linalg.eigvalsh(self.circuit.correlation)
         return {"occupation_excess": max(0.0, float(-n[0]), float(n[-1] - 1))}
 
@@ -112,7 +112,7 @@ class GaussianState:
 
 
 class DenseState:
-    """All coefficients of a density matrix."""
+    """A density matrix, stored as the array of all its coefficients."""
 
     dropped = 0.0
 
@@ -137,7 +137,7 @@ class DenseState:
         return DenseView(self.tensor, spaces, {"trace": [space.trace for space in spaces]})
 
     def figures(self) -> dict[str, float]:
-        """Return how far the trace is from 1."""
+        """Return the distance of the trace from 1."""
         trace = self.tensor
         for space in self.law.spaces:
             trace = np.tensordot(space.trace, trace, 1)
@@ -164,12 +164,12 @@ def chain_state(circuit: Circuit, initial: Initial) -> ChainState:
 
 
 def site_states(circuit: Circuit, initial: Initial) -> Array:
-    """Return the sites' density matrices of an initial product state: (n, d, d).
+    """Return the density matrices of the sites in an initial product state: (n, d, d).
 
     Parameters
     ----------
-    initial: the identity (mixed), a product (the level of each site, * for a mixed one), or the sites' density matrices
-        (n, d, d).
+    initial: the identity (every site mixed), a product (the level of each site, * for a mixed site), or the density
+        matrices of the sites (n, d, d).
     """
     levels, n = circuit.spaces[0].levels, circuit.n
     if initial.kind == "identity":
@@ -177,7 +177,7 @@ def site_states(circuit: Circuit, initial: Initial) -> Array:
     if initial.kind == "product":
         return np.array([np.diag(p) for p in initial.populations(circuit.spaces)])
     if initial.kind == "array":
-        given = np.asarray(initial.value, complex)
-        if given.shape == (n, levels, levels):
-            return given
+        matrices = np.asarray(initial.value, complex)
+        if matrices.shape == (n, levels, levels):
+            return matrices
     raise initial.refused(f"identity, product:01*... with one digit per site ({n}), or states of the sites are needed")

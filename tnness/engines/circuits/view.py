@@ -1,4 +1,4 @@
-"""One realisation of a circuit at one time: its state now, and the one it started from."""
+"""The view of one realisation of a circuit: its present state and its initial state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Real = NDArray[np.float64]
 
 
 class CircuitView(View):
-    """One realisation at one time: every word is read from its state.
+    """A view of one realisation at one time. It reads every quantity from the present state.
 
     Parameters
     ----------
-    state: its state now. time: in gates per bond. start: its state at time 0.
+    state: view of the present state. time: in gates per bond. start: view of the state at time 0.
     """
 
     state: View
@@ -33,7 +33,7 @@ class CircuitView(View):
         self.gives = state.gives | {"state", "time", "start"}
 
     def why_not(self, word: str) -> str:
-        """Return in one line why the state does not give a word."""
+        """Return in one line why the state does not give the quantity named `word`."""
         return self.state.why_not(word)
 
     def expect(self, operator: Operator) -> float:

@@ -1,1 +1,1 @@
-"""What the `gaussian` engine is made of: quadratic problems, correlation matrices, their entropies, trajectories."""
+"""The parts of the `gaussian` engine: quadratic problems, correlation matrices, their entropies, trajectories."""

@@ -1,10 +1,10 @@
 """Correlation matrices under free-fermion gates on neighbours, between two reservoirs.
 
 A two-site gate that conserves particles and maps Gaussian states to Gaussian states is a 2 x 2 unitary V on orbitals:
-G -> V* G V^T on its two rows and columns, G_ij = <c^+_i c_j>. A sequence of gates falls into layers of disjoint ones
-that keep the order of those that overlap; a layer is one array operation, on rows only, as G stays Hermitian. Modes 0
-and n + 1 are the reservoirs: their particle is fresh (density p, no correlations) before a gate on bond 0 or n, and
-thrown away after it.
+G -> V* G V^T on its two rows and columns, G_ij = <c^+_i c_j>. A sequence of gates is sorted into layers: gates of one
+layer share no mode, and gates that share a mode keep their order. A layer is one array operation, on rows only, as G
+stays Hermitian. Modes 0 and n + 1 are the reservoirs. Before a gate on bond 0 or n, the reservoir's mode is reset to
+its density, without correlations; its state after the gate is discarded.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tnness.errors import InputError
 
 Array = NDArray[Any]
 
-ROUND_OFF = 1e-10
-"""Matrix elements below this count as 0, and unitaries are unitary to this."""
+DEVIATION = 1e-10
+"""Matrix elements below this count as 0, also those of V^+ V - 1."""
 
 
 class GaussianCircuit:
@@ -51,17 +51,17 @@ class GaussianCircuit:
 
         Parameters
         ----------
-        bonds: of each gate, 0 (left reservoir and first site) to n (last site and right reservoir).
+        bonds: bond of each gate, from 0 (left reservoir and first site) to n (last site and right reservoir).
         maps: V of each gate (gates, 2, 2), see `orbital_map`; the first mode is the left one.
         """
         bonds, maps = np.asarray(bonds), np.asarray(maps)
         if len(bonds) and not (bonds.min() >= 0 and bonds.max() <= self.n):
             raise InputError(f"gates act on bonds 0 to {self.n}, got {bonds.min()} to {bonds.max()}")
         excess = maps.conj().swapaxes(-1, -2) @ maps - np.eye(2)
-        if np.abs(excess).max(initial=0.0) > ROUND_OFF:
+        if np.abs(excess).max(initial=0.0) > DEVIATION:
             raise InputError(f"gate {int(np.abs(excess).max((1, 2)).argmax())} is not unitary")
         bonds, maps = products(bonds, maps, self.n)
-        for chosen in layers(bonds, self.n):
+        for chosen in disjoint_layers(bonds, self.n):
             self._layer(bonds[chosen], maps[chosen])
 
     def _layer(self, bonds: Array, maps: Array) -> None:
@@ -84,17 +84,19 @@ class GaussianCircuit:
 
 
 def products(bonds: Array, maps: Array, n: int) -> tuple[Array, Array]:
-    """Return the same gates with runs on one bond, 1 to n - 1, multiplied: a third fewer at random places.
+    """Multiply gates that follow each other on one bond, 1 to n - 1; return the shorter sequence.
+
+    At random places it has a third fewer gates.
 
     >>> products(np.array([1, 2, 2, 1]), np.array([[[1]], [[2]], [[3]], [[5]]]), 3)[1].ravel().tolist()
     [1, 6, 5]
     """
-    last, found, number = [-1] * (n + 2), list[int](), list[int]()
+    last, run_bonds, number = [-1] * (n + 2), list[int](), list[int]()
     for k in bonds.tolist():
         run = last[k]
         if not (run >= 0 and run == last[k + 1] and 0 < k < n):
-            run = last[k] = last[k + 1] = len(found)
-            found.append(k)
+            run = last[k] = last[k + 1] = len(run_bonds)
+            run_bonds.append(k)
         number.append(run)
     runs = np.array(number, int)
     order = np.argsort(runs, kind="stable")
@@ -104,26 +106,28 @@ def products(bonds: Array, maps: Array, n: int) -> tuple[Array, Array]:
     for k in range(1, int(place.max(initial=0)) + 1):
         later = order[place == k]
         product[runs[later]] = maps[later] @ product[runs[later]]
-    return np.array(found, int), product
+    return np.array(run_bonds, int), product
 
 
-def layers(bonds: Sequence[int] | Array, n: int) -> list[Array]:
-    """Return the numbers of the gates, layer by layer: disjoint in a layer, in their order where they overlap.
+def disjoint_layers(bonds: Sequence[int] | Array, n: int) -> list[Array]:
+    """Return the indices of the gates, layer by layer.
 
-    >>> [layer.tolist() for layer in layers([0, 1, 3, 1], 4)]
+    Gates of a layer share no mode; gates that share one keep their order.
+
+    >>> [layer.tolist() for layer in disjoint_layers([0, 1, 3, 1], 4)]
     [[0, 2], [1], [3]]
     """
-    depth, found = [0] * (n + 2), np.empty(len(bonds), int)
+    depth, layer_of = [0] * (n + 2), np.empty(len(bonds), int)
     for number, k in enumerate(np.asarray(bonds).tolist()):
         here = max(depth[k], depth[k + 1])
-        found[number] = here
+        layer_of[number] = here
         depth[k] = depth[k + 1] = here + 1
-    order = np.argsort(found, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(found[order])) + 1) if len(order) else []
+    order = np.argsort(layer_of, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(layer_of[order])) + 1) if len(order) else []
 
 
 def orbital_map(gates: Array, occupied: int = 0) -> Array:
-    """Return V of two-site gates: a particle on mode i goes to sum_j V_ji of it on mode j.
+    """Return V of two-site gates: a particle on mode i becomes sum_j V_ji |particle on mode j>.
 
     Parameters
     ----------
@@ -143,13 +147,13 @@ def orbital_map(gates: Array, occupied: int = 0) -> Array:
     kept = np.zeros((4, 4), bool)
     kept[0, 0] = kept[3, 3] = True
     kept[1:3, 1:3] = True
-    if np.abs(np.where(kept, 0, matrix)).max(initial=0.0) > ROUND_OFF:
+    if np.abs(np.where(kept, 0, matrix)).max(initial=0.0) > DEVIATION:
         raise NotQuadratic("a gate does not conserve the number of particles")
     vacuum = matrix[..., 3, 3]
-    found = matrix[..., 1:3, 1:3] / vacuum[..., None, None]
-    if np.abs(np.linalg.det(found) - matrix[..., 0, 0] / vacuum).max(initial=0.0) > ROUND_OFF:
+    maps = matrix[..., 1:3, 1:3] / vacuum[..., None, None]
+    if np.abs(np.linalg.det(maps) - matrix[..., 0, 0] / vacuum).max(initial=0.0) > DEVIATION:
         raise NotQuadratic("a gate makes particles interact: its phase on two of them is not that of free fermions")
-    return found
+    return maps
 
 
 def haar_maps(rng: np.random.Generator, count: int) -> Array:

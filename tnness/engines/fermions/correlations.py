@@ -1,8 +1,8 @@
 """The closed equation of correlation matrices: its steady state, and its evolution.
 
 dG/dt = X G + G X^+ + diag(gain + dephasing * diag G). Without dephasing it is a Lyapunov equation, solved in the
-eigenbasis of X. Dephasing adds the densities as unknowns: n = diag Lyap(gain + dephasing * n), n equations, solved by
-GMRES with the classical rate equation as its preconditioner.
+eigenbasis of X. With dephasing the densities are unknown too: they obey n = diag Lyap(gain + dephasing * n), which
+GMRES solves with the classical rate equation as its preconditioner.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]
 
-DEGENERACY = 1e-13
+UNDAMPED = 1e-13
 """A decay rate below this, relative to |X|, means that the steady state is not unique."""
 KRYLOV = 60
 """Krylov vectors between restarts."""
@@ -55,33 +55,35 @@ class DriftBasis:
         return -((self.inverse * source) @ self.inverse.conj().T) / self.rates
 
     def densities(self, source: Vector) -> Vector:
-        """Return the diagonal of that G."""
+        """Return the densities, the diagonal of the G that `lyapunov` solves for."""
         half = self.vectors @ self.lyapunov(source)
         return np.einsum("ia,ia->i", half, self.vectors.conj()).real
 
 
 @dataclass(frozen=True)
-class Steady:
-    """A steady state: G, |dG/dt| relative to |X| |G|, and the matrix-free iterations it took."""
+class SteadyCorrelation:
+    """A steady state: G, |dG/dt| relative to |X| |G|, and the number of matrix-free iterations."""
 
     correlation: Matrix
     residual: float
     iterations: int
 
 
-def steady_correlation(form: Quadratic, tolerance: float, report: Callable[[int], None] = lambda n: None) -> Steady:
+def steady_correlation(
+    form: Quadratic, tolerance: float, report: Callable[[int], None] = lambda n: None
+) -> SteadyCorrelation:
     """Return the steady state.
 
     Raises
     ------
-    NumericalError: it is not unique (a particle number is conserved), or the iteration did not converge.
+    NumericalError: the steady state is not unique (a particle number is conserved), or the iteration did not converge.
     """
     if form.conserving:
         raise NumericalError(
             "the steady state is not unique: no jump adds or removes a particle; give times, or another model"
         )
     basis = DriftBasis(form)
-    if basis.values.real.max() > -DEGENERACY * np.abs(basis.values).max() and not form.dephasing.any():
+    if basis.values.real.max() > -UNDAMPED * np.abs(basis.values).max() and not form.dephasing.any():
         raise NumericalError("the steady state is not unique: an orbital is coupled to neither loss nor gain")
     source, count = form.gain.copy(), 0
     if form.dephasing.any():
@@ -90,7 +92,7 @@ def steady_correlation(form: Quadratic, tolerance: float, report: Callable[[int]
     correlation = basis.out(basis.lyapunov(source))
     correlation = (correlation + correlation.conj().T) / 2
     scale = float(np.linalg.norm(form.drift(), 2) * np.linalg.norm(correlation))
-    return Steady(correlation, float(np.linalg.norm(form.derivative(correlation))) / scale, count)
+    return SteadyCorrelation(correlation, float(np.linalg.norm(form.derivative(correlation))) / scale, count)
 
 
 def _dephased(
@@ -110,7 +112,7 @@ def _dephased(
     solve = linalg.lu_factor(leak)
     shifted = leak + np.diag(form.dephasing)
     size = (form.n, form.n)
-    found, failed = sparse_linalg.gmres(
+    densities, failed = sparse_linalg.gmres(
         sparse_linalg.LinearOperator(size, matvec=missing, dtype=float),
         basis.densities(form.gain),
         rtol=tolerance,
@@ -120,11 +122,11 @@ def _dephased(
     )
     if failed:
         raise NumericalError(f"the densities did not converge to {tolerance:.0e} in {count} iterations")
-    return found, count
+    return densities, count
 
 
 def classical_rates(form: Quadratic) -> Vector:
-    """Return W of the rate equation dn/dt = W n that strong dephasing leaves of the hopping: columns add to 0.
+    """Return W of dn/dt = W n, the rate equation to which strong dephasing reduces hopping: columns add to 0.
 
     W_ij = 2 |h_ij|^2 k / (k^2 + (h_ii - h_jj)^2), k the decay rate of G_ij.
     """
@@ -137,7 +139,7 @@ def classical_rates(form: Quadratic) -> Vector:
 
 
 class Undephased:
-    """The evolution of a correlation matrix without dephasing, exactly at any time.
+    """The evolution of a correlation matrix without dephasing, exact at any time.
 
     Parameters
     ----------
@@ -163,7 +165,8 @@ class Dephased:
 
     Parameters
     ----------
-    form: the problem. correlation: G at `time`. tolerance: relative and (a tenth of it) absolute, of each step.
+    form: the problem. correlation: G at `time`. tolerance: relative error of each
+        step; the absolute one is a tenth of it.
     """
 
     def __init__(self, form: Quadratic, correlation: Matrix, tolerance: float, time: float = 0.0) -> None:
@@ -189,7 +192,7 @@ class Dephased:
             self.time, self._solver = until, None
 
     def _towards(self, until: float) -> DOP853:
-        from scipy.integrate import DOP853  # with SciPy's optimisation behind it: a tenth of a second, for few
+        from scipy.integrate import DOP853  # loads scipy.optimize: a tenth of a second, and few runs need it
 
         relative, absolute = max(self.tolerance, 3e-14), self.tolerance / 10
         return DOP853(self._derivative, self.time, self._flat, until, rtol=relative, atol=absolute)
@@ -202,7 +205,7 @@ class Dephased:
         return change.ravel()
 
     def save(self) -> Snapshot:
-        """Return where it stands; between two times, with the length of the next step."""
+        """Return G and its time; on the way to a time, also that time and the length of the next step."""
         numbers = {"time": self.time}
         if self._solver is not None:
             numbers |= {"towards": float(self._solver.t_bound), "step_length": float(self._solver.h_abs)}

@@ -1,6 +1,6 @@
 """Entropies, mutual information and negativity of Gaussian states, from G_ij = <c^+_i c_j>; natural logarithms.
 
-All of them belong to states with a definite particle-number symmetry and no pairing: G is everything there is.
+All of them are for states that conserve the particle number, without pairing: G then determines the state.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def occupations(correlation: Array, sites: Sequence[int] | slice | None = None) 
 def entropy(correlation: Array, sites: Sequence[int] | slice | None = None) -> Vector:
     """Return the von Neumann entropy -sum [n ln n + (1 - n) ln(1 - n)] of some sites (default: all), in nats.
 
-    Leading axes pass through. Lezama & Bar Lev (15).
+    Leading axes of G are kept. Lezama & Bar Lev (15).
 
     >>> import numpy as np
     >>> float(entropy(np.eye(2) / 2).round(6))
@@ -68,18 +68,18 @@ def negativity(correlation: Array, first: Sequence[int], second: Sequence[int]) 
 
         E_f = sum ln(sqrt(xi) + sqrt(1 - xi)) + 1/2 sum ln(zeta^2 + (1 - zeta)^2).
 
-    The Hermitian (1 - Gamma_-) (1 + Gamma_+ Gamma_-)^{-1} (1 - Gamma_+) / 2 has the same xi, and is diagonalised.
-    Where modes are pure, E_f is known to the root of round-off, 1e-8 for each. Shapourian, Shiozaki, Ryu, Phys. Rev. B
-    95, 165101 (2017).
+    The code diagonalises the Hermitian (1 - Gamma_-) (1 + Gamma_+ Gamma_-)^{-1} (1 - Gamma_+) / 2, which has the same
+    xi. Each pure mode adds an error of 1e-8 to E_f, the square root of round-off. Shapourian, Shiozaki, Ryu, Phys.
+    Rev. B 95, 165101 (2017).
     """
     both, split = [*first, *second], len(first)
-    one = np.eye(len(both))
-    gamma = one - 2 * _restricted(correlation, both)
+    identity = np.eye(len(both))
+    gamma = identity - 2 * _restricted(correlation, both)
     sign = np.ones(len(both))
     sign[:split] = -1
     plus = np.where(np.outer(sign, sign) > 0, sign[:, None], 1j) * gamma
     minus = plus.conj().T
-    twisted = (one - minus) @ np.linalg.solve(one + plus @ minus, one - plus) / 2
+    twisted = (identity - minus) @ np.linalg.solve(identity + plus @ minus, identity - plus) / 2
     xi = np.clip(np.linalg.eigvalsh((twisted + twisted.conj().T) / 2), 0.0, 1.0)
     zeta = occupations(correlation, both)
     return float(np.log(np.sqrt(xi) + np.sqrt(1 - xi)).sum() + np.log(zeta**2 + (1 - zeta) ** 2).sum() / 2)

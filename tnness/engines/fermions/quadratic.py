@@ -4,10 +4,10 @@ With G_ij = <c^+_i c_j> and H = sum h_ij c^+_i c_j, averages of two operators ob
 
     dG/dt = X G + G X^+ + diag(gain + dephasing * diag G),   X = i h^T - diag(loss + gain + dephasing) / 2,
 
-also where the state is not Gaussian: dephasing L = n keeps the equation closed, and mixes Gaussian states. Spins are
-read by Jordan-Wigner, particle = the state with N = 1 (up): a hop to a neighbour carries no string, and the string of a
-jump c or c^+ at an end cancels in averages of even operators. Elsewhere it does not, nor for a sum of c and c^+ on the
-last site.
+even if the state is not Gaussian: dephasing L = n keeps the equation closed, but makes a mixture of Gaussian states.
+Spins are mapped to fermions by Jordan-Wigner; a particle is the state with N = 1 (up). A hop to a neighbour carries no
+string. The string of a jump c or c^+ at an end cancels in averages of even operators. It does not cancel for a jump in
+the bulk, nor for a sum of c and c^+ on the last site.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tnness.problems.lindbladian import Lindbladian
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]
 
-ROUND_OFF = 1e-12
-"""Part of a term, relative to its largest, that counts as 0."""
+CANCELLED = 1e-12
+"""A sum of terms this small, relative to the largest of them, counts as 0; so does such an asymmetry of h."""
 
 _READ = np.array([[[1, 0], [0, 0]], [[-1, 0], [0, 1]], [[0, 0], [1, 0]], [[0, 1], [0, 0]]], complex)
-"""A one-site matrix (empty, occupied) is the sum of _READ[k] . M times (1, n, c^+, c)[k]."""
+"""A one-site matrix M, in the basis (empty, occupied), is the sum over k of _READ[k] . M times (1, n, c^+, c)[k]."""
 _ONE, _NUMBER, _CREATE, _DESTROY = range(4)
 
 
@@ -88,7 +88,7 @@ def quadratic(problem: Any) -> Quadratic:
 
     Raises
     ------
-    NotQuadratic: a term that is not quadratic; it is named. Or a problem that is no Lindbladian.
+    NotQuadratic: a term is not quadratic (the text names it), or the problem is no Lindbladian.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def bilinear(operator: Operator, spaces: tuple[LocalSpace, ...]) -> Bilinear:
     ------
     NotQuadratic: a term that is none of these.
     """
-    constant, found, pairs = 0j, list[tuple[int, int, complex]](), list[tuple[complex, int, int]]()
+    constant, hops, pairs = 0j, list[tuple[int, int, complex]](), list[tuple[complex, int, int]]()
     for key, (weight, term) in _collected(operator, spaces).items():
         match key:
             case ():
@@ -140,9 +140,9 @@ def bilinear(operator: Operator, spaces: tuple[LocalSpace, ...]) -> Bilinear:
                 hop = _hop(key)
                 if hop is None:
                     raise NotQuadratic(f"the observable's term {term} is no hop, density or product of two densities")
-                found.append((*hop, weight))
-    rows, columns = (np.array([entry[k] for entry in found], int) for k in (0, 1))
-    return Bilinear(constant, rows, columns, np.array([entry[2] for entry in found], complex), tuple(pairs))
+                hops.append((*hop, weight))
+    rows, columns = (np.array([entry[k] for entry in hops], int) for k in (0, 1))
+    return Bilinear(constant, rows, columns, np.array([entry[2] for entry in hops], complex), tuple(pairs))
 
 
 def check_spaces(spaces: Sequence[LocalSpace]) -> None:
@@ -197,13 +197,13 @@ class _Builder:
 
     def result(self) -> Quadratic:
         adjoint = self.hopping.conj().T
-        if np.abs(self.hopping - adjoint).max() > ROUND_OFF * max(1.0, float(np.abs(self.hopping).max())):
+        if np.abs(self.hopping - adjoint).max() > CANCELLED * max(1.0, float(np.abs(self.hopping).max())):
             raise NotQuadratic("the Hamiltonian is not Hermitian")
         return Quadratic((self.hopping + adjoint) / 2, self.loss, self.gain, self.dephasing, self.constant)
 
 
 def _hop(key: Key) -> tuple[int, int] | None:
-    """Return (i, j) of c^+_i c_j: a density, or a hop between neighbours, which carries no string; None of the rest."""
+    """Return (i, j) of a density or a hop c^+_i c_j between neighbours (it has no string); None for other products."""
     match key:
         case ((i, 1),):
             return i, i
@@ -215,9 +215,9 @@ def _hop(key: Key) -> tuple[int, int] | None:
 
 
 def _collected(operator: Operator, spaces: Sequence[LocalSpace]) -> dict[Key, tuple[complex, Term]]:
-    """Return the products that an operator is made of, with their weights and a term that holds each.
+    """Return the products in an operator, each with its weight and the first term that holds it.
 
-    Weights that cancel to round-off are dropped: X X + Y Y makes no pairs.
+    Weights that cancel to round-off are dropped: X X + Y Y has no c c and no c^+ c^+.
     """
     sums: dict[Key, tuple[complex, Term]] = {}
     largest: dict[Key, float] = {}
@@ -227,7 +227,7 @@ def _collected(operator: Operator, spaces: Sequence[LocalSpace]) -> dict[Key, tu
             before, first = sums.get(key, (0j, term))
             sums[key] = before + weight, first
             largest[key] = max(largest.get(key, 0.0), abs(weight))
-    return {key: entry for key, entry in sums.items() if abs(entry[0]) > ROUND_OFF * largest[key]}
+    return {key: entry for key, entry in sums.items() if abs(entry[0]) > CANCELLED * largest[key]}
 
 
 def _complaint(kinds: list[int]) -> str:

@@ -1,17 +1,17 @@
 r"""The averaged correlation matrix of free fermions with one noisy site, to any time.
 
-dG/dt = X G + G X^+ + gamma n_c(t) |c><c|, X = i h^T - gamma |c><c| / 2, closes on one number, n_c = G_cc. In the
-eigenbasis of X, G = V Z V^+ and x = a + a^*:
+dG/dt = X G + G X^+ + gamma n_c(t) |c><c|, X = i h^T - gamma |c><c| / 2: the last term depends on G through a single
+number, n_c = G_cc. In the eigenbasis of X, G = V Z V^+ and x = a + a^*:
 
     Z(t) = e^{x t} Z(0) + gamma u int_0^t e^{x (t - s)} n_c(s) ds,   n_c = v . Z:
 
-a renewal equation. The exponentials are exact, whatever their frequency: coherences that oscillate undamped for 1e8
-periods cost nothing. Only n_c is approximated, on each time step by a polynomial, tested against polynomials (Galerkin)
-so that oscillations too fast for the step are averaged, not aliased. What is left over in the next few degrees is the
-error estimate: steps double while it stays below the tolerance.
+a renewal equation for n_c. The exponentials are exact at every frequency: coherences that oscillate undamped for 1e8
+periods cost nothing. Only n_c is approximated: on each time step it is a polynomial, determined by a Galerkin
+projection on polynomials. The projection averages oscillations that are too fast for the step; they are not aliased.
+The residual in the next few degrees is the error estimate. Steps double while it stays below the tolerance.
 
-Real parts of a are taken from Re a = -gamma |V_ca|^2 / (2 |V_a|^2), exact also where eigenvalues of size 1 leave no
-digits for them: states far from the noise decay at 1e-20.
+The real parts of a come from Re a = -gamma |V_ca|^2 / (2 |V_a|^2). States far from the noise decay at rates of 1e-20;
+an eigensolver loses these beside eigenvalues of size 1, the formula does not.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Vector = NDArray[Any]
 DEGREES = 16
 """Legendre polynomials that represent n_c on a step."""
 EXTRA = 4
-"""Further degrees in which the error is looked for."""
+"""Further degrees, whose residual is the error estimate."""
 NODES = 48
-"""Gauss nodes: exact for polynomials, and to round-off for exp(x y) times them up to |x| = SMALL."""
-SMALL = 20.0
+"""Gauss nodes. They integrate polynomials exactly, and exp(x y) times these to round-off up to |x| = SMALL_EXPONENT."""
+SMALL_EXPONENT = 20.0
 """|x| up to which moments are integrated numerically; beyond it their recurrence is stable."""
-FIRST = 8.0
-"""First trial step: |x| <= FIRST / 2."""
+FIRST_STEP = 8.0
+"""First trial step: |x| <= FIRST_STEP / 2."""
 PAIRS = 1 << 15
 """Pairs of eigenstates handled at a time, to bound memory."""
 
@@ -53,7 +53,7 @@ class Renewal:
     Parameters
     ----------
     hamiltonian: h (n, n), Hermitian. site: the noisy one. gamma: strength of the noise.
-    tolerance: of n_c on a step (default 1e-8). Galerkin averaging leaves less than that in G: see the tests.
+    tolerance: error of n_c on a step (default 1e-8). The error of G is smaller, by Galerkin averaging: see the tests.
     """
 
     def __init__(self, hamiltonian: Matrix, site: int, gamma: float, tolerance: float = 1e-8) -> None:
@@ -96,38 +96,39 @@ class Renewal:
             yield time, course.correlations()
 
     def first_step(self, states: Matrix) -> Step:
-        """Return a step that is short enough for the beginning."""
-        step = Step(self, FIRST / max(float(np.abs(self.rates).max()), 1e-12))
+        """Return a first step, halved until its error is below the tolerance."""
+        step = Step(self, FIRST_STEP / max(float(np.abs(self.rates).max()), 1e-12))
         while step.solve(states)[1] > self.tolerance and step.length > 8 * self.shortest:
             step = Step(self, step.length / 2)
         return step
 
     @property
     def shortest(self) -> float:
-        """The length below which no step is halved."""
-        return FIRST / max(float(np.abs(self.rates).max()), 1e-12) / 1024
+        """The length at which a step is no longer halved."""
+        return FIRST_STEP / max(float(np.abs(self.rates).max()), 1e-12) / 1024
 
     def pairs(self, matrix: Matrix) -> Matrix:
         """Return the elements of a Hermitian matrix on and above its diagonal: (pairs,)."""
         return matrix[self._rows, self._columns]
 
     def matrices(self, states: Matrix) -> Matrix:
-        """Return G of states in the eigenbasis (k, pairs): (k, n, n)."""
-        found = np.empty((len(states), *self.vectors.shape), complex)
-        for result, state in zip(found, states, strict=True):
+        """Return G, (k, n, n), of states given in the eigenbasis, (k, pairs)."""
+        correlations = np.empty((len(states), *self.vectors.shape), complex)
+        for result, state in zip(correlations, states, strict=True):
             matrix = np.empty_like(self.vectors)
             matrix[self._columns, self._rows] = state.conj()
             matrix[self._rows, self._columns] = state
             result[:] = self.vectors @ matrix @ self.vectors.conj().T
-        return found
+        return correlations
 
 
 @dataclass
 class RenewalCourse:
-    """Several states on their way through time, by steps that double as the dynamics slows down.
+    """The evolution of several states, by steps that double as the dynamics slows down.
 
-    states: at the end of the last whole step (k, pairs). reached: its time. retry: the time before which no longer step
-    is tried. step: the present step. time: at which the states are asked for, inside the step that follows.
+    states: the states at the end of the last whole step, (k, pairs). reached: the time of that end. retry: before this
+    time no longer step is tried. step: the present step. time: the present time, which lies within the step after
+    `reached`.
     """
 
     system: Renewal
@@ -159,7 +160,7 @@ class RenewalCourse:
         self.time = until
 
     def _lengthen(self) -> bool:
-        """Take a step twice as long, if it is accurate; if not, wait before it is tried again."""
+        """Double the step if that is accurate, and return whether it was; if not, set the time of the next trial."""
         longer = Step(self.system, 2 * self.step.length)
         if longer.solve(self.states)[1] <= self.system.tolerance:
             self.step = longer
@@ -168,7 +169,7 @@ class RenewalCourse:
         return False
 
     def save(self) -> Snapshot:
-        """Return where it stands, as arrays and numbers."""
+        """Return the evolution as arrays and numbers."""
         numbers = {"reached": self.reached, "retry": self.retry, "step_length": self.step.length, "time": self.time}
         return Snapshot({"states": self.states}, numbers | {"worst": self.system.worst, "steps": self.system.steps})
 
@@ -212,7 +213,7 @@ class Step:
         self._decay = np.exp(2 * self.scaled)
 
     def solve(self, states: Matrix) -> tuple[Vector, float]:
-        """Return n_c as Legendre coefficients (k, DEGREES), and what is left over, relative to 1."""
+        """Return n_c as Legendre coefficients (k, DEGREES), and the estimate of its absolute error."""
         free = np.real((states * self.system._from) @ self.moments.T)  # (k, DEGREES + EXTRA)
         densities = free[:, :DEGREES] @ self._inverse.T
         beyond = (free[:, DEGREES:] + densities @ self._memory[DEGREES:].T) / _NORMS[DEGREES:]
@@ -238,7 +239,7 @@ def _moments(x: Matrix) -> Matrix:
     """int_{-1}^{1} e^{x (y + 1)} P_j(y) dy for all degrees: (DEGREES + EXTRA, pairs)."""
     nodes, weights = _gauss()
     result = np.empty((DEGREES + EXTRA, len(x)), complex)
-    small = np.abs(x) <= SMALL
+    small = np.abs(x) <= SMALL_EXPONENT
     polynomials = legendre.legvander(nodes, DEGREES + EXTRA - 1) * weights[:, None]
     result[:, small] = polynomials.T @ np.exp(np.multiply.outer(nodes + 1, x[small]))
     inverse, end = 1 / x[~small], np.exp(2 * x[~small])
@@ -254,7 +255,7 @@ def _moments(x: Matrix) -> Matrix:
 def _memory(x: Matrix, kernel: Matrix, moments: Matrix) -> Vector:
     """Re sum_x kernel int P_i(y) int_{-1}^y e^{x (y - y')} P_j(y') dy' dy: (DEGREES + EXTRA, DEGREES)."""
     nodes, weights = _gauss()
-    small = np.abs(x) <= SMALL
+    small = np.abs(x) <= SMALL_EXPONENT
     lagged = np.real(np.exp(np.multiply.outer(nodes + 1, x[small])) @ kernel[small])  # (NODES,)
     result = np.tensordot(weights * lagged, _lags(), 1)
     if small.all():
@@ -279,7 +280,7 @@ def _response(x: Matrix, position: float, densities: Vector) -> Matrix:
     """int_{-1}^{y} e^{x (y - y')} n(y') dy' at y = position, n = sum_j densities[:, j] P_j: (k, pairs)."""
     nodes, weights = _gauss()
     result = np.empty((len(densities), len(x)), complex)
-    small, half = np.abs(x) <= SMALL, (position + 1) / 2
+    small, half = np.abs(x) <= SMALL_EXPONENT, (position + 1) / 2
     inside = half * (nodes + 1)  # y - y', from 0 to position + 1
     values = densities @ legendre.legvander(position - inside, DEGREES - 1).T  # (k, NODES)
     result[:, small] = (half * weights * values) @ np.exp(np.multiply.outer(inside, x[small]))

@@ -15,7 +15,7 @@ from tnness.operators.basis import LocalSpace
 
 Matrix = NDArray[Any]
 MIXED = "*"
-"""In `product:...`, a site in its maximally mixed state."""
+"""The sign in `product:...` for a site in its maximally mixed state."""
 PURE = "a trajectory starts from a pure state, product:0101... or ground:N"
 
 
@@ -26,7 +26,8 @@ def initial_correlation(initial: Initial, form: Quadratic, spaces: Sequence[Loca
     ----------
     initial: the identity (G = 1/2), a product (the number of each site's basis state, or * for a mixed one), a ground
         state of N particles, a thermal state, or G itself.
-    form: the problem; its Hamiltonian defines the ground and thermal states. spaces: what the digits mean.
+    form: the problem; its Hamiltonian defines the ground and thermal states.
+    spaces: local space of each site; the digits of a product number its levels.
     """
     if initial.kind == "array":
         return correlation_matrix(initial, form.n)
@@ -45,7 +46,7 @@ def initial_correlation(initial: Initial, form: Quadratic, spaces: Sequence[Loca
 
 
 def correlation_matrix(initial: Initial, n: int) -> Matrix:
-    """Return a correlation matrix that was given; refuse one that is none: (n, n)."""
+    """Return the given correlation matrix, (n, n); refuse a wrong shape or a matrix that is not Hermitian."""
     matrix = np.asarray(initial.value)
     if matrix.shape != (n, n) or np.abs(matrix - matrix.conj().T).max() > 1e-10:
         raise InputError(f"the initial correlation matrix must be Hermitian of shape ({n}, {n})")
@@ -57,7 +58,8 @@ def initial_orbitals(initial: Initial, form: Quadratic, spaces: Sequence[LocalSp
 
     Parameters
     ----------
-    initial: a product of definite levels, or a ground state. others: as for `initial_correlation`.
+    initial: a product of definite levels, or a ground state.
+    form, spaces: as for `initial_correlation`.
     """
     if initial.kind == "ground":
         return ground_orbitals(form, _particles(initial, form.n))

@@ -1,14 +1,14 @@
-r"""Free fermions under white noise on a few sites, one realisation at a time: pure Gaussian states, many steps at once.
+r"""Realisations of free fermions under white noise on a few sites: pure Gaussian states, many time steps at once.
 
 A time step is half a step of h, a kick exp(-i theta n_c) on each noisy site, half a step of h, with
 theta = eta sqrt(gamma dt): the symmetric form of Lezama & Bar Lev (5), its average second order in dt. In the
-eigenbasis of h, steps are phases D = e^{-i e dt} and kicks are rank one. K steps in a row then close on the K
-amplitudes at the noisy site,
+eigenbasis of h, steps are phases D = e^{-i e dt} and kicks are rank one. The outcome of K steps in a row then follows
+from the K amplitudes s_j at the noisy site,
 
     s_j = w D^{j + 1/2} phi + sum_{l < j} g_{j-l} z_l s_l,    z = e^{-i theta} - 1,  g_m = w D^m w^+,
     phi' = D^K phi + sum_l D^{K - l - 1/2} w^+ z_l s_l:
 
-two matrix products and a triangular solution instead of K passes through memory.
+two matrix products and a triangular solution, where step by step the state would be read from memory K times.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from tnness.streams import restore_stream, save_stream
 Matrix = NDArray[Any]
 Vector = NDArray[np.float64]
 
-BLOCK = 32
-"""Steps taken at once: the products cost 16 n N flops a step, the triangular solution 4 BLOCK N."""
+STEP_BLOCK = 32
+"""Steps taken at once: the products cost 16 n N flops a step, the triangular solution 4 STEP_BLOCK N."""
 
 
 class GaussianTrajectories:
@@ -43,7 +43,7 @@ class GaussianTrajectories:
     """
 
     def __init__(
-        self, form: Quadratic, orbitals: Matrix, noises: Sequence[np.random.Generator], block: int = BLOCK
+        self, form: Quadratic, orbitals: Matrix, noises: Sequence[np.random.Generator], block: int = STEP_BLOCK
     ) -> None:
         self.energies, self.vectors = np.linalg.eigh(form.hamiltonian)
         self.noises, self.block, self.count = list(noises), block, orbitals.shape[1]
@@ -66,12 +66,12 @@ class GaussianTrajectories:
             done += count
 
     def save(self) -> Snapshot:
-        """Return the orbitals, and where the noise of each realisation stands."""
+        """Return the orbitals, and the state of the random generator of each realisation."""
         noises = np.array([save_stream(noise) for noise in self.noises])
         return Snapshot({"orbitals": self._state, "noises": noises})
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become the state that was saved."""
+        """Take over the saved orbitals and random generators."""
         self._state = np.ascontiguousarray(snapshot.arrays["orbitals"])
         self.noises = [restore_stream(noise) for noise in snapshot.arrays["noises"]]
 

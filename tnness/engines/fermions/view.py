@@ -1,4 +1,4 @@
-"""What can be read from a correlation matrix."""
+"""The view of a correlation matrix."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Vector = NDArray[np.float64]
 
 NOT_GAUSSIAN = "an average over noise is no Gaussian state: it has a correlation matrix, no entropy"
 WICK = ("correlations", "entropy", "renyi2", "log_purity", "negativity")
-"""Words that are read by Wick's theorem."""
+"""Words (see `View`) that follow from G by Wick's theorem."""
 
 
 class GaussianView(View):
-    """A view of G_ij = <c^+_i c_j>. Its regions may be any sites.
+    """A view of G_ij = <c^+_i c_j>. A region may be any set of sites.
 
     Parameters
     ----------
-    correlation: G (n, n). spaces: of the sites.
+    correlation: G (n, n). spaces: local space of each site.
     gaussian: whether the state is Gaussian, so that Wick's theorem holds; with dephasing only G itself is known.
-    excitation: (site, densities (n,)) of a single particle that started on the site, where the engine knows it.
+    excitation: (site, densities (n,)) of a single particle that started on the site, if the engine computed them.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class GaussianView(View):
 
     def correlations(self, first: LocalOperator, second: LocalOperator) -> Vector:
         """Return <A_i B_j> of two diagonal operators for all pairs, by Wick's theorem: (n, n)."""
-        known = [[bilinear(o(i), self.spaces) for i in range(len(self.spaces))] for o in (first, second)]
-        if any(np.any(form.rows != form.columns) for forms in known for form in forms):
+        bilinears = [[bilinear(o(i), self.spaces) for i in range(len(self.spaces))] for o in (first, second)]
+        if any(np.any(form.rows != form.columns) for forms in bilinears for form in forms):
             raise Unavailable("correlations of operators that are not diagonal")
-        constants = [np.array([form.constant.real for form in forms]) for forms in known]
-        slopes = [np.array([form.coefficients.real.sum() for form in forms]) for forms in known]
+        constants = [np.array([form.constant.real for form in forms]) for forms in bilinears]
+        slopes = [np.array([form.coefficients.real.sum() for form in forms]) for forms in bilinears]
         return (
             np.outer(*constants)
             + np.outer(slopes[0] * self.density, constants[1])
@@ -99,9 +99,9 @@ class GaussianView(View):
 
     def negativity(self, first: Sites, second: Sites) -> float:
         """Return the fermionic logarithmic negativity of any two regions, in nats."""
-        one, other = self._chosen(first), self._chosen(second)
-        self._chosen([*one, *other])  # no site twice
-        return gaussian_entropy.negativity(self._state(), one, other)
+        region, other_region = self._chosen(first), self._chosen(second)
+        self._chosen([*region, *other_region])  # refuses regions that share a site
+        return gaussian_entropy.negativity(self._state(), region, other_region)
 
     def excitation(self, site: int) -> Vector:
         """Return the densities (n,) of one particle that started on `site`, averaged over the noise."""

@@ -1,1 +1,1 @@
-"""Pure states of a chain as matrix-product states: ground states, trajectories, what can be read from them."""
+"""Pure states of a chain as matrix-product states: ground states, trajectories, and their views."""

@@ -1,6 +1,6 @@
 """Ground states with a given particle number, by TeNPy's DMRG.
 
-TeNPy takes a second to import, and is imported where it is first used.
+The import of TeNPy takes a second; it happens only when DMRG is used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def ground_state(problem: Lindbladian, particles: int, chi: int = 128, accuracy:
 
     Raises
     ------
-    InputError: a number of particles that does not fit, or a Hamiltonian that does not conserve it.
+    InputError: the number of particles is not possible, or the Hamiltonian does not conserve it.
     NumericalError: DMRG did not converge.
     """
     check_spaces(problem.spaces)
@@ -43,12 +43,12 @@ def ground_state(problem: Lindbladian, particles: int, chi: int = 128, accuracy:
 
 
 def _lowest_sites(problem: Lindbladian, particles: int) -> list[int]:
-    """Return the levels of the product state with the sites of lowest field occupied."""
+    """Return the levels of the product state in which the sites of lowest field are occupied."""
     energies = []
     for i, space in enumerate(problem.spaces):
         bond, filled = min(i, problem.n - 2), occupied_level(space)
         diagonal = np.real(np.diag(problem.bond_hamiltonian(bond))).reshape(2, 2)
-        along = diagonal if i == bond else diagonal.T  # this site first; its own terms are whole in one bond
+        along = diagonal if i == bond else diagonal.T  # this site first; the bond has all its one-site terms
         energies.append(float((along[filled] - along[1 - filled]).mean()))
     chosen = set(np.argsort(energies, kind="stable")[:particles].tolist())
     return [occupied_level(s) if i in chosen else 1 - occupied_level(s) for i, s in enumerate(problem.spaces)]
@@ -83,7 +83,7 @@ def _tenpy_model(problem: Lindbladian) -> Any:
     from tenpy.networks.site import Site
 
     class Chain(NearestNeighborModel, MPOModel):
-        """A Hamiltonian given bond by bond."""
+        """A TeNPy model of a Hamiltonian that is given bond by bond."""
 
         def __init__(self, lattice: TrivialLattice, bonds: list[Any]) -> None:
             NearestNeighborModel.__init__(self, lattice, bonds)
@@ -92,7 +92,7 @@ def _tenpy_model(problem: Lindbladian) -> Any:
     info = npc.ChargeInfo([1], ["N"])
     sites = []
     for space in problem.spaces:
-        sign = 1 if occupied_level(space) == 1 else -1  # charges ascend with the levels: none is reordered
+        sign = 1 if occupied_level(space) == 1 else -1  # charges rise with the level: TeNPy reorders none
         sites.append(Site(npc.LegCharge.from_qflat(info, [[0], [1]] if sign == 1 else [[-1], [0]])))
     bonds: list[Any] = [None]
     for i in range(problem.n - 1):
@@ -106,14 +106,14 @@ def _tenpy_model(problem: Lindbladian) -> Any:
 
 
 def ground_energy(problem: Lindbladian, particles: int) -> float:
-    """Return the energy of `ground_state`: from the orbitals of a quadratic Hamiltonian, by DMRG of another.
+    """Return the energy of `ground_state`: from orbitals if the Hamiltonian is quadratic, otherwise by DMRG.
 
     The jumps play no part.
     """
-    alone = Lindbladian(problem.spaces)
-    alone.hamiltonian(total(problem.hamiltonian_terms))
+    closed = Lindbladian(problem.spaces)
+    closed.hamiltonian(total(problem.hamiltonian_terms))
     try:
-        form = quadratic(alone)
+        form = quadratic(closed)
     except NotQuadratic:
         return PureView(ground_state(problem, particles), problem.spaces).expect(total(problem.hamiltonian_terms))
     return float(np.linalg.eigvalsh(form.hamiltonian)[:particles].sum()) + form.constant

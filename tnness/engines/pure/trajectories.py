@@ -1,7 +1,8 @@
-"""Pure states under white noise as matrix-product states: no free-fermion shortcut, so that particles may interact.
+"""Trajectories of pure states under white noise as matrix-product states, in which particles may interact.
 
-The same time step and the same noise as `tnness.engines.fermions.trajectories`: half a step of H, the kicks, half a
-step of H; the two halves between kicks are one, made by the Trotter gates and sweeps of `tebd` on complex amplitudes.
+The time step and the noise are those of `tnness.engines.fermions.trajectories`: half a step of H, the kicks, half a
+step of H. The two half steps between kicks are joined into one step. The Trotter gates and sweeps of `tebd` evolve the
+complex amplitudes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Kick:
-    """exp(-i eta sqrt(dt) operator) on a site: the operator's diagonal, times the square root of its rate (levels,)."""
+    """The kick exp(-i eta sqrt(dt) sqrt(rate) operator) of one site.
+
+    site: the site. diagonal: sqrt(rate) times the diagonal of the operator (levels,).
+    """
 
     site: int
     diagonal: Array
@@ -39,9 +43,9 @@ def kicks_of(problem: Lindbladian) -> list[Kick]:
 
     Raises
     ------
-    ModelError: a jump that is no real diagonal operator of one site, which is all that white noise can make.
+    ModelError: a jump is not a real diagonal operator of one site; white noise makes no other jumps.
     """
-    found: dict[int, Array] = {}
+    diagonals: dict[int, Array] = {}
     for number, jump in enumerate(problem.jumps):
         sites = jump.operator.sites
         matrix = problem.jump_matrix(jump.operator) if len(sites) == 1 else np.ones((2, 2))
@@ -50,20 +54,20 @@ def kicks_of(problem: Lindbladian) -> list[Kick]:
             raise ModelError(
                 f"jump {number} ({jump.operator}) is no white noise: a trajectory takes real diagonal jumps of one site"
             )
-        if sites[0] in found:
+        if sites[0] in diagonals:
             raise ModelError(f"jump {number} ({jump.operator}) is a second noise on site {sites[0]}")
         if jump.rate:
-            found[sites[0]] = math.sqrt(jump.rate) * diagonal.real
-    return [Kick(site, found[site]) for site in sorted(found)]
+            diagonals[sites[0]] = math.sqrt(jump.rate) * diagonal.real
+    return [Kick(site, diagonals[site]) for site in sorted(diagonals)]
 
 
 class MPSTrajectories:
-    """States of several realisations of the noise.
+    """The states of several realisations of the noise.
 
     Parameters
     ----------
-    problem: its Hamiltonian, and jumps that are noise. state: the initial amplitudes, the same for all.
-    noises: one random generator per realisation. truncation: of the bonds.
+    problem: a Hamiltonian, and jumps that white noise can make. state: the initial amplitudes of all realisations.
+    noises: one random generator per realisation. truncation: truncation of the bonds.
     substeps: Trotter steps of fourth order in a time step.
     """
 
@@ -82,7 +86,7 @@ class MPSTrajectories:
         self.kicks = kicks_of(problem)
         bonds: list[Any] = [-1j * problem.bond_hamiltonian_shared(i) for i in range(problem.n - 1)]
         self._gates = Gates(bonds, np.dtype(complex))
-        self._directions = stream(0, "directions")  # where a bond grows, by `randomized`: no physics in it
+        self._directions = stream(0, "directions")  # in which `randomized` lets bonds grow: no physics in them
         self.dropped = 0.0
 
     def advance(self, length: float, steps: int) -> None:
@@ -97,7 +101,7 @@ class MPSTrajectories:
             state.log_norm = 0.0
 
     def save(self) -> Snapshot:
-        """Return the states, where the noise of each stands, and the weight dropped."""
+        """Return the states, the position of each noise stream, and the weight dropped."""
         arrays: dict[str, Array] = {
             f"tensor_{r:04d}_{i:04d}": tensor
             for r, state in enumerate(self.states)
@@ -119,7 +123,7 @@ class MPSTrajectories:
 
     @property
     def bond_dimension(self) -> int:
-        """The largest of all states."""
+        """The largest bond dimension of all states."""
         return max(max(state.bond_dimensions) for state in self.states)
 
     def _free(self, state: ChainState, time: float) -> None:

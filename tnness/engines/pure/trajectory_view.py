@@ -1,4 +1,4 @@
-"""What can be read from realisations of pure states side by side: means, with their errors."""
+"""The view of many realisations of a pure state: means over the realisations, with statistical errors."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 LINEAR = ("expect", "product", "marginal", "correlations", "density", "correlation", "functional", "excitation")
-"""Words whose mean over realisations is that of the average state."""
+"""Quantities that are linear in the state: their mean over realisations is the value in the average state."""
 ENTROPIES = ("entropy", "renyi2", "log_purity", "negativity", "schmidt_values")
-ONE_BY_ONE = "the average state of a few realisations has none; their mean is read by `view.average(measure)`"
+ONE_BY_ONE = "only quantities linear in the state are known for the average state; `view.average` gives means of others"
 
 
 class TrajectoryView(View):
-    """The realisations at one time; what is read is their mean.
+    """A view of all realisations at one time. It gives means over the realisations.
 
-    Entropies are not linear in the state: those of the average state are not known, and the mean of those of the
-    realisations is asked for by `average`.
+    Entropies are not linear in the state, so the entropy of the average state is not known from a few realisations.
+    `average` gives the mean of the entropies of the realisations.
 
     Parameters
     ----------
-    realizations: a view of each. spaces: of the sites.
+    realizations: a view of each realisation. spaces: local spaces of the sites.
 
     >>> from tnness.operators.basis import spinless
     >>> from tnness.engines.fermions.view import GaussianView
     >>> view = TrajectoryView([GaussianView(np.diag([n, 1 - n]), [spinless] * 2) for n in (0.5, 1.0)], [spinless] * 2)
-    >>> view.density.tolist(), round(float(view.average(lambda one: one.entropy([0])).value), 4)
+    >>> view.density.tolist(), round(float(view.average(lambda pure: pure.entropy([0])).value), 4)
     ([0.75, 0.25], 0.3466)
     """
 
@@ -49,7 +49,7 @@ class TrajectoryView(View):
         self.refuse({word: first.why_not(word) for word in LINEAR if word not in first.gives})
 
     def average(self, measure: Callable[[Any], Any]) -> Estimate:
-        """Return the mean over realisations of what is measured from each, and its standard error (NaN of one)."""
+        """Return the mean of `measure(view)` over realisations, and its standard error (NaN for one realisation)."""
         values = np.array([np.asarray(measure(view), dtype=float) for view in self.realizations])
         count = len(values)
         if count == 1:

@@ -1,4 +1,4 @@
-"""What can be read from the amplitudes of a pure state, a matrix-product state with one index of d levels per site."""
+"""The view of a pure state: a matrix-product state with one index of d levels per site."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class PureView(View):
 
     Parameters
     ----------
-    state: the amplitudes; they are copied. spaces: of the sites.
+    state: the amplitudes; they are copied. spaces: local spaces of the sites.
     """
 
-    refusals: Mapping[str, str] = {"excitation": "a state of all particles does not know how a single one spreads"}
+    refusals: Mapping[str, str] = {"excitation": "the state of all particles does not show how a single one spreads"}
 
     def __init__(self, state: ChainState, spaces: Sequence[LocalSpace]) -> None:
         super().__init__(spaces)
@@ -36,7 +36,7 @@ class PureView(View):
 
     @cached_property
     def _swept(self) -> tuple[list[Array], list[Array]]:
-        """Density matrices of neighbours (d d', d d'), and Schmidt values, of every bond."""
+        """The density matrix of two neighbours (d d', d d') and the Schmidt values, for every bond."""
         pairs, values = [], []
         state = self._state.copy()
         for bond in range(state.n - 1):
@@ -62,7 +62,7 @@ class PureView(View):
         return self._product(matrices)
 
     def marginal(self, sites: Sites) -> Array:
-        """Return the density matrix of consecutive sites, of up to 512 states."""
+        """Return the density matrix of consecutive sites, which may have up to 512 states."""
         region = self._marginal_region(sites)
         first, bond = region[0], min(region[0], len(self.spaces) - 2)
         if len(region) > 2:
@@ -78,7 +78,7 @@ class PureView(View):
     def entropy(self, sites: Sites | None = None) -> float:
         """Return the entanglement entropy of consecutive sites with the rest, in nats.
 
-        The left or right part of the chain has any length; a region inside has up to 512 states.
+        A left or right part of the chain may have any length; a region inside the chain may have up to 512 states.
         """
         weights = self._weights("the entanglement entropy", sites)
         return float(-np.sum(weights[weights > 0] * np.log(weights[weights > 0])))
@@ -88,12 +88,12 @@ class PureView(View):
         return -math.log(float(np.sum(self._weights("the Renyi-2 entropy", sites) ** 2)))
 
     def schmidt_values(self, bond: int) -> Real:
-        """Return the Schmidt values of |psi><psi| across a bond, s_i s_j of those of |psi>, descending."""
+        """Return the Schmidt values of |psi><psi| across a bond, descending: s_i s_j, with s_i those of |psi>."""
         values = self._swept[1][bond]
         return np.sort(np.outer(values, values).ravel())[::-1]
 
     def _weights(self, what: str, sites: Sites | None) -> Real:
-        """Return the eigenvalues of the density matrix of a region that are not 0."""
+        """Return the nonzero eigenvalues of the density matrix of a region."""
         region, n = self._consecutive(what, sites), len(self.spaces)
         if len(region) in (0, n):
             return np.ones(1)
@@ -126,7 +126,7 @@ class PureView(View):
 
 @lru_cache(maxsize=4096)
 def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Any, Any]:
-    """Split an operator into one matrix per bond (adjoint, for `vdot`) and products that reach further."""
+    """Split an operator into one matrix per bond (adjoint, for `vdot`) and products over longer distances."""
     levels, parities = {i: s.levels for i, s in enumerate(spaces)}, {i: s.parity for i, s in enumerate(spaces)}
     near: dict[int, Array] = {}
     far = []

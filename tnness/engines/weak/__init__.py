@@ -1,1 +1,1 @@
-"""What a steady state of weak dissipation is made of: slow densities, and how they answer."""
+"""The slow densities of a weakly dissipative chain, and how they respond."""

@@ -1,4 +1,4 @@
-"""What bursts of evolution tell of where slow densities stand still."""
+"""Bursts of evolution, and the state without drift of the slow densities that they predict."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from tnness.engines.weak.slow import SlowVariables
 
 Real = NDArray[np.float64]
 
-EXACT = 1e-12
-"""Smallest noise of a step, squared, relative to the largest step: bursts that say the same are not divided by 0."""
+LEAST_NOISE = 1e-12
+"""Smallest squared noise of a step, relative to the largest squared step.
+
+It keeps the matrix of `mixed` regular if all bursts propose the same step.
+"""
 
 
 @dataclass(frozen=True)
 class Burst:
-    """What the late part of a burst gave, per density: mean energies, their drift, and its noise.
+    """The measurements of the late part of a burst.
 
-    time: its end.
+    time: the end of the burst. energies, drift, noise: of every density the mean energy, its drift, and the noise of
+    the drift.
     """
 
     time: float
@@ -30,10 +34,10 @@ class Burst:
 
     @classmethod
     def read(cls, times: Real, energies: Real) -> Burst:
-        """Return what energies at some times say, (time, density).
+        """Return the burst with the given energies (time, density).
 
-        The drift is by regression; its noise a quarter of what the slopes of its halves differ by, as it is where the
-        noise is white.
+        A linear regression gives the drift. A quarter of the difference between the slopes of the two halves gives its
+        noise; this is right for white noise.
         """
         middle = len(times) // 2
         slopes = [_slope(times[part], energies[part]) for part in (slice(None), slice(middle), slice(middle, None))]
@@ -41,27 +45,27 @@ class Burst:
 
     @property
     def row(self) -> list[float]:
-        """All of it, as one row."""
+        """The burst as one row of numbers."""
         return [self.time, *self.energies, *self.drift, *self.noise]
 
     @classmethod
     def of(cls, row: Real) -> Burst:
-        """Return the burst of a row."""
+        """Return the burst that `row` wrote."""
         return cls(float(row[0]), *np.split(row[1:], 3))
 
 
 def mixed(slow: SlowVariables, bursts: Sequence[Burst]) -> tuple[Real, float]:
-    """Return the step from the last burst to where the drift vanishes, and its uncertainty (as a distance).
+    """Return the step from the last burst to the state without drift, and the uncertainty of the step (as a distance).
 
-    Every burst b, with energies e_b, proposes e_b + r_b, r_b its Newton step, known to within s_b. They are mixed with
-    weights a_b of sum 1 that make |sum a_b r_b|^2 + sum a_b^2 s_b^2 smallest: Anderson mixing where steps are clear,
-    the mean of what is proposed where noise is all that is left.
+    Every burst b, with energies e_b, proposes the energies e_b + r_b. Here r_b is its Newton step, with the uncertainty
+    s_b. The proposals are mixed with weights a_b of sum 1 that minimise |sum a_b r_b|^2 + sum a_b^2 s_b^2. This is
+    Anderson mixing if the noise is small, and an average of the proposals if noise dominates.
     """
     energies = np.array([burst.energies for burst in bursts])
     steps = np.array([slow.newton(burst.drift) for burst in bursts])
     noise = np.array([slow.distance(slow.newton(burst.noise)) ** 2 for burst in bursts])
     products = slow.product(steps)
-    matrix = products + np.diag(np.maximum(noise, EXACT * max(float(np.diag(products).max()), 1e-300)))
+    matrix = products + np.diag(np.maximum(noise, LEAST_NOISE * max(float(np.diag(products).max()), 1e-300)))
     weights = np.linalg.solve(matrix / np.trace(matrix), np.ones(len(bursts)))
     weights /= weights.sum()
     return weights @ (energies + steps) - energies[-1], float(np.sqrt(weights**2 @ noise))

@@ -1,8 +1,8 @@
-"""The local densities that weak dissipation may move slowly.
+"""The local densities that may relax slowly under weak dissipation.
 
-They are the terms of the Hamiltonian, those of other conserved sums that a model names, and what else is on a site or
-along the fields of two neighbours. Which combinations are slow is for the motion of the Hamiltonian to tell
-(`tnness.engines.weak.motion`).
+They are the terms of the Hamiltonian, the terms of other conserved sums that a model names, the other operators of a
+site, and products of the fields of two neighbours. Time averages under the Hamiltonian then show which combinations are
+slow (`tnness.engines.weak.motion`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Real = NDArray[np.float64]
 LEAK = 1e-6
 """Largest rate of change of a sum under the Hamiltonian, relative to that of its terms, that counts as conserved."""
 NEW = 1e-6
-"""Share of an operator beyond others, above which it counts as one more."""
+"""An operator counts as independent of others if more than this share of it is orthogonal to them."""
 REACH = 2
-"""Bonds apart up to which two densities answer each other directly."""
+"""Largest distance, in bonds, at which two densities respond to each other directly."""
 
 
 @dataclass(frozen=True)
 class Density:
-    """One slow variable: a traceless operator q on sites (bond, bond + 1)."""
+    """One local density: a traceless operator q on sites (bond, bond + 1)."""
 
     bond: int
     covector: Real  # Tr(E_a x E_b q), (D, D')
@@ -46,7 +46,7 @@ class Density:
 
 
 def densities_of(chain: Lindbladian) -> list[list[Density]]:
-    """Return the densities of every conserved sum: first those of the energy, then those that the model names.
+    """Return the densities of every conserved sum: first of the energy, then of the sums that the model names.
 
     Raises
     ------
@@ -59,29 +59,29 @@ def densities_of(chain: Lindbladian) -> list[list[Density]]:
 
 
 def others_of(chain: Lindbladian, conserved: Sequence[Density]) -> list[Density]:
-    """Return what else may be slow: the operators of every site, and the products of the site terms of neighbours.
+    """Return further densities that may be slow: the operators of every site, and products of the fields of neighbours.
 
-    In strong fields not only the energy but the population of every level is nearly conserved, and what is left of the
-    exchange of two neighbours at long times is the product of theirs. All are orthogonal to the conserved densities of
-    their bond, and as large as its own term.
+    In strong fields the population of every level is nearly conserved, not only the energy. The exchange of two
+    neighbours then averages at long times to the product of their fields. Each density is orthogonal to the conserved
+    densities of its bond, and has the norm of the bond's own term of the Hamiltonian.
     """
-    found = []
+    densities = []
     for bond in range(chain.n - 1):
         left, right = chain.spaces[bond : bond + 2]
-        candidates = [np.outer(one, right.trace) for one in np.eye(left.dim)]
+        candidates = [np.outer(unit, right.trace) for unit in np.eye(left.dim)]
         if bond == chain.n - 2:
-            candidates += [np.outer(left.trace, one) for one in np.eye(right.dim)]
+            candidates += [np.outer(left.trace, unit) for unit in np.eye(right.dim)]
         fields = (_traceless(chain.site_hamiltonian(site)) for site in (bond, bond + 1))
         candidates.append(np.outer(*(space.vector(field) for space, field in zip((left, right), fields, strict=True))))
         taken = [np.outer(left.trace, right.trace), *(q.covector for q in conserved if q.bond == bond)]
         size = float(np.linalg.norm(_traceless(chain.bond_hamiltonian(bond, site_weight=0.0))))
         for covector in _orthogonal(candidates, taken) if size > 0 else ():
-            found.append(_density(chain, bond, density_matrix(size * covector, (left, right))))
-    return found
+            densities.append(_density(chain, bond, density_matrix(size * covector, (left, right))))
+    return densities
 
 
 def neighbourhood(n: int, first: Density, second: Density) -> tuple[int, int]:
-    """Return the sites start..stop-1 of two densities and one more on either side."""
+    """Return the sites start..stop-1 of two densities, with one more site on either side."""
     bonds = first.bond, second.bond
     return max(0, min(bonds) - 1), min(n, max(bonds) + 3)
 
@@ -98,26 +98,27 @@ def applied(generator: ChainGenerator, start: int, stop: int, tensor: Real) -> R
 
 
 def _energies(chain: Lindbladian) -> list[Density]:
-    """The terms of the Hamiltonian from left to right: those on a site, then those on the bond to the next.
+    """Return the terms of the Hamiltonian from left to right: of each site, then of the bond to the next site.
 
-    They are kept apart: in strong fields energy goes slowly from a site's field to the bonds beside it.
+    Site and bond terms are separate densities: in strong fields energy moves slowly from the field of a site to the
+    bonds beside it.
     """
-    found = []
+    densities = []
     for bond in range(chain.n - 1):
         left, right = (np.eye(space.levels) for space in chain.spaces[bond : bond + 2])
         terms = [np.kron(chain.site_hamiltonian(bond), right), chain.bond_hamiltonian(bond, site_weight=0.0)]
         if bond == chain.n - 2:
             terms.append(np.kron(left, chain.site_hamiltonian(bond + 1)))
-        found += [_density(chain, bond, term) for term in terms if np.ptp(np.linalg.eigvalsh(term)) > 1e-12]
-    return found
+        densities += [_density(chain, bond, term) for term in terms if np.ptp(np.linalg.eigvalsh(term)) > 1e-12]
+    return densities
 
 
 def _named(chain: Lindbladian, number: int) -> list[Density]:
-    found = []
+    densities = []
     for operator in chain.densities[number]:
         bond = min(*operator.sites, chain.n - 2)
-        found.append(_density(chain, bond, operator.matrix((bond, bond + 1), chain.levels, chain.parities)))
-    return found
+        densities.append(_density(chain, bond, operator.matrix((bond, bond + 1), chain.levels, chain.parities)))
+    return densities
 
 
 def _density(chain: Lindbladian, bond: int, matrix: Matrix) -> Density:
@@ -132,27 +133,30 @@ def _traceless(matrix: Matrix) -> Matrix:
 
 
 def _orthogonal(candidates: Sequence[Real], taken: Sequence[Real]) -> list[Real]:
-    """Return an orthonormal basis of what the candidates add to what is taken."""
+    """Return an orthonormal basis of the part of the candidates that is orthogonal to the operators `taken`."""
     basis: list[Real] = []
-    for number, one in enumerate([*taken, *candidates]):
-        rest = one - sum(np.vdot(other, one) * other for other in basis)
-        if np.linalg.norm(rest) > NEW * max(float(np.linalg.norm(one)), 1e-300):
+    for number, vector in enumerate([*taken, *candidates]):
+        rest = vector - sum(np.vdot(other, vector) * other for other in basis)
+        if np.linalg.norm(rest) > NEW * max(float(np.linalg.norm(vector)), 1e-300):
             basis.append(rest / np.linalg.norm(rest))
         elif number < len(taken):
-            basis.append(np.zeros_like(one))
+            basis.append(np.zeros_like(vector))
     return basis[len(taken) :]
 
 
 def _check_conserved(chain: Lindbladian, family: Sequence[Density], number: int) -> None:
-    """Refuse a sum with |[H, sum q]| > 0 at infinite temperature, from the products of neighbours."""
-    coherent, total, own = chain.coherent(), 0.0, 0.0
+    """Raise `InputError` if a sum has |[H, sum q]| > 0 at infinite temperature.
+
+    The norm needs only products of near densities: all others vanish.
+    """
+    coherent, total, separate = chain.coherent(), 0.0, 0.0
     for first in family:
         for second in (q for q in family if abs(q.bond - first.bond) <= REACH + 1):
             start, stop = neighbourhood(chain.n, first, second)
-            one, other = (
+            left, right = (
                 applied(coherent, start, stop, q.embedded(chain.spaces, start, stop)) for q in (first, second)
             )
-            product = float(np.vdot(one, other)) / float(np.prod([s.levels for s in chain.spaces[start:stop]]))
-            total, own = total + product, own + product * (first is second)
-    if total > LEAK**2 * max(own, 1e-12):
-        raise InputError(f"--accelerate: density {number} is not conserved, the Hamiltonian changes its sum")
+            product = float(np.vdot(left, right)) / float(np.prod([s.levels for s in chain.spaces[start:stop]]))
+            total, separate = total + product, separate + product * (first is second)
+    if total > LEAK**2 * max(separate, 1e-12):
+        raise InputError(f"--accelerate: density {number} is not conserved: the Hamiltonian changes its sum")

@@ -1,4 +1,4 @@
-"""What the motion of the Hamiltonian leaves of a local operator: its average, in windows of the chain."""
+"""Time averages of local operators under the Hamiltonian, computed in windows of the chain."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tnness.problems.lindbladian import Lindbladian
 Real = NDArray[np.float64]
 
 LEVELS = 256
-"""Largest number of levels of a window: eight spins."""
+"""Largest dimension of the Hilbert space of a window: eight spins."""
 
 
 class Window:
-    """Sites start..stop-1 alone, and the averages of their operators over time.
+    """Sites start..stop-1 as a closed system, and the time averages of their operators.
 
     Parameters
     ----------
-    chain: its Hamiltonian moves the operators; what joins the window to the rest of the chain is left out.
+    chain: its Hamiltonian evolves the operators; the terms between the window and the rest of the chain are left out.
     time: T in  average(q) = int_0^inf dt exp(-t/T)/T (q(t) + q(-t))/2, which keeps <m|q|n> / (1 + (E_m - E_n)^2 T^2).
     """
 
@@ -32,7 +32,7 @@ class Window:
         self._kept = 1 / (1 + ((energies[:, None] - energies) * time) ** 2)
 
     def averaged(self, tensor: Real) -> Real:
-        """Return the average of an operator from and to its coefficients, (D, ..., D)."""
+        """Return the average of an operator. The operator and its average are given by coefficients (D, ..., D)."""
         states, matrix = self._states, density_matrix(tensor, self._spaces)
         if not matrix.imag.any():
             matrix = matrix.real  # four times cheaper where the Hamiltonian is real too
@@ -41,15 +41,15 @@ class Window:
 
 
 def windows(chain: Lindbladian) -> dict[tuple[int, int], list[int]]:
-    """Return windows as large as `LEVELS` lets them be, (start, stop), each with the bonds that are in its middle."""
-    found: dict[tuple[int, int], list[int]] = {}
+    """Return the largest windows (start, stop) that `LEVELS` allows, and for each window the bonds in its middle."""
+    middles: dict[tuple[int, int], list[int]] = {}
     for bond in range(chain.n - 1):
-        found.setdefault(_around(chain, bond), []).append(bond)
-    return found
+        middles.setdefault(_around(chain, bond), []).append(bond)
+    return middles
 
 
 def _around(chain: Lindbladian, bond: int) -> tuple[int, int]:
-    """Return sites start..stop of a window that has grown evenly to both sides of a bond, while there is room."""
+    """Return the sites start..stop-1 of the largest window around a bond, grown evenly to both sides."""
     start, stop = bond, bond + 2
     while True:
         left, right = start > 0, stop < chain.n
@@ -62,7 +62,7 @@ def _around(chain: Lindbladian, bond: int) -> tuple[int, int]:
 
 
 def _hamiltonian(chain: Lindbladian, start: int, stop: int) -> NDArray[np.complex128] | Real:
-    """Return the terms of the Hamiltonian within a window, real where they are."""
+    """Return the sum of the terms of the Hamiltonian within a window, as a real matrix if it is real."""
     levels = [space.levels for space in chain.spaces[start:stop]]
     terms = [(site, 1, chain.site_hamiltonian(site)) for site in range(start, stop)]
     terms += [(bond, 2, chain.bond_hamiltonian(bond, site_weight=0.0)) for bond in range(start, stop - 1)]

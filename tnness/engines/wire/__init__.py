@@ -1,1 +1,1 @@
-"""What the `transfer` engine is made of: elimination, scattering states, energy integrals, exponents, decay."""
+"""The parts of the `transfer` engine: elimination, scattering states, energy integrals, exponents, decay."""

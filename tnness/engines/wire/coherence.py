@@ -2,8 +2,9 @@
 
     G^d_xy = 1/2 int dE sum_n [ phi_L^*(x) phi_L(y) - phi_R^*(x) phi_R(y) ],     |E| < bias / 2, zero temperature.
 
-It is never formed unless asked for. Every rule gives it as products of few columns (scattering states at the nodes,
-resonances and their partners), from which the block between the halves, the densities and the currents are read.
+The whole matrix is formed only on request. Every rule gives it as a product of few columns (scattering states at the
+nodes, resonances and their partners). The block between the halves, the densities and the currents are computed from
+these columns.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ Real = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Coherence:
-    """What is kept of G^d.
+    """The parts of G^d that are kept.
 
     halves: (sites left, sites right), the block between the first and the last slices // 2 slices.
-    density: (slice, m). current: (bond,). matrix: (slice m, slice m), where asked for.
+    density: (slice, m). current: (bond,). matrix: (slice m, slice m), G^d itself if requested.
     """
 
     halves: Complex
@@ -55,9 +56,9 @@ class Coherence:
     def increased(self, other: Coherence) -> Coherence:
         """Add another to this one, in its own memory, and return it."""
         for name in ("halves", "density", "current", "matrix"):
-            own, further = getattr(self, name), getattr(other, name)
-            if own is not None:
-                own += further
+            values, added = getattr(self, name), getattr(other, name)
+            if values is not None:
+                values += added
         return self
 
 
@@ -83,9 +84,9 @@ def combined(parts: Sequence[Coherence], weights: Sequence[float] | Real) -> Coh
 def plain(chain: TransferChain, panel: Panel, nodes: int, matrix: bool) -> Coherence:
     """Return the contribution of a panel by Gauss-Legendre nodes, added up one by one."""
     total = None
-    for weight, found in states_at_nodes(chain, panel, nodes):
-        signs = np.repeat([0.5 * weight, -0.5 * weight], [found.left_count, found.right_count])
-        part = read(chain, found.states, conjugate_times(found.states, signs), matrix)
+    for weight, scattering in states_at_nodes(chain, panel, nodes):
+        signs = np.repeat([0.5 * weight, -0.5 * weight], [scattering.left_count, scattering.right_count])
+        part = coherence_of(chain, scattering.states, conjugate_times(scattering.states, signs), matrix)
         total = part if total is None else total.increased(part)
     assert total is not None
     return total
@@ -100,26 +101,26 @@ def conjugate_times(states: Complex, factors: Real) -> Complex:
 def weights_of_leads(chain: TransferChain, panel: Panel, nodes: int) -> Real:
     """Return int dE sum_n |phi_n(x)|^2 of a panel for the states of either lead: (lead, slice, m).
 
-    Positive numbers, much cheaper than the coherence, in which every resonance shows.
+    These positive numbers are much cheaper than the coherence, and every resonance shows in them.
     """
     total = np.zeros((2, chain.slices, chain.m))
-    for weight, found in states_at_nodes(chain, panel, nodes):
-        for k, states in enumerate((found.left, found.right)):
+    for weight, scattering in states_at_nodes(chain, panel, nodes):
+        for k, states in enumerate((scattering.left, scattering.right)):
             total[k] += weight * (np.sum(states.real**2, axis=-1) + np.sum(states.imag**2, axis=-1))
     return total
 
 
 def states_at_nodes(chain: TransferChain, panel: Panel, nodes: int) -> Iterator[tuple[float, ScatteringStates]]:
-    """Yield weight and states of every node; the states' memory is used again for the next."""
+    """Yield weight and states of every node; the next node overwrites the states."""
     states = None
     for energy, weight in zip(*panel.rule(nodes), strict=True):
-        found = scattering_states(chain, energy, states)
-        states = found.states
-        yield weight, found
+        scattering = scattering_states(chain, energy, states)
+        states = scattering.states
+        yield weight, scattering
 
 
-def read(chain: TransferChain, right: Complex, left: Complex, matrix: bool) -> Coherence:
-    """Read what is kept from G = left right^T, both (slice, m, column)."""
+def coherence_of(chain: TransferChain, right: Complex, left: Complex, matrix: bool) -> Coherence:
+    """Return the kept parts of G = left right^T, both factors (slice, m, column)."""
     slices, m, columns = right.shape
     half = slices // 2
     block = left[:half].reshape(half * m, columns) @ right[slices - half :].reshape(half * m, columns).T

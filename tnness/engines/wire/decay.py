@@ -12,7 +12,7 @@ from tnness.problems.transfer import TransferChain
 Real = NDArray[np.float64]
 
 ROUND_OFF = 1e-14
-"""Rates below this share of the largest cannot be told from zero: what a closed network conserves stays conserved."""
+"""Rates below this share of the largest are set to zero, so that a closed network conserves its total exactly."""
 
 
 class Decay:
@@ -38,11 +38,11 @@ class Decay:
 
     def at(self, time: float) -> Real:
         """Return u(t): (..., slice)."""
-        found = [
+        decayed = [
             vectors @ (np.exp(-rates * time) * weight)
             for (rates, vectors), weight in zip(self.modes, self.weights, strict=True)
         ]
-        return np.array(found, dtype=float).reshape(*self.batch, self.n)
+        return np.array(decayed, dtype=float).reshape(*self.batch, self.n)
 
 
 def _modes(diagonal: Real, coupling: Real) -> tuple[Real, Real]:

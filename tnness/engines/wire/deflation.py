@@ -1,4 +1,4 @@
-"""Energy integrals through resonances: Gauss-Legendre nodes, and for each pole what the nodes miss of it.
+"""Energy integrals across resonances: Gauss-Legendre nodes, and their error for each pole in closed form.
 
 For E on the axis G^+ is the conjugate of G, so that the integrand J(E) = G Gamma G^+ / (2 pi) continues to an analytic
 function whose poles are those of G and their conjugates,
@@ -6,13 +6,14 @@ function whose poles are those of G and their conjugates,
     J(E) = sum_i r_i u_i^T / (E - lambda_i) + h.c. + a smooth rest,
     u_i = conj(G(lambda_i^*)) Gamma(lambda_i) r_i / (2 pi),
 
-Gamma being that of the left lead less that of the right one. Nodes integrate the rest; of a pole they miss
-K(lambda) = int dE / (E - lambda) - sum_k w_k / (E_k - lambda), which falls off with its distance z from the window, in
-half widths, as z^-(2 n + 1) for n nodes. So few poles count, each in closed form however narrow it is:
+where Gamma is that of the left lead minus that of the right one. The nodes integrate the smooth rest. For a pole they
+have the error K(lambda) = int dE / (E - lambda) - sum_k w_k / (E_k - lambda). It falls off as z^-(2 n + 1) for n nodes,
+z being the distance of the pole from the middle of the window in half widths. So only few poles count, and each is
+corrected in closed form however narrow it is:
 
     int J dE = sum_k w_k J(E_k) + sum_i [ K(lambda_i) r_i u_i^T + h.c. ].
 
-G itself at lambda_i^* is the sum over its poles, and a rest that is interpolated through the nodes.
+G at lambda_i^* is the sum over its poles plus a smooth rest, which is interpolated through the nodes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.wire.coherence import Coherence, combined, conjugate_times, read
+from tnness.engines.wire.coherence import Coherence, coherence_of, combined, conjugate_times
 from tnness.engines.wire.elimination import Elimination
 from tnness.engines.wire.poles import Poles
 from tnness.engines.wire.quadrature import LegendreRule, Panel
@@ -32,31 +33,31 @@ from tnness.problems.transfer import TransferChain
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 
-SAFETY = 2.0
-"""Factor on estimated errors, which several poles beyond the radius may exceed together."""
+ERROR_FACTOR = 2.0
+"""Factor on estimated errors: several poles beyond the radius together may exceed the estimate."""
 
 
 def deflated(
     chain: TransferChain, panel: Panel, count: int, poles: Poles, elimination: Elimination, matrix: bool
 ) -> tuple[Coherence, Coherence]:
-    """Return the contribution of a panel with what the nodes miss of its resonances, and its error.
+    """Return the integral over a panel, corrected for its resonances, and its error.
 
-    The error has three parts. What poles beyond the radius leave: the highest Legendre coefficient of the smooth rest,
-    times the ratio of what the nodes miss to that coefficient for a pole at the rim, where it is largest. What the
-    interpolation of u_i leaves: its last correction over the radius in half widths, by which each is smaller than the
-    one before. And the errors of the poles themselves.
+    The error has three parts. The first comes from poles beyond the radius: the highest Legendre coefficient of the
+    smooth rest, times the ratio of the nodes' error to that coefficient for a pole at the rim, where it is largest. The
+    second comes from the interpolation of u_i: its last correction, divided by the radius in half widths, since each
+    correction is smaller than the one before by this factor. The third are the errors of the poles themselves.
 
-    elimination: at the middle of the panel, which is a node where their number is odd.
+    elimination: the chain eliminated at the middle of the panel, which is a node if `count` is odd.
     """
     rule = LegendreRule(panel, count)
     poles = poles.radiating()
     parts, rests, states = [], [], None
     for energy in rule.nodes:
-        found = scattering_states(chain, energy, states, elimination if energy == panel.centre else None)
-        states = found.states
-        signs = np.repeat([0.5, -0.5], [found.left_count, found.right_count])
-        parts.append(read(chain, states, conjugate_times(states, signs), matrix))
-        rests.append(_rest(chain, energy, poles, found, signs))
+        scattering = scattering_states(chain, energy, states, elimination if energy == panel.centre else None)
+        states = scattering.states
+        signs = np.repeat([0.5, -0.5], [scattering.left_count, scattering.right_count])
+        parts.append(coherence_of(chain, states, conjugate_times(states, signs), matrix))
+        rests.append(_rest(chain, energy, poles, scattering, signs))
 
     partners, doubt = _partners(chain, rule, poles, np.array(rests))
     z, reach = rule.scaled(poles.values), poles.radius / panel.half
@@ -64,12 +65,12 @@ def deflated(
     value = combined([*parts, _resonances(chain, poles, missed * partners, matrix)], [*rule.weights, 1.0])
     rim = rule.missed_per_highest(reach)
     left = rim * rule.highest_of_pole(z) * partners + missed * doubt
-    weights = SAFETY * np.append(rim * panel.half * rule.highest, 1.0)
+    weights = ERROR_FACTOR * np.append(rim * panel.half * rule.highest, 1.0)
     return value, combined([*parts, _resonances(chain, poles, left, matrix)], weights)
 
 
-def _rest(chain: TransferChain, energy: float, poles: Poles, found: ScatteringStates, signs: Real) -> Complex:
-    """Return G Gamma conj(r_i) / (2 pi) at a node, less the poles of G: (slice, m, pole)."""
+def _rest(chain: TransferChain, energy: float, poles: Poles, scattering: ScatteringStates, signs: Real) -> Complex:
+    """Return G Gamma conj(r_i) / (2 pi) at a node, minus the poles of G: (slice, m, pole)."""
     entries = []
     for lead, end in zip(chain.leads, (poles.vectors[0], poles.vectors[-1]), strict=True):
         rate = lead.broadening(energy)
@@ -78,13 +79,13 @@ def _rest(chain: TransferChain, energy: float, poles: Poles, found: ScatteringSt
     couplings = np.concatenate(entries, axis=1)  # (pole, channel)
     sources = (couplings.conj() * signs).T
     amplitudes = (couplings @ sources) / (energy - poles.values)[:, None]
-    return found.states @ sources - poles.vectors @ amplitudes
+    return scattering.states @ sources - poles.vectors @ amplitudes
 
 
 def _partners(chain: TransferChain, rule: LegendreRule, poles: Poles, rests: Complex) -> tuple[Complex, Complex]:
     """Return the u_i and their errors, (slice, m, pole) both.
 
-    rests: (node, slice, m, pole). Where a pole has a probe next to it, that is one more point of the interpolation.
+    rests: smooth rests at the nodes, (node, slice, m, pole). A probe next to a pole is one more interpolation point.
     """
     z = rule.scaled(poles.values.conj())
     reach = poles.radius / rule.panel.half
@@ -103,7 +104,7 @@ def _partners(chain: TransferChain, rule: LegendreRule, poles: Poles, rests: Com
 
 
 def _probed(chain: TransferChain, poles: Poles, which: int, probe: Elimination) -> Complex:
-    """Return G Gamma conj(r_i) / (2 pi) at the energy of a probe, less the poles of G: (slice, m)."""
+    """Return G Gamma conj(r_i) / (2 pi) at the energy of a probe, minus the poles of G: (slice, m)."""
     source = np.zeros((chain.slices, chain.m, 1), complex)
     amplitudes = np.zeros(len(poles.values), complex)
     for lead, place, sign in zip(chain.leads, (0, -1), (0.5, -0.5), strict=True):
@@ -115,7 +116,7 @@ def _probed(chain: TransferChain, poles: Poles, which: int, probe: Elimination) 
 
 
 def _through_poles(chain: TransferChain, poles: Poles) -> Complex:
-    """Return what the poles of G give to u_i: sum_j r_j^* (r_j^+ Gamma r_i) / (2 pi (lambda_i - lambda_j^*))."""
+    """Return the part of u_i from the poles of G: sum_j r_j^* (r_j^+ Gamma r_i) / (2 pi (lambda_i - lambda_j^*))."""
     overlap = np.zeros((len(poles.values), len(poles.values)), complex)
     for lead, end, sign in zip(chain.leads, (poles.vectors[0], poles.vectors[-1]), (0.5, -0.5), strict=True):
         entries = lead.modes.T @ end  # (channel, pole)
@@ -124,7 +125,7 @@ def _through_poles(chain: TransferChain, poles: Poles) -> Complex:
 
 
 def _resonances(chain: TransferChain, poles: Poles, partners: Complex, matrix: bool) -> Coherence:
-    """Return what is kept of conj(M) + M^T for M = sum_i r_i partner_i^T."""
+    """Return the `Coherence` of conj(M) + M^T for M = sum_i r_i partner_i^T."""
     left = np.concatenate([poles.vectors.conj(), partners], axis=-1)
     right = np.concatenate([partners.conj(), poles.vectors], axis=-1)
-    return read(chain, right, left, matrix)
+    return coherence_of(chain, right, left, matrix)

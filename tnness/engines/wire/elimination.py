@@ -1,12 +1,12 @@
 """Block elimination: (z - H - Sigma) u = b solved slice by slice, for many right-hand sides and batches at once.
 
-From the right, each slice is left with the response g_x of everything beyond it,
+From right to left, the elimination gives the response g_x of slice x together with all slices to its right,
 
     g_x = (A_x - C_x g_{x+1} C_x^+)^-1,     u_x = g_x (b_x + C_x r_{x+1} + C_{x-1}^+ u_{x-1}),
 
-where A_x = z - H_x (with the self-energies of the leads) and r is what the sources to the right leave behind. Every g_x
-is a physical response, so nothing grows: a product of transfer matrices, which is the same network contracted without
-this, overflows.
+where A_x = z - H_x (with the self-energies of the leads), and r_x = g_x (b_x + C_x r_{x+1}) collects the sources from
+slice x on. Every g_x is a physical response and stays bounded. A product of transfer matrices would solve the same
+equation, but it grows until it overflows.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Elimination:
 
     Parameters
     ----------
-    chain: the problem. energy: z, a number or an array over the batch axes (an axis of its own may be added).
-    boundary: energy at which the leads' self-energies are taken; None for the same.
+    chain: the problem. energy: z, a number or an array over the chain's batch axes.
+    boundary: energy at which the leads' self-energies are taken; None for `energy`.
     """
 
     def __init__(self, chain: TransferChain, energy: ArrayLike = 0.0, boundary: ArrayLike | None = None) -> None:
@@ -82,7 +82,7 @@ class Elimination:
     def columns(self, left: Array, right: Array, out: Array | None = None) -> Array:
         """Return G applied to columns on the first slice and to columns on the last: (slice, ..., m, left + right).
 
-        The zeros of the source are never multiplied. out: an array of that shape and type to write to.
+        Zeros of the source are skipped. out: an array for the result, used if it has the right shape and type.
         """
         chain, last, split = self.chain, self.chain.slices - 1, left.shape[-1]
         first = self.responses[last] @ right
@@ -116,11 +116,13 @@ def _sandwich(chain: TransferChain, bond: int, response: Array) -> Array:
 
 
 def inverse(block: Array) -> Array:
-    """Return the inverse of (..., m, m); of one block by LAPACK's getrf and getri, 2 m^3 flops where a solve takes 8/3.
+    """Return the inverse of blocks (..., m, m).
+
+    A single block is inverted by LAPACK's getrf and getri, in 2 m^3 flops; a solve takes 8/3 m^3.
 
     Raises
     ------
-    NumericalError: a block that is exactly singular.
+    NumericalError: a block is exactly singular.
     """
     if block.shape[-1] == 1:
         if not np.all(block):
@@ -131,9 +133,9 @@ def inverse(block: Array) -> Array:
         # The transpose of a C-ordered block is LAPACK's order, and the inverse of the transpose comes back transposed.
         factors, pivots, info = getrf(block.T, overwrite_a=True)
         if info == 0:
-            found, info = getri(factors, pivots, lwork=64 * len(block), overwrite_lu=True)
+            inverted, info = getri(factors, pivots, lwork=64 * len(block), overwrite_lu=True)
             if info == 0:
-                return found.T
+                return inverted.T
         raise NumericalError("a slice's response is singular: the energy is an eigenvalue of part of the chain")
     try:
         return np.linalg.inv(block)

@@ -1,11 +1,11 @@
 """Correlations of the filled levels of a chain between leads, at zero temperature.
 
-All states of the infinite system below mu are filled, bound ones with them:
+All states of the infinite system below mu are filled, bound states included:
 
     theta(mu - H)_xy = 1/2 delta_xy + 1/pi int_0^oo dy Re G_xy(mu + i y),
 
-on a line where no resonance is met. With y = e^s the trapezoidal rule converges exponentially, as e^(-pi^2 / h), and
-what lies beyond its ends is a geometric series.
+on a line that meets no resonance. With y = e^s the trapezoidal rule of step h converges exponentially, as
+e^(-pi^2 / h); its terms beyond both ends form geometric series, which are summed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tnness.problems.transfer import TransferChain
 
 Real = NDArray[np.float64]
 
-STEP = 0.3
-"""h: e^(-pi^2 / h) = 5e-15."""
+LOG_STEP = 0.3
+"""Step h of the trapezoidal rule: e^(-pi^2 / h) = 5e-15."""
 LOWEST, HIGHEST = 1e-9, 1e6
-"""Ends of the line: below the first G is constant unless a level is as close to mu; above the second it is 1/(i y)."""
+"""Ends of the line in y. Below LOWEST, G is constant unless a level is as close to mu; above HIGHEST, G = 1/(i y)."""
 
 
 def filled_correlations(chain: TransferChain, mu: float) -> Real:
@@ -33,8 +33,8 @@ def filled_correlations(chain: TransferChain, mu: float) -> Real:
     size, m = len(dense), chain.m
     left, right = chain.leads
     total = np.zeros((size, size))
-    points = np.arange(math.log(LOWEST), math.log(HIGHEST), STEP)
-    beyond = 1 / math.expm1(STEP)  # sum of e^(-j h), j = 1, 2, ...
+    points = np.arange(math.log(LOWEST), math.log(HIGHEST), LOG_STEP)
+    beyond = 1 / math.expm1(LOG_STEP)  # sum of e^(-j h), j = 1, 2, ...
     for k, s in enumerate(points):
         energy = mu + 1j * math.exp(s)
         block = energy * np.eye(size) - dense
@@ -42,14 +42,14 @@ def filled_correlations(chain: TransferChain, mu: float) -> Real:
         block[-m:, -m:] -= right.self_energy(energy)
         weight = 1 + (beyond if k in (0, len(points) - 1) else 0)
         total += weight * math.exp(s) * np.real(inverse(block))
-    return np.eye(size) / 2 + STEP / math.pi * (total + total.T) / 2
+    return np.eye(size) / 2 + LOG_STEP / math.pi * (total + total.T) / 2
 
 
 def bound_states(chain: TransferChain) -> tuple[int, int]:
     """Return how many bound states lie below and above the band of the leads.
 
-    Outside the band E - H - Sigma(E) is real and its eigenvalues grow with E: those of H + Sigma(edge) beyond the edge
-    are counted.
+    Outside the band E - H - Sigma(E) is real and its eigenvalues grow with E. So there are as many bound states as
+    eigenvalues of H + Sigma(edge) beyond the edge.
     """
     edges = chain.thresholds()
     counts = []

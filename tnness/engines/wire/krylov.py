@@ -1,6 +1,6 @@
 """Eigenvalues of largest modulus of a linear map, by a block Krylov space with full orthogonalisation.
 
-Blocks serve two ends: a multiple eigenvalue is found with all its vectors, and the map works on matrices, which is
+Blocks have two advantages: a multiple eigenvalue comes with all its vectors, and the map acts on matrices, which is
 fast.
 """
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 
-GROWTH = 1.2
-"""Growth of the space after which its eigenvalues are computed again: that takes as long as the map does."""
+SPACE_GROWTH = 1.2
+"""The eigenvalues are computed each time the space has grown by this factor: that takes as long as the map."""
 
 
 def dominant(
@@ -23,10 +23,8 @@ def dominant(
 ) -> tuple[Complex, Complex, Real] | None:
     """Return all eigenvalues theta with |theta| > least, their vectors (size, count), and their relative residuals.
 
-    None where the space is full.
-
-    The space grows until none of these has a relative residual above the tolerance; an eigenvalue below `sharp` may
-    have (sharp / |theta|)^4 times more.
+    The space grows until all their relative residuals are within the tolerance; that of an eigenvalue below `sharp` may
+    be (sharp / |theta|)^4 times larger. If the space has no more room before that, return None.
 
     Parameters
     ----------
@@ -41,21 +39,21 @@ def dominant(
     test = 2 * guess + 5 * block
     for done in range(block, most - block + 1, block):
         last = slice(done - block, done)
-        known = basis[:, :done]
+        space = basis[:, :done]
         image = apply(basis[:, last])
         for _ in range(2):
-            overlap = (image.conj().T @ known).conj().T  # the conjugate of the small factor is the cheaper one
-            image -= known @ overlap
+            overlap = (image.conj().T @ space).conj().T  # the conjugate of the small factor is the cheaper one
+            image -= space @ overlap
             projected[:done, last] += overlap
         basis[:, done : done + block], rest = np.linalg.qr(image)
         if done >= test:
-            test = int(GROWTH * done) + 1
+            test = int(SPACE_GROWTH * done) + 1
             theta, vectors = np.linalg.eig(projected[:done, :done])
             chosen = np.abs(theta) > least
             size_of = np.abs(theta[chosen])
             residual = np.linalg.norm(rest @ vectors[last, chosen], axis=0) / size_of
             allowed = tolerance * np.maximum(1, sharp / size_of) ** 4
             if chosen.sum() + block <= done and np.all(residual <= allowed):
-                return theta[chosen], known @ vectors[:, chosen], residual
+                return theta[chosen], space @ vectors[:, chosen], residual
         projected[done : done + block, last] = rest
     return None

@@ -1,9 +1,9 @@
-"""Lyapunov exponents of a bar without end: products of transfer matrices, kept apart by a QR every few slices.
+"""Lyapunov exponents of an endless bar: a product of transfer matrices, with a QR of its columns every few slices.
 
     u_{x+1} = (E - H_x) u_x - u_{x-1},    gamma_1 >= ... >= gamma_m >= 0 per slice;
 
-the logarithms that the triangular factors leave behind are the exponents. Independent bars are multiplied together, as
-one array; their spread gives the statistical error.
+the exponents are the average logarithms of the diagonals of the triangular factors. Several independent bars are
+computed as one array; their spread gives the statistical error.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from tnness.problems.transfer import RandomBar
 
 Real = NDArray[np.float64]
 
-GROWTH = 1e6
-"""Factor by which columns may grow apart between two QRs: what is left of the smallest keeps ten digits."""
+COLUMN_GROWTH = 1e6
+"""Factor by which columns may grow apart between two QRs: the smallest one then keeps ten digits."""
 
 
 @dataclass(frozen=True, eq=False)
 class Exponents:
     """Lyapunov exponents, decreasing.
 
-    values, errors: (m,), per slice; the errors are standard errors over independent bars. slices: multiplied in all.
+    values, errors: (m,), per slice; the errors are standard errors over independent bars. slices: number of slices
+    in all bars.
     """
 
     values: Real
@@ -77,4 +78,4 @@ def interval(bar: RandomBar) -> int:
     """Return how many slices may pass between two QRs: the columns grow apart by (|E| + |H|)^2 a slice at most."""
     sample = bar.potential(np.random.default_rng(0), 64)
     strength = abs(bar.energy) + float(np.abs(bar.transverse).sum(axis=0).max()) + float(np.abs(sample).mean()) + 1
-    return int(np.clip(math.log(GROWTH) / (2 * math.log(strength)), 1, 16))
+    return int(np.clip(math.log(COLUMN_GROWTH) / (2 * math.log(strength)), 1, 16))

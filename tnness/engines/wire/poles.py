@@ -4,7 +4,7 @@
 
 H is real and symmetric, so that left and right vectors are transposes of each other. All poles within a radius come
 from a shift-and-invert Krylov space of the problem with Sigma linearised at the centre; those next to the window are
-then refined on the full one.
+then refined with the full Sigma.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ Real = NDArray[np.float64]
 
 DENSE = 64
 """Sites up to which all eigenvalues are computed densely."""
-BLOCK = 4
+KRYLOV_BLOCK = 4
 """Columns of a block of the Krylov space."""
 RITZ = 1e-5
 """Relative residual of the poles next to the centre, before they are refined."""
 SHARP = 8.0
-"""Part of the radius within which they have that residual; further out it grows with the fourth power of distance."""
+"""Poles within radius / SHARP have that residual; further out it grows with the fourth power of the distance."""
 SHIFT = 1e-4
-"""Distance from the eigenvalue, over the radius, at which the chain is eliminated next to it."""
+"""An elimination next to an eigenvalue is this far from it, in units of the radius."""
 CLOSE = 1e-2
-"""Distance from the eigenvalue, over the radius, at which an elimination serves to refine it."""
+"""An elimination can refine an eigenvalue that is nearer than this, in units of the radius."""
 SETTLED = 1e-9
-"""Largest change of a vector after which an inverse iteration has converged: the next would change it much less."""
+"""An inverse iteration has converged when the vector changes by less than this: the next change is much smaller."""
 ROUNDS = 4
-"""Most inverse iterations with one elimination, and most eliminations."""
+"""Largest number of inverse iterations with one elimination, and of eliminations."""
 NARROW = 1e-7
-"""Width, over the radius, below which Im(lambda) is taken from the flow into the leads: free of cancellation."""
+"""Below this width, in units of the radius, Im(lambda) comes from the flow into the leads, free of cancellation."""
 BOUND = 1e-26
-"""Width, over the radius, below which a level counts as bound: its ends are round-off, and who fills it is unknown."""
+"""Below this width, in units of the radius, a level counts as bound: its amplitudes at the ends are round-off."""
 DEGENERATE = 1e-7
-"""Distance of two eigenvalues, over the radius, below which their vectors may be any mixture."""
+"""The vectors of two eigenvalues nearer than this, in units of the radius, may be any mixture."""
 
 
 @dataclass(frozen=True, eq=False)
 class Poles:
     """Poles and their vectors.
 
-    values: (pole,), lambda_i. vectors: (slice, m, pole), r_i. errors: (pole,), relative, of the vectors.
-    radius: within which none is missing. probes: the chain eliminated next to lambda_i^*, for those that were refined.
+    values: (pole,), lambda_i. vectors: (slice, m, pole), r_i. errors: (pole,), relative errors of the vectors.
+    radius: no pole within it is missing. probes: for each refined pole the chain eliminated next to lambda_i^*.
     """
 
     values: Complex
@@ -62,7 +62,7 @@ class Poles:
     probes: dict[int, Elimination] = field(default_factory=dict)
 
     def radiating(self) -> Poles:
-        """Return those with a width: a bound level carries nothing."""
+        """Return the poles that have a width: a bound level carries no current."""
         chosen = np.flatnonzero(self.values.imag < 0)
         probes = {new: self.probes[old] for new, old in enumerate(chosen.tolist()) if old in self.probes}
         return Poles(self.values[chosen], self.vectors[..., chosen], self.errors[chosen], self.radius, probes)
@@ -75,8 +75,8 @@ def find_poles(
 
     Parameters
     ----------
-    chain: real, symmetric, between two leads, without batch axes. guess: about how many there are. elimination: of the
-        chain at the centre, where there is one already.
+    chain: real, symmetric, between two leads, without batch axes. guess: about how many there are. elimination: the
+        chain eliminated at the centre, if that is done already.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def find_poles(
 
 
 def refine(chain: TransferChain, poles: Poles, chosen: NDArray[np.bool_]) -> Poles:
-    """Return the poles, those chosen on the full self-energy, with probes next to them."""
+    """Return the poles; those chosen are refined with the full self-energy and have probes next to them."""
     values, vectors, errors = poles.values.copy(), poles.vectors.copy(), poles.errors.copy()
     probes = {}
     for i in np.flatnonzero(chosen).tolist():
@@ -107,17 +107,18 @@ def refine(chain: TransferChain, poles: Poles, chosen: NDArray[np.bool_]) -> Pol
 
 
 def _next_to(energy: complex, radius: float) -> complex:
-    """Return an energy so close to another that what is smooth is the same, and off a pole that may be there."""
+    """Return an energy just beside a given one: off a pole that may be there, and the same for smooth functions."""
     return energy + SHIFT * radius
 
 
 def _errors(
     chain: TransferChain, centre: float, values: Complex, vectors: Complex, residuals: Real, radius: float
 ) -> Real:
-    """Return how far the vectors of a linearised self-energy are off at the ends, relative: (pole,).
+    """Return the relative errors, at the ends, of the vectors of a linearised self-energy: (pole,).
 
-    What the self-energy differs by, times how G responds to it: 1 / radius without the poles, and what reaches the ends
-    through each of them. And the residuals of the Krylov space, which small ends feel most.
+    The first part is the error of the self-energy times the response of G at the ends: 1 / radius from the smooth part
+    of G, and a contribution of each other pole. The second part comes from the residuals of the Krylov space; it is
+    largest for vectors that are small at the ends.
     """
     change = np.zeros(len(values))
     for lead in chain.leads:
@@ -132,7 +133,7 @@ def _errors(
 
 
 def _repeated(values: Complex, vectors: Complex, radius: float) -> NDArray[np.bool_]:
-    """Return which poles are another one once more: refined to it from elsewhere, where one is then missing."""
+    """Return which poles are duplicates: refinement has moved two to one place, so one is missing elsewhere."""
     flat = vectors.reshape(len(vectors) * vectors.shape[1], len(values))
     flat = flat / np.linalg.norm(flat, axis=0)
     alike = np.abs(flat.conj().T @ flat) > 0.99
@@ -155,14 +156,14 @@ def _linearised(
         source[-1] -= ends[1]
         return -elimination.solve(source).reshape(size, -1)
 
-    found = None
+    eigenpairs = None
     if size > DENSE:
-        start = np.random.default_rng(0).normal(size=(size, BLOCK)).astype(np.complex128)
-        found = dominant(apply, start, 1 / radius, SHARP / radius, RITZ, guess)
-    if found is None:
+        start = np.random.default_rng(0).normal(size=(size, KRYLOV_BLOCK)).astype(np.complex128)
+        eigenpairs = dominant(apply, start, 1 / radius, SHARP / radius, RITZ, guess)
+    if eigenpairs is None:
         theta, vectors = scipy.linalg.eig(apply(np.eye(size, dtype=complex)))
-        found = theta, vectors, np.zeros(size)
-    theta, vectors, residuals = found
+        eigenpairs = theta, vectors, np.zeros(size)
+    theta, vectors, residuals = eigenpairs
     with np.errstate(divide="ignore"):
         values = centre + 1 / theta
     kept = np.abs(values - centre) < radius
@@ -172,12 +173,13 @@ def _linearised(
 def refined(
     chain: TransferChain, value: complex, vector: Complex, radius: float, near: Elimination | None = None
 ) -> tuple[complex, Complex]:
-    """Return a pole and its vector (slice, m) on the full self-energy, from those of a linearised one.
+    """Return a pole and its vector (slice, m) with the full self-energy, from those of a linearised one.
 
-    T(s)^-1 (T(s) - T(lambda)) for T(E) = E - H - Sigma(E) leaves r as it is, and makes everything else smaller by the
-    distance of s from the pole over that from its neighbours; the symmetric Rayleigh quotient then gives lambda.
+    With T(E) = E - H - Sigma(E), the map T(s)^-1 (T(s) - T(lambda)) leaves r unchanged. It shrinks all other components
+    by the distance of s from the pole, divided by its distance from the neighbouring poles. The symmetric Rayleigh
+    quotient then gives lambda.
 
-    radius: scale of the distances. near: the chain eliminated at some s, where there is one already.
+    radius: scale of the distances. near: the chain eliminated at some s, if that is done already.
     """
     for _ in range(ROUNDS):
         near = near or Elimination(chain, _next_to(value, radius))
@@ -197,7 +199,7 @@ def refined(
 
 
 def _narrow(chain: TransferChain, value: complex, vector: Complex, radius: float) -> complex:
-    """Return a pole; where it is narrow, with the width that flows into the leads."""
+    """Return a pole; the width of a narrow one is replaced by the flow into the leads."""
     if -2 * value.imag >= NARROW * radius:
         return value
     width = _flow(chain, value.real, vector)
@@ -236,20 +238,20 @@ def _normalised(chain: TransferChain, values: Complex, vectors: Complex) -> Comp
 
 
 def _separated(chain: TransferChain, centre: float, values: Complex, vectors: Complex, radius: float) -> Complex:
-    """Return the vectors with those of equal eigenvalues made orthogonal in r_i^T (1 - Sigma') r_j."""
+    """Return the vectors; those of equal eigenvalues are made orthogonal in r_i^T (1 - Sigma') r_j."""
     weighted = vectors.copy()
     for lead, place in zip(chain.leads, (0, -1), strict=True):
         weighted[place] -= lead.self_energy_slope(centre) @ vectors[place]
     overlap = np.einsum("xmi,xmj->ij", vectors, weighted)
     tied = np.abs(values[:, None] - values) < DEGENERATE * radius
-    found, done = vectors.copy(), np.zeros(len(values), bool)
+    separated, done = vectors.copy(), np.zeros(len(values), bool)
     for i in range(len(values)):
         group = np.flatnonzero(tied[i] & ~done)
         done[group] = True
         if len(group) > 1:
             root = scipy.linalg.sqrtm(overlap[np.ix_(group, group)])
-            found[..., group] = vectors[..., group] @ np.linalg.inv(root)
-    return found
+            separated[..., group] = vectors[..., group] @ np.linalg.inv(root)
+    return separated
 
 
 def is_deflatable(chain: TransferChain) -> bool:

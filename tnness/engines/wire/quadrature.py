@@ -1,4 +1,4 @@
-"""Energy integrals: Gauss-Legendre nodes, windows split at thresholds, and what nodes miss of a pole.
+"""Energy integrals: Gauss-Legendre nodes, windows split at thresholds, and the error of the nodes for a pole.
 
     int dE / (E - lambda) = sum_k w_k / (E_k - lambda) - 2 Q_n(z) / P_n(z),   z = (lambda - centre) / half width,
 
@@ -20,8 +20,8 @@ Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 
 CANCELS = 1e-8
-"""What nodes miss of a pole below which the difference of integral and sum has lost half of its digits."""
-DIRECT = 64
+"""Where the nodes' error for a pole is below this, the difference of integral and sum has lost half its digits."""
+DIRECT_NODES = 64
 """Nodes of the integral for Legendre functions of the second kind."""
 
 
@@ -42,12 +42,12 @@ class Panel:
 
     @property
     def centre(self) -> float:
-        """Middle."""
+        """Middle of the interval."""
         return (self.start + self.stop) / 2
 
     @property
     def half(self) -> float:
-        """Half width."""
+        """Half width of the interval."""
         return (self.stop - self.start) / 2
 
     def halves(self) -> tuple[Panel, Panel]:
@@ -70,18 +70,18 @@ class Panel:
         return (self.start + steps, weights) if self.root_start else (self.stop - steps, weights)
 
 
-def panels(start: float, stop: float, thresholds: ArrayLike) -> list[Panel]:
+def energy_panels(start: float, stop: float, thresholds: ArrayLike) -> list[Panel]:
     """Return the window cut at the thresholds inside it.
 
     Raises
     ------
-    InputError: a window that is empty or the wrong way round.
+    InputError: the window is empty or its ends are exchanged.
     """
     if not stop > start:
         raise InputError(f"the energy window from {start:g} to {stop:g} is empty")
-    known = np.asarray(thresholds, dtype=float)
+    energies = np.asarray(thresholds, dtype=float)
     width = stop - start
-    inside = known[(known > start - 1e-9 * width) & (known < stop + 1e-9 * width)]
+    inside = energies[(energies > start - 1e-9 * width) & (energies < stop + 1e-9 * width)]
     edges = np.unique(np.clip(np.concatenate([[start, stop], inside]), start, stop))
     edges = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * width])]
     edges[-1] = stop
@@ -91,9 +91,9 @@ def panels(start: float, stop: float, thresholds: ArrayLike) -> list[Panel]:
 
 @dataclass(frozen=True)
 class LegendreRule:
-    """Gauss-Legendre nodes on a panel without thresholds, and what they make of a pole.
+    """Gauss-Legendre nodes on a panel without thresholds, and their error for a pole.
 
-    Poles are given by z, their distance from the middle of the panel in half widths, below the axis.
+    A pole lies below the real axis and is given by z, its distance from the middle of the panel in half widths.
     """
 
     panel: Panel
@@ -121,23 +121,23 @@ class LegendreRule:
         return (self.count - 0.5) * w * _legendre(x, self.count - 1)
 
     def scaled(self, energy: ArrayLike) -> Complex:
-        """Return z."""
+        """Return z of an energy."""
         return (_complex(energy) - self.panel.centre) / self.panel.half
 
     def missed(self, z: ArrayLike) -> Complex:
         """Return K = int dE / (E - lambda) - sum_k w_k / (E_k - lambda) = -2 Q_n(z) / P_n(z)."""
         x, w = self.points
         z = _complex(z)
-        found = np.log(1 - z) - np.log(-1 - z) - np.sum(w / (x - z[..., None]), axis=-1)
-        far = np.abs(found) < CANCELS
-        return np.where(far, -2 * _second_kind(np.where(far, z, 2), self.count) / _legendre(z, self.count), found)
+        difference = np.log(1 - z) - np.log(-1 - z) - np.sum(w / (x - z[..., None]), axis=-1)
+        far = np.abs(difference) < CANCELS
+        return np.where(far, -2 * _second_kind(np.where(far, z, 2), self.count) / _legendre(z, self.count), difference)
 
     def highest_of_pole(self, z: ArrayLike) -> Complex:
         """Return minus the highest coefficient of the series through 1 / (x - z): (2 n - 1) / (n P_n(z))."""
         return _complex((2 * self.count - 1) / (self.count * _legendre(_complex(z), self.count)))
 
     def missed_per_highest(self, reach: float) -> float:
-        """Return K over `highest_of_pole` at z = reach > 1."""
+        """Return the ratio of `missed` to `highest_of_pole` at z = reach > 1."""
         n = self.count
         return -2 * n / (2 * n - 1) * float(_second_kind(_complex(reach), n).real)
 
@@ -150,7 +150,7 @@ class LegendreRule:
         return np.prod(_complex(z)[..., None] - self.points[0], axis=-1)
 
     def interpolation(self, z: ArrayLike) -> Complex:
-        """Return the weights that take values at the nodes to that of the polynomial through them: (..., count)."""
+        """Return weights (..., count) that turn values at the nodes into the value of their polynomial at z."""
         x, w = self.points
         degrees = np.arange(self.count)
         basis = legendre.legvander(x, self.count - 1) * w[:, None] * (degrees + 0.5)  # (node, degree)
@@ -164,7 +164,7 @@ def _complex(z: ArrayLike) -> Complex:
 
 def _second_kind(z: Complex, degree: int) -> Complex:
     """Return Q_n(z) = int_-1^1 (1 - x^2)^n / (2 (z - x))^(n + 1) dx off the interval."""
-    x, w = gauss(DIRECT)
+    x, w = gauss(DIRECT_NODES)
     return _complex(np.sum(w * (1 - x**2) ** degree / (2 * (z[..., None] - x)) ** (degree + 1), axis=-1))
 
 

@@ -26,8 +26,7 @@ class ScatteringStates:
     Parameters
     ----------
     states: (slice, ..., m, channel), those that come in from the left first.
-    open: how many channels are open on the left, and on the right.
-    outgoing: S-matrix amplitudes without the direct part, for a single energy: G between the ends, dressed.
+    left_count, right_count: number of open channels of the left and of the right lead.
     """
 
     states: Complex
@@ -50,9 +49,9 @@ def scattering_states(
 ) -> ScatteringStates:
     """Return the scattering states of every open channel of both leads at a real energy.
 
-    One elimination and three products per slice. out: the array of states of an earlier energy, to write to where the
-    same channels are open: fresh memory costs as much as a third of the work for slices of 64 sites. elimination: of
-    the chain at this energy, where there is one already.
+    It takes one elimination and three products per slice. out: the states of an earlier energy, overwritten if the same
+    channels are open: new memory costs as much as a third of the work for slices of 64 sites. elimination: the chain
+    eliminated at this energy, if that is done already.
     """
     left, right = chain.leads
     sources = []
@@ -67,12 +66,12 @@ def scattering_states(
 
 def scattering_matrix(chain: TransferChain, energy: float) -> Complex:
     """Return the unitary S matrix between open channels, left lead's first: S = -1 + i sqrt(Gamma) G sqrt(Gamma)."""
-    found = scattering_states(chain, energy)
+    scattering = scattering_states(chain, energy)
     rows = []
     for lead, place in zip(chain.leads, (0, -1), strict=True):
         rate = lead.broadening(energy)
         is_open = rate > 0
-        rows.append((lead.modes[:, is_open] * np.sqrt(rate[is_open] * 2 * math.pi)).T @ found.states[place])
+        rows.append((lead.modes[:, is_open] * np.sqrt(rate[is_open] * 2 * math.pi)).T @ scattering.states[place])
     matrix = 1j * np.concatenate(rows)
     return matrix - np.eye(len(matrix))
 

@@ -1,4 +1,4 @@
-"""What can be asked of transfer chains, of their decay, and of random bars."""
+"""The views of transfer chains, of their decay, and of random bars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tnness.engines.wire import equilibrium, lyapunov, scattering
 from tnness.engines.wire.decay import Decay
 from tnness.engines.wire.elimination import Elimination
 from tnness.engines.wire.poles import find_poles, refined
-from tnness.engines.wire.quadrature import panels
+from tnness.engines.wire.quadrature import energy_panels
 from tnness.engines.wire.window import Integral, Quadrature, integrate
 from tnness.errors import InputError
 from tnness.observables.views import View
@@ -27,21 +27,21 @@ Report = Callable[[str, float], None]
 
 
 class TransferView(View):
-    """What can be asked of a transfer chain. Each answer is computed once.
+    """The view of a transfer chain. Each quantity is computed once.
 
     Parameters
     ----------
     chain: the problem. quadrature: how energy integrals are done.
-    figures: where the certificate's figures go. report: called with what is done and its fraction.
+    figures: dictionary for the certificate's figures. report: called with the present task and the fraction done.
     """
 
     def __init__(self, chain: TransferChain, quadrature: Quadrature, figures: dict[str, float], report: Report) -> None:
         super().__init__()
         self.chain, self.quadrature, self.figures, self.report = chain, quadrature, figures, report
-        self._known: dict[Any, Any] = {}
+        self._computed: dict[Any, Any] = {}
 
     def decayed(self) -> Real:
-        """Refuse: only a time evolution has decayed.
+        """Refuse: only a time evolution gives a decay.
 
         Raises
         ------
@@ -56,21 +56,21 @@ class TransferView(View):
     def _solved(self) -> Real:
         source = self.chain.fixed_source()
         columns = np.moveaxis(source, -2, 0)[..., None]  # (slice, ..., m, 1)
-        found = np.moveaxis(Elimination(self.chain).solve(-columns)[..., 0], 0, -2)
-        left = _applied(self.chain, found) - source
-        scale = np.abs(_applied(self.chain, found, absolute=True)).max() + np.abs(source).max()
-        self._worst("linear_residual", float(np.abs(left).max() / scale) if scale else 0.0)
-        return found
+        solution = np.moveaxis(Elimination(self.chain).solve(-columns)[..., 0], 0, -2)
+        residual = _applied(self.chain, solution) - source
+        scale = np.abs(_applied(self.chain, solution, absolute=True)).max() + np.abs(source).max()
+        self._worst("linear_residual", float(np.abs(residual).max() / scale) if scale else 0.0)
+        return solution
 
     def transmission(self, energies: ArrayLike) -> Real:
         """Return T(E): (..., energy). Unitarity is checked at the energy that is farthest from any threshold."""
         grid = np.atleast_1d(np.asarray(energies, dtype=float))
         self.report("transmission", 0.0)
-        found = scattering.transmission(self.chain, grid)
+        transmitted = scattering.transmission(self.chain, grid)
         if not self.chain.batch:
             distance = np.abs(grid[:, None] - self.chain.thresholds()).min(axis=1)
             self.check_unitarity(float(grid[int(np.argmax(distance))]))
-        return found
+        return transmitted
 
     def states(self, energy: float) -> scattering.ScatteringStates:
         """Return the scattering states of one energy."""
@@ -79,17 +79,17 @@ class TransferView(View):
     def resonances(self, levels: ArrayLike) -> Complex:
         """Return the pole of G that belongs to each level of the chain without leads: (level,).
 
-        The one closest to the level, refined on the full self-energy; NaN where there is none within a distance of 1.
+        It is the pole closest to the level, refined with the full self-energy; NaN if none is within a distance of 1.
         """
-        found = []
+        resonances = []
         for level in np.asarray(levels, dtype=float):
             poles = find_poles(self.chain, float(level), 1.0)
             if not len(poles.values):
-                found.append(complex(math.nan, math.nan))
+                resonances.append(complex(math.nan, math.nan))
                 continue
             closest = int(np.argmin(np.abs(poles.values - level)))
-            found.append(refined(self.chain, poles.values[closest], poles.vectors[..., closest], 1.0)[0])
-        return np.array(found)
+            resonances.append(refined(self.chain, poles.values[closest], poles.vectors[..., closest], 1.0)[0])
+        return np.array(resonances)
 
     def check_unitarity(self, energy: float) -> None:
         """Put the largest element of S^+ S - 1 into the certificate."""
@@ -102,14 +102,14 @@ class TransferView(View):
         return self._once(("nonequilibrium", bias, rule, matrix), lambda: self._integrated(bias, rule, matrix))
 
     def _integrated(self, bias: float, rule: str, matrix: bool) -> Integral:
-        found = integrate(self.chain, -bias / 2, bias / 2, self.quadrature, rule, matrix, self.report)
-        self.check_unitarity(panels(-bias / 2, bias / 2, self.chain.thresholds())[0].centre)
-        self._worst("quadrature", found.relative_error)
-        self.figures |= {"energies": float(found.energies), "poles": found.poles, "plain_share": found.plain}
-        current = found.coherence.current
+        integral = integrate(self.chain, -bias / 2, bias / 2, self.quadrature, rule, matrix, self.report)
+        self.check_unitarity(energy_panels(-bias / 2, bias / 2, self.chain.thresholds())[0].centre)
+        self._worst("quadrature", integral.relative_error)
+        self.figures |= {"energies": float(integral.energies), "poles": integral.poles, "plain_share": integral.plain}
+        current = integral.coherence.current
         size = float(np.abs(current).max(initial=0))
         self._worst("current_spread", float(np.ptp(current)) / size if size else 0.0)
-        return found
+        return integral
 
     def equilibrium(self, bias: float) -> Real:
         """Return G^s, the mean of the filled levels below bias / 2 and below -bias / 2: (sites, sites), real."""
@@ -133,18 +133,18 @@ class TransferView(View):
         return GaussianView(self.equilibrium(bias) + matrix, [spinless] * (self.chain.slices * self.chain.m))
 
     def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
-        if key not in self._known:
-            self._known[key] = compute()
-        return self._known[key]
+        if key not in self._computed:
+            self._computed[key] = compute()
+        return self._computed[key]
 
     def _worst(self, name: str, value: float) -> None:
         self.figures[name] = max(value, self.figures.get(name, 0.0))
 
 
 class DecayView(View):
-    """A chain's source after some time.
+    """The view of a chain's source after some time.
 
-    decay: the modes of the chain. time: since the source was left alone.
+    decay: the modes of the chain. time: time since the decay began.
     """
 
     def __init__(self, decay: Decay, time: float) -> None:
@@ -157,23 +157,24 @@ class DecayView(View):
 
 
 class BarView(View):
-    """What can be asked of a random bar.
+    """The view of a random bar.
 
-    bar: the problem. rng: draws its slices. blocks: independent bars. figures: where the certificate's figures go.
+    bar: the problem. rng: draws its slices. blocks: independent bars. figures: dictionary for the certificate's
+    figures.
     """
 
     def __init__(self, bar: RandomBar, rng: np.random.Generator, blocks: int, figures: dict[str, float]) -> None:
         super().__init__()
         self.bar, self.rng, self.blocks, self.figures = bar, rng, blocks, figures
-        self._found: lyapunov.Exponents | None = None
+        self._exponents: lyapunov.Exponents | None = None
 
     def lyapunov(self) -> lyapunov.Exponents:
         """Return the exponents, with errors."""
-        if self._found is None:
-            self._found = lyapunov.lyapunov(self.bar, self.rng, self.blocks)
-            smallest, error = self._found.values[-1], self._found.errors[-1]
-            self.figures |= {"slices": float(self._found.slices), "statistical": float(error / smallest)}
-        return self._found
+        if self._exponents is None:
+            self._exponents = lyapunov.lyapunov(self.bar, self.rng, self.blocks)
+            smallest, error = self._exponents.values[-1], self._exponents.errors[-1]
+            self.figures |= {"slices": float(self._exponents.slices), "statistical": float(error / smallest)}
+        return self._exponents
 
 
 def _applied(chain: TransferChain, vector: Real, absolute: bool = False) -> Real:
@@ -182,8 +183,8 @@ def _applied(chain: TransferChain, vector: Real, absolute: bool = False) -> Real
     if absolute:
         chain = TransferChain(np.abs(blocks), np.abs(couplings))
         vector = np.abs(vector)
-    found = (chain.onsite @ vector[..., None])[..., 0]
+    product = (chain.onsite @ vector[..., None])[..., 0]
     for x in range(chain.slices - 1):
-        found[..., x, :] += chain.couple(x, vector[..., x + 1, :, None])[..., 0]
-        found[..., x + 1, :] += chain.couple(x, vector[..., x, :, None], back=True)[..., 0]
-    return found
+        product[..., x, :] += chain.couple(x, vector[..., x + 1, :, None])[..., 0]
+        product[..., x + 1, :] += chain.couple(x, vector[..., x, :, None], back=True)[..., 0]
+    return product

@@ -1,10 +1,10 @@
-"""The integral over the window of the bias, by the rule that fits, with its error.
+"""The integral over the window of the bias and its error, by one of three rules.
 
-`poles`: a few Legendre nodes, and in closed form what they miss of the resonances; panels next to a threshold are cut
-into ever smaller ones towards it, and one that is left touching it is integrated by plain nodes. `legendre`: plain
-nodes, panels halved until the two halves agree with the whole; a resonance narrower than the distance of the nodes can
-be missed, and the error estimate with it. `auto` takes poles where the chain is real and resonances are not too many,
-and falls back.
+`poles` takes a few Legendre nodes and corrects their error for each resonance in closed form. A panel next to a
+threshold is cut into smaller and smaller ones towards it; the last one, which touches it, is integrated by plain nodes.
+`legendre` takes plain nodes and halves panels until the two halves agree with the whole. It can miss a resonance that
+is narrower than the distance of the nodes; the error estimate misses it too. `auto` takes `poles` for a real chain with
+not too many resonances, and `legendre` otherwise.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from tnness.engines.wire.coherence import Coherence, Real, plain, weights_of_lea
 from tnness.engines.wire.deflation import deflated
 from tnness.engines.wire.elimination import Elimination
 from tnness.engines.wire.poles import Poles, find_poles, is_deflatable, refine
-from tnness.engines.wire.quadrature import LegendreRule, Panel, panels
+from tnness.engines.wire.quadrature import LegendreRule, Panel, energy_panels
 from tnness.errors import InputError
 from tnness.problems.transfer import TransferChain
 
 RULES = ("auto", "poles", "legendre")
 LEAST_REACH = 1.2
-"""Half widths within which a panel needs analytic self-energies, to be deflated."""
+"""A panel is deflated only if the self-energies are analytic within this many half widths of its centre."""
 MARGIN = 0.8
-"""Part of the distance from the nearest threshold within which resonances are looked for."""
+"""Resonances are searched within this fraction of the distance to the nearest threshold."""
 REFINED = 0.03
-"""Part of the tolerance that a pole with a linearised self-energy may cost; others are refined."""
+"""A pole is refined if its linearised self-energy costs more than this fraction of the tolerance."""
 MOST_NODES = 32
-"""Largest number of nodes where resonances are deflated: of panels next to a threshold, whose rim is near."""
+"""Largest number of nodes of a deflated panel; panels next to a threshold, whose rim is near, need so many."""
 NEAR_NODE = 1e-3
-"""Half widths between a node and a resonance below which their difference loses too many digits."""
+"""A resonance nearer to a node than this, in half widths, loses too many digits in their difference."""
 GRADING = 4.0
-"""Ratio of the distances from a threshold between which a panel is deflated: its rim is at 4/3 half widths."""
+"""A graded panel ends GRADING times as far from the threshold as it begins: its rim is then at 4/3 half widths."""
 GRADED = 4
-"""Panels cut off towards a threshold."""
+"""Number of panels cut off towards a threshold."""
 FEW_POLES = 40.0
 """Expected number of resonances beyond which one more node is cheaper than a larger radius."""
 NEAR = 2.0
@@ -50,11 +50,11 @@ MOST_POLES = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Quadrature:
-    """How an energy integral is done.
+    """The settings of an energy integral.
 
-    nodes: Legendre nodes of a panel, to begin with. reach: largest radius, in half widths of the panel, within which
-    resonances are deflated. tolerance: relative error that is asked for. most: energies after which panels are not
-    halved any more.
+    nodes: initial number of Legendre nodes of a panel. reach: largest radius, in half widths of the panel, within which
+    resonances are deflated. tolerance: requested relative error. most: number of energies after which panels are
+    not halved any more.
     """
 
     nodes: int = 8
@@ -75,8 +75,9 @@ class Quadrature:
 class Integral:
     """The integral over the window.
 
-    coherence: the value. error: by how much a worse one differs. energies: at which scattering states were computed.
-    poles: resonances deflated, NaN where none were looked for. plain: share of the window integrated by plain nodes.
+    coherence: the value. error: the difference of a less accurate value. energies: number of energies at which
+    scattering states were computed. poles: number of resonances deflated, NaN if none were searched. plain: share of
+    the window integrated by plain nodes.
     """
 
     coherence: Coherence
@@ -87,7 +88,7 @@ class Integral:
 
     @property
     def coarse(self) -> Coherence:
-        """The worse value."""
+        """The less accurate value."""
         return self.coherence.plus(self.error)
 
     @property
@@ -123,7 +124,7 @@ def integrate(
 
     Raises
     ------
-    InputError: an unknown rule, an empty window, or a chain that cannot be deflated where that is demanded.
+    InputError: an unknown rule, an empty window, or the rule `poles` for a chain that cannot be deflated.
     """
     if rule not in RULES:
         raise InputError(f"energy_rule = {rule!r} is not one of {', '.join(RULES)}")
@@ -132,22 +133,27 @@ def integrate(
             "resonances are deflated in a real chain of one realisation between two leads; use energy_rule legendre"
         )
     thresholds = chain.thresholds()
-    pieces = panels(start, stop, thresholds)
+    pieces = energy_panels(start, stop, thresholds)
     if rule != "legendre" and is_deflatable(chain):
         pieces = [piece for panel in pieces for piece in _graded(panel, thresholds, GRADED)]
-    found = []
+    integrals = []
     for k, panel in enumerate(pieces):
         report(f"energies {panel.start:g} to {panel.stop:g}", k / len(pieces))
         share = 2 * panel.half / (stop - start)
-        own = replace(quadrature, tolerance=quadrature.tolerance / (share * len(pieces)))  # errors add up to the whole
+        tolerance = quadrature.tolerance / (share * len(pieces))  # the errors of the panels add up
+        settings = replace(quadrature, tolerance=tolerance)
         reach = min(_reach(chain, panel, quadrature), _free(panel, thresholds)) if is_deflatable(chain) else 0.0
-        one = _deflated(chain, panel, own, rule, reach, matrix) if rule != "legendre" and reach >= LEAST_REACH else None
-        found.append(one or _halved(chain, panel, own, share, matrix))
-    return reduce(Integral.plus, found)
+        integral = (
+            _deflated(chain, panel, settings, rule, reach, matrix)
+            if rule != "legendre" and reach >= LEAST_REACH
+            else None
+        )
+        integrals.append(integral or _halved(chain, panel, settings, share, matrix))
+    return reduce(Integral.plus, integrals)
 
 
 def _graded(panel: Panel, thresholds: np.ndarray, depth: int) -> list[Panel]:
-    """Return the panel cut so that each piece is free of thresholds around it, but those that touch one."""
+    """Cut the panel so that no piece has a threshold near it, except pieces that touch one."""
     if _free(panel, thresholds) >= LEAST_REACH or (depth == 0 and (panel.root_start or panel.root_stop)):
         return [panel]
     if panel.root_start and panel.root_stop:
@@ -164,42 +170,42 @@ def _graded(panel: Panel, thresholds: np.ndarray, depth: int) -> list[Panel]:
 
 
 def _reach(chain: TransferChain, panel: Panel, quadrature: Quadrature) -> float:
-    """Return the radius that is asked for, in half widths, or less where it would hold many resonances."""
+    """Return the requested radius in half widths, or a smaller one if that would hold many resonances."""
     few = FEW_POLES / max(_expected_poles(chain, panel.half), 1e-300)
     return min(quadrature.reach, max(NEAR, few))
 
 
 def _free(panel: Panel, thresholds: np.ndarray) -> float:
-    """Return within how many half widths around a panel resonances can be looked for: there is no threshold near."""
+    """Return the radius, in half widths of the panel, that is free enough of thresholds to search for resonances."""
     return MARGIN * float(np.abs(thresholds - panel.centre).min()) / panel.half
 
 
 def _deflated(
     chain: TransferChain, panel: Panel, quadrature: Quadrature, rule: str, reach: float, matrix: bool
 ) -> Integral | None:
-    """Return the integral with resonances in closed form; None where plain nodes may do better, if the rule allows."""
+    """Return the integral with resonances in closed form; None if plain nodes may do better and `rule` is `auto`."""
     expected = _expected_poles(chain, reach * panel.half)
     if rule == "auto" and expected > MOST_POLES:
         return None
     elimination = Elimination(chain, panel.centre)
     poles = find_poles(chain, panel.centre, reach * panel.half, int(expected), elimination)
     poles = refine(chain, poles, _that_matter(LegendreRule(panel, quadrature.nodes), poles, quadrature.tolerance))
-    found, used, count = None, 0, quadrature.nodes
+    integral, used, count = None, 0, quadrature.nodes
     while True:
         count = _off_resonance(panel, count, poles)
         value, error = deflated(chain, panel, count, poles, elimination, matrix)
         used += count
-        found = Integral(value, error, used, float(len(poles.values)), 0.0)
-        excess = found.relative_error / quadrature.tolerance
+        integral = Integral(value, error, used, float(len(poles.values)), 0.0)
+        excess = integral.relative_error / quadrature.tolerance
         if excess <= 1 or count >= MOST_NODES:
-            return found if excess <= 1 or rule == "poles" else None
+            return integral if excess <= 1 or rule == "poles" else None
         count = min(MOST_NODES, count + math.ceil(math.log(excess) / (2 * math.acosh(reach))))
 
 
 def _that_matter(rule: LegendreRule, poles: Poles, tolerance: float) -> NDArray[np.bool_]:
-    """Return which poles must be refined: what the nodes miss of them, times the error it is known with.
+    """Return which poles must be refined: their correction times its relative error is larger than allowed.
 
-    More nodes than the tolerance needs ask for better poles too.
+    If there are more nodes than the tolerance needs, the poles must be as accurate as the nodes.
     """
     reach = poles.radius / rule.panel.half
     interpolation = math.exp(-rule.count * math.acosh(reach))
@@ -226,8 +232,8 @@ def _expected_poles(chain: TransferChain, radius: float) -> float:
 def _halved(chain: TransferChain, panel: Panel, quadrature: Quadrature, share: float, matrix: bool) -> Integral:
     """Halve panels, worst first, until halves and wholes agree; then integrate over the halves, and over the wholes.
 
-    What is compared while halving is how much weight the states of either lead have on each site: the coherence of many
-    panels would not fit in memory.
+    While halving, only the weights of the states of either lead on each site are compared: the coherence of many panels
+    would not fit in memory.
     """
     nodes = quadrature.nodes
     leaves = [_split(chain, panel, weights_of_leads(chain, panel, nodes), nodes)]
@@ -250,7 +256,7 @@ def _halved(chain: TransferChain, panel: Panel, quadrature: Quadrature, share: f
 
 @dataclass(frozen=True, eq=False)
 class _Leaf:
-    """A panel, the weights of its two halves, and how far their sum is from that of the whole."""
+    """A panel, the weights of its two halves, and how far their sum is from the weight of the whole."""
 
     panel: Panel
     parts: tuple[Real, Real]
