@@ -17,6 +17,8 @@ FORGOTTEN = 0.1
 PATIENCE = 1.5
 """Times the run's own time in which a kick must be forgotten. Symmetric starts do not excite the slowest mode, so that
 right diffusive chains take up to 1.04 of it."""
+NEVER = 1e3
+"""Times its limit that a kick would need to be forgotten, above which it counts as kept for ever."""
 AGAIN = 1.5
 """Factor by which the run's time must have grown before it is kicked again."""
 CAUTION = 2.0
@@ -53,7 +55,8 @@ class Kicked:
         """The time after which less than FORGOTTEN should be left, at the late rate; infinite where nothing decays."""
         if self.passed:
             return self.forgets_in
-        return self.limit + math.log(self.left / FORGOTTEN) / self.rate if self.rate > 0 else math.inf
+        needed = self.limit + math.log(self.left / FORGOTTEN) / self.rate if self.rate > 0 else math.inf
+        return needed if needed < NEVER * self.limit else math.inf
 
     def dump(self) -> tuple[float, ...]:
         """Return it as a row of numbers."""

@@ -1,0 +1,194 @@
+"""Kicks against dense evolution: which chains forget a disturbance, and which are not called settled."""
+
+import functools
+
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from chains import random_lindbladian, seeds
+from small_runs import Apart
+from tnness import TEBD, Lindbladian, bit, expectation, find, steady_state
+from tnness import spin_half as s
+from tnness.engines.exact import steady_vector
+from tnness.engines.kicks import Kick, Kicks
+from tnness.network.chain_state import ChainState
+from tnness.network.dense_view import DenseView
+from tnness.network.difference import neighbour_marginals, product_difference
+from tnness.stopping.kicked import Kicked
+
+
+def model(chain, operators):
+    """A model that states this chain, and measures one operator a site."""
+
+    class Stated:
+        __dataclass_fields__ = {}  # noqa: RUF012 - no parameters
+
+        def problem(self):
+            return chain
+
+        def observables(self):
+            return {"z": expectation(operators, "site")}
+
+    return Stated()
+
+
+# ---------------------------------------------------------------- against dense evolution
+
+
+def reduced(vector, dims, trace, keep):
+    """The coefficients on some sites of a dense vector, by contracting the others one after the other."""
+    result = vector.reshape(dims)
+    for site in reversed(range(len(dims))):
+        if site not in keep:
+            result = np.tensordot(result, trace[site], (site, 0))
+    return result
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=seeds, n=st.integers(2, 4))
+def test_marginals_of_a_difference_are_those_of_the_dense_vector(seed, n):
+    rng = np.random.default_rng(seed)
+    trace = [rng.standard_normal(4) for _ in range(n)]
+    edges = [1, *rng.integers(1, 4, n - 1), 1]
+    state = ChainState([rng.standard_normal((edges[i], 4, edges[i + 1])) for i in range(n)], log_norm=0.3)
+    pairs, whole = neighbour_marginals(state, trace)
+    vector, dims = state.dense(), (4,) * n
+    for bond, pair in enumerate(pairs):
+        assert_allclose(pair, reduced(vector, dims, trace, (bond, bond + 1)), atol=1e-10)
+    assert whole == pytest.approx(float(reduced(vector, dims, trace, ())), abs=1e-10)
+
+
+@given(seed=seeds)
+def test_a_difference_of_products_has_no_trace(seed):
+    rng = np.random.default_rng(seed)
+    means = [np.array([0.5, *rng.standard_normal(3)]) for _ in range(4)]
+    steps = [np.array([0.0, *rng.standard_normal(3)]) for _ in range(4)]
+    dense = product_difference(means, steps).dense()
+    kicked = functools.reduce(np.kron, [m + d for m, d in zip(means, steps, strict=True)])
+    assert_allclose(dense, kicked - functools.reduce(np.kron, means), atol=1e-12)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_is_left_is_that_of_the_dense_evolution(number):
+    """exp(G t) on the kick, without sweeps, gates or truncation."""
+    chain = random_lindbladian([s] * 3, 4)
+    generator = chain.generator()
+    dims, trace = generator.dims, generator.functionals["trace"]
+    steady = steady_vector(generator).vector
+    settled = [reduced(steady, dims, trace, (i, i + 1)) for i in range(2)]
+    kick = Kick.of(generator, settled, 64, 0.02 / generator.scale * 3, seed=1, number=number)
+    start = kick.state.dense()
+    first = max(np.abs(reduced(start, dims, trace, (i, i + 1))).max() for i in range(2))
+    for _ in range(20):
+        kick.step()
+    evolved = scipy.linalg.expm(kick.time * generator.matrix().toarray()) @ start
+    left = max(np.abs(reduced(evolved, dims, trace, (i, i + 1))).max() for i in range(2))
+    assert kick.sizes[-1] == pytest.approx(left / first, rel=1e-4)
+
+
+def test_a_kick_is_saved_and_goes_on_bit_for_bit():
+    generator = find("xx-dephasing")(n=4).problem().generator()
+    view = DenseView(steady_vector(generator).vector, generator.spaces, generator.functionals)
+    once, often = (Kicks.of(generator, view, 8, 0.1, 3, 10.0, 15.0) for _ in range(2))
+    while once.present is not None:
+        once.step()
+        often.step()
+        often = Kicks.restore(generator, 8, 0.1, 3, often.save())
+    assert once.result() == often.result()
+    assert Kicked.load(once.result().dump()) == once.result()
+
+
+# ---------------------------------------------------------------- which chains forget
+
+
+def weak_link():
+    """A link of .02 in the middle: a gap of 6e-4, which nothing in a short run shows."""
+    chain = Lindbladian([s] * 4)
+    for i, coupling in enumerate((1.0, 0.02, 1.0)):
+        chain.hamiltonian(coupling * (s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1) + 0.5 * s.Z(i) * s.Z(i + 1)))
+    chain.jump(s.Sp(0), rate=1.0)
+    for site in (2, 3):
+        chain.jump(s.Z(site), rate=0.5)
+    return chain
+
+
+def far_ends():
+    """Asymmetric hops between ends that exchange at 1e-4."""
+    chain = Lindbladian([bit] * 4)
+    for i in range(3):
+        chain.jump(bit.Sm(i) * bit.Sp(i + 1), rate=1.0)
+        chain.jump(bit.Sp(i) * bit.Sm(i + 1), rate=0.3)
+    chain.jump(bit.Sp(0), rate=1e-4)
+    chain.jump(bit.Sm(3), rate=1e-4)
+    return chain
+
+
+def dephasing_alone():
+    """Hops and dephasing: the magnetisation stays as it began."""
+    chain = Lindbladian([s] * 6)
+    for i in range(5):
+        chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
+    for i in range(6):
+        chain.jump(s.Z(i), rate=0.5)
+    return chain
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize(
+    ("chain", "operator", "initial"),
+    [(weak_link, s.Z, None), (far_ends, bit.N, "product:0101"), (dephasing_alone, s.Z, "product:000111")],
+)
+def test_a_chain_that_has_not_settled_is_not_called_converged(chain, operator, initial, seed):
+    """Each is `converged` without a kick, with a claim far below its error."""
+    stated = chain()
+    about = {"engine": TEBD(chi=16), "initial": initial, "seed": seed, "max_time": 60.0}
+    subject = model(stated, [operator(i) for i in range(stated.n)])
+    assert steady_state(subject, kick=False, **about).outcome == "converged, without a kick"
+    record = steady_state(subject, **about)
+    assert not record.certificate.converged
+    assert record.outcome.startswith(("not relaxed", "the steady state may not be unique"))
+
+
+def test_a_steady_state_that_is_not_unique_is_told_so():
+    record = steady_state(
+        model(dephasing_alone(), [s.Z(i) for i in range(6)]), engine=TEBD(chi=16), initial="product:000111"
+    )
+    assert record.outcome.startswith("the steady state may not be unique: it depends on the start (sites ")
+    assert record.certificate.further["kick_left"] > 0.1
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+@pytest.mark.parametrize(
+    ("name", "parameters", "chi"),
+    [
+        ("xx-dephasing", {"n": 6}, 16),
+        ("xxz-driven", {"n": 5, "delta": 0.5}, 16),
+        ("ssep", {"n": 8}, 8),
+        ("mbl-heisenberg", {"n": 4, "eps": 0.3}, 16),
+    ],
+)
+def test_a_chain_that_forgets_passes(name, parameters, chi, seed):
+    record = steady_state(find(name)(**parameters), engine=TEBD(chi=chi, schedule=(chi // 2,)), seed=seed)
+    assert record.certificate.converged
+    assert 0 < record.certificate.further["forgets_in"] < 1.5 * record.time
+    assert record.certificate.further["kick_left"] <= 0.1
+
+
+def test_the_late_rate_of_a_kick_is_the_gap():
+    chain = find("xx-dephasing")(n=4, dephasing=0.1)
+    gap = steady_vector(chain.problem().generator()).gap
+    record = steady_state(chain, engine=TEBD(chi=16))
+    assert record.certificate.relaxation_rate == pytest.approx(gap, rel=0.3)
+
+
+def test_what_is_not_watched_need_not_forget():
+    """The third spin of Apart is slow and apart: who watches the others does not wait for it."""
+    fast = steady_state(Apart(), engine=TEBD(chi=4), initial="product:010", watch=["fast"])
+    whole = steady_state(Apart(), engine=TEBD(chi=4), initial="product:010")
+    assert fast.certificate.converged
+    assert whole.certificate.converged
+    assert fast.certificate.further["forgets_in"] < whole.certificate.further["forgets_in"] / 5
