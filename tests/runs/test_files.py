@@ -117,7 +117,7 @@ def test_an_unfinished_run_can_be_extended(killed_xx, monkeypatch):
     record = extend(killed_xx, Changes({"chi": 4}))
     exact = observables(steady_state(XX, engine="exact"))
     for name in exact:
-        assert_allclose(record[name], exact[name], atol=record[name].attrs["error"])
+        assert_allclose(record[name], exact[name], atol=1.1 * record[name].attrs["error"])  # an estimate, not a bound
 
 
 @pytest.mark.parametrize("again", ["the same", "the part", "the part bare"])

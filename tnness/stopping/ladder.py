@@ -270,10 +270,10 @@ class Ladder(Rule):
 
     def _pace(self, history: History) -> dict[str, float]:
         tails = Waiting(self.tolerance).tails(history)
-        rate = self.prior.rate if self.prior is not None and self.prior.rate > 0 else tails.rate()
+        known = {} if self.prior is None or not self.prior.rate > 0 else {"relaxation_rate": self.prior.rate}
         last = self._last_kick
         kicked = {} if last is None else {k: v for k, v in last.figures().items() if not math.isnan(v)}
-        return {"relaxation_rate": rate} | self.within.figures(history) | kicked
+        return {"relaxation_rate": tails.rate()} | self.within.figures(history) | kicked | known
 
     def verdict(self, history: History) -> str:
         """Return `converged`, or what dominates and what to change."""
