@@ -21,7 +21,7 @@ from benchmarks.workload import Tensors, local_observables
 from tnness import TEBD, ChainState, Circuit, find, steady_state
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.states import GaussianState
-from tnness.problems.circuit import Gates
+from tnness.problems.circuit import GateSequence
 from tnness_models.replica_solutions import phase_two
 
 GROWTH, PIECE, PIECES = 40, 34, 6
@@ -39,7 +39,7 @@ class Ours:
         """Take the state."""
         self.run = NetworkState(self.law, state, self.engine)
 
-    def apply(self, gates: Gates) -> None:
+    def apply(self, gates: GateSequence) -> None:
         """Apply gates one after another."""
         self.run.apply(gates)
 
@@ -55,14 +55,14 @@ class Tenpy(TenpyPeer):
         super().__init__(chi, **about)
         self.law = law
 
-    def apply(self, gates: Gates) -> None:
+    def apply(self, gates: GateSequence) -> None:
         """Apply gates one after another; only TeNPy's own work is timed."""
         for layer in self._layers[: len(gates)]:
             for bond, gate in layer.items():
                 self._engine.update_bond(bond + 1, gate)
         del self._layers[: len(gates)]
 
-    def take(self, state: ChainState, gates: Gates) -> None:
+    def take(self, state: ChainState, gates: GateSequence) -> None:
         """Take the state and all gates that will come."""
         last, one, layers = self.law.n - 2, np.eye(4), []
         for bond, matrix in zip(gates.bonds.tolist(), self.law.maps(gates), strict=True):

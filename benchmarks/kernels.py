@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.peers import Contestant
 from benchmarks.workload import Layer, Tensors
 from tnness.network.chain_state import ChainState
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.truncation import Truncation
 
 
@@ -38,7 +38,7 @@ class Kernel:
     def step(self) -> None:
         """Apply every layer once."""
         for layer in self.layers:
-            sweep(self.state, layer, self.truncation, self.rng)
+            sweep_layer(self.state, layer, self.truncation, self.rng)
 
     def tensors(self) -> Tensors:
         """Return the state, double precision."""

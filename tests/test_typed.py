@@ -22,7 +22,7 @@ from tnness.engines.trajectories import Trajectories
 from tnness.engines.transfer import Transfer
 from tnness.errors import InputError
 from tnness.network.truncation import Truncation
-from tnness.typed import build, check_fields, checked, field_types, parameters, type_name, typed
+from tnness.typed import build_dataclass, check_fields, checked, field_parameters, field_types, type_name, typed
 
 
 class Sized(Protocol):
@@ -124,7 +124,7 @@ class Wide(Bond):
 
 
 def test_fields_are_described_by_their_comments_those_of_bases_too():
-    known = parameters(Wide)
+    known = field_parameters(Wide)
     assert list(known) == ["chi", "step", "kinds", "width"]
     assert (known["step"].description, known["step"].unit, known["step"].default) == ("of time", "1/J", 0.1)
     assert known["chi"].required
@@ -139,14 +139,14 @@ def test_fields_are_kept_as_their_types_say():
 
 
 def test_a_dataclass_is_built_from_values_by_name():
-    assert build(Bond, {"chi": 4}, "bond", "setting") == Bond(4)
+    assert build_dataclass(Bond, {"chi": 4}, "bond", "setting") == Bond(4)
     for values, told in [
         ({}, "bond needs a value for chi"),
         ({"chii": 4}, r"bond has no setting 'chii' \(did you mean 'chi'\?\)"),
         ({"chi": 4, "step": "x"}, "bond: step = 'x' is not a number"),
     ]:
         with pytest.raises(InputError, match=told):
-            build(Bond, values, "bond", "setting")
+            build_dataclass(Bond, values, "bond", "setting")
 
 
 def test_an_annotation_that_means_nothing_is_said():

@@ -59,7 +59,7 @@ class Parameter:
 
 
 @functools.cache
-def parameters(cls: type) -> Mapping[str, Parameter]:
+def field_parameters(cls: type) -> Mapping[str, Parameter]:
     """Return the fields of a dataclass by name, in their order.
 
     The text behind `#` on a field's line is its description, `[...]` at its end the unit.
@@ -89,7 +89,7 @@ def field_types(cls: type) -> Mapping[str, Any]:
     return types.MappingProxyType({entry.name: annotations[entry.name] for entry in dataclasses.fields(cls)})
 
 
-def build(cls: type[Class], values: Mapping[str, Any], owner: str, noun: str) -> Class:
+def build_dataclass(cls: type[Class], values: Mapping[str, Any], owner: str, noun: str) -> Class:
     """Return an instance of a dataclass; check the values against the types of its fields.
 
     Parameters

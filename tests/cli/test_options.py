@@ -21,14 +21,14 @@ from tnness.engines import shipped
 from tnness.engines.ask import Ask
 from tnness.engines.registry import ENGINES
 from tnness.errors import Interrupted
-from tnness.typed import Parameter, parameters
+from tnness.typed import Parameter, field_parameters
 
 COMMANDS = ("run", "converge", "sweep")
 SHIPPED = ("tebd", "accelerated", "exact", "gaussian", "spectral", "trajectories", "transfer")
-FIELDS = [(engine, field) for engine in SHIPPED for field in parameters(ENGINES[engine])]
+FIELDS = [(engine, field) for engine in SHIPPED for field in field_parameters(ENGINES[engine])]
 VARIED = {"chi", "dt"}
 REACHED = [(command, *field) for command in ("run", "sweep") for field in FIELDS]
-REACHED += [("converge", e, f) for e, f in FIELDS if f not in VARIED and parameters(ENGINES[e]).keys() >= VARIED]
+REACHED += [("converge", e, f) for e, f in FIELDS if f not in VARIED and field_parameters(ENGINES[e]).keys() >= VARIED]
 SERVED = f"""
 from dataclasses import dataclass
 from typing import ClassVar
@@ -146,7 +146,7 @@ def of_command(name: str) -> list[Any]:
 def test_help_lists_every_setting_of_every_engine_with_its_comment_and_unit(helps, name):
     assert set(SHIPPED) == {module.rpartition(".")[-1] for module in shipped.__all__}
     for engine, setting in FIELDS:
-        field = parameters(ENGINES[engine])[setting]
+        field = field_parameters(ENGINES[engine])[setting]
         assert field.description
         assert re.search(rf" {engine_flag(setting)}( |,)", helps[name]), setting
         assert re.sub(r"- ", "-", field.description) in re.sub(r"- ", "-", helps[name])
@@ -159,8 +159,8 @@ def test_help_lists_every_field_of_the_job_with_its_comment(helps, name):
     for field, flag in options.JOB_FLAGS.items():
         if (name, field) != ("converge", "times"):
             assert f" {flag} " in helps[name]
-            assert parameters(Ask)[field].description in helps[name]
-    assert set(options.JOB_FLAGS) == {name for name, field in parameters(Ask).items() if field.description}
+            assert field_parameters(Ask)[field].description in helps[name]
+    assert set(options.JOB_FLAGS) == {name for name, field in field_parameters(Ask).items() if field.description}
     assert "default 0.001" in helps[name]
     assert "seed of the disorder, default 0" in helps[name]
 
@@ -220,7 +220,7 @@ def test_the_three_commands_have_the_same_options_of_engine_and_job():
 
 @pytest.mark.parametrize(("name", "engine", "setting"), REACHED)
 def test_every_option_reaches_its_engine(served, passed, name, engine, setting):
-    field = parameters(ENGINES[engine])[setting]
+    field = field_parameters(ENGINES[engine])[setting]
     flag = engine_flag(setting)
     words, value = ((flag,), True) if field.annotation is bool else ((flag, typed_as(field)[0]), typed_as(field)[1])
     stopped(*command(name, served, "--engine", engine, *words))

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from tnness.errors import InputError
 from tnness.model.registry import find
-from tnness.problems.circuit import Gates
+from tnness.problems.circuit import GateSequence
 from tnness.runs.solve import evolve, steady_state
 from tnness.study.check import check
 from tnness_models.replica_solutions import phase_two
@@ -115,7 +115,7 @@ def test_the_mean_density_is_that_of_averaged_maps(placement, coherences):
     vector = np.einsum("a,b,c->abc", *(space.vector(rho) for rho in states))
     averaged = []
     for bond in range(4):
-        design = Gates(np.full(len(law.gates.weights), bond), law.gates.unitaries)
+        design = GateSequence(np.full(len(law.gates.weights), bond), law.gates.unitaries)
         averaged.append(np.einsum("k,kab->ab", law.gates.weights, np.array(law.maps(design))))
     density = np.array([number @ space.vector(rho) for rho in states])
     for step in range(9):

@@ -8,7 +8,7 @@ from tnness import TEBD, find
 from tnness.model.protocol import generator_of
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.truncation import Truncation
 from tnness.operators.charges import Charges
 
@@ -35,7 +35,7 @@ def test_sweeps_equal_sweeps_without_charges(layers):
     charged, plain = ChargedState.adapted(neutral(), CHARGES), neutral()
     for layer in range(layers):
         charged.sweep(gates[layer % 2], truncation)
-        sweep(plain, gates[layer % 2], truncation, rng)
+        sweep_layer(plain, gates[layer % 2], truncation, rng)
     assert_allclose(charged.state.dense(), plain.dense(), atol=1e-11 * np.abs(plain.dense()).max())
     assert charged.state.bond_dimensions == plain.bond_dimensions
 
@@ -48,7 +48,7 @@ def test_truncation_discards_what_an_svd_of_the_whole_discards():
     for layer in range(6):
         truncation = Truncation(chi=8, method="svd", cutoff=0.0)
         found = charged.sweep(gates[layer % 2], truncation)
-        expected = sweep(plain, gates[layer % 2], truncation, rng)
+        expected = sweep_layer(plain, gates[layer % 2], truncation, rng)
         assert found[0] == pytest.approx(expected[0], rel=1e-9, abs=1e-13)
         charged.state.normalise()
         plain.normalise()

@@ -10,7 +10,7 @@ from chains import seeds
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.marginals import Kept
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.truncation import Truncation
 from tnness.operators.basis import spin_half
 
@@ -42,7 +42,7 @@ def test_a_sweep_keeps_every_two_site_marginal(seed, chi, power, leftwards, pari
     before = pairs(state)
     gates = [np.eye(16) if bond % 2 == parity else None for bond in range(state.n - 1)]
     method = Truncation(chi=chi, method="marginals", power=power)
-    discarded, _ = sweep(state, gates, method, np.random.default_rng(seed), TRACE)
+    discarded, _ = sweep_layer(state, gates, method, np.random.default_rng(seed), TRACE)
     assert discarded > 1e-6
     assert max(state.bond_dimensions[parity::2]) <= chi
     assert_allclose(pairs(state), before, atol=1e-12)
@@ -53,7 +53,7 @@ def test_plain_truncation_does_not():
     state.canonicalise(0)
     before = pairs(state)
     gates = [np.eye(16) if bond % 2 == 0 else None for bond in range(5)]
-    sweep(state, gates, Truncation(chi=12), np.random.default_rng(3), TRACE)
+    sweep_layer(state, gates, Truncation(chi=12), np.random.default_rng(3), TRACE)
     assert np.abs(pairs(state) - before).max() > 1e-4
 
 
@@ -83,5 +83,5 @@ def test_a_bond_without_room_for_what_is_kept_is_split_plainly():
     state.canonicalise(0)
     other = state.copy()
     for chain, method in ((state, "marginals"), (other, "cholesky-qr")):
-        sweep(chain, gates, Truncation(chi=8, method=method), np.random.default_rng(0), TRACE)
+        sweep_layer(chain, gates, Truncation(chi=8, method=method), np.random.default_rng(0), TRACE)
     assert_allclose(state.dense(), other.dense(), atol=1e-12)

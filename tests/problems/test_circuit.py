@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 import tnness_models.conserving_gates as ensemble
 from tnness.errors import InputError
 from tnness.operators.basis import bit, spin_half, spinless
-from tnness.problems.circuit import DRAWN, Circuit, Gates, superoperators
+from tnness.problems.circuit import DRAWN, Circuit, GateSequence, superoperators
 from tnness.problems.ensembles import GateEnsemble, fixed, haar_su2
 
 GATES = ensemble.gates(0.4, 0.3)
@@ -139,7 +139,7 @@ def test_gates_must_fit_and_be_unitary():
     with pytest.raises(InputError, match="gate 0 of a trajectory is not unitary"):
         law.draw(0, 0)
     with pytest.raises(InputError, match="gate 1 of a trajectory is not unitary"):
-        law.maps(Gates(np.array([1, 1]), np.stack([np.eye(4), np.ones((4, 4))])))
+        law.maps(GateSequence(np.array([1, 1]), np.stack([np.eye(4), np.ones((4, 4))])))
 
 
 def test_no_gates_have_no_maps():

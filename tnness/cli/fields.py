@@ -15,7 +15,7 @@ import typer
 
 from tnness.cli.reading import integers, numbers, value_of
 from tnness.errors import InputError
-from tnness.typed import Parameter, field_types, parameters
+from tnness.typed import Parameter, field_parameters, field_types
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class FieldOption:
         """Return the field's comment with its unit and default; if the owners differ, those of each owner."""
         texts: dict[str, dict[str, list[str]]] = {}
         for name, owner in self.owners.items():
-            field = parameters(owner)[self.name]
+            field = field_parameters(owner)[self.name]
             text = f"{field.description} [{field.unit}]" if field.unit else field.description
             texts.setdefault(text, {}).setdefault(_default(field), []).append(name)
         return "; ".join(f"{text}{_defaults(defaults)}" for text, defaults in texts.items())
@@ -168,7 +168,7 @@ class Group:
         return [_keyword(p) for p in declared if p.kind is not inspect.Parameter.VAR_KEYWORD]
 
     @property
-    def parameters(self) -> list[inspect.Parameter]:
+    def field_parameters(self) -> list[inspect.Parameter]:
         """All parameters of the group, for Typer."""
         return self.own + [field.parameter for field in self.fields]
 

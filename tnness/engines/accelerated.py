@@ -29,7 +29,7 @@ from tnness.engines.weak.slow import SlowVariables
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
@@ -406,7 +406,7 @@ class AcceleratedRun(TEBDRun):
         truncation = self._truncation(self._present)
         rng = stream(self.seed, "jump", self.steps)
         for parity, fraction in layers(4, 1):
-            sweep(state, gates.layer(parity, fraction), truncation, rng, self._trace)
+            sweep_layer(state, gates.layer(parity, fraction), truncation, rng, self._trace)
         state.normalise()
         return state
 

@@ -20,7 +20,7 @@ from tnness.errors import NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.network.difference import neighbour_marginals, product_difference
 from tnness.network.product_view import ProductView
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
 from tnness.problems.generator import ChainGenerator
@@ -30,7 +30,7 @@ from tnness.streams import stream
 
 Real = NDArray[np.float64]
 
-MIXED = 0.3
+RANDOM_SHARE = 0.3
 """Length of the random part of a direction, beside the part that all sites share."""
 EVERY = 2
 """Time steps between two measurements."""
@@ -93,7 +93,7 @@ class Kick:
         for i, space in enumerate(generator.spaces):
             own = _traceless(rng.standard_normal(space.dim), space.trace)
             common = _traceless(shared[space], space.trace)
-            direction = _traceless(common + MIXED * own, space.trace) / math.sqrt(space.levels)
+            direction = _traceless(common + RANDOM_SHARE * own, space.trace) / math.sqrt(space.levels)
             directions.append(direction * (-1) ** (i * number))
         state = product_difference(means, directions)
         return cls(generator, list(settled), state, chi, dt, seed, number, reads)
@@ -104,7 +104,7 @@ class Kick:
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         for layer, (parity, fraction) in enumerate(layers(2, 1)):
             rng = stream(self.seed, "kick directions", self.number, self.steps, layer)
-            sweep(state, self._gates.layer(parity, fraction * self.dt), truncation, rng)
+            sweep_layer(state, self._gates.layer(parity, fraction * self.dt), truncation, rng)
         state.normalise()
         self.state, self.steps, self.time = state, self.steps + 1, self.time + self.dt
         if self.steps % EVERY == 0:

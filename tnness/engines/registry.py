@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, suggestion
-from tnness.typed import build
+from tnness.typed import build_dataclass
 
 Class = TypeVar("Class", bound=type[Engine])
 
@@ -42,6 +42,11 @@ def register_engine(name: str) -> Callable[[Class], Class]:
     return keep
 
 
+def is_engine(given: Any) -> bool:
+    """Return whether an object is an engine with its settings, not the class of one."""
+    return isinstance(given, Engine)
+
+
 def engine_class(name: str) -> type[Engine]:
     """Return an engine's class by its name.
 
@@ -61,7 +66,7 @@ def build_engine(name: str, settings: Mapping[str, Any]) -> Engine:
     ------
     InputError: there is no such engine or setting, or a value has the wrong type.
     """
-    return build(engine_class(name), settings, f"engine {name!r}", "setting")
+    return build_dataclass(engine_class(name), settings, f"engine {name!r}", "setting")
 
 
 def plain_settings(engine: Engine) -> dict[str, Any]:

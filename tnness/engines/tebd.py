@@ -30,7 +30,7 @@ from tnness.errors import InputError, NumericalError
 from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
 from tnness.problems.chain import chain_of
@@ -409,7 +409,7 @@ class TEBDRun:
                 dropped, helped = charged.sweep(gates, truncation)
             else:
                 rng = stream(self.seed, "truncation", self.steps, number)
-                dropped, helped = sweep(state, gates, truncation, rng, self._trace)
+                dropped, helped = sweep_layer(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped
         state.normalise()
         log_trace = self._log_trace(state)  # raises before a lost state replaces the old one

@@ -13,7 +13,7 @@ import numpy as np
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.initial import identity_state
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
@@ -52,7 +52,7 @@ def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation 
     steps = math.ceil(abs(beta) * largest / BETA_STEP)
     gates, rng = Gates(bonds, state.dtype), stream(0, "thermal")
     for parity, fraction in layers(4, steps):
-        sweep(state, gates.layer(parity, fraction * beta / steps), truncation or Truncation(), rng)
+        sweep_layer(state, gates.layer(parity, fraction * beta / steps), truncation or Truncation(), rng)
         state.normalise()
     state.move_centre(0)
     mantissa, logarithm = product_overlap(state, [space.trace for space in lindbladian.spaces])

@@ -14,7 +14,7 @@ from tnness.typed import Parameter
 
 def parameters(model: type | Model) -> dict[str, Parameter]:
     """Return the parameters of a model by name, in their order."""
-    return dict(typed.parameters(_dataclass_of(model)))
+    return dict(typed.field_parameters(_dataclass_of(model)))
 
 
 def build(cls: type, values: Mapping[str, Any], name: str = "") -> Any:
@@ -25,7 +25,7 @@ def build(cls: type, values: Mapping[str, Any], name: str = "") -> Any:
     InputError: an unknown parameter (with the closest known one), a wrong type, a number that is not finite, a
         required parameter that is missing; or an error from the model's own checks.
     """
-    return typed.build(_dataclass_of(cls), values, f"model {name or cls.__name__!r}", "parameter")
+    return typed.build_dataclass(_dataclass_of(cls), values, f"model {name or cls.__name__!r}", "parameter")
 
 
 def _dataclass_of(model: Any) -> type:

@@ -16,7 +16,7 @@ from tnness.network.marginals import Traces
 from tnness.network.truncation import Truncation, cholesky
 
 
-def sweep(
+def sweep_layer(
     state: ChainState,
     gates: list[Array | None],
     truncation: Truncation,

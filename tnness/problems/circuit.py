@@ -38,7 +38,7 @@ DEVIATION = 1e-10
 
 
 @dataclass(frozen=True)
-class Gates:
+class GateSequence:
     """Unitaries in the order in which they act.
 
     bonds: bond of each gate, 0 to n: (gates,).
@@ -51,8 +51,8 @@ class Gates:
     def __len__(self) -> int:
         return len(self.bonds)
 
-    def __getitem__(self, part: slice) -> Gates:
-        return Gates(self.bonds[part], self.unitaries[part])
+    def __getitem__(self, part: slice) -> GateSequence:
+        return GateSequence(self.bonds[part], self.unitaries[part])
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,7 @@ class Circuit:
         """Return the number of gates up to a time; unit time is one gate per bond."""
         return round(time * len(self.bonds))
 
-    def draw(self, seed: int, block: int) -> Gates:
+    def draw(self, seed: int, block: int) -> GateSequence:
         """Return the gates number block * DRAWN to (block + 1) * DRAWN - 1 of a trajectory.
 
         Raises
@@ -188,13 +188,13 @@ class Circuit:
             bonds = order[numbers % len(order)]
         unitaries = self.gates.sample(rng, DRAWN)
         _check_unitary(unitaries)
-        return Gates(bonds, unitaries)
+        return GateSequence(bonds, unitaries)
 
     def trajectory(self, seed: int) -> Trajectory:
         """Return the sequence of gates of a seed."""
         return Trajectory(self, seed)
 
-    def maps(self, gates: Gates) -> list[Real]:
+    def maps(self, gates: GateSequence) -> list[Real]:
         """Return the gates as real matrices on the coefficients of the sites: (D^2, D^2), (D, D) of bonds 0 and n.
 
         Raises
@@ -225,9 +225,9 @@ class Trajectory:
 
     def __init__(self, law: Circuit, seed: int) -> None:
         self.law, self.seed = law, seed
-        self._block, self._drawn = -1, Gates(np.zeros(0, int), np.zeros((0, 0, 0)))
+        self._block, self._drawn = -1, GateSequence(np.zeros(0, int), np.zeros((0, 0, 0)))
 
-    def gates(self, start: int, stop: int) -> Iterator[Gates]:
+    def gates(self, start: int, stop: int) -> Iterator[GateSequence]:
         """Yield the gates number start..stop-1, in pieces."""
         for block in range(start // DRAWN, -(-stop // DRAWN)):
             if block != self._block:

@@ -19,7 +19,7 @@ import numpy as np
 from tnness.engines import shipped as shipped  # registers the engines of the package
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
-from tnness.engines.registry import ENGINES, build_engine, engine_class, plain_settings
+from tnness.engines.registry import ENGINES, build_engine, engine_class, is_engine, plain_settings
 from tnness.errors import InputError, ModelError, TnnessError
 from tnness.model.protocol import UNKNOWN, Model, draw, problem_of, values_of
 from tnness.network.chain_state import ChainState
@@ -73,7 +73,7 @@ class Job:
     def __post_init__(self) -> None:
         if isinstance(self.model, type) or not isinstance(self.model, Model):
             raise InputError(f"{self.model!r} is not a model: it needs problem() and observables()")
-        if isinstance(self.engine, type) or not isinstance(self.engine, Engine):
+        if not is_engine(self.engine):
             raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))

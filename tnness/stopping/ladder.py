@@ -22,7 +22,7 @@ from tnness.stopping.protocol import Estimates, Measure, Rule
 from tnness.stopping.settling import Settling, ends_apart
 from tnness.stopping.waiting import SAFETY, Waiting, worst
 
-ROUND_OFF = 1e-11
+NEGLIGIBLE_WEIGHT = 1e-11
 """Discarded weight per site in a whole stage that counts as none."""
 MAX_STEPS = 20_000
 """Time steps after which a steady state is given up, by default."""
@@ -239,7 +239,7 @@ class Ladder(Rule):
         last = history.last_of(final)
         if last is None:
             return {}
-        if not run.is_full or run.discarded <= ROUND_OFF * run.n:
+        if not run.is_full or run.discarded <= NEGLIGIBLE_WEIGHT * run.n:
             return {name: math.sqrt(run.discarded) * scale(values) for name, values in last.items()}
         chi, dt = stages[final].chi, stages[final].dt * 2**run.refined
         before = [i for i, stage in enumerate(stages) if stage.chi < chi and stage.dt == dt]

@@ -19,9 +19,9 @@ from tnness.engines.circuits.states import chain_state
 from tnness.engines.initial import Initial
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.truncation import Split, Truncation, householder, split_svd
-from tnness.problems.circuit import Circuit, Gates
+from tnness.problems.circuit import Circuit, GateSequence
 from tnness.records.snapshot import Snapshot
 from tnness.streams import restore_stream, save_stream, stream
 
@@ -67,7 +67,7 @@ class NetworkState:
         self.trace = [space.trace for space in circuit.spaces]
         self.dropped, self.fallbacks, self.largest = 0.0, 0, 1
 
-    def apply(self, gates: Gates) -> None:
+    def apply(self, gates: GateSequence) -> None:
         """Apply gates one after another."""
         maps = zip(gates.bonds.tolist(), self.law.maps(gates), strict=True)
         acting = [(bond, matrix.astype(self.state.dtype, copy=False)) for bond, matrix in maps if not _is_one(matrix)]
@@ -84,7 +84,7 @@ class NetworkState:
             taken.reverse()
         self._end(0 if rightwards else n, taken)
         if any(matrix is not None for matrix in taken[1:n]) or taken[n if rightwards else 0] is not None:
-            dropped, helped = sweep(self.state, taken[1:n], self.truncation, self.rng, self.trace)
+            dropped, helped = sweep_layer(self.state, taken[1:n], self.truncation, self.rng, self.trace)
             self.dropped, self.fallbacks = self.dropped + dropped, self.fallbacks + helped
             self.largest = max(self.largest, *self.state.bond_dimensions)
             self._end(n if rightwards else 0, taken)

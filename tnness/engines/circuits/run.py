@@ -12,7 +12,7 @@ from tnness.engines.circuits.view import CircuitView
 from tnness.engines.initial import Initial
 from tnness.engines.protocol import Report
 from tnness.errors import InputError
-from tnness.problems.circuit import Circuit, Gates
+from tnness.problems.circuit import Circuit, GateSequence
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, Sampling, Told
 from tnness.stopping.protocol import Rule
@@ -88,7 +88,7 @@ class CircuitRun:
         finished = until is None and self.done >= last
         return Report(self.time, finished=finished, sampled=reached, text=text, fraction=self.done / max(last, 1))
 
-    def _piece(self, target: int) -> Iterator[Gates]:
+    def _piece(self, target: int) -> Iterator[GateSequence]:
         """Yield the gates up to the end of the present block or up to the target; nothing if the target is reached."""
         if self.done < target:
             yield next(iter(self._trajectory.gates(self.done, target)))

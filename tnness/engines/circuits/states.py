@@ -17,7 +17,7 @@ from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.network.initial import product_state
-from tnness.problems.circuit import Circuit, Gates
+from tnness.problems.circuit import Circuit, GateSequence
 from tnness.records.snapshot import Snapshot
 
 Array = NDArray[Any]
@@ -28,7 +28,7 @@ class State(Protocol):
 
     dropped: float
 
-    def apply(self, gates: Gates) -> None:
+    def apply(self, gates: GateSequence) -> None:
         """Apply gates one after another."""
         ...
 
@@ -89,7 +89,7 @@ class GaussianState:
             raise ModelError("engine 'gaussian' starts from sites without coherences between 0 and 1 particles")
         return np.diag(sites[:, self.occupied, self.occupied])
 
-    def apply(self, gates: Gates) -> None:
+    def apply(self, gates: GateSequence) -> None:
         """Apply gates one after another."""
         self.circuit.apply(gates.bonds, orbital_map(gates.unitaries, self.occupied))
 
@@ -122,7 +122,7 @@ class DenseState:
         self.law = circuit
         self.tensor = chain_state(circuit, initial).dense().astype(float).reshape(dims)
 
-    def apply(self, gates: Gates) -> None:
+    def apply(self, gates: GateSequence) -> None:
         """Apply gates one after another."""
         n, dim = self.law.n, self.law.spaces[0].dim
         vector = self.tensor

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
-from tnness.network.sweep import sweep
+from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
@@ -28,7 +28,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Kick:
+class NoiseKick:
     """The kick exp(-i eta sqrt(dt) sqrt(rate) operator) of one site.
 
     site: the site. diagonal: sqrt(rate) times the diagonal of the operator (levels,).
@@ -38,7 +38,7 @@ class Kick:
     diagonal: Array
 
 
-def kicks_of(problem: Lindbladian) -> list[Kick]:
+def kicks_of(problem: Lindbladian) -> list[NoiseKick]:
     """Return the noise of a problem, one kick per site, in the order of the sites.
 
     Raises
@@ -58,7 +58,7 @@ def kicks_of(problem: Lindbladian) -> list[Kick]:
             raise ModelError(f"jump {number} ({jump.operator}) is a second noise on site {sites[0]}")
         if jump.rate:
             diagonals[sites[0]] = math.sqrt(jump.rate) * diagonal.real
-    return [Kick(site, diagonals[site]) for site in sorted(diagonals)]
+    return [NoiseKick(site, diagonals[site]) for site in sorted(diagonals)]
 
 
 class MPSTrajectories:
@@ -130,7 +130,7 @@ class MPSTrajectories:
         substeps = max(1, self.substeps)
         for parity, fraction in layers(4, substeps):
             gates = self._gates.layer(parity, fraction * time / substeps)
-            dropped, _ = sweep(state, gates, self.truncation, self._directions)
+            dropped, _ = sweep_layer(state, gates, self.truncation, self._directions)
             self.dropped += dropped / len(self.states)
 
     def _kick(self, state: ChainState, noise: Array, dt: float) -> None:
