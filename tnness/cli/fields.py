@@ -168,7 +168,7 @@ class Group:
         return [_keyword(p) for p in declared if p.kind is not inspect.Parameter.VAR_KEYWORD]
 
     @property
-    def field_parameters(self) -> list[inspect.Parameter]:
+    def parameters(self) -> list[inspect.Parameter]:
         """All parameters of the group, for Typer."""
         return self.own + [field.parameter for field in self.fields]
 
