@@ -13,12 +13,13 @@ from numpy.testing import assert_allclose
 import systems as exact
 from chains import random_lindbladian, random_matrix, random_state, seeds
 from tnness.engines.protocol import Snapshot
-from tnness.engines.tebd import TEBD, sweep
+from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, NumericalError
 from tnness.model.protocol import generator_of
 from tnness.model.registry import find
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import identity_state
+from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates
 from tnness.network.truncation import TRUNCATIONS, Truncation
 from tnness.operators.basis import bit, spin_half, spin_one
@@ -126,8 +127,8 @@ def test_a_sweep_errs_by_no_more_than_it_reports(method, seed, chi, leftwards):
     exact_state = ChainState(list(state.tensors), state.centre, state.log_norm)
     gates = Gates(generator.merged_bonds, state.dtype).layer(seed % 2, 0.01)
     rng = np.random.default_rng(0)
-    dropped, _ = sweep(state, gates, Truncation(chi=chi, method=method), rng)
-    sweep(exact_state, gates, Truncation(chi=10**6, cutoff=1e-30, method="svd"), rng)
+    dropped, _ = sweep_layer(state, gates, Truncation(chi=chi, method=method), rng)
+    sweep_layer(exact_state, gates, Truncation(chi=10**6, cutoff=1e-30, method="svd"), rng)
     error = linalg.norm(state.dense() - exact_state.dense()) / linalg.norm(exact_state.dense())
     assert state.centre == (0 if leftwards else 4)
     assert error <= math.sqrt(2 * dropped) + 1e-7
@@ -140,7 +141,7 @@ def test_a_sweep_leaves_isometries_on_both_sides_of_the_centre(method):
     state.canonicalise(0)
     gates = Gates(generator.merged_bonds, state.dtype).layer(0, 0.05)
     for centre in (4, 0):
-        sweep(state, gates, Truncation(chi=8, method=method), np.random.default_rng(0))
+        sweep_layer(state, gates, Truncation(chi=8, method=method), np.random.default_rng(0))
         axes = ((0, 1), (0, 1)) if centre == 4 else ((1, 2), (1, 2))
         for tensor in state.tensors[:-1] if centre == 4 else state.tensors[1:]:
             overlap = np.tensordot(tensor, tensor, axes)
@@ -160,8 +161,8 @@ def test_complex_amplitudes_are_swept_with_adjoints(method, chi, tolerance):
         vector, best = state.dense(), ChainState(list(state.tensors), state.centre, state.log_norm)
         for i, gate in enumerate(small):
             vector = vector if gate is None else (gate @ vector.reshape(2**i, 4, -1)).ravel()
-        sweep(state, small, Truncation(chi=chi, method=method), rng)
-        sweep(best, small, Truncation(chi=chi, method="svd"), rng)
+        sweep_layer(state, small, Truncation(chi=chi, method=method), rng)
+        sweep_layer(best, small, Truncation(chi=chi, method="svd"), rng)
         error, least = (linalg.norm(x.dense() - vector) / linalg.norm(vector) for x in (state, best))
         assert error <= (tolerance if chi == 16 else tolerance * least)
 
@@ -172,7 +173,7 @@ def test_a_centre_in_the_bulk_is_moved_first():
     states = [random_state([4] * 4, 4, np.random.default_rng(0)) for _ in range(2)]
     for state, centre in zip(states, (0, 2), strict=True):
         state.canonicalise(centre)
-        sweep(state, gates, Truncation(chi=64, method="svd"), np.random.default_rng(0))
+        sweep_layer(state, gates, Truncation(chi=64, method="svd"), np.random.default_rng(0))
     assert_allclose(states[0].dense(), states[1].dense(), atol=1e-12 * linalg.norm(states[0].dense()))
 
 

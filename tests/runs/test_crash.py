@@ -169,7 +169,7 @@ def test_a_run_that_overflows_stops_with_the_last_good_state_saved(tmp_path):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_nan_stops_the_run_and_the_good_part_of_it_is_continued(bad, tmp_path, monkeypatch):
-    model, sweep, sweeps = find("ssep")(n=4), tebd.sweep, []
+    model, sweep, sweeps = find("ssep")(n=4), tebd.sweep_layer, []
 
     def failing(state, *given):
         dropped = sweep(state, *given)
@@ -180,7 +180,7 @@ def test_a_nan_stops_the_run_and_the_good_part_of_it_is_continued(bad, tmp_path,
 
     settings = {"engine": tebd.TEBD(chi=4), "tolerance": 1e-5}
     with monkeypatch.context() as patch, np.errstate(all="ignore"):
-        patch.setattr(tebd, "sweep", failing)
+        patch.setattr(tebd, "sweep_layer", failing)
         with pytest.raises(NumericalError, match=r"run\.nc\.part") as raised:
             steady_state(model, out=tmp_path / "run.nc", **settings)
     assert "\n" not in str(raised.value)

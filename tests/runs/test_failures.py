@@ -30,7 +30,7 @@ def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
     """A NaN that appears in a sweep never reaches the state that is kept."""
     import tnness.engines.tebd as tebd
 
-    sweep, count = tebd.sweep, [0]
+    sweep, count = tebd.sweep_layer, [0]
 
     def poisoned(state, *arguments):
         count[0] += 1
@@ -39,7 +39,7 @@ def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
             state.tensors[1] = np.full_like(state.tensors[1], np.nan)
         return result
 
-    monkeypatch.setattr(tebd, "sweep", poisoned)
+    monkeypatch.setattr(tebd, "sweep_layer", poisoned)
     with pytest.raises(NumericalError, match="not finite"):
         steady_state(XX, engine=LOW, out=tmp_path / "r.nc")
     part = Record.open(part_path(tmp_path / "r.nc"))
