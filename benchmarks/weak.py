@@ -81,8 +81,8 @@ def truncations(n: int, h: float, eps: float, chi: int, seed: int, tolerance: fl
     variants = {
         "svd": replace(start, method="svd"),
         "cholesky-qr, power 1": start,
-        "marginals, power 1": replace(start, accelerate=True, dt=dt),
-        "marginals, power 0": replace(start, accelerate=True, dt=dt, power=0),
+        "marginals, power 1": Accelerated(chi=chi, schedule=(), dt=dt),
+        "marginals, power 0": Accelerated(chi=chi, schedule=(), dt=dt, power=0),
     }
     for name, engine in variants.items():
         record = steady_state(model, engine=engine, tolerance=tolerance, max_time=20 / eps)
