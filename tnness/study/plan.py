@@ -90,6 +90,7 @@ class Plan:
     times: of a time evolution; None for the steady state. tolerance, max_time, watch, initial: as for
         `steady_state`.
     measure: `module:function` or `file.py:function` that replaces the solution of a point (see `sweep`).
+    measured_by: digest of that function; None: it is found by its name.
     """
 
     model: str | type
@@ -106,6 +107,7 @@ class Plan:
     watch: tuple[str, ...] = ()
     initial: str | None = None
     measure: str | None = None
+    measured_by: str | None = None
 
     def __post_init__(self) -> None:
         for name, value, least in (("realizations", self.realizations, 1), ("root seed", self.root_seed, 0)):
@@ -203,7 +205,9 @@ class Plan:
 
     def reference_at(self, values: Values) -> Reference:
         """Return the physics of a point, with the disorder of the root seed; unknown if its problem is not valid."""
-        measure = None if self.measure is None else digest_of_function(function(self.measure))
+        measure = self.measured_by
+        if measure is None and self.measure is not None:
+            measure = digest_of_function(function(self.measure))
         try:
             physics = self.job_at(values, self.root_seed).physics.problem
         except TnnessError:  # a measuring function may need no valid problem

@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from tnness.digest.content import digest_of_function
 from tnness.engines.ask import TOLERANCE, names_of
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, Interrupted
@@ -124,6 +125,7 @@ def sweep(
         watch=names_of(watch),
         initial=initial,
         measure=_name(measure),
+        measured_by=digest_of_function(measure) if callable(measure) else None,
     )
     if isinstance(measure, str):
         function(measure)
