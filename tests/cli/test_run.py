@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from command_line import TINY, Answer, well
+from tnness import Record
 
 
 def test_an_exact_steady_state(made):
@@ -109,3 +110,16 @@ def test_overwrite_replaces_a_finished_record(here):
     assert Path("steady.nc").read_bytes() != before
     with xr.open_dataset("steady.nc") as record:
         assert record.attrs["engine"] == "exact"
+
+
+def test_a_kick_is_left_out_only_where_it_is_asked_for(tmp_path, monkeypatch):
+    """In `run`, `converge` and `sweep`: the outcome says so."""
+    monkeypatch.chdir(tmp_path)
+    chain = ("xx-dephasing", "-p", "n=3", "--no-kick", "--quiet")
+    well("run", *chain, "--chi", 16, "--out", "r.nc")
+    assert Record.open("r.nc").outcome == "converged, without a kick"
+    well("converge", *chain, "--chi", "8,16", "--out", "c.nc")
+    assert "converged, without a kick" in str(Record.open("c.nc").dataset["outcome"].values)
+    well("sweep", *chain, "--grid", "gamma=1", "--chi", 16, "--store", "s", "--workers", 0)
+    point = next(iter((tmp_path / "s" / "points").rglob("*.nc")))
+    assert Record.open(point).outcome == "converged, without a kick"

@@ -100,6 +100,7 @@ def sweep_command(
         tolerance=ask.tolerance,
         max_time=ask.max_time,
         watch=ask.watch,
+        kick=ask.kick,
         initial=ask.initial,
         measure=measure,
         workers=workers,

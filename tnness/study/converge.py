@@ -40,6 +40,7 @@ def converge(
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
     watch: Sequence[str] = (),
+    kick: bool = True,
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -74,6 +75,7 @@ def converge(
         max_time=max_time,
         refine=len(steps) == 1,  # several time steps show the Trotter error themselves
         watch=names_of(watch),
+        kick=kick,
     )
     job = Job(model, name or name_of(model), settings, ask)
     points = Points(job, None if out is None else Path(f"{out}.points"), checkpoint_every, progress)

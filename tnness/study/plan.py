@@ -87,7 +87,7 @@ class Plan:
         list instead.
     realizations: of the disorder, at each point. independent: parameters; each of their values has its own disorder.
     root_seed: of all disorder. engine: a name, an engine, or None for the model's first.
-    times: of a time evolution; None for the steady state. tolerance, max_time, watch, initial: as for
+    times: of a time evolution; None for the steady state. tolerance, max_time, watch, kick, initial: as for
         `steady_state`.
     measure: `module:function` or `file.py:function` that replaces the solution of a point (see `sweep`).
     measured_by: digest of that function; None: it is found by its name.
@@ -105,6 +105,7 @@ class Plan:
     tolerance: float = TOLERANCE
     max_time: float | None = None
     watch: tuple[str, ...] = ()
+    kick: bool = True
     initial: str | None = None
     measure: str | None = None
     measured_by: str | None = None
@@ -185,7 +186,8 @@ class Plan:
             "initial": self.initial,
             "measure": self.measure,
         }
-        return settings | ({"watch": list(self.watch)} if self.watch else {})  # older stores hold no `watch`
+        settings |= {"watch": list(self.watch)} if self.watch else {}  # older stores hold no `watch`
+        return settings | ({} if self.kick else {"kick": False})
 
     def job_at(self, values: Values, seed: int) -> Job:
         """Return the job at a point of the grid, with a seed of its disorder."""
@@ -196,6 +198,7 @@ class Plan:
             tolerance=self.tolerance,
             max_time=self.max_time,
             watch=self.watch,
+            kick=self.kick,
         )
         return Job(self.model_at(values), self.name, self.engine_at(values), ask)
 

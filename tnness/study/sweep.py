@@ -65,6 +65,7 @@ def sweep(
     tolerance: float = TOLERANCE,
     max_time: float | None = None,
     watch: Sequence[str] = (),
+    kick: bool = True,
     initial: str | None = None,
     measure: Measure | str | None = None,
     workers: int | None = None,
@@ -85,7 +86,7 @@ def sweep(
     points: an explicit list of {axis: value} instead of a grid. realizations: of the disorder, at each point.
     independent: parameters whose different values have different disorder; along the other axes it is the same.
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
-    times: of a time evolution; default: the steady state. tolerance, max_time, watch, initial: as for
+    times: of a time evolution; default: the steady state. tolerance, max_time, watch, kick, initial: as for
         `steady_state`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
         the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
@@ -123,6 +124,7 @@ def sweep(
         tolerance=tolerance,
         max_time=max_time,
         watch=names_of(watch),
+        kick=kick,
         initial=initial,
         measure=_name(measure),
         measured_by=digest_of_function(measure) if callable(measure) else None,
