@@ -192,12 +192,12 @@ def drawn(name: str, seed: int, index: int, limit: float) -> tuple[Drawn, Result
     return model, Result(name, index, seed, model.n, chi, full, model.start(rng), limit)
 
 
-def solve(model: Drawn, chi: int, start: str | None, seed: int) -> dict[str, Any]:
+def solve(model: Drawn, chi: int, start: str | None, seed: int, kick: bool = True) -> dict[str, Any]:
     """Return what the engine says, as fields of a `Result`."""
     began = time.process_time()
     with kick_clock() as spent, threadpool_limits(1):
         try:
-            record = steady_state(model, engine=TEBD(chi=chi), initial=start, seed=seed, name=model.kind)
+            record = steady_state(model, engine=TEBD(chi=chi), initial=start, seed=seed, kick=kick, name=model.kind)
         except TnnessError as error:
             return {"outcome": f"refused: {error}", "seconds": time.process_time() - began}
     seconds, data, known = time.process_time() - began, record.dataset, record.certificate.errors

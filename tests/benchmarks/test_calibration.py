@@ -152,7 +152,7 @@ SHORT = (
 )
 
 
-def run(name, index, seed=900):
+def run(name, index, seed=900, kick=True):
     model, rng = draw(name, seed, index)
     chi = max(16, model.problem().generator().dims[0] ** (model.n // 2))
     start = model.start(rng)
@@ -168,7 +168,7 @@ def run(name, index, seed=900):
             "start": start,
             "limit": 9.0,
         },
-        **{"exact": truth.values, "unique": truth.unique} | solve(model, chi, start, seed),
+        **{"exact": truth.values, "unique": truth.unique} | solve(model, chi, start, seed, kick),
     )
 
 
@@ -187,6 +187,11 @@ def test_a_short_calibration():
 def test_no_chain_with_several_steady_states_is_called_converged(name):
     for index in range(2):
         assert not run(name, index).wrong
+
+
+@pytest.mark.parametrize("name", ["closed-exclusion", "closed-pairs"])
+def test_without_kicks_the_calibration_finds_wrong_claims(name):
+    assert run(name, 0, kick=False).wrong
 
 
 def test_an_unknown_setting_is_no_answer():
