@@ -16,8 +16,6 @@ from tnness.network.truncation import (
     TRUNCATIONS,
     Split,
     Truncation,
-    cholesky,
-    householder,
     kept_rank,
     register_truncation,
     safe_svd,
@@ -167,41 +165,42 @@ def test_the_kept_rank_is_the_smallest_within_the_cutoff(values, chi, cutoff):
         assert weight[rank - 1] > cutoff * weight[0]
 
 
-# ---------------------------------------------------------------- orthonormalisation
+# ---------------------------------------------------------------- the subspace in single precision
 
 
-@pytest.mark.parametrize("dtype", sorted(PRECISION, key=str))
-@pytest.mark.parametrize("condition", [1e0, 1e2, 1e4, 1e6, 1e7, 3e7, 1e10, 1e16])
-def test_cholesky_qr_is_as_good_as_householder(dtype, condition):
-    """At 3e7 one Cholesky pass in double precision leaves E = 1e-2: every branch lies near it, and rounding decides."""
-    rng = np.random.default_rng(5)
-    columns = random_matrix(60, 12, rng, dtype, decay=condition ** (-1 / 11))
-    columns = columns @ right_isometry(12, 12, rng, dtype)
-    found, safe = cholesky(columns), householder(columns)
-    for qr in (found, safe):
-        assert_allclose(qr.basis.conj().T @ qr.basis, np.eye(12), atol=5 * PRECISION[dtype])
-        assert_allclose(qr.basis @ qr.factor, columns, atol=5 * PRECISION[dtype])
-    hard = condition > 1 / np.sqrt(np.finfo(float).eps)  # single precision is helped by double
-    assert condition == 3e7 or found.fallbacks == (1 if hard else 0)
-    assert safe.fallbacks == 0
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("power", [0, 1, 2])
+@pytest.mark.parametrize("decay", [0.95, 0.8, 0.6, 0.3])
+def test_single_precision_drops_no_more(decay, power, transposed):
+    """At .95 and .8 the bond drops more than round-off; at .6 and .3 it does not, and double precision is used."""
+    rng = np.random.default_rng(12)
+    matrix = random_matrix(170, 150, rng, decay=decay)
+    guess = linalg.svd(matrix)[2][:40] + 1e-3 * rng.standard_normal((40, 150))
+    guess = linalg.qr(guess.T, mode="economic")[0].T
+    if transposed:
+        matrix, guess = np.asfortranarray(matrix), np.asfortranarray(guess)
+    single, double = (
+        Truncation(chi=40, cutoff=0.0, method="cholesky-qr", power=power, subspace=subspace).split(matrix, guess, rng)
+        for subspace in ("auto", "float64")
+    )
+    assert_allclose(single.isometry.T @ single.isometry, np.eye(40), atol=4e-15)
+    exact = [dropped(matrix, split) for split in (single, double)]
+    assert exact[0] <= 1.001 * exact[1] + 1e-15
+    assert single.fallbacks == double.fallbacks
+    used_single = not np.array_equal(single.isometry, double.isometry)
+    assert used_single == (decay > 0.7)
 
 
-@pytest.mark.parametrize("column", [0, 2])
-def test_a_column_of_zeros_falls_back_and_is_counted(column):
-    columns = np.random.default_rng(6).standard_normal((9, 4))
-    columns[:, column] = 0
-    found = cholesky(columns)
-    assert found.fallbacks == 1
-    assert_allclose(found.basis.T @ found.basis, np.eye(4), atol=1e-14)
-    assert_allclose(found.basis @ found.factor, columns, atol=1e-14)
+def test_single_precision_is_left_alone_where_squares_would_vanish():
+    rng = np.random.default_rng(13)
+    matrix = 1e-21 * random_matrix(160, 160, rng, decay=0.9)
+    split = Truncation(chi=40, method="cholesky-qr").split(matrix, linalg.svd(matrix)[2][:40], rng)
+    assert_allclose(
+        dropped(1e21 * matrix, split._replace(remainder=1e21 * split.remainder)), optimum(matrix, 40), rtol=1e-6
+    )
 
 
-def test_wide_matrices_keep_their_rows_as_rank():
-    columns = np.random.default_rng(7).standard_normal((3, 8))
-    found = cholesky(columns)
-    assert found.basis.shape == (3, 3)
-    assert_allclose(found.basis @ found.factor, columns, atol=1e-14)
-    assert found.fallbacks == 0
+# ---------------------------------------------------------------- fallbacks
 
 
 def test_fallbacks_of_a_split_are_counted():

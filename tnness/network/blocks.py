@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.network.chain_state import Array, ChainState
-from tnness.network.truncation import Truncation, householder, safe_svd
+from tnness.network.orthonormal import householder
+from tnness.network.truncation import Truncation, safe_svd
 from tnness.operators.charges import Charges, Labels
 
 Index = NDArray[np.int64]

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError
-from tnness.network.truncation import Truncation, householder, kept_rank, safe_svd
+from tnness.network.orthonormal import householder
+from tnness.network.truncation import Truncation, kept_rank, safe_svd
 
 Array = NDArray[Any]
 

@@ -20,13 +20,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tnness.network.chain_state import ChainState
+from tnness.network.orthonormal import cholesky, householder
 from tnness.network.truncation import (
     Array,
     Split,
     Truncation,
-    cholesky,
     discarded_weight,
-    householder,
     register_truncation,
     split_cholesky_qr,
     split_randomized,

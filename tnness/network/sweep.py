@@ -13,7 +13,8 @@ import numpy as np
 
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.marginals import Traces
-from tnness.network.truncation import Truncation, cholesky
+from tnness.network.orthonormal import cholesky
+from tnness.network.truncation import Truncation
 
 
 def sweep_layer(

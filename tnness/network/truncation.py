@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.linalg as linalg
 from numpy.typing import NDArray
 
 from tnness.errors import InputError, NumericalError, suggestion
+from tnness.network.orthonormal import Pass, cholesky_basis, cholesky_pass, householder
 from tnness.typed import check_fields
 
 Array = NDArray[Any]  # float32, float64 or complex128
@@ -39,12 +39,15 @@ class Truncation:
         1e-12 in single precision); bonds stay smaller than chi where this allows it.
     method: a name in `TRUNCATIONS` (default cholesky-qr).
     power: power iterations M M^+ of the subspace methods (default 0): more accurate, slower.
+    subspace: precision in which `cholesky-qr` looks for the subspace of a matrix of doubles. "auto" (default) takes
+        single precision where it drops no more weight (see `SINGLE`), "float64" never.
     """
 
     chi: int = 64
     cutoff: float = 1e-14
     method: str = "cholesky-qr"
     power: int = 0
+    subspace: Literal["auto", "float64"] = "auto"
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -70,8 +73,7 @@ class Truncation:
         return TRUNCATIONS[self.method](matrix, guess, self, rng, *kept)
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """M ~ isometry @ remainder, with the relative weight that was dropped."""
 
     isometry: Array  # (m, k)
@@ -98,106 +100,29 @@ def register_truncation(name: str, keeps: bool = False) -> Callable[[Method], Me
     return keep
 
 
-@dataclass(frozen=True)
-class Orthonormal:
-    """columns = basis @ factor, basis isometric; `fallbacks` counts how often Householder QR had to help."""
-
-    basis: Array
-    factor: Array
-    fallbacks: int = 0
-
-
-def householder(columns: Array) -> Orthonormal:
-    """QR by Householder reflections: always stable."""
-    basis, factor = linalg.qr(columns, mode="economic", check_finite=False)
-    return Orthonormal(basis, factor)
-
-
-SALVAGEABLE = 1e-2
-"""Largest element of E = Q^+Q - 1 up to which a second Cholesky pass is made instead of a Householder QR."""
-
-
-def cholesky(columns: Array) -> Orthonormal:
-    """QR by Cholesky factors of the Gram matrix, three times faster; Householder where that is not safe.
-
-    Columns are scaled to unit length first. One Cholesky pass leaves E = Q^+Q - 1 of order cond^2 * eps; while E is
-    small, multiplying by (1 + E)^(-1/2) does what the second pass of CholeskyQR2 does (Fukaya et al. 2014); if E is
-    somewhat larger, a second pass is made. If single precision is not enough, double is tried before Householder.
-    """
-    if columns.shape[1] > columns.shape[0]:
-        return householder(columns)
-    lengths = np.sqrt(np.einsum("ij,ij->j", columns, columns.conj()).real)
-    series = 0.15 * float(np.finfo(columns.dtype).eps) ** 0.2  # its error, |E|^5 / 4, is then below eps
-    factors = _cholesky_pass(columns / lengths) if lengths.all() else None
-    if factors is not None and factors[3] > series:
-        second = _cholesky_pass(factors[0]) if factors[3] < SALVAGEABLE else None
-        factors = None if second is None else (second[0], second[1] @ factors[1], *second[2:])
-    if factors is None or not factors[3] <= series:
-        if columns.dtype == np.float32:  # a Gram matrix in single precision loses small columns
-            wide = cholesky(columns.astype(np.float64))
-            return replace(wide, basis=wide.basis.astype(np.float32), factor=wide.factor.astype(np.float32))
-        return replace(householder(columns), fallbacks=1)
-    first, triangle, excess, error = factors
-    root = _inverse_root(excess, error)
-    excess.flat[:: len(excess) + 1] += 1
-    return Orthonormal(first @ root, (root @ (excess @ triangle)) * lengths)
-
-
-def _cholesky_pass(columns: Array) -> tuple[Array, Array, Array, float] | None:
-    """Return Q = columns R^-1, R, E = Q^+Q - 1 and its largest element (R^+ R: the Gram matrix), or None on failure."""
-    gram = columns.conj().T @ columns
-    potrf: Callable[..., Any]
-    trtri: Callable[..., Any]
-    potrf, trtri = _cholesky_drivers(gram.dtype.char)
-    triangle, failed = potrf(gram, lower=False, clean=True)
-    if failed:
-        return None
-    inverse, failed = trtri(triangle, lower=False)
-    if failed:
-        return None
-    first = columns @ inverse
-    excess = first.conj().T @ first
-    excess.flat[:: len(excess) + 1] -= 1
-    return first, triangle, excess, float(np.abs(excess).max())
-
-
-@cache
-def _cholesky_drivers(dtype: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return LAPACK's potrf and trtri for a dtype; looking them up takes as long as a small factorisation."""
-    potrf, trtri = linalg.get_lapack_funcs(("potrf", "trtri"), dtype=dtype)  # pyright: ignore[reportGeneralTypeIssues]
-    return potrf, trtri
-
-
-def _inverse_root(excess: Array, error: float) -> Array:
-    """Return (1 + E)^(-1/2) by its series up to E^4; terms too small to matter are left out."""
-    root = -0.5 * excess
-    if error > 1e-9:
-        square = excess @ excess
-        root += 0.375 * square
-        if error > 1e-6:
-            cube = square @ excess
-            root += -0.3125 * cube + (35 / 128) * (cube @ excess)
-    root.flat[:: len(excess) + 1] += 1
-    return root
-
-
 PROBES = 4
 """Random vectors that estimate a discarded weight below round-off: 4 give it to some 30 %, and many are added up."""
 
 
 def _cutoff(truncation: Truncation, dtype: np.dtype) -> float:
     """Return the cutoff, or the weight of round-off in single precision where that is larger."""
-    return max(truncation.cutoff, 64 * float(np.finfo(dtype).eps) ** 2)
+    return max(truncation.cutoff, 64 * _eps(dtype) ** 2)
 
 
-def _finish(matrix: Array, isometry: Array, fallbacks: int, rng: np.random.Generator) -> Split:
-    remainder = isometry.conj().T @ matrix
-    return Split(isometry, remainder, discarded_weight(matrix, isometry, remainder, rng), fallbacks)
+def _eps(dtype: np.dtype) -> float:
+    """Return the round-off unit of a dtype."""
+    return 1.1920929e-07 if dtype == np.float32 else 2.220446049250313e-16
+
+
+def _square(matrix: Array) -> float:
+    """Return |M|^2 of a matrix in any layout."""
+    flat = matrix.ravel("K")  # a view, where vdot alone would copy a transposed matrix
+    return float(flat.dot(flat.conj()).real)
 
 
 def _weight(matrix: Array) -> float:
     """Return |M|^2; refuse 0 and numbers that are not finite."""
-    weight = float(np.vdot(matrix, matrix).real)
+    weight = _square(matrix)
     if weight == 0:
         raise NumericalError("the state vanished: a two-site block has norm 0")
     if not math.isfinite(weight):
@@ -205,13 +130,16 @@ def _weight(matrix: Array) -> float:
     return weight
 
 
-def discarded_weight(matrix: Array, isometry: Array, remainder: Array, rng: np.random.Generator) -> float:
-    """Return |M - Q Q^+ M|^2 / |M|^2, given the remainder Q^+ M.
+def discarded_weight(
+    matrix: Array, isometry: Array, remainder: Array, rng: np.random.Generator, whole: float | None = None
+) -> float:
+    """Return |M - Q Q^+ M|^2 / |M|^2, given the remainder Q^+ M and perhaps the whole |M|^2.
 
     1 - |Q^+ M|^2 / |M|^2 is accurate to round-off, 1e-7 in single precision. Below that the mean of |(1 - Q Q^+) M x|^2
     over random x is used, in which nothing cancels.
     """
-    whole, kept, eps = _weight(matrix), float(np.vdot(remainder, remainder).real), float(np.finfo(matrix.dtype).eps)
+    whole = _weight(matrix) if whole is None else whole
+    kept, eps = _square(remainder), _eps(matrix.dtype)
     if not math.isfinite(kept):
         raise NumericalError("a number that is not finite (NaN or infinity) appeared in the state")
     outside = max(0.0, 1 - kept / whole)
@@ -219,7 +147,7 @@ def discarded_weight(matrix: Array, isometry: Array, remainder: Array, rng: np.r
         return outside
     images = matrix @ rng.standard_normal((matrix.shape[1], PROBES)).astype(matrix.dtype, copy=False)
     images -= isometry @ (isometry.conj().T @ images)
-    return float(np.vdot(images, images).real) / PROBES / whole
+    return _square(images) / PROBES / whole
 
 
 def safe_svd(matrix: Array) -> tuple[Array, Array, Array, int]:
@@ -276,13 +204,13 @@ def split_randomized(matrix: Array, guess: Array | None, truncation: Truncation,
 @register_truncation("qr")
 def split_qr(matrix: Array, guess: Array | None, truncation: Truncation, rng: np.random.Generator) -> Split:
     """One warm-started subspace iteration by Householder QR."""
-    return _subspace_split(matrix, guess, truncation, rng, householder)
+    return _subspace_split(matrix, guess, truncation, rng, _householder_subspace)
 
 
 @register_truncation("cholesky-qr")
 def split_cholesky_qr(matrix: Array, guess: Array | None, truncation: Truncation, rng: np.random.Generator) -> Split:
     """One warm-started subspace iteration by CholeskyQR2."""
-    return _subspace_split(matrix, guess, truncation, rng, cholesky)
+    return _subspace_split(matrix, guess, truncation, rng, _cholesky_subspace)
 
 
 def _subspace_split(
@@ -290,17 +218,82 @@ def _subspace_split(
     guess: Array | None,
     truncation: Truncation,
     rng: np.random.Generator,
-    orthonormalise: Callable[[Array], Orthonormal],
+    subspace: Callable[[Array, Array, Truncation, float], tuple[Array, int]],
 ) -> Split:
     full = min(*matrix.shape, truncation.chi)
     if guess is None or len(guess) > full:
         return split_randomized(matrix, guess, truncation, rng)
-    orthonormal = orthonormalise(matrix @ guess.conj().T)
-    fallbacks = orthonormal.fallbacks
-    for _ in range(truncation.power):
-        orthonormal = orthonormalise(matrix @ (matrix.conj().T @ orthonormal.basis))
-        fallbacks += orthonormal.fallbacks
-    split = _finish(matrix, orthonormal.basis, fallbacks, rng)
-    if len(guess) < full and split.discarded > _cutoff(truncation, matrix.dtype) + 2e-15:
+    whole = _weight(matrix)
+    isometry, fallbacks = subspace(matrix, guess, truncation, whole)
+    remainder = _times(isometry.conj().T, matrix)
+    discarded = discarded_weight(matrix, isometry, remainder, rng, whole)
+    if len(guess) < full and discarded > _cutoff(truncation, matrix.dtype) + 2e-15:
         return split_randomized(matrix, guess, truncation, rng)
-    return split
+    return Split(isometry, remainder, discarded, fallbacks)
+
+
+def _times(first: Array, second: Array) -> Array:
+    """Return the product, laid out as `second` is: a sweep to the left works on transposed matrices."""
+    return first.dot(second) if second.flags.c_contiguous else second.T.dot(first.T).T
+
+
+def _images(matrix: Array, vectors: Array) -> Array:
+    """Return M V, laid out as M is."""
+    return matrix.dot(vectors) if matrix.flags.c_contiguous else vectors.T.dot(matrix.T).T
+
+
+def _householder_subspace(matrix: Array, guess: Array, truncation: Truncation, whole: float) -> tuple[Array, int]:
+    """Return an orthonormal basis of (M M^+)^power M W^+ by Householder QR, and 0 fallbacks."""
+    basis = householder(_images(matrix, guess.conj().T)).basis
+    for _ in range(truncation.power):
+        basis = householder(_images(matrix, _images(matrix.conj().T, basis))).basis
+    return basis, 0
+
+
+SINGLE = 1e-10
+"""Weight of the last column of M W^+, relative to |M|^2, above which its subspace is found in single precision.
+
+Round-off then adds some 4e-15 of weight for each column; where the last column weighs more than this, truncation drops
+at least as much.
+"""
+SMALLEST_SINGLE = 32
+"""Bond dimension below which single precision saves nothing."""
+SINGLE_RANGE = 1e-12, 1e12
+"""Weights |M|^2 for which no square over- or underflows in single precision."""
+
+
+def _cholesky_subspace(matrix: Array, guess: Array, truncation: Truncation, whole: float) -> tuple[Array, int]:
+    """Return an orthonormal basis of (M M^+)^power M W^+ by CholeskyQR2, and the number of fallbacks.
+
+    It is found in single precision where that is safe.
+    """
+    wanted = truncation.subspace == "auto" and matrix.dtype == np.float64 and len(guess) >= SMALLEST_SINGLE
+    if wanted and SINGLE_RANGE[0] < whole < SINGLE_RANGE[1]:
+        single = matrix.astype(np.float32)
+        images = _images(single, guess.astype(np.float32).T)
+        passed = cholesky_pass(_wide(images))
+        if passed is not None and passed.smallest**2 > SINGLE * whole:
+            return _powers(single, images, truncation.power, passed)
+    basis, fallbacks = _powers(matrix, _images(matrix, guess.conj().T), truncation.power)
+    return basis.astype(matrix.dtype, copy=False), fallbacks
+
+
+def _powers(matrix: Array, images: Array, power: int, passed: Pass | None = None) -> tuple[Array, int]:
+    """Return an orthonormal basis of (M M^+)^power times the images, in double precision, and the fallbacks.
+
+    Between two products one Cholesky pass is enough: the columns need not be orthonormal, only not parallel.
+    passed: this pass of the images, if it has been made.
+    """
+    fallbacks = 0
+    for _ in range(power):
+        passed = passed or cholesky_pass(_wide(images))
+        fallbacks += passed is None
+        basis = householder(images).basis if passed is None else passed.basis
+        images = _images(matrix, _images(matrix.conj().T, basis.astype(matrix.dtype, copy=False)))
+        passed = None
+    basis, helped = cholesky_basis(_wide(images), passed)
+    return basis, fallbacks + helped
+
+
+def _wide(matrix: Array) -> Array:
+    return matrix.astype(np.float64) if matrix.dtype == np.float32 else matrix

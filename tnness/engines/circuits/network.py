@@ -19,8 +19,9 @@ from tnness.engines.circuits.states import chain_state
 from tnness.engines.initial import Initial
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
+from tnness.network.orthonormal import householder
 from tnness.network.sweep import sweep_layer
-from tnness.network.truncation import Split, Truncation, householder, split_svd
+from tnness.network.truncation import Split, Truncation, split_svd
 from tnness.problems.circuit import Circuit, GateSequence
 from tnness.records.snapshot import Snapshot
 from tnness.streams import restore_stream, save_stream, stream
