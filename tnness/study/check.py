@@ -27,7 +27,7 @@ from tnness.observables.views import View
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.records.history import History
-from tnness.records.record import Record, is_observable, unfinished_dataset
+from tnness.records.record import Record, error_of, observables_in, unfinished_dataset
 from tnness.records.values import change, size
 from tnness.runs.job import name_of, observables_of, offered_engines, own_code
 from tnness.runs.solve import evolve, steady_state
@@ -127,8 +127,8 @@ def _engines(instance: Any, offered: Sequence[str], name: str, seed: int) -> lis
         except (InputError, NumericalError):  # there is no steady state, or more than one
             times = [1.0]
             record = evolve(instance, times, engine=engine, seed=seed, name=name or None)
-        names = [str(k) for k in record.dataset.data_vars if is_observable(k)]
-        sampled = [k for k in names if f"{k}_error" in names]
+        names = observables_in(record.dataset)
+        sampled = any(error_of(k) in record.dataset for k in names) and not record.certificate.estimates
         if not exact or sampled:
             return Finding(engine, PASSED, f"{record.outcome}; {', '.join(names)}")
         if times is None:
@@ -154,7 +154,7 @@ def _circuit(instance: Any, circuit: Circuit, name: str, seed: int) -> list[Find
             record = evolve(instance, [0.0, 1.0, 10.0], engine=engine, seed=seed, name=name or None)
         except ModelError as error:  # the engine may not serve all parameters of the model
             return Finding(engine, NOTED, f"not with these parameters: {error}")
-        names = [str(k) for k in record.dataset.data_vars if is_observable(k)]
+        names = observables_in(record.dataset)
         records[engine] = record
         first, oracle = next(iter(records.items()))
         if engine == first:
