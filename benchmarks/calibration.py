@@ -51,7 +51,6 @@ from tnness import TEBD, TnnessError, steady_state
 from tnness.engines.ask import TOLERANCE
 from tnness.engines.kicks import Kicks
 from tnness.engines.tebd import TEBDRun
-from tnness.records.record import error_of
 
 SMALLEST_SCALE = 1e-3
 """The scale of an observable is at least this."""
@@ -203,8 +202,7 @@ def solve(model: Drawn, chi: int, start: str | None, seed: int, kick: bool = Tru
             return {"outcome": f"refused: {error}", "seconds": time.process_time() - began}
     seconds, data = time.process_time() - began, record.dataset
     names = [name for name in model.observables() if name in data]
-    claims = {name: known[name] for name in names if name in known}
-    claims |= {name: data[error_of(name)].values for name in names if error_of(name) in data}
+    each = {name: data[f"{name}_error"].values.tolist() for name in names if f"{name}_error" in data}
     return {
         "outcome": record.outcome,
         "seconds": seconds,
