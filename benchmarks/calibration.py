@@ -410,7 +410,8 @@ def _without_numbers(outcome: str) -> str:
 def _described(result: Result) -> str:
     kicked = f"+{result.kick_seed}" if result.kick_seed else ""
     lines = [
-        f"{result.kind}:{result.index} seed {result.seed}{kicked}, n = {result.n}, chi = {result.chi} of {result.full}, "
+        f"{result.kind}:{result.index} seed {result.seed}{kicked}, "
+        f"n = {result.n}, chi = {result.chi} of {result.full}, "
         f"start {result.start or 'identity'}, T = {result.time:.4g}, t_p = {result.forgets_in:.3g}, "
         f"gap = {result.gap:.2e} (gap T = {result.gap * result.time:.2g})"
         f"{'' if result.unique else ', not unique'}: {result.outcome}"
