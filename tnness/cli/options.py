@@ -18,7 +18,7 @@ from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES
 from tnness.errors import InputError
 from tnness.records.record import Record
-from tnness.runs.checkpoint import CHECKPOINT_EVERY
+from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.job import engine_for
 from tnness.typed import field_types
 
@@ -221,6 +221,10 @@ class Files:
         ),
     ] = CHECKPOINT_EVERY
     quiet: Quiet = False
+
+    def output(self, accept_old: bool = False) -> Output:
+        """Return the output of a run."""
+        return Output(self.out, self.overwrite, self.checkpoint_every, accept_old)
 
 
 WRITING = Group(Files)

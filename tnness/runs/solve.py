@@ -22,6 +22,7 @@ from tnness.records.record import Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job, differences, engine_for, label, name_of, observables_of
+from tnness.typed import field_types
 
 __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "steady_state"]
 
@@ -120,20 +121,16 @@ def evolve(
     times: increasing, >= 0; if `initial` is an evolution of the same system, all of them beyond its last time.
     others: as for `steady_state`.
     """
-    wanted = checked_times(times)
-    job = Job(
-        model,
-        name or name_of(model),
-        chosen_engine(model, engine),
-        Ask(seed=seed, initial=initial, times=wanted),
-    )
-    if isinstance(initial, Record) and job.extends(initial) and wanted[0] <= initial.time:
-        raise InputError(f"the record ends at time {initial.time:g}; the times asked for must lie beyond it")
+    ask = Ask(seed=seed, initial=initial, times=checked_times(times))
+    job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
 
 def run(job: Job, output: Output, progress: bool = False) -> Record:
     """Run a job, write the record, and return it."""
+    record, times = job.initial, job.ask.times
+    if times is not None and isinstance(record, Record) and job.extends(record) and times[0] <= record.time:
+        raise InputError(f"the record ends at time {record.time:g}; the times asked for must lie beyond it")
     return Driver(job, output, progress).run()
 
 
@@ -148,7 +145,7 @@ class Changes:
 
     engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
     by: another engine that goes on from the same states, e.g. "accelerated" from "tebd".
-    tolerance, max_time, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
+    tolerance, max_time, kick, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
     """
 
     engine: Mapping[str, Any] = field(default_factory=dict)
@@ -156,16 +153,18 @@ class Changes:
     times: Sequence[float] | None = None
     tolerance: float | None = None
     max_time: float | None = None
+    kick: bool | None = None
     watch: Sequence[str] | None = None
 
     def __bool__(self) -> bool:
         """True if there is any change."""
-        return bool(self.engine) or any(v is not None for v in (self.by, self.times, *self.steady))
+        return bool(self.engine) or self.by is not None or self.times is not None or bool(self.steady)
 
     @property
-    def steady(self) -> tuple[Any, ...]:
-        """The changes that apply only to a steady state."""
-        return self.tolerance, self.max_time, self.watch
+    def steady(self) -> dict[str, Any]:
+        """The changes of the request that apply only to a steady state, by name."""
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {k: v for k, v in given.items() if v is not None and k not in ("engine", "by", "times")}
 
 
 def extend(
@@ -228,13 +227,13 @@ def _extension(record: Record, changes: Changes, path: Path, out: str | Path | N
         raise RecordError(f"{path} holds no state to go on from")
     if kind == STEADY and changes.times is None:
         return _same(record, record, changes)
-    if any(value is not None for value in changes.steady):
-        raise InputError("a tolerance, a maximal time and watch belong to a steady state, not to a time evolution")
+    if changes.steady:
+        raise InputError(f"{', '.join(changes.steady)} belong to a steady state, not to a time evolution")
     if kind == STEADY and out is None:
         raise InputError(f"{path} is a steady state: --out says where a time evolution from it goes")
     times = _further_times(record, changes, path) if kind == EVOLUTION else list(changes.times or ())
     same = _same(record, record, changes)
-    ask = replace(same.ask, times=checked_times(times), tolerance=TOLERANCE, max_time=None, watch=())
+    ask = Ask(seed=same.ask.seed, initial=record, times=checked_times(times))
     return replace(same, ask=ask)
 
 
@@ -256,16 +255,9 @@ def _same(record: Record, initial: Any, changes: Changes) -> Job:
     stored = dict(settings["engine_settings"])
     if "schedule" in stored and initial is record:
         stored["schedule"] = None  # the record is the coarse stage
-    ask = Ask(
-        seed=settings["seed"],
-        initial=initial,
-        times=tuple(settings["times"]) if settings["kind"] == EVOLUTION else None,
-        tolerance=settings["tolerance"] if changes.tolerance is None else changes.tolerance,
-        max_time=settings["max_time"] if changes.max_time is None else changes.max_time,
-        refine=settings["refine"],
-        kick=settings.get("kick", True),
-        watch=names_of(settings.get("watch", ()) if changes.watch is None else changes.watch),
-    )
+    asked = {name: settings[name] for name in field_types(Ask) if name in settings}  # older files hold fewer of them
+    asked |= {"initial": initial, "times": settings["times"] if settings["kind"] == EVOLUTION else None}
+    ask = Ask(**(asked | changes.steady))
     return Job(model, settings["model"], _same_engine(model, settings["engine"], stored, changes), ask)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tnness.digest.content import digest_of_function
-from tnness.engines.ask import TOLERANCE, names_of
+from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, Interrupted
 from tnness.runs.progress import Stop
@@ -111,6 +111,15 @@ def sweep(
     ...     print(done.asked, done.complete)
     2 True
     """
+    ask = Ask(
+        seed=seed,
+        initial=initial,
+        times=times,  # type: ignore[arg-type]
+        tolerance=tolerance,
+        max_time=max_time,
+        watch=names_of(watch),
+        kick=kick,
+    )
     plan = Plan(
         model=model,
         parameters=dict(parameters or {}),
@@ -118,23 +127,29 @@ def sweep(
         points=None if points is None else [dict(point) for point in points],
         realizations=realizations,
         independent=tuple(independent),
-        root_seed=seed,
         engine=engine,
-        times=None if times is None else tuple(float(t) for t in times),
-        tolerance=tolerance,
-        max_time=max_time,
-        watch=names_of(watch),
-        kick=kick,
-        initial=initial,
+        ask=ask,
         measure=_name(measure),
         measured_by=digest_of_function(measure) if callable(measure) else None,
     )
-    if isinstance(measure, str):
-        function(measure)
-    plan.check_watch()
-    place = Dask(dask, workers) if dask is not None else Here() if workers == 0 else Local(workers)
-    shape = {"measure": measure if callable(measure) else None, "keep_states": keep_states, "accept_old": accept_old}
-    return Sweep(plan, Store(store), place, task or (0, 1), retry_failed, progress, **shape).run()
+    return Sweep(
+        plan,
+        Store(store),
+        place_of(workers, dask),
+        task or (0, 1),
+        retry_failed,
+        progress,
+        measure if callable(measure) else None,
+        keep_states,
+        accept_old,
+    ).run()
+
+
+def place_of(workers: int | None, dask: str | None) -> Here | Local | Dask:
+    """Return where a sweep is computed, from the arguments of `sweep`."""
+    if dask is not None:
+        return Dask(dask, workers)
+    return Here() if workers == 0 else Local(workers)
 
 
 def _name(measure: Measure | str | None) -> str | None:
@@ -170,6 +185,9 @@ class Sweep:
 
     def run(self) -> Summary:
         """Compute the missing points, and return the state of the sweep."""
+        if self.measure is None and self.plan.measure is not None:
+            function(self.plan.measure)  # refuses a function that is not there
+        self.plan.check_watch()
         request = self.store.register(self.plan, self.accept_old)
         for warning in self.store.doubts(self.plan):
             self._tell(warning)
