@@ -131,6 +131,19 @@ def status_command(store: Path) -> None:
     say(str(status(store)))
 
 
+@app.command("verify")
+def verify_command(
+    path: Annotated[Path, typer.Argument(metavar="FILE|STORE", help="a record, a table, or the folder of a sweep")],
+) -> None:
+    """Verify that a file, or every point of a sweep, is as it was written: seals, keys and contents."""
+    from tnness.study.verify import verify
+
+    verdict = verify(path)
+    if not verdict.sound:
+        fail(verdict.text, 1)
+    say(verdict.text)
+
+
 @app.command("collect")
 def collect_command(
     store: Path,
@@ -151,7 +164,7 @@ def collect_command(
     if out.exists() and not overwrite:
         raise RecordError(f"{out} exists already; give --overwrite to replace it, or another --out")
     dataset = collect(store, variables=observable, certificate=not no_certificate, progress=not quiet)
-    Record(dataset).save(out)
+    Record(dataset).save(out, replace=overwrite)
     damaged = dataset.attrs["damaged"]
     if not quiet:
         counts = ", ".join(f"{count} {name}" for name, count in json.loads(dataset.attrs["tally"]).items())

@@ -5,6 +5,7 @@ Another call computes the missing points; a wider grid or more realizations add 
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -191,13 +192,14 @@ class Sweep:
         request = self.store.register(self.plan, self.accept_old)
         for warning in self.store.doubts(self.plan):
             self._tell(warning)
+        self.store.tidy()
         points = self.store.points(request)[self.task[0] :: self.task[1]]
         finished, failures = self.store.finished(), self.store.failures()
-        damaged = self.store.damaged([point.key for point in points if point.key in finished])
+        damaged = self.store.damaged(point for point in points if point.key in finished)
         for path in damaged:
             path.unlink(missing_ok=True)
             finished.pop(path.stem)
-            self._tell(f"{path} is damaged and will be computed again")
+            self._tell(f"{path} is damaged or holds another point, and will be computed again")
         skipped = {} if self.retry_failed else failures
         missing = [p for p in points if p.key not in finished and p.key not in skipped]
         if missing:
@@ -223,7 +225,8 @@ class Sweep:
                             if stop.requested or ended is Ended.INTERRUPTED:
                                 raise Interrupted(
                                     f"interrupted with {bar.n} of {asked} points done: "
-                                    "run the same command again to continue"
+                                    "run the same command again to continue",
+                                    stop.number or signal.SIGINT,
                                 )
                 except BrokenExecutor:
                     self._tell("a worker died; its points are computed again")
