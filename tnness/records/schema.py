@@ -22,7 +22,7 @@ DENSEST = 1100
 """Bytes of data that one byte of a file can hold at most: `deflate` packs 1032 into one."""
 SMALL = 1 << 20
 """Bytes of data that any file may declare."""
-DEEPEST = 4
+NESTED = 4
 """Levels of groups, at most; a record has three."""
 PLAIN = "fiubUS"
 """Kinds of numbers and texts (NumPy's letters) at the root; the state also holds complex numbers."""
@@ -39,7 +39,7 @@ def check_layout(file: h5py.File, length: int) -> None:
 
 
 def _declared(group: Any, place: str, depth: int) -> int:
-    if depth > DEEPEST:
+    if depth > NESTED:
         raise RecordError("its groups are nested too deeply")
     total = 0
     for name in group:

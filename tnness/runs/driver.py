@@ -34,7 +34,7 @@ from tnness.runs.physics import Physics
 from tnness.runs.progress import Progress, Stop
 from tnness.runs.watch import check_given, left_out_line
 
-AGAIN = "run the same command again to continue"
+CONTINUE = "run the same command again to continue"
 """The advice where an unfinished run is kept."""
 
 
@@ -224,7 +224,7 @@ class Driver:
         except WriteError as error:
             kept = self._saved(work, account)
             if kept:
-                raise WriteError(f"{error}; saved in {self.output.part}: {AGAIN}") from error
+                raise WriteError(f"{error}; saved in {self.output.part}: {CONTINUE}") from error
             where = self.output.write_elsewhere(record)
             told = f"; the record is in {where}" if where else self._earlier
             raise WriteError(f"{error}{told}") from error
@@ -238,7 +238,7 @@ class Driver:
         if failed:
             advice = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
             return f"; the last good state is in {self.output.part}: {advice}"
-        return f"; saved in {self.output.part}: {AGAIN}"
+        return f"; saved in {self.output.part}: {CONTINUE}"
 
     def _saved(self, work: Work, account: Account) -> bool:
         """Write a checkpoint, and return whether there was room for it."""
@@ -253,7 +253,7 @@ class Driver:
     def _earlier(self) -> str:
         """The words for a checkpoint that stands although a later one could not be written."""
         exists = self.output.part is not None and self.output.part.exists()
-        return f"; an earlier checkpoint is in {self.output.part}: {AGAIN}" if exists else ""
+        return f"; an earlier checkpoint is in {self.output.part}: {CONTINUE}" if exists else ""
 
     def _record(self, work: Work, dataset: xr.Dataset, estimates: Estimates) -> Record:
         """Return the record of the present state. estimates: its errors, or those of the record that it extends."""
