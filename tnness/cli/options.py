@@ -82,7 +82,7 @@ def chosen(
         typer.Option(
             "--engine",
             metavar="NAME",
-            help="engine; default: the model's first (converge: its first with chi and dt)",
+            help="engine, or file.py:NAME; default: the model's first (converge: its first with chi and dt)",
             rich_help_panel=ENGINE,
         ),
     ] = None,

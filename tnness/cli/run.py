@@ -37,11 +37,22 @@ def run_command(
     asked: options.Asked,
     files: options.Files,
     param: options.Parameters = None,
+    known_as: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE.py:Class",
+            help="the model of a record that names a file: no file that a record names is loaded unasked",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     accept_old: options.AcceptOld = False,
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     if model.endswith(options.RECORDS):
-        record = _extended(model, param, engine, asked, files, accept_old)
+        record = _extended(model, known_as, param, engine, asked, files, accept_old)
+    elif known_as is not None:
+        raise InputError(f"--model {known_as}: it belongs to a record that is extended, and {model} is none")
     elif files.out is None:
         raise InputError("run needs --out FILE.nc, the record to write")
     else:
@@ -66,6 +77,7 @@ def _begun(
 
 def _extended(
     path: str,
+    model: str | None,
     param: list[str] | None,
     engine: options.Chosen,
     asked: options.Asked,
@@ -81,6 +93,7 @@ def _extended(
     return extend(
         path,
         changes,
+        model=model,
         out=files.out,
         overwrite=files.overwrite,
         checkpoint_every=files.checkpoint_every,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.initial import Initial, parse_initial
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError, WriteError
 from tnness.model.protocol import values_of
+from tnness.model.registry import names_file
 from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
 from tnness.records.history import PRIOR_STAGE, History
@@ -143,7 +145,10 @@ class Driver:
         return Origin(clock, prior=prior, accepted_old=record.is_old)
 
     def _doubt(self, record: Record) -> None:
-        """Warn of observables whose functions have changed since the record was written."""
+        """Say if another version wrote the record, or if functions of its observables have changed since."""
+        written = json.loads(record.dataset.attrs.get("versions", "{}")).get("tnness")
+        if written not in (None, versions().get("tnness")):
+            self._progress.note(f"the record was written by tnness {written}, this is {versions().get('tnness')}")
         doubted = self.physics.doubts(Physics.load(record.dataset.attrs))
         if doubted:
             self._progress.note(f"the code of {', '.join(doubted)} has changed since the record was written")
@@ -202,9 +207,10 @@ class Driver:
         self.output.check_age(part, self.output.part)
         changed = self.job.changed(part)
         if changed or part.snapshot is None:
+            finish = command_of(self.output.part, str(part.settings["model"]))
             raise RecordError(
                 f"{self.output.part} is an unfinished run with other settings ({'; '.join(changed)}): "
-                f"finish it (tnness run {self.output.part}), remove it, or give another --out"
+                f"finish it ({finish}), remove it, or give another --out"
             )
         self._doubt(part)
         origin = Origin.load(part.dataset.attrs["origin"], part.estimates)
@@ -236,7 +242,8 @@ class Driver:
         if not self._saved(work, account):
             return f"; {self.output.part} could not be written{self._earlier}"
         if failed:
-            advice = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
+            again = command_of(self.output.path, self.job.name)
+            advice = f"go on from it with other settings: {again} --dt ... or --chi ..."
             return f"; the last good state is in {self.output.part}: {advice}"
         return f"; saved in {self.output.part}: {CONTINUE}"
 
@@ -284,6 +291,11 @@ def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
         "evolution_time": time,
         "wall_seconds": wall,
     }
+
+
+def command_of(path: Path | None, model: str) -> str:
+    """Return the command that goes on from a record; it names the model's file, which no record may load."""
+    return f"tnness run {path}" + (f" --model {model}" if names_file(model) else "")
 
 
 def threads() -> int:

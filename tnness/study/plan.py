@@ -93,6 +93,7 @@ class Plan:
     ask: the request at every point; its seed is the root of all disorder.
     measure: `module:function` or `file.py:function` that replaces the solution of a point (see `sweep`).
     measured_by: digest of that function; None: it is found by its name.
+    known_as: the name by which the store knows the model, if its file has moved since.
     """
 
     model: str | type
@@ -105,6 +106,7 @@ class Plan:
     ask: Ask = field(default_factory=Ask)
     measure: str | None = None
     measured_by: str | None = None
+    known_as: str | None = None
 
     def __post_init__(self) -> None:
         if checked("realizations", self.realizations, int) < 1:
@@ -178,7 +180,7 @@ class Plan:
         """Return all settings that determine the numbers at a point of the grid, except the disorder's seed."""
         engine = self.engine_at(values)
         settings = {
-            "model": self.name,
+            "model": self.known_as or self.name,
             "parameters": values_of(self.model_at(values)),
             "engine": engine.name,
             "engine_settings": plain_settings(engine),

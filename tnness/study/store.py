@@ -18,7 +18,7 @@ import io
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ import numpy as np
 
 from tnness.errors import RecordError, WriteError
 from tnness.model.protocol import UNKNOWN
+from tnness.model.registry import names_file
 from tnness.records.claims import claim, holder
 from tnness.records.files import remove_orphans, seal_of, sealed_key, write_whole
 from tnness.records.old import upgraded
+from tnness.records.record import versions
 from tnness.runs.job import differences
 from tnness.study.plan import GridPoint, Plan, Point, Reference, canonical
 
@@ -85,6 +87,18 @@ class Store:
 
     # ------------------------------------------------------------------ what was asked for
 
+    def adopted(self, plan: Plan) -> Plan:
+        """Return a plan with the name that the store knows its model by, if the model's file has only moved."""
+        if not (self.folder / "sweep.json").exists() or self.reference is None:
+            return plan
+        name, known = plan.name, str(self.base["model"])
+        moved = name != known and all(map(names_file, (name, known)))
+        if not moved or name.rpartition(":")[2] != known.rpartition(":")[2]:
+            return plan
+        physics = plan.reference_at(self.reference.values).physics
+        same = physics != UNKNOWN and physics == self.reference.physics
+        return replace(plan, known_as=known) if same else plan
+
     def register(self, plan: Plan, accept_old: bool = False) -> Request:
         """Write a plan's request into the store, and return it.
 
@@ -96,14 +110,14 @@ class Store:
         ------
         RecordError: the store belongs to a sweep with other settings or other physics, or cannot be written.
         """
-        base = json.loads(json.dumps(plan.base))
         try:
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WriteError(f"the store {self.folder} cannot be made: {error.strerror or error}") from error
+        base = json.loads(json.dumps(plan.base))
         if not (self.folder / "sweep.json").exists():
-            about = {"format": STORE_FORMAT, "reference": asdict(plan.reference())}
+            about = {"format": STORE_FORMAT, "version": versions()["tnness"], "reference": asdict(plan.reference())}
             write_whole(self.folder / "sweep.json", _json(about | base))
         changed = differences(self.base, base)
         if changed:
@@ -133,7 +147,12 @@ class Store:
             )
 
     def doubts(self, plan: Plan) -> list[str]:
-        """Return a warning if the measuring function has changed since the store was begun."""
+        """Return warnings: another version of the package began the store; the measuring function has changed since."""
+        begun, now = self._manifest.get("version"), versions()["tnness"]
+        other = [f"the store was begun by tnness {begun}, this is {now}"] if begun not in (None, now) else []
+        return other + self._changed_measure(plan)
+
+    def _changed_measure(self, plan: Plan) -> list[str]:
         reference = self.reference
         measure = plan.reference_at(reference.values).measure if reference is not None else None
         if reference is None or measure is None or reference.measure is None or measure == reference.measure:
@@ -152,14 +171,19 @@ class Store:
     @property
     def reference(self) -> Reference | None:
         """The physics of the first point; None in a store of an earlier format."""
-        content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
+        content = self._manifest
         return Reference(**content["reference"]) if "reference" in content else None
+
+    @property
+    def _manifest(self) -> dict[str, Any]:
+        return _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
 
     @property
     def base(self) -> dict[str, Any]:
         """The settings that all points share."""
-        content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
+        content = self._manifest
         written = content.pop("format", None)
+        content.pop("version", None)
         if written not in (STORE_FORMAT, *OLD_STORES):
             raise RecordError(f"{self.folder / 'sweep.json'} is not the manifest of a sweep")
         content.pop("reference", None)

@@ -189,6 +189,7 @@ class Sweep:
         if self.measure is None and self.plan.measure is not None:
             function(self.plan.measure)  # refuses a function that is not there
         self.plan.check_watch()
+        self.plan = self.store.adopted(self.plan)
         request = self.store.register(self.plan, self.accept_old)
         for warning in self.store.doubts(self.plan):
             self._tell(warning)
