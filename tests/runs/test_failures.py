@@ -165,7 +165,7 @@ def test_a_record_without_room_is_tried_again_and_then_written_elsewhere(tmp_pat
     monkeypatch.setattr(checkpoint, "write_whole", full)
     monkeypatch.setattr(records, "write_whole", full)
     monkeypatch.setattr(checkpoint, "PAUSE", 0.0)
-    with pytest.raises(WriteError, match=r"No space left on device; the record is in .*r-2\.nc"):
+    with pytest.raises(WriteError, match=r"No space left on device; the record of this run is in .*r-2\.nc"):
         steady_state(Pumped(), engine="exact", out=tmp_path / "r.nc")
     assert [Path(place).name for place in places] == ["r.nc"] * checkpoint.TRIES + ["r.nc.part", "r-2.nc"]
     assert Record.open(tmp_path / "r-2.nc").outcome == "exact"

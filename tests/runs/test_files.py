@@ -207,13 +207,17 @@ def test_two_runs_do_not_write_one_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_appears_during_a_run_is_not_replaced(tmp_path):
+def test_a_file_that_appears_during_a_run_is_not_replaced(tmp_path, monkeypatch):
     path = tmp_path / "r.nc"
-    output = Output(path)
-    record = steady_state(Pumped(), engine="exact")
-    path.write_bytes(b"another program's")
+    record, publish = steady_state(Pumped(), engine="exact"), Output.publish
+
+    def late(self, record):
+        path.write_bytes(b"another program's")
+        publish(self, record)
+
+    monkeypatch.setattr(Output, "publish", late)
     with pytest.raises(RecordError, match=r"exists already: .*; the record of this run is in .*r-2\.nc"):
-        output.publish(record)
+        steady_state(Pumped(), engine="exact", out=path)
     assert path.read_bytes() == b"another program's"
     assert_same_numbers(Record.open(tmp_path / "r-2.nc"), record)
 

@@ -198,7 +198,7 @@ def test_a_run_without_room_for_checkpoints_goes_on_and_the_last_one_stays(tmp_p
     assert "run.nc.part could not be written: File too large; the run goes on" in process.err
     told = process.err.splitlines()[-1]
     assert told.startswith("tnness: run.nc could not be written: File too large; ")
-    (elsewhere,) = re.findall(r"the record is in (.*)$", told) or [None]
+    (elsewhere,) = re.findall(r"the record of this run is in (.*)$", told) or [None]
     if elsewhere is not None:  # without its state it may have found room
         assert Record.open(tmp_path / elsewhere).outcome == Record.open(undisturbed.path).outcome
         (tmp_path / elsewhere).unlink()

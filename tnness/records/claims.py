@@ -19,8 +19,8 @@ from typing import Any
 
 import psutil
 
-from tnness.errors import Interrupted, WriteError
-from tnness.records.files import LAPSED, temporary
+from tnness.errors import Interrupted
+from tnness.records.files import LAPSED, temporary, write_error
 
 HEARTBEAT = 20.0
 """Seconds between two signs of life of a claim."""
@@ -32,7 +32,7 @@ def claim(path: Path) -> Iterator[bool]:
 
     Raises
     ------
-    WriteError: the claim cannot be written.
+    RecordError: the claim cannot be written.
     """
     over = threading.Event()
     try:
@@ -79,7 +79,7 @@ def _take(path: Path) -> bool:
             else:
                 return True
     except OSError as error:
-        raise WriteError(f"{path} could not be written: {error.strerror or error}") from error
+        raise write_error(f"{path} could not be written", error) from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)

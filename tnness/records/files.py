@@ -7,6 +7,7 @@ ignores what follows its end-of-file address, so the seal does not disturb other
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -119,10 +120,23 @@ def write_whole(path: str | Path, content: bytes, replace: bool = True) -> None:
     except FileExistsError:
         raise RecordError(f"{path} exists already: another program has written it meanwhile") from None
     except OSError as error:
-        raise WriteError(f"{path} could not be written: {error.strerror or error}") from error
+        raise write_error(f"{path} could not be written", error) from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+GIVEN = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
+"""Reasons for which a file cannot be written that lie in its path; others lie in the machine: a full disk, a quota."""
+
+
+def write_error(text: str, error: OSError) -> RecordError:
+    """Return the error for a file that cannot be written: a `WriteError` where the machine is at fault."""
+    kind = RecordError if error.errno in GIVEN else WriteError
+    return kind(f"{text}: {error.strerror or error}")
 
 
 def _rename(beside: Path, target: Path, replace: bool) -> None:

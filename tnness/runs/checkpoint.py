@@ -45,8 +45,13 @@ class Output:
             require_folder(self.path)
             self._refuse_finished()
 
+    @property
+    def taken(self) -> bool:
+        """True where there is a file that must not be replaced."""
+        return self.path is not None and self.path.exists() and not self.overwrite
+
     def _refuse_finished(self) -> None:
-        if self.path is not None and self.path.exists() and not self.overwrite:
+        if self.taken:
             raise RecordError(f"{self.path} exists already; give --overwrite to replace it, or another --out")
 
     @contextlib.contextmanager
@@ -124,18 +129,11 @@ class Output:
 
         Raises
         ------
-        RecordError: another program has written the file meanwhile; the error says where the record is instead.
-        WriteError: the file cannot be written.
+        RecordError: the file cannot be written, even when tried again, or another program has written it meanwhile.
         """
         if self.path is None or self.part is None:
             return
-        try:
-            self._write(record.image())
-        except WriteError:
-            raise
-        except RecordError as error:
-            where = self.write_elsewhere(record)
-            raise RecordError(f"{error}; the record of this run is in {where}" if where else str(error)) from error
+        self._write(record.image())
         self.part.unlink(missing_ok=True)
         for left in self.path.parent.glob(".*"):
             if left.name.startswith((f".{self.path.name}.", f".{self.part.name}.")) and is_orphaned(left):
@@ -143,7 +141,7 @@ class Output:
                     left.unlink()
 
     def _write(self, image: bytes) -> None:
-        assert self.path is not None
+        assert self.path is not None  # `publish` has seen to it
         for _ in range(TRIES - 1):
             with contextlib.suppress(WriteError):
                 return write_whole(self.path, image, self.overwrite)

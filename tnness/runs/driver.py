@@ -227,13 +227,12 @@ class Driver:
         """Write the record; if there is no room for it, keep what was computed as an unfinished run, or elsewhere."""
         try:
             self.output.publish(record)
-        except WriteError as error:
-            kept = self._saved(work, account)
-            if kept:
-                raise WriteError(f"{error}; saved in {self.output.part}: {CONTINUE}") from error
+        except RecordError as error:
+            if not self.output.taken and self._saved(work, account):
+                raise type(error)(f"{error}; saved in {self.output.part}: {CONTINUE}") from error
             where = self.output.write_elsewhere(record)
-            told = f"; the record is in {where}" if where else self._earlier
-            raise WriteError(f"{error}{told}") from error
+            told = f"; the record of this run is in {where}" if where else self._earlier
+            raise type(error)(f"{error}{told}") from error
 
     def _kept(self, work: Work, account: Account, failed: bool = False) -> str:
         """Save the results so far; return the end of an error message, which says where they are and how to go on."""

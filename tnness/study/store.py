@@ -25,11 +25,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tnness.errors import RecordError, WriteError
+from tnness.errors import RecordError
 from tnness.model.protocol import UNKNOWN
 from tnness.model.registry import names_file
 from tnness.records.claims import claim, holder
-from tnness.records.files import remove_orphans, seal_of, sealed_key, write_whole
+from tnness.records.files import remove_orphans, seal_of, sealed_key, write_error, write_whole
 from tnness.records.old import upgraded
 from tnness.records.record import versions
 from tnness.runs.job import differences
@@ -114,7 +114,7 @@ class Store:
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise WriteError(f"the store {self.folder} cannot be made: {error.strerror or error}") from error
+            raise write_error(f"the store {self.folder} cannot be made", error) from error
         base = json.loads(json.dumps(plan.base))
         if not (self.folder / "sweep.json").exists():
             about = {"format": STORE_FORMAT, "version": versions()["tnness"], "reference": asdict(plan.reference())}
@@ -320,7 +320,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise WriteError(f"the store cannot be written: {error.strerror or error} ({folder})") from error
+        raise write_error(f"the store cannot be written ({folder})", error) from error
 
 
 def _json(content: Any) -> bytes:
