@@ -24,7 +24,7 @@ SMALL = 1 << 20
 """Bytes of data that any file may declare."""
 NESTED = 4
 """Levels of groups, at most; a record has three."""
-PLAIN = "fiubUS"
+NUMBERS_AND_TEXTS = "fiubUS"
 """Kinds of numbers and texts (NumPy's letters) at the root; the state also holds complex numbers."""
 
 
@@ -62,7 +62,7 @@ def _size(data: Any, place: str) -> int:
         raise RecordError(f"{place} keeps its numbers in another file")
     if data.shape is None:
         raise RecordError(f"{place} is empty")
-    if data.dtype.kind not in PLAIN + "c" and h5py.check_string_dtype(data.dtype) is None:
+    if data.dtype.kind not in NUMBERS_AND_TEXTS + "c" and h5py.check_string_dtype(data.dtype) is None:
         raise RecordError(f"{place} holds neither numbers nor texts")
     return math.prod(data.shape) * data.dtype.itemsize
 
