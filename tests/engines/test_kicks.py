@@ -13,6 +13,7 @@ from chains import random_lindbladian, seeds
 from small_runs import Apart
 from tnness import TEBD, Lindbladian, bit, expectation, find, steady_state
 from tnness import spin_half as s
+from tnness.engines.disturbance import Disturbance
 from tnness.engines.exact import steady_vector
 from tnness.engines.kicks import Kick, Kicks
 from tnness.network.chain_state import ChainState
@@ -65,11 +66,9 @@ def test_marginals_of_a_difference_are_those_of_the_dense_vector(seed, n):
 @given(seed=seeds)
 def test_a_difference_of_products_has_no_trace(seed):
     rng = np.random.default_rng(seed)
-    means = [np.array([0.5, *rng.standard_normal(3)]) for _ in range(4)]
-    steps = [np.array([0.0, *rng.standard_normal(3)]) for _ in range(4)]
-    dense = product_difference(means, steps).dense()
-    kicked = functools.reduce(np.kron, [m + d for m, d in zip(means, steps, strict=True)])
-    assert_allclose(dense, kicked - functools.reduce(np.kron, means), atol=1e-12)
+    first, second = ([np.array([0.5, *rng.standard_normal(3)]) for _ in range(4)] for _ in range(2))
+    dense = product_difference(first, second).dense()
+    assert_allclose(dense, functools.reduce(np.kron, first) - functools.reduce(np.kron, second), atol=1e-12)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -80,7 +79,8 @@ def test_what_is_left_is_that_of_the_dense_evolution(number):
     dims, trace = generator.dims, generator.functionals["trace"]
     steady = steady_vector(generator).vector
     settled = [reduced(steady, dims, trace, (i, i + 1)) for i in range(2)]
-    kick = Kick.of(generator, settled, 64, 0.02 / generator.scale * 3, seed=1, number=number)
+    kick = Kick(Disturbance(generator, settled, 1), number, 64, 0.02 / generator.scale * 3)
+    assert kick.state is not None
     start = kick.state.dense()
     first = max(np.abs(reduced(start, dims, trace, (i, i + 1))).max() for i in range(2))
     for _ in range(20):
@@ -93,11 +93,12 @@ def test_what_is_left_is_that_of_the_dense_evolution(number):
 def test_a_kick_is_saved_and_goes_on_bit_for_bit():
     generator = find("xx-dephasing")(n=4).problem().generator()
     view = DenseView(steady_vector(generator).vector, generator.spaces, generator.functionals)
-    once, often = (Kicks.of(generator, view, 8, 0.1, 3, 10.0, 15.0) for _ in range(2))
+    settled = [view.window(i, i + 2) for i in range(3)]
+    once, often = (Kicks.of(Disturbance(generator, settled, 3), 16, 0.1, 10.0, 15.0) for _ in range(2))
     while once.present is not None:
         once.step()
         often.step()
-        often = Kicks.restore(generator, 8, 0.1, 3, often.save())
+        often = Kicks.restore(lambda kept: Disturbance(generator, kept, 3), 16, often.save())
     assert once.result() == often.result()
     assert Kicked.load(once.result().dump()) == once.result()
 

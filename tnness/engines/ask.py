@@ -87,6 +87,12 @@ class Start:
         return self.ask.times is None
 
     @property
+    def given(self) -> str:
+        """How the user named the initial state; empty where none was given."""
+        initial = self.ask.initial
+        return initial if isinstance(initial, str) else "" if initial is None else "the given state"
+
+    @property
     def seed(self) -> int:
         """The seed of the engine's random numbers."""
         return self.ask.seed

@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from itertools import pairwise
+from functools import cached_property, partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -21,8 +20,10 @@ import numpy as np
 from tnness.engines.ask import STEADY, Start
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
+from tnness.engines.disturbance import Disturbance
 from tnness.engines.initial import parse_initial
 from tnness.engines.kicks import Kicks
+from tnness.engines.metric import scaled_bonds, scaled_covectors, scaled_state
 from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
@@ -37,6 +38,7 @@ from tnness.network.truncation import Array, Truncation
 from tnness.operators.charges import Charges
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
+from tnness.problems.conserved import conserved_sums
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
@@ -145,8 +147,7 @@ class TEBD(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else math.nan
-        kick = start.ask.kick and run.can_be_kicked
-        return ladder(run, Waiting(start.ask.tolerance, run, rate), start, kick)
+        return ladder(run, Waiting(start.ask.tolerance, run, rate), start, start.ask.kick)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -279,7 +280,7 @@ class TEBD(Engine):
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
         """Return a copy of a state, scaled by the metric and canonical."""
         check_initial(generator, initial)
-        state = _scaled(initial.copy(np.dtype(self.dtype)), generator.metric)
+        state = scaled_state(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
         return state
 
@@ -346,8 +347,8 @@ class TEBDRun:
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.gates = Gates(_scaled_bonds(self.generator), self.state.dtype)
-        self._trace = _scaled_covectors(self.generator)
+        self.gates = Gates(scaled_bonds(self.generator), self.state.dtype)
+        self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
         self._schedule = self.settings.stages(self.generator)
         if math.isnan(self.log_trace):
@@ -358,7 +359,7 @@ class TEBDRun:
         """Return the run that was saved. more: further arguments of the class."""
         numbers = snapshot.numbers
         tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
-        state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
+        state = scaled_state(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
         state.centre = int(numbers["centre"])
         known = "symmetry" in numbers
         more["definite"] = bool(numbers["definite"]) if known else generator.charges is not None
@@ -373,8 +374,7 @@ class TEBDRun:
         run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
         run.kicked = [Kicked.load(row) for row in snapshot.arrays.get("kicked", ())]
         if "kick_at" in numbers:
-            stage = run._present
-            run.kicks = Kicks.restore(generator, stage.chi, stage.dt, run.seed, snapshot)
+            run.kicks = Kicks.restore(run._disturbance, run._present.chi, snapshot)
         run.recall(snapshot)
         return run
 
@@ -463,20 +463,26 @@ class TEBDRun:
         self.trace_drift = log_trace - self.log_trace
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
 
-    @property
-    def can_be_kicked(self) -> bool:
-        """True where a difference of two states is evolved as a state is: no charges, no metric, no background."""
-        generator = self.generator
-        return generator.charges is None and generator.metric is None and generator.resolution == 1
-
     def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
         """Disturb the present state, and watch what is left of it in the next steps, for a limited time.
 
         reads: the sites on which it must be forgotten; none stands for all.
         """
-        stage, number = self._present, len(self.kicked)
-        about = stage.chi, stage.dt, self.seed, self.time, limit, number, reads
-        self.kicks = Kicks.of(self.generator, self.view(), *about)
+        view, stage = self.view(), self._present
+        settled = [view.window(i, i + 2) for i in range(self.n - 1)]
+        about = stage.chi, stage.dt, self.time, limit, len(self.kicked), reads
+        self.kicks = Kicks.of(self._disturbance(settled), *about)
+
+    def _disturbance(self, settled: list[Array]) -> Disturbance:
+        """Return the recipe of the kicks of a settled state, given the coefficients of every two neighbours."""
+        charges = self.generator.charges if self._charged is not None else None
+        neutral = [] if charges is None else [(labels == 0).all(axis=1) for labels in charges.sites]
+        return Disturbance(self.generator, settled, self.seed, self.conserved, neutral)
+
+    @cached_property
+    def conserved(self) -> list[tuple[Array, ...]]:
+        """The conserved sums of one-site operators, on whose values the steady state depends."""
+        return conserved_sums(self.generator)
 
     def _kick(self, kicks: Kicks) -> Report:
         """Advance the kicks by a step; the state waits."""
@@ -550,7 +556,7 @@ class TEBDRun:
 
     def _natural(self) -> ChainState:
         """Return the present state in the coordinates of the problem; with a metric it has no orthogonality centre."""
-        return _scaled(self.state, self.generator.metric, inverse=True)
+        return scaled_state(self.state, self.generator.metric, inverse=True)
 
     def _log_trace(self, state: ChainState) -> float:
         mantissa, logarithm = product_overlap(state, self._trace)
@@ -566,32 +572,3 @@ def charges_of(generator: ChainGenerator, symmetry: str) -> Charges | None:
     if symmetry == "charges":
         return generator.charges or generator.conserved
     return generator.parities if symmetry == "parity" else None
-
-
-def _scaled(state: ChainState, metric: Sequence[Array] | None, inverse: bool = False) -> ChainState:
-    """Return the state with every basis state multiplied (inverse: divided) by its weight.
-
-    This is exact, because the weights are powers of 2.
-    """
-    if metric is None:
-        return state
-    factors = [1 / weights if inverse else weights for weights in metric]
-    tensors = [t * f.astype(t.dtype)[None, :, None] for t, f in zip(state.tensors, factors, strict=True)]
-    return ChainState(tensors, None, state.log_norm)
-
-
-def _scaled_bonds(generator: ChainGenerator) -> Sequence[Array]:
-    """Return the generator as two-site matrices, in the coordinates of the metric."""
-    metric = generator.metric
-    if metric is None:
-        return generator.merged_bonds
-    weights = [np.kron(*pair) for pair in pairwise(metric)]
-    return [w[:, None] * bond / w for w, bond in zip(weights, generator.merged_bonds, strict=True)]
-
-
-def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
-    """Return the covectors of the trace in the coordinates of the metric."""
-    trace = generator.functionals["trace"]
-    if generator.metric is None:
-        return trace
-    return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]
