@@ -168,14 +168,17 @@ class ExactRun:
         return Snapshot({"vector": self.vector}, {name: getattr(self, name) for name in names})
 
 
+NOT_UNIQUE = (
+    "the steady state is not unique: the generator has more than one eigenvalue at 0; a conserved quantity or a "
+    "disconnected part of the chain keeps its initial value: give the start (--initial) that it belongs to"
+)
+
+
 class NotUnique(NumericalError):
     """The steady state is not unique."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the steady state is not unique: the generator has more than one eigenvalue at 0; a conserved quantity or "
-            "a disconnected part of the chain keeps its initial value: give the start (--initial) that it belongs to"
-        )
+    def __init__(self, text: str = NOT_UNIQUE) -> None:
+        super().__init__(text)
 
 
 @dataclass(frozen=True)
