@@ -16,7 +16,7 @@ from tnness.errors import NumericalError
 from tnness.problems.generator import ChainGenerator, Real
 from tnness.streams import stream
 
-SHIFT = 1e-11
+NULL_SHIFT = 1e-11
 """Shift of the factorised matrix, relative to |G|: an iteration shrinks all but the null vectors by shift / gap."""
 NULL = 1e-9
 """Largest |G v| of a null vector, relative to |G|, for |v| = 1."""
@@ -50,7 +50,7 @@ def settled_from(generator: ChainGenerator, vector: Real, seed: int = 0) -> tupl
     """
     matrix = generator.matrix().tocsc()
     size = matrix.shape[0]
-    shifted = matrix - SHIFT * generator.scale * sparse.eye_array(size, format="csc")
+    shifted = matrix - NULL_SHIFT * generator.scale * sparse.eye_array(size, format="csc")
     factors = sparse_linalg.splu(sparse.csc_matrix(shifted))
     count = FEWEST
     while True:

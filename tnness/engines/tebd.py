@@ -30,6 +30,7 @@ from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
+from tnness.network.difference import neighbour_marginals
 from tnness.network.sector_state import STRAY_WEIGHT, SectorState
 from tnness.network.sectors import Rules
 from tnness.network.sweep import sweep_layer
@@ -45,9 +46,12 @@ from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.balance import checks, residual
 from tnness.stopping.course import Course
-from tnness.stopping.kicked import Kicked
-from tnness.stopping.ladder import Ladder, Stage
+from tnness.stopping.discretisation import Stage
+from tnness.stopping.forgetting import Forgetting
+from tnness.stopping.kicked import PATIENCE, Kicked
+from tnness.stopping.ladder import Ladder
 from tnness.stopping.protocol import Rule
+from tnness.stopping.trail import Trail
 from tnness.stopping.waiting import Waiting
 from tnness.streams import stream
 
@@ -67,6 +71,8 @@ SYMMETRIES = ("none", "parity", "charges")
 """Kinds of blocks."""
 PARITY_FROM, CHARGES_FROM = 192, 192
 """Smallest D chi, D the largest local dimension, from which blocks of a parity, or of a charge, are faster."""
+DISPLACED = 1e-6
+"""Change of a conserved sum a site, by truncation in earlier stages, that the last stage does not inherit."""
 
 
 @register_engine("tebd")
@@ -121,7 +127,10 @@ class TEBD(Engine):
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
         generator = chain_of(problem, f"engine {self.name!r}")
-        return self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
+        run = self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
+        if start.steady and start.ask.kick:
+            run.keep_start()
+        return run
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
@@ -147,7 +156,7 @@ class TEBD(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else math.nan
-        return ladder(run, Waiting(start.ask.tolerance, run, rate), start, start.ask.kick)
+        return ladder(run, Waiting(start.target, run, rate), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -202,10 +211,10 @@ class TEBD(Engine):
 
     @property
     def coarse(self) -> tuple[int, ...]:
-        """Bond dimensions that come before chi: the given schedule, or those of chi/4 and chi/2 that are at least 8."""
+        """Bond dimensions that come before chi: the given schedule, or chi/4 if that is at least 8, and chi/2."""
         if self.schedule is not None:
             return self.schedule
-        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8)
+        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= (8 if c < self.chi // 2 else 1))
 
     @property
     def used_power(self) -> int:
@@ -289,15 +298,17 @@ class TEBD(Engine):
         return TEBDRun.restored(self, generator, snapshot)
 
 
-def ladder(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
+def ladder(run: Any, within: Any, start: Start) -> Ladder:
     """Return the stopping rule of a steady state in stages. within: the rule of a single stage."""
 
     def check() -> dict[str, float]:
         return checks(run.generator, run.view(), residual(run.generator, run.chain_state()))
 
-    about = start.ask.tolerance, start.ask.refine, start.prior
-    remark = "" if start.ask.kick else ", without a kick"
-    return Ladder(run, within, run.settings.order, check, *about, kick=kick, reads=start.reads, remark=remark)
+    about = run.settings.order, check, start.target, start.ask.refine, start.prior
+    rule = Ladder(run, within, *about)
+    if start.ask.kick:
+        rule.forgetting = Forgetting(run, start.reads, start.given, rule.longest)
+    return rule
 
 
 def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
@@ -325,6 +336,7 @@ class TEBDRun:
     kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
     definite: whether the charge of the initial state was, so that there may be blocks. symmetry: the present kind of
     blocks. sectors: the state in these blocks, from which `state` is made, or None.
+    start: the state that the run began with, if the chain conserves some of it. trail: the marginals in this stage.
     """
 
     settings: TEBD
@@ -344,6 +356,8 @@ class TEBDRun:
     definite: bool = False
     symmetry: str = "none"
     sectors: SectorState | None = None
+    start: ChainState | None = None
+    trail: Trail = field(default_factory=Trail)
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -375,6 +389,12 @@ class TEBDRun:
         run.kicked = [Kicked.load(row) for row in snapshot.arrays.get("kicked", ())]
         if "kick_at" in numbers:
             run.kicks = Kicks.restore(run._disturbance, run._present.chi, snapshot)
+        if "start_0000" in snapshot.arrays:
+            kept = [snapshot.arrays[f"start_{i:04d}"] for i in range(generator.n)]
+            run.start = ChainState(kept, None, float(numbers["start_log_norm"]))
+        if "trail" in snapshot.arrays:
+            about = int(numbers["trail_every"]), int(numbers["trail_offered"])
+            run.trail = Trail.restore(list(snapshot.arrays["trail"]), *about)
         run.recall(snapshot)
         return run
 
@@ -420,9 +440,16 @@ class TEBDRun:
         return tuple(f"chi={stage.chi} dt={stage.dt:.3g}" for stage in self.stages)
 
     def next_stage(self) -> None:
-        """Enter the next stage of the schedule; reset the weight dropped and the drift of the trace."""
+        """Enter the next stage of the schedule; reset the weight dropped and the drift of the trace.
+
+        If earlier stages have displaced what the chain conserves, the last stage begins from the start of the run.
+        """
         self.stage += 1
-        self.discarded, self.trace_drift = 0.0, 0.0
+        self.discarded, self.trace_drift, self.trail = 0.0, 0.0, Trail()
+        if self.start is not None and self.stage == self.refined_stage - 1 and self._displaced > DISPLACED:
+            self.state = self.settings.prepared(self.generator, self.start)
+            self.sectors = self.settings.in_blocks(self.generator, self.state, STRAY_WEIGHT)
+            self.state = self.state if self.sectors is None else self.sectors.real()
         self.log_trace = self._log_trace(self.state)
 
     def step(self, until: float | None = None) -> Report:
@@ -461,7 +488,55 @@ class TEBDRun:
         self.state, self.sectors, self.steps, self.time = state, sectors, self.steps + steps, end
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
         self.trace_drift = log_trace - self.log_trace
+        if until is None:
+            self._follow()
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
+
+    def _follow(self) -> None:
+        """Offer the one- and two-site marginals to the trail, in units of their operators (+-1 for a Pauli matrix)."""
+        if not self.trail.wants():
+            self.trail.skip()
+            return
+        trace = self.generator.functionals["trace"]
+        pairs, whole = neighbour_marginals(self._natural(), trace)
+        norms = [float(np.linalg.norm(covector)) for covector in trace]
+        singles = [pairs[0] @ trace[1], *(trace[i] @ pair for i, pair in enumerate(pairs))]
+        parts = [single * norm for single, norm in zip(singles, norms, strict=True)]
+        parts += [pair * norms[i] * norms[i + 1] for i, pair in enumerate(pairs)]
+        self.trail.offer(np.concatenate([part.ravel() for part in parts]) / whole)
+
+    def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
+        """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
+        dims, wanted = self.generator.dims, [not reads or i in reads for i in range(self.n)]
+        masks = [np.full(dim, chosen) for dim, chosen in zip(dims, wanted, strict=True)]
+        masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
+        return self.trail.to_come(noise, np.concatenate(masks))
+
+    def keep_start(self) -> None:
+        """Keep a copy of the present state, if the chain conserves some of it: see `next_stage`."""
+        if self.conserved:
+            self.start = self.chain_state()
+
+    @property
+    def _displaced(self) -> float:
+        """The largest change of a conserved sum since the start, a site, in units of its operator."""
+        assert self.start is not None
+        values = [self._sums(state) for state in (self.start, self.chain_state())]
+        return float(np.abs(values[1] - values[0]).max()) / self.n
+
+    def _sums(self, state: ChainState) -> Array:
+        """Return the values of the conserved sums; each operator is scaled to a largest element of 1."""
+        view = ChainView(state, self.generator.spaces, self.generator.functionals)
+        sums = []
+        for total in self.conserved:
+            largest = max(float(np.abs(covector).max()) for covector in total)
+            sums.append(sum(float(covector @ view.window(i, i + 1)) for i, covector in enumerate(total)) / largest)
+        return np.array(sums)
+
+    @property
+    def patience(self) -> float:
+        """The time in which a kick must be forgotten."""
+        return PATIENCE * self.time
 
     def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
         """Disturb the present state, and watch what is left of it in the next steps, for a limited time.
@@ -540,6 +615,12 @@ class TEBDRun:
             arrays |= self.sectors.save()
         numbers |= {"definite": int(self.definite), "symmetry": SYMMETRIES.index(self.symmetry)}
         numbers |= {"metric": 1} if self.generator.metric is not None else {}
+        if self.start is not None:
+            arrays |= {f"start_{i:04d}": tensor for i, tensor in enumerate(self.start.tensors)}
+            numbers["start_log_norm"] = self.start.log_norm
+        if self.trail.samples:
+            kept, counts = self.trail.save()
+            arrays, numbers = arrays | kept, numbers | counts
         if self.kicked:
             arrays["kicked"] = np.array([result.dump() for result in self.kicked])
         if self.kicks is not None:

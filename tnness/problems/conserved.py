@@ -1,4 +1,4 @@
-"""Conserved sums of one-site operators: a chain that has one keeps its value for ever, so its steady state depends on it.
+"""Conserved sums of one-site operators: their values last for ever, and the steady state depends on them.
 
 A sum Q = sum_i q_i is conserved if G^T Q = 0. The condition is linear in the q_i and couples neighbouring sites only.
 """
@@ -19,7 +19,7 @@ Real = NDArray[np.float64]
 
 NEARLY = 1e-12
 """Largest |G^T Q|^2 of a sum that is looked at more closely, in the same units."""
-SMALLEST = 1e-11
+ROUND_OFF = 1e-11
 """Largest |G^T Q| that counts as round-off, relative to the largest norm of a bond's matrix, for |Q| = 1."""
 
 
@@ -55,7 +55,7 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
     if not vectors.size:
         return []
     _, sizes, rotation = np.linalg.svd(condition @ vectors, full_matrices=False)
-    return _sums((vectors @ rotation[sizes < SMALLEST].T).T, edges, bases)
+    return _sums((vectors @ rotation[sizes < ROUND_OFF].T).T, edges, bases)
 
 
 def _is_positive(band: Real) -> bool:

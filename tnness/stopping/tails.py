@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.records.history import History
 from tnness.records.values import Values, cautious, change, scale, size
+from tnness.stopping.target import FLOOR
 
 FEWEST = 9
 """Fewest measurements in a stage from which its tail is extrapolated."""
@@ -25,8 +26,6 @@ SLOWEST = 0.85
 """Largest ratio r at which an extrapolation is trusted; above it the run has not seen enough of the decay."""
 QUICKEST = 0.1
 """Smallest ratio r used for the remainder, so that noise cannot make it too small beside the last change."""
-FLOOR = 1e-6
-"""Absolute size below which an observable's changes are not resolved."""
 BLOCKS = 8
 """Number of averages per third of a stage, from which a bound is computed."""
 CAUTION = 2.0
