@@ -19,7 +19,7 @@ Real = NDArray[np.float64]
 
 NEARLY = 1e-12
 """Largest |G^T Q|^2 of a sum that is looked at more closely, in the same units."""
-ROUND_OFF = 1e-11
+UNMOVED = 1e-11
 """Largest |G^T Q| that counts as round-off, relative to the largest norm of a bond's matrix, for |Q| = 1."""
 
 
@@ -55,7 +55,7 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
     if not vectors.size:
         return []
     _, sizes, rotation = np.linalg.svd(condition @ vectors, full_matrices=False)
-    return _sums((vectors @ rotation[sizes < ROUND_OFF].T).T, edges, bases)
+    return _sums((vectors @ rotation[sizes < UNMOVED].T).T, edges, bases)
 
 
 def _is_positive(band: Real) -> bool:
