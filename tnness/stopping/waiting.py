@@ -85,7 +85,8 @@ class Waiting(Rule):
         """Return whether truncation keeps the present stage of a run in stages from settling.
 
         It is stalled if the change still to come was within the error asked for at half of its measurements and still
-        is, although it has not ended.
+        is, although it has not ended. A stage before the last one, which only prepares it, is also stalled if it
+        wanders to and fro.
         """
         if self.place is None:
             return False
@@ -93,6 +94,8 @@ class Waiting(Rule):
         tail, half = tails.of(self.stage), tails.halfway(self.stage)
         if tail is None or half is None or len(history.of(self.stage)) < STALLED:
             return False
+        if not self._last and tails.wanders(self.stage):
+            return True
         if self.stage > 0 and history.time_in(self.stage) * tails.rate() < SETTLED_AFTER:
             return False
         last = history.last_of(self.stage)
