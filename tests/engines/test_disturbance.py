@@ -68,7 +68,7 @@ def test_sites_that_carry_no_charge_are_disturbed_freely(number):
 
 def test_neutral_directions_leave_the_rest_alone():
     generator = hops(s, 4, 1)
-    neutral = [np.array([True, False, False, True])] * 4
+    neutral = [np.diag([1.0, 0.0, 0.0, 1.0])] * 4
     difference = (
         Disturbance(generator, settled_of(generator, 2), 1, (), neutral).difference(0).dense().reshape((4,) * 4)
     )

@@ -35,15 +35,15 @@ class Disturbance:
     ----------
     generator: of the chain. settled: the coefficients (D, D') of every two neighbours, trace 1. seed: of the random
         directions.
-    sums: conserved sums of one-site operators, which no kick may change. neutral: for each site which basis elements
-        may be disturbed (D,); none stands for all.
+    sums: conserved sums of one-site operators, which no kick may change. neutral: for each site the projection (D, D)
+        on the elements that may be disturbed; none stands for all.
     """
 
     generator: ChainGenerator
     settled: list[Real]
     seed: int
     sums: Sequence[tuple[Vector, ...]] = ()
-    neutral: Sequence[NDArray[np.bool_]] = ()
+    neutral: Sequence[Real] = ()
 
     def difference(self, number: int) -> ChainState:
         """Return the difference of a kick. number: even for a uniform one, odd for a staggered one."""
@@ -67,7 +67,7 @@ class Disturbance:
         signs = self._signs(number)
         directions = []
         for i, space in enumerate(spaces):
-            allowed = self.neutral[i] if self.neutral else np.ones(space.dim, bool)
+            allowed = self.neutral[i] if self.neutral else np.eye(space.dim)
             own = _traceless(rng.standard_normal(space.dim), space, allowed)
             common = _traceless(shared[space], space, allowed)
             direction = _traceless(common + RANDOM_SHARE * own, space, allowed)
@@ -122,10 +122,9 @@ def _spanned(vectors: Sequence[Real]) -> Real:
     return rows[sizes > 1e-10 * sizes.max()]
 
 
-def _traceless(vector: Real, space: LocalSpace, allowed: NDArray[np.bool_]) -> Real:
+def _traceless(vector: Real, space: LocalSpace, allowed: Real) -> Real:
     """Return the part of a vector on the allowed elements that has no trace, with length 1; 0 where there is none."""
-    trace, rest = np.where(allowed, space.trace, 0.0), np.where(allowed, vector, 0.0)
-    if trace.any():
-        rest = rest - trace * (trace @ rest) / (trace @ trace)
+    trace, rest = space.trace, allowed @ vector
+    rest = rest - trace * (trace @ rest) / (trace @ trace)
     size = float(np.linalg.norm(rest))
     return rest / size if size > 1e-12 else np.zeros_like(rest)

@@ -550,8 +550,8 @@ class TEBDRun:
 
     def _disturbance(self, settled: list[Array]) -> Disturbance:
         """Return the recipe of the kicks of a settled state, given the coefficients of every two neighbours."""
-        charges = self.generator.charges if self._charged is not None else None
-        neutral = [] if charges is None else [(labels == 0).all(axis=1) for labels in charges.sites]
+        charges = self.settings.charges_for(self.generator) if self.sectors is not None else None
+        neutral = [] if charges is None else [charges.neutral(i) for i in range(self.n)]
         return Disturbance(self.generator, settled, self.seed, self.conserved, neutral)
 
     @cached_property

@@ -21,7 +21,7 @@ from tnness.stopping.forgetting import Forgetting, Kickable
 from tnness.stopping.protocol import Measure, Rule
 from tnness.stopping.settling import Settling
 from tnness.stopping.target import Target, worst
-from tnness.stopping.waiting import NOT_RELAXED, SHARE, Waiting
+from tnness.stopping.waiting import NOT_RELAXED, SHARE, TO_COME, Waiting
 
 MAX_STEPS = 20_000
 """Time steps after which a steady state is given up, by default."""
@@ -134,14 +134,14 @@ class Ladder(Rule):
         return self.run.marginals_to_come(STILL * self.target.relative, reads) <= self.target.relative
 
     def _relaxation_fits(self, history: History) -> bool:
-        """Return whether the relaxation still to come is a small part of what is asked.
+        """Return whether the relaxation still to come fits into what the other errors leave of the one asked for.
 
-        Where the other errors are larger than what is asked, it need not be smaller than they are.
+        Where they leave next to nothing, it need not be smaller than they are.
         """
         estimates, last = self.errors(history), history.last_of(self.stage)
         relaxation, *others = (self.target.excess(estimates[kind], last) for kind in KINDS)
-        largest = float(np.nanmax([*others, 0.0]))
-        return relaxation <= (largest if largest > 1 else SHARE)
+        taken = float(np.nansum(others))
+        return relaxation <= (min(SHARE, 1 - taken) if taken < 1 - TO_COME else max(taken, SHARE))
 
     def stalled(self, history: History) -> bool:
         """Return whether more time would not bring the present stage to its end."""
@@ -161,10 +161,10 @@ class Ladder(Rule):
         return (open_ and self.run.refine()) or self.within.next_stage(history)
 
     def _trotter_is_open(self, history: History) -> bool:
-        """Return whether the Trotter error is unknown, or decides alone whether the run is converged."""
+        """Return whether the Trotter error is unknown, or decides whether the run is converged."""
         estimates, last = self.errors(history), history.last_of(self.stage)
         trotter, truncation = (self.target.excess(estimates[kind], last) for kind in ("trotter", "truncation"))
-        return math.isnan(trotter) or (trotter > SHARE and not truncation > 1)
+        return math.isnan(trotter) or (trotter > SHARE and not truncation > max(1.0, trotter))
 
     # ------------------------------------------------------------------ the errors
 

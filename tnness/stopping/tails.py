@@ -119,7 +119,7 @@ class Tails:
     def wanders(self, stage: int) -> bool:
         """Return whether the second half of a stage gets nowhere: its end is near its beginning, by a long way round.
 
-        A relaxation goes one way, however slowly. It is the element that moves most, relative to its scale, that counts.
+        A relaxation goes one way, however slowly. The element that moves most, relative to its scale, counts.
         """
         indices = self.history.of(stage)
         late = np.array_split(np.array(indices[len(indices) // 2 :]), 2 * BLOCKS)
