@@ -82,24 +82,20 @@ class Waiting(Rule):
         return not self._last or self.target.excess(self._bounds(history), last) <= SHARE
 
     def stalled(self, history: History) -> bool:
-        """Return whether truncation keeps the present stage of a run in stages from settling.
+        """Return whether truncation keeps the present stage of a run in stages from settling: it wanders to and fro.
 
-        It is stalled if the change still to come was within the error asked for at half of its measurements and still
-        is, although it has not ended. A stage before the last one, which only prepares it, is also stalled if it
-        wanders to and fro.
+        The last stage is stalled only if the change still to come was within the error asked for at half of its
+        measurements, and still is.
         """
-        if self.place is None:
+        tails, last = self.tails(history), history.last_of(self.stage)
+        if self.place is None or len(history.of(self.stage)) < STALLED or not tails.wanders(self.stage):
             return False
-        tails = self.tails(history)
-        tail, half = tails.of(self.stage), tails.halfway(self.stage)
-        if tail is None or half is None or len(history.of(self.stage)) < STALLED:
-            return False
-        if not self._last and tails.wanders(self.stage):
+        if not self._last:
             return True
         if self.stage > 0 and history.time_in(self.stage) * tails.rate() < SETTLED_AFTER:
             return False
-        last = history.last_of(self.stage)
-        return max(self.target.excess(half.remaining, last), self.target.excess(tail.remaining, last)) <= 1
+        looks = [tail for tail in (tails.halfway(self.stage), tails.of(self.stage)) if tail is not None]
+        return all(self.target.excess(tail.remaining, last) <= 1 for tail in looks)
 
     def errors(self, history: History) -> Estimates:
         """Return bounds on the relaxation still to come; infinite while there are too few measurements."""
