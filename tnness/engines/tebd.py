@@ -211,10 +211,13 @@ class TEBD(Engine):
 
     @property
     def coarse(self) -> tuple[int, ...]:
-        """Bond dimensions that come before chi: the given schedule, or chi/4 if that is at least 8, and chi/2."""
+        """Bond dimensions that come before chi: the given schedule, or chi/4 and chi/2, those that are at least 8.
+
+        A chi below 16 has one of 3/4 of its size before it: half of so little says nothing.
+        """
         if self.schedule is not None:
             return self.schedule
-        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= (8 if c < self.chi // 2 else 1))
+        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or ((3 * self.chi) // 4,)
 
     @property
     def used_power(self) -> int:

@@ -6,6 +6,7 @@ A sum Q = sum_i q_i is conserved if G^T Q = 0. The condition is linear in the q_
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -54,7 +55,7 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
     _, vectors = scipy.linalg.eig_banded(band, lower=True, select="v", select_range=(-1.0, NEARLY))
     if not vectors.size:
         return []
-    _, sizes, rotation = np.linalg.svd(condition @ vectors, full_matrices=False)
+    _, sizes, rotation = np.linalg.svd(np.asarray(condition @ vectors), full_matrices=False)
     return _sums((vectors @ rotation[sizes < UNMOVED].T).T, edges, bases)
 
 
@@ -107,7 +108,7 @@ def _condition(generator: ChainGenerator, bases: list[Real], edges: NDArray[np.i
     return sparse.csr_array(sparse.coo_array(whole, shape=(below, int(edges[-1]))))
 
 
-def _sums(rows: Real, edges: NDArray[np.int64], bases: list[Real]) -> list[tuple[Vector, ...]]:
+def _sums(rows: NDArray[Any], edges: NDArray[np.int64], bases: list[Real]) -> list[tuple[Vector, ...]]:
     return [
         tuple(row[edges[i] : edges[i + 1]] @ basis[1:] for i, basis in enumerate(bases)) for row in np.asarray(rows)
     ]

@@ -7,7 +7,7 @@ it: it can be certified if the start was named.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from tnness.records.history import History
@@ -93,7 +93,7 @@ class Forgetting:
         """The rate (1 / time) at which the slowest part decays, by the time in which it was forgotten."""
         return math.log(1 / FORGOTTEN) / self._last.forgets_in if self._last is not None and self.passed else math.nan
 
-    def figures(self) -> Mapping[str, float]:
+    def figures(self) -> dict[str, float]:
         """Return the certificate's figures."""
         return {} if self._last is None else {k: v for k, v in self._last.figures().items() if not math.isnan(v)}
 

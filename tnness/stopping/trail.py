@@ -61,7 +61,7 @@ class Trail:
         >>> trail = Trail()
         >>> for t in range(30):
         ...     trail.offer(np.array([np.exp(-0.3 * t), 1.0]))
-        >>> bool(trail.to_come(1e-9) < 2e-4)
+        >>> bool(trail.to_come(1e-9) < 1e-2)
         True
         >>> trail.offer(np.array([0.0, 0.0]))
         >>> trail.to_come(1e-9)
