@@ -451,8 +451,7 @@ class TEBDRun:
         self.discarded, self.trace_drift, self.trail = 0.0, 0.0, Trail()
         if self.start is not None and self.stage == self.refined_stage - 1 and self._displaced > DISPLACED:
             self.state = self.settings.prepared(self.generator, self.start)
-            self.sectors = self.settings.in_blocks(self.generator, self.state, STRAY_WEIGHT)
-            self.state = self.state if self.sectors is None else self.sectors.real()
+            self.symmetry, self.sectors = "none", None  # `_enter` brings it into blocks
         self.log_trace = self._log_trace(self.state)
 
     def step(self, until: float | None = None) -> Report:
@@ -553,7 +552,7 @@ class TEBDRun:
 
     def _disturbance(self, settled: list[Array]) -> Disturbance:
         """Return the recipe of the kicks of a settled state, given the coefficients of every two neighbours."""
-        charges = self.settings.charges_for(self.generator) if self.sectors is not None else None
+        charges = charges_of(self.generator, self.symmetry) if self.sectors is not None else None
         neutral = [] if charges is None else [charges.neutral(i) for i in range(self.n)]
         return Disturbance(self.generator, settled, self.seed, self.conserved, neutral)
 
