@@ -98,7 +98,8 @@ FAIR = Result(
         ({"values": {}, "outcome": "cut"}, False, False),
     ],
 )
-def test_what_is_wrong_and_what_is_right(changed, wrong, right):
+def test_what_is_wrong_and_what_is_right(monkeypatch, changed, wrong, right):
+    monkeypatch.setattr("benchmarks.calibration.TOLERANCE", 1e-3)
     result = replace(FAIR, **changed)
     assert (result.wrong, result.right) == (wrong, right)
 
