@@ -129,12 +129,14 @@ class Kick:
             return self.forgets_in
         return self.time + math.log(max(self.left / FORGOTTEN, 1.0)) / self.rate if self.rate > 0 else math.inf
 
-    def shrunk(self, time: float) -> float:
-        """Return the size at a time over that at half of it; 1 where it was not watched for so long."""
-        if not math.isfinite(time) or not self.times:
+    @property
+    def shrinks(self) -> float:
+        """The factor by which it shrinks in half a unit of time, late in `forgets_in`; 1 where unknown."""
+        time = self.forgets_in
+        if not math.isfinite(time):
             return 1.0
         whole, half = (np.interp(t, [0.0, *self.times], [1.0, *self.sizes]) for t in (time, time / 2))
-        return float(min(1.0, whole / half)) if half > 0 else 1.0
+        return float(min(1.0, whole / half) ** (1 / time)) if half > 0 else 1.0
 
     def _size(self) -> float:
         assert self.state is not None
@@ -220,7 +222,7 @@ class Kicks:
             max(kick.left for kick in self.pair),
             slower.where,
             min(rates, default=math.nan) if len(rates) == len(self.pair) else math.nan,
-            max(kick.shrunk(late) for kick in self.pair),
+            max(kick.shrinks for kick in self.pair) ** late if math.isfinite(late) else 1.0,
         )
 
     def save(self) -> Snapshot:

@@ -73,12 +73,12 @@ class Kicked:
     def errors(self, history: History, stage: int) -> Values:
         """Return for every element an error that the kick tells of: what still moves, continued at its decay.
 
-        e = 2 max_s |x(s) - x(T)| q / (1 - q) over a last part of the stage: half of it, but no more than half of
-        `forgets_in`. q is the factor by which a kick shrinks late in that time: close to 1 in a short part, so that a
-        short stage claims little. x(s) are averages over quarters of that part, which quieten the noise of truncation.
+        e = 2 max_s |x(s) - x(T)| q / (1 - q) over a last part of the stage: a quarter of it, but no more than a quarter
+        of `forgets_in`. q is the factor by which a kick shrinks late in that time: close to 1 in a short part, so that
+        a short stage claims little. x(s) are averages over quarters of that part, against the noise of truncation.
         """
         indices = history.of(stage)
-        window = min(self.forgets_in, history.time_in(stage)) / 2
+        window = min(self.forgets_in, history.time_in(stage)) / 4
         late = [i for i in indices if history.times[i] >= history.times[indices[-1]] - window]
         late = indices[-max(len(late), QUARTERS) :]
         quarters = np.array_split(np.array(late), QUARTERS)
