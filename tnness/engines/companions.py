@@ -15,7 +15,7 @@ from tnness.records.snapshot import Snapshot
 from tnness.stopping.compared import Compared
 from tnness.stopping.protocol import Rule
 
-PREFIX = "companion_"
+ASIDE = "companion_"
 """Prefix, in a snapshot, of a companion's arrays and numbers: `companion_KIND_NAME`."""
 LOST = "lost"
 """Number, in a snapshot, that a companion leaves whose state was lost."""
@@ -94,9 +94,9 @@ class Accompanied:
         arrays, numbers = dict(saved.arrays), dict(saved.numbers)
         for kind, run in self.beside.items():
             own = run.save()
-            arrays |= {f"{PREFIX}{kind}_{name}": array for name, array in own.arrays.items()}
-            numbers |= {f"{PREFIX}{kind}_{name}": number for name, number in own.numbers.items()}
-        return Snapshot(arrays, numbers | {f"{PREFIX}{kind}_{LOST}": 1 for kind in sorted(self.lost)})
+            arrays |= {f"{ASIDE}{kind}_{name}": array for name, array in own.arrays.items()}
+            numbers |= {f"{ASIDE}{kind}_{name}": number for name, number in own.numbers.items()}
+        return Snapshot(arrays, numbers | {f"{ASIDE}{kind}_{LOST}": 1 for kind in sorted(self.lost)})
 
 
 def begun(engine: Engine, problem: Any, start: Start) -> Run:
@@ -159,10 +159,10 @@ def rule_for(engine: Engine, run: Any, start: Start, judged: list[str]) -> Rule:
 
 def part_of(snapshot: Snapshot, kind: str = "") -> Snapshot:
     """Return the main run's part of a snapshot, or that of the companion for a kind of error."""
-    prefix = f"{PREFIX}{kind}_"
+    prefix = f"{ASIDE}{kind}_"
     if not kind:
-        arrays = {name: array for name, array in snapshot.arrays.items() if not name.startswith(PREFIX)}
-        return Snapshot(arrays, {name: n for name, n in snapshot.numbers.items() if not name.startswith(PREFIX)})
+        arrays = {name: array for name, array in snapshot.arrays.items() if not name.startswith(ASIDE)}
+        return Snapshot(arrays, {name: n for name, n in snapshot.numbers.items() if not name.startswith(ASIDE)})
     arrays = {k.removeprefix(prefix): array for k, array in snapshot.arrays.items() if k.startswith(prefix)}
     return Snapshot(arrays, {k.removeprefix(prefix): n for k, n in snapshot.numbers.items() if k.startswith(prefix)})
 

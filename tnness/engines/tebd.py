@@ -163,7 +163,7 @@ class TEBD(Engine):
 
         By Richardson |O(dt) - O(dt/2)| 2^p / (2^p - 1) is the error at dt, for a Trotter formula of order p.
         """
-        half = Companion(replace(self, chi=max(1, self.chi // 2), schedule=()))
+        half = Companion(replace(self, chi=max(1, self.chi // 2)))
         if isinstance(problem, Circuit):
             return {"trotter": None, "truncation": half}
         parts = 2.0**self.order

@@ -24,6 +24,9 @@ from tnness.stopping.tails import FLOOR
 ADVICE = {"truncation": "truncation: raise --chi", "trotter": "Trotter error: lower --dt"}
 """Kind of error -> what to change where it dominates."""
 
+SMALL = 0.1
+"""Largest share of the state, by the weight dropped, that counts as hardly truncated."""
+
 
 class Beside(Protocol):
     """A time evolution with companions.
@@ -133,6 +136,7 @@ class Compared(Rule):
         if unknown:
             return f"no error estimate of {unknown[0]}: the evolution that this one extends has none"
         kind = max(ADVICE, key=lambda kind: relative.get(kind, 0.0))
+        kind = kind if math.isfinite(relative.get(kind, 0.0)) else "truncation"  # only truncation loses a state
         trusted = self._trusted(history)
         told = "trusted at no time" if math.isnan(trusted) else f"trustworthy to t = {trusted:.4g}"
         return f"{told}: {ADVICE[kind]}{self._account(kind)}"
@@ -153,8 +157,9 @@ def _apart(
 ) -> NDArray[np.float64]:
     """Return the difference of an observable in two runs, absolute, times a factor; infinite where one has none.
 
-    limit: a bound on it, relative to the observable's scale.
+    limit: a bound on it, relative to the observable's scale, which is used where it is small.
     """
-    bound = limit * max(scale(value), FLOOR)
-    apart = np.full_like(value, math.inf) if other is None else cautious(factor * np.abs(change(value, other)))
-    return np.minimum(apart, bound)
+    if other is None:
+        return np.full_like(value, math.inf)
+    apart = cautious(factor * np.abs(change(value, other)))
+    return np.minimum(apart, limit * max(scale(value), FLOOR)) if limit <= SMALL else apart
