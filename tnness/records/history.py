@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,9 +42,16 @@ class History:
                 series.setdefault(name, []).append(np.asarray(value, float))
 
     def tell(self, kind: str, errors: Values) -> None:
-        """Append errors of one kind, of the latest measurement."""
+        """Append errors of one kind, of the latest measurement; NaN for those before that were not told."""
         for name, error in errors.items():
-            self.estimates.setdefault(kind, {}).setdefault(name, []).append(np.asarray(error, float))
+            series = self.estimates.setdefault(kind, {}).setdefault(name, [])
+            series += [np.full_like(error, math.nan)] * (len(self.times) - 1 - len(series))
+            series.append(np.asarray(error, float))
+
+    def told(self, kind: str, name: str) -> NDArray[np.float64]:
+        """Return the errors of one kind of an observable, one per measurement; NaN where they were not told."""
+        values, series = self.values[name], self.estimates.get(kind, {}).get(name, [])
+        return np.array([*series, *[np.full_like(values[0], math.nan)] * (len(values) - len(series))])
 
     def copy(self) -> History:
         """Return a history that can grow on its own."""
@@ -79,11 +87,7 @@ class History:
         """Return the history as named arrays."""
         values = {f"{VALUE}{name}": np.array(series) for name, series in self.values.items()}
         errors = {f"{SPREAD}{name}": np.array(series) for name, series in self.errors.items()}
-        told = {
-            f"{ESTIMATE}{kind}_{name}": np.array(series)
-            for kind, of in self.estimates.items()
-            for name, series in of.items()
-        }
+        told = {f"{ESTIMATE}{kind}_{name}": self.told(kind, name) for kind, of in self.estimates.items() for name in of}
         about = {"times": np.array(self.times), "stages": np.array(self.stages, dtype=np.int64)}
         return about | values | errors | told
 

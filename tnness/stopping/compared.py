@@ -24,7 +24,7 @@ from tnness.stopping.tails import FLOOR
 ADVICE = {"truncation": "truncation: raise --chi", "trotter": "Trotter error: lower --dt"}
 """Kind of error -> what to change where it dominates."""
 
-SMALL = 0.1
+HARDLY = 0.1
 """Largest share of the state, by the weight dropped, that counts as hardly truncated."""
 
 
@@ -89,12 +89,8 @@ class Compared(Rule):
         return {"relaxation": zero} | {kind: zero for kind in self.run.factors if kind not in kinds} | kinds
 
     def _of(self, kind: str, history: History) -> Values:
-        """Return the running maxima of one kind; NaN from the beginning where it is not known from the beginning."""
-        told, count, maxima = history.estimates.get(kind, {}), len(history.times), Values()
-        for name, series in history.values.items():
-            missing = [np.full_like(series[0], math.nan)] * (count - len(told.get(name, ())))
-            maxima[name] = np.maximum.accumulate(np.array([*missing, *told.get(name, ())]), axis=0)
-        return maxima
+        """Return the running maxima of one kind; NaN from the first time on at which it is not known."""
+        return {name: np.maximum.accumulate(history.told(kind, name), axis=0) for name in history.values}
 
     def figures(self, history: History) -> dict[str, float]:
         """Return the evolution's own figures, its worst relative errors at the end, and how far it can be trusted."""
@@ -162,4 +158,4 @@ def _apart(
     if other is None:
         return np.full_like(value, math.inf)
     apart = cautious(factor * np.abs(change(value, other)))
-    return np.minimum(apart, limit * max(scale(value), FLOOR)) if limit <= SMALL else apart
+    return np.minimum(apart, limit * max(scale(value), FLOOR)) if limit <= HARDLY else apart
