@@ -154,7 +154,7 @@ def rule_for(engine: Engine, run: Any, start: Start, judged: list[str]) -> Rule:
     """
     if not isinstance(run, Accompanied):
         return engine.rule(run, start)
-    return Compared(engine.rule(run.main, start), run, start.ask.tolerance, judged)
+    return Compared(engine.rule(run.main, start), run, start.target, judged)
 
 
 def part_of(snapshot: Snapshot, kind: str = "") -> Snapshot:

@@ -112,6 +112,7 @@ def evolve(
     seed: int = 0,
     initial: ChainState | Record | str | None = None,
     tolerance: float = TOLERANCE,
+    atol: float | None = None,
     errors: bool = True,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -126,12 +127,13 @@ def evolve(
     ----------
     times: increasing, >= 0; if `initial` is an evolution of the same system, all of them beyond its last time.
     tolerance: largest error of a monitored observable in an evolution that is called complete, relative to the
-        observable's largest magnitude; default 1e-3.
+        observable's largest magnitude; default 1e-2. atol: absolute error that always suffices.
     errors: estimate the errors at every time, from runs beside it at half the bond dimension and half the time step
         (engine `tebd`); default True.
     others: as for `steady_state`.
     """
-    ask = Ask(seed=seed, initial=initial, times=checked_times(times), tolerance=tolerance, errors=errors)
+    about = {"tolerance": tolerance, "atol": atol, "errors": errors}
+    ask = Ask(seed=seed, initial=initial, times=checked_times(times), **about)
     job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
@@ -155,8 +157,8 @@ class Changes:
 
     engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
     by: another engine that goes on from the same states, e.g. "accelerated" from "tebd".
-    tolerance, atol: of a steady state or an evolution. max_time, kick, watch: of a steady state; an empty `watch` judges
-        it by all that the model monitors. errors: of an evolution, whether it goes on with its companions.
+    tolerance, atol: of a steady state or an evolution. max_time, kick, watch: of a steady state; an empty `watch`
+        judges it by all that the model monitors. errors: of an evolution, whether it goes on with its companions.
     """
 
     engine: Mapping[str, Any] = field(default_factory=dict)
@@ -182,7 +184,7 @@ class Changes:
     @property
     def steady(self) -> dict[str, Any]:
         """Those of them that apply only to a steady state."""
-        return {k: v for k, v in self.asked.items() if k not in ("tolerance", "errors")}
+        return {k: v for k, v in self.asked.items() if k not in ("tolerance", "atol", "errors")}
 
 
 def extend(
@@ -280,7 +282,8 @@ def _extension(record: Record, model: Found, changes: Changes, path: Path, out: 
         raise InputError(f"{path} is a steady state: --out says where a time evolution from it goes")
     times = _further_times(record, changes, path) if kind == EVOLUTION else list(changes.times or ())
     same = _same(record, model, record, replace(changes, errors=None) if kind == STEADY else changes)
-    known = {"tolerance": same.ask.tolerance, "errors": same.ask.errors} if kind == EVOLUTION else {}
+    names = ("tolerance", "atol", "errors")
+    known = {name: getattr(same.ask, name) for name in names} if kind == EVOLUTION else {}
     ask = Ask(seed=same.ask.seed, initial=record, times=checked_times(times), **(known | changes.asked))
     return replace(same, ask=ask)
 

@@ -19,7 +19,7 @@ from tnness.records.history import History
 from tnness.records.values import Estimates, Values, cautious, change, scale, size
 from tnness.stopping.answers import COMPLETE
 from tnness.stopping.protocol import Measure, Rule
-from tnness.stopping.tails import FLOOR
+from tnness.stopping.target import FLOOR, Target
 
 ADVICE = {"truncation": "truncation: raise --chi", "trotter": "Trotter error: lower --dt"}
 """Kind of error -> what to change where it dominates."""
@@ -65,12 +65,12 @@ class Compared(Rule):
 
     Parameters
     ----------
-    rule: the evolution's own rule. run: the evolution. tolerance: error asked for, relative to an observable's largest
-        magnitude in the evolution. judged: the observables that must keep to it.
+    rule: the evolution's own rule. run: the evolution. target: the error that is asked for, an observable's scale being
+        its largest magnitude in the whole evolution. judged: the observables that must keep to it.
     """
 
-    def __init__(self, rule: Rule, run: Beside, tolerance: float, judged: Sequence[str]) -> None:
-        self.rule, self.run, self.tolerance, self.judged = rule, run, tolerance, judged
+    def __init__(self, rule: Rule, run: Beside, target: Target, judged: Sequence[str]) -> None:
+        self.rule, self.run, self.target, self.judged = rule, run, target, judged
 
     def seen(self, history: History, measure: Measure) -> None:
         """Measure the companions, and note their differences from the evolution in the history."""
@@ -96,25 +96,26 @@ class Compared(Rule):
         """Return the evolution's own figures, its worst relative errors at the end, and how far it can be trusted."""
         if not self.run.factors:
             return dict(self.rule.figures(history))
-        courses = {kind: of[:, -1] for kind, of in self._relative(history).items()} if history.times else {}
-        worst = {kind: float(of.max(initial=0.0)) for kind, of in courses.items()}
-        return dict(self.rule.figures(history)) | worst | {"trusted_to": self._trusted(history)}
+        last = (
+            {kind: of[:, -1].max() for kind, of in self._excess(history, Target(1.0)).items()} if history.times else {}
+        )
+        return dict(self.rule.figures(history)) | last | {"trusted_to": self._trusted(history)}
 
-    def _relative(self, history: History) -> dict[str, NDArray[np.float64]]:
-        """Return for each kind the largest error relative to its observable's scale: (judged observable, time)."""
+    def _excess(self, history: History, target: Target) -> dict[str, NDArray[np.float64]]:
+        """Return for each kind the largest error over the one that a target allows: (judged observable, time)."""
         names = [name for name in self.judged if name in history.values] or list(history.values)
-        scales = {name: max(scale(np.array(history.values[name])), FLOOR) for name in names}
+        allowed = {name: target.allowed(np.array(history.values[name])) for name in names}
         return {
-            kind: np.array([[size(error) / scales[name] for error in of[name]] for name in names])
+            kind: np.array([[size(error) / allowed[name] for error in of[name]] for name in names])
             for kind, of in self.errors(history).items()
         }
 
     def _within(self, history: History) -> Any:
-        """Return for each time whether the sum of the errors of every judged observable is within the tolerance."""
-        return np.all(sum_of(list(self._relative(history).values())) <= self.tolerance, axis=0, keepdims=False)
+        """Return for each time whether the sum of the errors of every judged observable is within the target."""
+        return np.all(sum_of(list(self._excess(history, self.target).values())) <= 1, axis=0, keepdims=False)
 
     def _trusted(self, history: History) -> float:
-        """Return the last time up to which the errors are within the tolerance; NaN where there is none."""
+        """Return the last time up to which the errors are within the target; NaN where there is none."""
         within = self._within(history)
         count = len(within) if within.all() else int(np.argmin(within))
         return history.times[count - 1] if count else math.nan
@@ -127,7 +128,7 @@ class Compared(Rule):
         within = self._within(history)
         if within.all():
             return own
-        relative = {kind: of[:, int(np.argmin(within))].max() for kind, of in self._relative(history).items()}
+        relative = {k: of[:, int(np.argmin(within))].max() for k, of in self._excess(history, self.target).items()}
         unknown = [kind for kind, error in relative.items() if math.isnan(error)]
         if unknown:
             return f"no error estimate of {unknown[0]}: the evolution that this one extends has none"
