@@ -7,6 +7,7 @@ Every Lindbladian, master equation and averaged replica is turned into this form
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 
+LARGE = 600
+"""Dimension of a matrix above which its spectral norm is estimated from above."""
 TRACE_TOLERANCE = 1e-10
 """Largest |<trace|G| of a local matrix, relative to its own norm, that counts as round-off."""
 
@@ -150,8 +153,11 @@ class ChainGenerator:
 
     @cached_property
     def scale(self) -> float:
-        """An upper estimate of |G|: the sum of the two-site matrices' spectral norms (1 / time)."""
-        return float(sum(np.linalg.norm(bond, 2) for bond in self.merged_bonds))
+        """An upper estimate of |G|: the sum of the two-site matrices' spectral norms (1 / time).
+
+        Of a matrix above `LARGE` it takes the geometric mean of the largest sums of rows and of columns instead.
+        """
+        return float(sum(_spectral_norm(bond) for bond in self.merged_bonds))
 
     def transposed(self) -> TransposedGenerator:
         """Return G^T, which can be applied but does not conserve the trace."""
@@ -212,6 +218,12 @@ class TransposedGenerator:
     def apply(self, vector: Real) -> Real:
         """Return G^T v for dense v, shape (prod D,) or (prod D, columns)."""
         return _apply_bonds(self._bonds, self._dims, vector)
+
+
+def _spectral_norm(matrix: Real) -> float:
+    if len(matrix) <= LARGE:
+        return float(np.linalg.norm(matrix, 2))
+    return math.sqrt(np.linalg.norm(matrix, 1) * np.linalg.norm(matrix, np.inf))
 
 
 def _apply_bonds(bonds: Sequence[Real], dims: Sequence[int], vector: Real) -> Real:
