@@ -42,7 +42,7 @@ def test_chains_with_a_charge(seed, n, small):
     generator = with_charge(n, seed)
     assert generator.conserved is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(direct, "SMALL", small)
+        patch.setattr(direct, "FEW_STATES", small)
         compare(generator)
 
 

@@ -21,7 +21,7 @@ from tnness.engines.arnoldi import leading, nearest_to_shift
 from tnness.network.chain_state import Array
 from tnness.problems.generator import ChainGenerator, Real
 
-SMALL = 400
+FEW_STATES = 400
 """Largest size of a part whose dense factors are made without a thought of sparse ones."""
 TINY = 32
 """Largest size of a part whose eigenvalues are all computed."""
@@ -116,7 +116,7 @@ def _real_basis(part: Array, partners: Array) -> sparse.csr_array:
 def _inverse(matrix: sparse.csc_array, shift: float) -> Callable[[Array], Array]:
     """Return v -> (G - shift)^-1 v."""
     size = matrix.shape[0]
-    if size <= SMALL or matrix.nnz > FULL_ROWS * size:
+    if size <= FEW_STATES or matrix.nnz > FULL_ROWS * size:
         dense = matrix.toarray()
         dense.flat[:: size + 1] -= shift
         factors = linalg.lu_factor(dense, overwrite_a=True, check_finite=False)

@@ -25,7 +25,7 @@ HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
 
 
-DENSE = 600
+DENSE_WINDOW = 600
 """Largest dimension of a window whose maps are made by dense products."""
 
 
@@ -266,7 +266,7 @@ class Lindbladian:
         targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
         targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
         for window, matrix in self._local_hamiltonians().items():
-            if math.prod(self.spaces[i].dim for i in window) > DENSE:
+            if math.prod(self.spaces[i].dim for i in window) > DENSE_WINDOW:
                 targets[window] += _sparse_superoperator([self.spaces[i] for i in window], -1j * matrix, None)
                 continue
             name = f"the Hamiltonian on sites {window}"
@@ -274,7 +274,7 @@ class Lindbladian:
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
             matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
-            if math.prod(self.spaces[i].dim for i in window) > DENSE:
+            if math.prod(self.spaces[i].dim for i in window) > DENSE_WINDOW:
                 loss = -0.5 * matrix.conj().T @ matrix
                 targets[window] += _sparse_superoperator([self.spaces[i] for i in window], loss, matrix)
                 continue
