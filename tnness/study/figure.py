@@ -53,6 +53,10 @@ def plot(
     import matplotlib
 
     matplotlib.use("Agg")
+    if Path(path).is_dir():
+        raise InputError(
+            f"{path} is a folder; the store of a sweep is collected first: tnness collect {path} --out T.nc"
+        )
     sweep = is_table(path)
     if directions is not None and not sweep:
         raise InputError(f"{path} is no collected sweep: its axes are fixed")
