@@ -14,8 +14,10 @@ from tnness.errors import InputError
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.truncation import Truncation, kept_rank, safe_svd
 from tnness.operators.basis import LocalSpace
+from tnness.typed import typed
 
 
+@typed
 def density_from_pure(
     pure: ChainState, spaces: Sequence[LocalSpace], truncation: Truncation | None = None
 ) -> ChainState:

@@ -17,6 +17,7 @@ from tnness.digest.content import Content, digest, is_seen_through
 from tnness.errors import ModelError, Unavailable
 from tnness.observables.views import Estimate, View
 from tnness.operators.terms import LocalOperator, Operator
+from tnness.typed import typed
 
 Array = NDArray[Any]
 
@@ -180,6 +181,7 @@ class Stated:
         return digest(self.content)
 
 
+@typed
 def expectation(operators: Operator | Sequence[Operator], dim: str | None = None, **about: Any) -> Observable:
     """Return the expectation of one operator (a number), or of a list along the dimension `dim`.
 
@@ -204,6 +206,7 @@ def expectation(operators: Operator | Sequence[Operator], dim: str | None = None
     return Observable(measure, dims=(dim,), sites=sites, needs=("expect",), **about)
 
 
+@typed
 def two_point(first: LocalOperator, second: LocalOperator, connected: bool = False, **about: Any) -> Observable:
     """Return <A_i B_j> with dimensions (site, site_2); connected subtracts <A_i><B_j>. The diagonal holds <(AB)_i>."""
 

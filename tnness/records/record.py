@@ -28,7 +28,7 @@ from tnness.network.chain_state import ChainState
 from tnness.observables.observable import Observable
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
-from tnness.records.files import seal_of, sealed, write_whole
+from tnness.records.files import require_name, seal_of, sealed, write_whole
 from tnness.records.history import History
 from tnness.records.lazily import lazily
 from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables, with_total_tolerance
@@ -187,6 +187,7 @@ class Record:
         RecordError: there is no such file, it is damaged, or it is not a record of this package.
         """
         path = Path(path)
+        require_name(path)
         if not path.is_file():
             raise RecordError(f"there is no record {path}")
         try:

@@ -31,6 +31,7 @@ from tnness.observables.observable import Observable
 from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
 from tnness.runs.physics import Physics
 from tnness.runs.watch import watched
+from tnness.typed import shown
 
 MODELS_OWN = "model"
 """The label of the model's own initial state (`initial_state(engine)`)."""
@@ -98,9 +99,9 @@ class Job:
 
     def __post_init__(self) -> None:
         if isinstance(self.model, type) or not isinstance(self.model, Model):
-            raise InputError(f"{self.model!r} is not a model: it needs problem() and observables()")
+            raise InputError(f"{shown(self.model)} is not a model: it needs problem() and observables()")
         if not is_engine(self.engine):
-            raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
+            raise InputError(f"engine = {shown(self.engine)}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed

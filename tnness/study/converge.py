@@ -23,7 +23,7 @@ from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job, differences, name_of, offered_engines
 from tnness.runs.solve import chosen_engine
-from tnness.typed import field_types
+from tnness.typed import field_types, typed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,6 +35,7 @@ BOND_AND_STEP = {"chi", "dt"}
 """The settings that an engine must have: bond dimension and time step."""
 
 
+@typed
 def converge(
     model: Any,
     chi: Sequence[int],

@@ -18,6 +18,7 @@ from tnness.records.lazily import lazily
 from tnness.records.record import EXTRAPOLATED, Record, error_of, observables_in
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions, bars, sweep_panels
+from tnness.typed import typed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +38,7 @@ TITLE = 48
 """Characters of a panel's title that fit on one line."""
 
 
+@typed
 def plot(
     path: str | Path,
     out: str | Path | None = None,

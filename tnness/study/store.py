@@ -28,7 +28,7 @@ from tnness.errors import RecordError
 from tnness.model.protocol import UNKNOWN
 from tnness.model.registry import names_file
 from tnness.records.claims import claim, holder
-from tnness.records.files import remove_orphans, seal_of, sealed_key, write_error, write_whole
+from tnness.records.files import remove_orphans, require_name, seal_of, sealed_key, write_error, write_whole
 from tnness.records.lazily import lazily
 from tnness.records.old import upgraded, with_total_tolerance
 from tnness.records.record import versions
@@ -77,6 +77,7 @@ class Store:
     """
 
     def __init__(self, folder: str | Path) -> None:
+        require_name(folder)
         self.folder = Path(folder)
 
     @classmethod

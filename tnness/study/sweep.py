@@ -27,6 +27,7 @@ from tnness.study.measuring import function
 from tnness.study.plan import Plan, Point, Values
 from tnness.study.point import Ended, Measure, Task
 from tnness.study.store import Failure, Store
+from tnness.typed import checked, shown, typed
 
 ATTEMPTS = 3
 """Number of times that a worker may die at a point before the point counts as failed."""
@@ -52,6 +53,7 @@ class Summary:
         return self.done == self.asked
 
 
+@typed
 def sweep(
     model: str | type,
     grid: Mapping[str, Sequence[Any]] | None = None,
@@ -129,7 +131,7 @@ def sweep(
     plan = Plan(
         model=model,
         parameters=dict(parameters or {}),
-        grid={axis: list(values) for axis, values in (grid or {}).items()},
+        grid={str(axis): list(checked(f"axis {axis}", values, Sequence[Any])) for axis, values in (grid or {}).items()},
         points=None if points is None else [dict(point) for point in points],
         realizations=realizations,
         independent=tuple(independent),
@@ -161,6 +163,8 @@ def place_of(workers: int | None, dask: str | None) -> Here | Local | Dask:
 def _name(measure: Measure | str | None) -> str | None:
     if measure is None or isinstance(measure, str):
         return measure
+    if not callable(measure):
+        raise InputError(f"measure = {shown(measure)}: a function, or its name, is needed")
     module = sys.modules.get(measure.__module__)
     file = getattr(module, "__file__", None)
     name = Path(file).stem if file and measure.__module__ == "__main__" else measure.__module__
