@@ -180,7 +180,7 @@ def _argument_types(function: Callable[..., Any]) -> Mapping[str, Any]:
     for name, annotation in function.__annotations__.items():
         alone = types.SimpleNamespace(__annotations__={name: annotation})
         try:
-            found |= typing.get_type_hints(alone, globalns=function.__globals__)  # type: ignore[attr-defined]
+            found |= typing.get_type_hints(alone, globalns=inspect.unwrap(function).__globals__)  # type: ignore[attr-defined]
         except NameError:
             found[name] = Any
     found.pop("return", None)
