@@ -37,7 +37,7 @@ from tnness.errors import Interrupted, TnnessError
 from tnness.records.files import is_sealed, sealed
 from tnness.study.collect import collect
 
-HANG = 20.0
+HANG = 60.0
 """Seconds after which a case counts as a hang: every case is a chain of two or three sites."""
 MEMORY = 6 << 30
 """Bytes that a case may ask for."""
