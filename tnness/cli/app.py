@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 
-WORDS = {
+MEANINGS = {
     MemoryError: "this machine has not enough memory for it",
     RecursionError: "what was given is nested too deeply",
 }
@@ -65,7 +65,7 @@ def main() -> None:
     except TnnessError as error:
         fail(str(error), 2)
     except (OSError, MemoryError, RecursionError) as error:
-        fail(WORDS.get(type(error)) or str(error), 1)
+        fail(MEANINGS.get(type(error)) or str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 

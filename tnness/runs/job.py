@@ -211,11 +211,11 @@ def own_code(name: str) -> Iterator[None]:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
         if not frames:
             raise
-        reason = WORDS.get(type(error)) or f"its own code raised {type(error).__name__}: {error}"
+        reason = OWN_CODE_MEANINGS.get(type(error)) or f"its own code raised {type(error).__name__}: {error}"
         raise ModelError(f"model {name!r}: {reason} ({frames[-1].filename}, line {frames[-1].lineno})") from error
 
 
-WORDS = {
+OWN_CODE_MEANINGS = {
     MemoryError: "its own code asked for more memory than this machine has",
     RecursionError: "its own code calls itself without end",
 }
