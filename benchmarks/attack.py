@@ -205,7 +205,7 @@ def some_line(rng: random.Random) -> list[str]:
         words.append(rng.choice(("ssep", "xxz-driven", "m.py:P", "r.nc", "s", "t.nc", rng.choice(WORDS))))
     if command in ("run", "converge"):
         words += ["-p", "n=3", *SMALL, "--out", "new.nc"] if rng.random() < 0.8 else []
-        words += ["--chi", "1,2"] if command == "converge" else []
+        words += ["--chi", "2,4"] if command == "converge" else []
     if command == "sweep":
         words += ["--store", "new", "--workers", "0", "--max-time", "2"]
     if command == "collect":
@@ -273,7 +273,7 @@ def entries() -> dict[str, dict[str, Any]]:
         "sweep": {"model": "ssep", "grid": {"n": [2]}, "store": "new", "engine": "exact", "workers": 0},
         "collect": {"folder": "s"},
         "status": {"folder": "s"},
-        "converge": {"model": model, "chi": [1, 2], "max_time": 2.0},
+        "converge": {"model": model, "chi": [2, 4], "max_time": 2.0},
         "check": {"model": model},
         "find": {"name": "ssep"},
         "identity_state": two,
@@ -491,7 +491,7 @@ def prepared(folder: Path) -> Path:
         model = tnness.find("ssep")(n=3)
         tnness.steady_state(model, engine=tnness.TEBD(chi=2, dt=0.2), max_time=2.0, out="r.nc")
         tnness.evolve(model, [0.0, 1.0], engine=tnness.TEBD(chi=2, dt=0.2), out="e.nc")
-        tnness.converge(model, [1, 2], max_time=2.0, out="c.nc")
+        tnness.converge(model, [2, 4], max_time=2.0, out="c.nc")
         tnness.sweep("ssep", {"n": [2, 3]}, store="s", engine="exact", workers=0)
         Record(collect("s")).save("t.nc")
     finally:

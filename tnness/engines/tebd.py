@@ -228,7 +228,7 @@ class TEBD(Engine):
         """
         if self.schedule is not None:
             return self.schedule
-        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or ((3 * self.chi) // 4,)
+        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or tuple(c for c in ((3 * self.chi) // 4,) if c >= 1)
 
     @property
     def used_power(self) -> int:
