@@ -228,7 +228,9 @@ class TEBD(Engine):
         """
         if self.schedule is not None:
             return self.schedule
-        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or tuple(c for c in ((3 * self.chi) // 4,) if c >= 1)
+        if self.chi == 1:
+            return ()
+        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or ((3 * self.chi) // 4,)
 
     @property
     def used_power(self) -> int:

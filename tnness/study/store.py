@@ -242,7 +242,8 @@ class Store:
 
     def misplaced(self, keys: Iterable[str]) -> set[str]:
         """Return the keys whose files hold another point, or have no seal; only the ends of the files are read."""
-        known = {key: sealed_key(self.record_path(key)) for key in keys}
+        points = str(self.folder / "points")  # texts, not paths: a store may hold ten thousands of points
+        known = {key: sealed_key(f"{points}/{key[:2]}/{key}.nc") for key in keys}
         return {key for key, sealed in known.items() if sealed is None or sealed not in ("", key)}
 
     def failures(self) -> dict[str, Failure]:
