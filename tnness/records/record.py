@@ -38,6 +38,7 @@ from tnness.records.schema import (
     check_errors,
     check_history,
     check_layout,
+    check_shapes,
     check_state,
     check_variables,
 )
@@ -206,6 +207,7 @@ class Record:
             record = cls(with_errors_as_variables(dataset), snapshot, history, averages)
             record.estimates = estimates or old_estimates(record.dataset)
             check_errors(record.estimates, record.dataset)
+            check_shapes(history.values, record.dataset, record.settings["kind"] == "evolution")
             _ = record.certificate
         except Exception as error:  # HDF5 and xarray raise errors of many kinds on a damaged or foreign file
             raise RecordError(f"{path} cannot be read as a record: {_first_line(error)}") from error

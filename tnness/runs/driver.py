@@ -66,12 +66,25 @@ class Driver:
     def run(self) -> Record:
         """Run to the end, write the record, and return it."""
         with self.output.claimed(), threadpool_limits(threads()), self._stop, in_words(), self._progress as progress:
-            work = self._resume() or self._start()
+            with self._from_file():
+                work = self._resume() or self._start()
             account = account_of(work, self.job.ask, self.observables, self._measure, self.engine.name)
             progress.skip(len(work.history.times) - work.origin.times)
             record = self._worked(work, account)
             self._publish(record, work, account)
         return record
+
+    @contextlib.contextmanager
+    def _from_file(self) -> Iterator[None]:
+        """Turn an error of an engine that is given a file's state into one that says so: the file may be foreign."""
+        try:
+            yield
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+            part = self.output.part
+            given = isinstance(self.job.initial, Record) or (part is not None and part.exists())
+            if isinstance(error, TnnessError) or not given:
+                raise
+            raise RecordError(f"the state in the file does not fit engine {self.engine.name!r}: {error}") from error
 
     def check(self) -> None:
         """Begin the run without any step: an input that the run would refuse is refused now."""
