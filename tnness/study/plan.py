@@ -267,7 +267,7 @@ class Plan:
         points = []
         for values in self._values():
             settings = self.settings_at(values)
-            identity = hashlib.sha256(canonical(settings).encode()).hexdigest()
+            identity = hashlib.sha256(canonical(_as_before(settings)).encode()).hexdigest()
             points.append(GridPoint(values, identity, self._disorder(settings["parameters"])))
         return points
 
@@ -314,3 +314,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value
+
+
+def _as_before(settings: Values) -> Values:
+    """Return settings as they were hashed when the tolerance was that of the relaxation, a tenth of the total error.
+
+    So the points of older stores keep their keys, where `atol` is left at its default.
+    """
+    if settings["atol"] is not None:
+        return settings
+    tenth = float(f"{settings['tolerance'] / 10:.15g}")
+    return {name: value for name, value in settings.items() if name != "atol"} | {"tolerance": tenth}
