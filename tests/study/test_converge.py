@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from benchmarks.calibration_models import Drawn
 from small_runs import Apart, observables
 from tnness import TEBD, Exact, Record, converge, find, steady_state
 from tnness.errors import InputError, NumericalError, RecordError
@@ -235,3 +236,25 @@ def test_a_finished_convergence_is_in_the_way(whole, tmp_path):
     assert_array_equal(Record.open(path).dataset["chi"], [6, 12])
     with pytest.raises(RecordError, match="does not exist"):
         converge(XX, CHIS, out=tmp_path / "none" / "c.nc")
+
+
+# ---------------------------------------------------------------- the error bar
+
+RANDOM = ("xyz-fields", "xxz-ends", "pair-loss", "asymmetric-hops", "quantum-ssep", "weak-bulk", "contact-process")
+
+
+def test_the_error_bar_covers_random_chains():
+    """Four sites at a quarter and half of the full bond dimension, against the exact steady state."""
+    ratios = []
+    for kind in RANDOM:
+        model = Drawn(kind=kind, n=4, seed=1)
+        chis = [4, 8] if model.problem().spaces[0].dim == 4 else [2, 3]
+        dataset = converge(model, chis, tolerance=0.05, max_time=60, kick=False, name=kind)
+        exact = steady_state(model, engine="exact")
+        for name in model.observables():
+            off = np.abs(dataset[f"{name}_extrapolated"] - exact[name]).values.ravel()
+            ratios.append(off / (dataset[f"{name}_extrapolated_error"].values.ravel() + 1e-9))
+    ratio = np.concatenate(ratios)
+    assert len(ratio) > 100
+    assert (ratio <= 1).mean() >= 0.95
+    assert ratio.max() < 5

@@ -19,6 +19,7 @@ from tnness.engines.registry import engine_class
 from tnness.errors import InputError, RecordError, TnnessError
 from tnness.records.lazily import lazily
 from tnness.records.record import BURSTS, ERROR, EXTRAPOLATED, FORMAT, Record, error_of, observables_in, part_path
+from tnness.records.values import cautious, change, scale
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job, differences, name_of, offered_engines
@@ -68,9 +69,10 @@ def converge(
     Returns
     -------
     A dataset with every observable and its error NAME_error over (dt, chi, ...), and for each of them NAME_extrapolated
-    and NAME_extrapolated_error: linear in 1/chi through the last two points at the smallest dt; the error is the larger
-    of the last step in chi and the distance extrapolated, plus the spread over dt and the relaxation still to come. If
-    `watch` names observables, only these are extrapolated: the others may not have relaxed.
+    and NAME_extrapolated_error: linear in 1/chi through the last two points at the smallest dt; the error of an element
+    is the larger of its last step in chi and the distance extrapolated, plus its spread over dt (or its Trotter error)
+    and the relaxation still to come at the two points. If `watch` names observables, only these are extrapolated: the
+    others may not have relaxed.
     """
     about = {"seed": seed, "initial": initial, "tolerance": tolerance, "atol": atol, "max_time": max_time}
     ask = Ask(**about, watch=names_of(watch), kick=kick)
@@ -231,11 +233,12 @@ def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset
         variables[key] = xr.Variable(("dt", "chi", *dims), stack, attributes)
         if key in extrapolated:
             value, error = extrapolate(stack[-1], chis)
+            error = cautious(error) + _still_to_come(rows[-1], chis, key) + _step_errors(rows, key)
             about = {"units": attributes.get("units", "1"), "long_name": f"{key}, chi -> infinity"}
             limit = f"{key}{EXTRAPOLATED}"
             variables[limit] = xr.Variable(first[key].dims, value, about)
             about |= {"long_name": f"error of {key}, chi -> infinity"}
-            variables[error_of(limit)] = xr.Variable(first[key].dims, error + _other_errors(rows, key), about)
+            variables[error_of(limit)] = xr.Variable(first[key].dims, error, about)
     outcomes = [[record.outcome for record in row] for row in rows]
     variables["outcome"] = xr.Variable(("dt", "chi"), np.array(outcomes, dtype=str))
     coordinates = {"dt": [float(row[0].used["dt"]) for row in rows], "chi": chis, **first.coords}
@@ -247,15 +250,31 @@ def _values(dataset: xr.Dataset, name: str) -> NDArray[np.float64]:
     return dataset[name].values if name in dataset else np.full(dataset[name.removesuffix(ERROR)].shape, math.nan)
 
 
-def _other_errors(rows: list[list[Record]], key: str) -> NDArray[np.float64] | float:
-    """Return the relaxation still to come plus the spread over dt, or plus the Trotter error at the only dt."""
-    best, certificate = rows[-1][-1].dataset[key].values, rows[-1][-1].certificate
-    size = float(np.max(np.abs(best[np.isfinite(best)]), initial=0.0))
-    left = certificate.estimates.get("relaxation", {}).get(key, np.full_like(best, certificate.relaxation * size))
+def _still_to_come(row: list[Record], chis: Sequence[int], key: str) -> NDArray[np.float64]:
+    """Return the relaxation still to come at the last two points, as the extrapolation multiplies it."""
+    before, last = (_error(record, "relaxation", key) for record in row[-2:])
+    weight = _weight(chis)
+    return (1 + weight) * last + weight * before
+
+
+def _step_errors(rows: list[list[Record]], key: str) -> NDArray[np.float64]:
+    """Return the spread over dt, or the Trotter error at the only dt, if it is known."""
     if len(rows) > 1:
-        return left + np.abs(best - rows[-2][-1].dataset[key].values)
-    trotter = certificate.estimates.get("trotter", {}).get(key, np.full_like(best, certificate.trotter * size))
-    return left + np.nan_to_num(trotter, nan=0.0, posinf=math.inf)
+        last, before = (row[-1].dataset[key].values for row in (rows[-1], rows[-2]))
+        return cautious(np.abs(change(before, last)))
+    return np.nan_to_num(_error(rows[-1][-1], "trotter", key), nan=0.0, posinf=math.inf)
+
+
+def _error(record: Record, kind: str, key: str) -> NDArray[np.float64]:
+    """Return one kind of error of every element; the worst relative one for an observable without its own."""
+    values, certificate = record.dataset[key].values, record.certificate
+    worst = certificate.figures().get(kind, math.nan) * scale(values)
+    return certificate.estimates.get(kind, {}).get(key, np.full_like(values, worst))
+
+
+def _weight(chis: Sequence[int]) -> float:
+    """Return the distance extrapolated over that of the last two points, in 1/chi."""
+    return chis[-2] / (chis[-1] - chis[-2])
 
 
 def extrapolate(values: NDArray[np.float64], chis: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -269,10 +288,8 @@ def extrapolate(values: NDArray[np.float64], chis: Sequence[int]) -> tuple[NDArr
     >>> float(value), float(error)
     (1.0, 0.25)
     """
-    x1, x2 = 1 / chis[-2], 1 / chis[-1]
-    slope = (values[-2] - values[-1]) / (x1 - x2)
-    value = values[-1] - slope * x2
-    return value, np.maximum(np.abs(values[-1] - values[-2]), np.abs(value - values[-1]))
+    last = change(values[-2], values[-1])
+    return values[-1] + _weight(chis) * last, max(1.0, _weight(chis)) * np.abs(last)
 
 
 def table(dataset: xr.Dataset) -> str:
