@@ -238,6 +238,7 @@ class Sweep:
 
     def _compute(self, points: Sequence[Point], asked: int) -> None:
         waiting: list[Point] = list(reversed(points))
+        before = asked - len(points)
         with Stop() as stop, self._bar(asked, asked - len(points)) as bar:
             while waiting:
                 try:
@@ -247,7 +248,7 @@ class Sweep:
                             self._count(bar, ended)
                             if stop.requested or ended is Ended.INTERRUPTED:
                                 raise Interrupted(
-                                    f"interrupted with {bar.n} of {asked} points done: "
+                                    f"interrupted with {before + sum(self.counts.values())} of {asked} points done: "
                                     "run the same command again to continue",
                                     stop.number or signal.SIGINT,
                                 )
