@@ -36,12 +36,14 @@ from tnness.operators.basis import (
     bit,
     boson,
     classical,
+    electron,
     levels,
     quantum_space,
     spin,
     spin_half,
     spin_one,
     spinless,
+    tj,
 )
 from tnness.operators.terms import LocalOperator, Operator, total
 from tnness.problems.circuit import Circuit
@@ -101,6 +103,7 @@ __all__ = [
     "collect",
     "converge",
     "density_from_pure",
+    "electron",
     "evolve",
     "expectation",
     "extend",
@@ -130,6 +133,7 @@ __all__ = [
     "steady_state",
     "sweep",
     "thermal_state",
+    "tj",
     "to_quimb",
     "to_tenpy",
     "total",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import systems as exact
-from chains import coefficients, dense_operator, random_density_matrix, random_matrix, seeds
+from chains import coefficients, dense_operator, even_density_matrix, random_matrix, seeds
 from tnness.errors import InputError, ModelError, NumericalError, Unavailable
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
@@ -38,7 +38,7 @@ def views(rho, spaces, dtype=np.float64, centre=0, factor=1.7):
 
 
 def random_rho(spaces, seed):
-    return random_density_matrix(int(np.prod([space.levels for space in spaces])), np.random.default_rng(seed))
+    return even_density_matrix(spaces, np.random.default_rng(seed))
 
 
 @every_chain

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg as linalg
 import scipy.sparse.linalg as sparse_linalg
+from numpy.typing import NDArray
 
 from tnness.engines.arnoldi import leading
 from tnness.engines.ask import Start
@@ -29,6 +30,7 @@ from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
+from tnness.operators.basis import oddness
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator, Real
@@ -169,7 +171,7 @@ def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int
     """
     if all(np.abs(bond + bond.T).max() <= 1e-14 * generator.scale for bond in generator.merged_bonds):
         raise NumericalError(NOT_UNIQUE)  # no dissipation: every function of H is stationary
-    if generator.dimension <= DIRECT:
+    if _dimensions(generator) <= DIRECT:
         steady = _direct(generator, seed)
     else:
         steady = _by_jumps(generator, seed, tolerance) or _iterative(generator, seed, tolerance)
@@ -186,15 +188,18 @@ def trace_of(generator: ChainGenerator, vector: Real) -> float:
 
 def _direct(generator: ChainGenerator, seed: int) -> SteadyVector:
     shift = 1e-4 * generator.scale / generator.n  # real and positive: G has no eigenvalue there
-    matrix = generator.matrix().toarray()
+    even = _even(generator)
+    matrix = generator.matrix()[even][:, even].toarray()
     matrix.flat[:: len(matrix) + 1] -= shift
     factors = linalg.lu_factor(matrix, overwrite_a=True, check_finite=False)
 
     def inverse(vector: Real) -> Real:
         return linalg.lu_solve(factors, vector, check_finite=False)
 
-    pair = leading(inverse, _trace_covector(generator), seed, "LM", tolerance=0)
-    return _unique(generator, pair.vector, shift + 1 / pair.next_value)
+    pair = leading(inverse, _trace_covector(generator)[even], seed, "LM", tolerance=0)
+    vector = np.zeros(generator.dimension)
+    vector[even] = pair.vector
+    return _unique(generator, vector, shift + 1 / pair.next_value)
 
 
 def _by_jumps(generator: ChainGenerator, seed: int, tolerance: float) -> SteadyVector | None:
@@ -221,6 +226,7 @@ def _iterative(generator: ChainGenerator, seed: int, tolerance: float) -> Steady
         "LM",
         tolerance,
         ncv=24,
+        within=_even(generator),
     )
     return _unique(generator, pair.vector, np.log(pair.next_value) / tau)
 
@@ -234,6 +240,19 @@ def _unique(generator: ChainGenerator, vector: Real, next_value: complex) -> Ste
 
 def _trace_covector(generator: ChainGenerator) -> Real:
     return reduce(lambda left, right: np.outer(left, right).ravel(), generator.functionals["trace"])
+
+
+def _dimensions(generator: ChainGenerator) -> int:
+    """Return the number of dimensions of the states: half of all with fermions, which have no odd part."""
+    return generator.dimension // (2 if any(space.graded for space in generator.spaces) else 1)
+
+
+def _even(generator: ChainGenerator) -> NDArray[np.bool_]:
+    """Return True for the coefficients that a state may have: (prod D,).
+
+    In the odd sector of fermions the generator is that of another problem, whose steady state need not be unique.
+    """
+    return ~oddness(generator.spaces)
 
 
 def _operator(generator: ChainGenerator) -> sparse_linalg.LinearOperator | Any:

@@ -23,6 +23,7 @@ from tnness.network.product_view import ProductView
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
+from tnness.operators.basis import LocalSpace
 from tnness.problems.generator import ChainGenerator
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.kicked import FORGOTTEN, Kicked
@@ -88,10 +89,10 @@ class Kick:
         trace = generator.functionals["trace"]
         means = [pair @ trace[i + 1] for i, pair in enumerate(settled)] + [trace[-2] @ settled[-1]]
         rng = stream(seed, "kick", number)
-        shared = {space: rng.standard_normal(space.dim) for space in dict.fromkeys(generator.spaces)}
+        shared = {space: _even(space, rng) for space in dict.fromkeys(generator.spaces)}
         directions = []
         for i, space in enumerate(generator.spaces):
-            own = _traceless(rng.standard_normal(space.dim), space.trace)
+            own = _traceless(_even(space, rng), space.trace)
             common = _traceless(shared[space], space.trace)
             direction = _traceless(common + RANDOM_SHARE * own, space.trace) / math.sqrt(space.levels)
             directions.append(direction * (-1) ** (i * number))
@@ -255,6 +256,11 @@ class Kicks:
             kick.times, kick.sizes = times, sizes
             pair.append(kick)
         return cls(pair, float(numbers["kick_at"]), float(numbers["kick_limit"]))
+
+
+def _even(space: LocalSpace, rng: np.random.Generator) -> Real:
+    """Return a random direction without odd elements, which no state has."""
+    return np.where(space.grading, 0.0, rng.standard_normal(space.dim))
 
 
 def _traceless(vector: Real, trace: Real) -> Real:

@@ -73,27 +73,44 @@ class Term:
         factors = tuple((site, op.dagger()) for site, op in reversed(self.factors))
         return Term(np.conj(self.coefficient).item(), factors)
 
-    def matrices(self, parities: Mapping[int, Matrix | None] | None = None) -> dict[int, Matrix]:
-        """Return one matrix per site, Jordan-Wigner strings made explicit between the outermost sites.
-
-        The string left of the first site is left out: it cancels in an even product; for an odd one
-        the caller adds it or refuses the term (see `Lindbladian.jump_matrix` and `Lindbladian.jump`).
+    def matrices(
+        self, parities: Mapping[int, Matrix | None] | None = None, start: int | None = None
+    ) -> dict[int, Matrix]:
+        """Return one matrix per site, with Jordan-Wigner strings from the site `start` on.
 
         Parameters
         ----------
         parities: (-1)^n of every site, None where a site holds no fermions; without it all sites are taken to be like
             those of the odd operators.
+        start: by default the first site of the term, as the string left of it cancels in an even product.
         """
         result: dict[int, Matrix] = {}
-        sites = self.sites
+        first = start if start is not None else min(self.sites, default=0)
         for site, op in self.factors:
             if op.odd:
-                for other in range(sites[0], site):
+                for other in range(first, site):
                     string = op.parity if parities is None else parities[other]
                     if string is not None:
                         result[other] = result[other] @ string if other in result else string
             result[site] = result[site] @ op.matrix if site in result else op.matrix
         return result
+
+    def graded(self) -> tuple[complex, dict[int, Matrix], tuple[int, ...]]:
+        """Return the term as one operator per site, multiplied in the order of the sites: no strings are needed.
+
+        Returns
+        -------
+        The coefficient, with the sign of putting the odd factors in order; the matrix of each site; the sites whose
+        operator is odd.
+        """
+        coefficient, matrices, odd = self.coefficient, dict[int, Matrix](), set[int]()
+        for site, op in self.factors:
+            if op.odd:
+                if sum(other > site for other in odd) % 2:
+                    coefficient = -coefficient
+                odd ^= {site}
+            matrices[site] = matrices[site] @ op.matrix if site in matrices else op.matrix
+        return coefficient, matrices, tuple(sorted(odd))
 
     def __str__(self) -> str:
         product = " ".join(f"{op.name}({site})" for site, op in self.factors) or "1"
@@ -183,7 +200,7 @@ class Operator:
         dimension = math.prod(levels[site] for site in sites)
         total = np.zeros((dimension, dimension), dtype=complex)
         for term in self.terms:
-            matrices = term.matrices(parities)
+            matrices = term.matrices(parities, sites[0] if term.odd else None)
             product = np.array([[term.coefficient]], dtype=complex)
             for site in sites:
                 product = np.kron(product, matrices.get(site, np.eye(levels[site])))

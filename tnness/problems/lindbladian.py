@@ -17,7 +17,7 @@ import scipy.sparse as sparse
 from tnness.digest.content import digest
 from tnness.digest.operators import probe
 from tnness.errors import ModelError
-from tnness.operators.basis import LocalSpace, product_elements
+from tnness.operators.basis import LocalSpace, parity_of, product_elements
 from tnness.operators.terms import Matrix, Operator, as_operator, total
 from tnness.problems.generator import ChainGenerator, Real
 
@@ -110,8 +110,7 @@ class Lindbladian:
     def jump(self, operator: Operator, rate: float = 1.0) -> None:
         """Add rate * D[L] for a jump L on one site or two neighbours.
 
-        A fermionic (odd) jump is local only at the first or the last site, on states of definite parity (see
-        `jump_matrix`); in the bulk it is refused.
+        A fermionic (odd) jump may act on any site (see `jump_matrix`); a sum of even and odd terms is refused.
         """
         operator = _placed(operator, f"jump {len(self.jumps)}")
         name = f"jump {len(self.jumps)} ({operator})"
@@ -124,11 +123,6 @@ class Lindbladian:
         self._window(operator, name)
         if operator.odd and not all(term.odd for term in operator):
             raise ModelError(f"{name} mixes even and odd fermionic terms")
-        if operator.odd and operator.sites not in ((0,), (self.n - 1,)):
-            raise ModelError(
-                f"{name} is a fermionic jump on sites {operator.sites}: "
-                f"it is local only at a chain's ends (0 or {self.n - 1})"
-            )
         self._open()
         self.jumps += (Jump(operator, float(rate)),)
 
@@ -172,10 +166,10 @@ class Lindbladian:
         return result
 
     def jump_matrix(self, operator: Operator) -> Matrix:
-        """Return a jump L on its own sites, with the part of its Jordan-Wigner string that acts there.
+        """Return a jump on its own sites as it acts on the graded basis: L, or L P with their parity P if L is odd.
 
-        The string of an odd L on the last site is P_total P_last. P_total drops out of L rho L^+ on states of definite
-        parity. P_last does not, unless it is only a sign: for c or c^+ alone, with one mode per site.
+        An odd L takes a sign from each odd element to its left, and L^+ one from each to its right. A state is even, so
+        that both together are (-1)^p of the elements on L's own sites: L F L^+ -> (-1)^p L F L^+ = (L P) F (L P)^+.
 
         Returns
         -------
@@ -183,10 +177,7 @@ class Lindbladian:
         """
         window = operator.sites or (0,)
         matrix = operator.matrix(window, self.levels, self.parities)
-        if not operator.odd or window != (self.n - 1,):
-            return matrix
-        parity = self.parities[self.n - 1]
-        return matrix if parity is None else parity @ matrix
+        return matrix @ parity_of([self.spaces[i] for i in window]) if operator.odd else matrix
 
     def local_map(self, window: Sequence[int], action: Callable[[Matrix], Matrix]) -> Real:
         """Return a Hermiticity-preserving map S of the window's matrices as M_ab = Tr(E_a S(E_b)).

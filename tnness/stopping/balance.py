@@ -13,6 +13,7 @@ import numpy as np
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.product_view import ProductView
+from tnness.operators.basis import coefficients
 from tnness.problems.generator import ChainGenerator
 
 LEAST_FLOW = 0.02
@@ -128,10 +129,7 @@ def _flow(generator: ChainGenerator, view: ProductView, energy: tuple[int, Array
 
 def _pair_covector(generator: ChainGenerator, bond: int, matrix: Array) -> Array:
     """Tr(h E_a x E_b) for a Hermitian two-site matrix: (D, D')."""
-    first, second = generator.spaces[bond : bond + 2]
-    tensor = matrix.reshape(first.levels, second.levels, first.levels, second.levels)
-    half = np.tensordot(first.elements, tensor, ((1, 2), (2, 0)))  # (a, j, l)
-    return np.tensordot(half, second.elements, ((1, 2), (2, 1))).real
+    return coefficients(matrix, generator.spaces[bond : bond + 2])
 
 
 def positivity(view: ProductView) -> float:

@@ -284,6 +284,7 @@ def _tilted(generator: ChainGenerator) -> ChainState:
     for i, space in enumerate(generator.spaces):
         vector = space.vector(np.eye(space.levels) / space.levels)
         phase = np.cos(1.0 + 0.7 * i + 1.3 * np.arange(space.dim))
+        phase = np.where(space.grading, 0.0, phase)
         phase -= space.trace * (space.trace @ phase) / (space.trace @ space.trace)
         vectors.append(vector + 0.2 * phase / space.levels / np.linalg.norm(phase))
     return ChainState.product(vectors)
