@@ -64,7 +64,7 @@ class Exact(Engine):
         """Return a run that starts from `start.initial` at time 0; raise `InputError` if the chain is too long."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, DenseState, start)
-        generator = chain_of(problem, f"engine {self.name!r}")
+        generator = chain_of(problem, f"engine {self.name!r}", any_sites=True)
         check_dense(generator.dims)
         return self.init(generator, density_operator(start.initial, generator), start.seed)
 
@@ -72,7 +72,7 @@ class Exact(Engine):
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, DenseState, start, snapshot)
-        return self.restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
+        return self.restore(chain_of(problem, f"engine {self.name!r}", any_sites=True), snapshot)
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule: `Solved` for a steady state (its answer is exact), `Course` for an evolution."""
@@ -169,7 +169,7 @@ def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int
     ------
     NumericalError: the steady state is not unique (a second eigenvalue at 0), or Arnoldi did not converge.
     """
-    if all(np.abs(bond + bond.T).max() <= 1e-14 * generator.scale for bond in generator.merged_bonds):
+    if all(np.abs(matrix + matrix.T).max() <= 1e-14 * generator.scale for _, matrix in generator.local_terms):
         raise NumericalError(NOT_UNIQUE)  # no dissipation: every function of H is stationary
     if _dimensions(generator) <= DIRECT:
         steady = _direct(generator, seed)
@@ -266,5 +266,5 @@ def _operator(generator: ChainGenerator) -> sparse_linalg.LinearOperator | Any:
 
 def _propagate(generator: ChainGenerator, operator: Any, time: float, vector: Real) -> Real:
     """Return exp(G time) v."""
-    trace = time * sum(np.trace(bond) / len(bond) for bond in generator.merged_bonds) * generator.dimension
+    trace = time * generator.mean_diagonal * generator.dimension
     return sparse_linalg.expm_multiply(time * operator, vector, traceA=trace)

@@ -73,6 +73,22 @@ class ChainView(ProductView):
             raise NumericalError("the trace of the state is 0: nothing can be read from it")
         return block / norm
 
+    def coefficients_of(self, sites: Sequence[int]) -> Array:
+        """Return the coefficients of any ascending sites, the others traced out, with trace 1: (D, D', ...)."""
+        start, stop = sites[0], sites[-1] + 1
+        block = norm = self._left[start][None, :]
+        for site in range(start, stop):
+            norm = norm @ self._traced[site]
+            if site in sites:
+                block = np.tensordot(block, self.tensors[site], 1).reshape(-1, self.tensors[site].shape[2])
+            else:
+                block = block @ self._traced[site]
+            size = np.abs(norm).max()
+            block, norm = block / size, norm / size
+        right = self._right[stop - 1]
+        shape = [self.tensors[site].shape[1] for site in sites]
+        return (block @ right).reshape(shape) / (norm @ right).item()
+
     def contract(self, covectors: Mapping[int, Array]) -> complex:
         """Contract covectors on the given sites and the trace elsewhere, over the trace."""
         if not covectors:

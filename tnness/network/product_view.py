@@ -36,6 +36,15 @@ class ProductView(View, ABC):
     def window(self, start: int, stop: int) -> Array:
         """Return the trace-normalised coefficients of sites start..stop-1, the others traced out: (D, ..., D)."""
 
+    def coefficients_of(self, sites: Sequence[int]) -> Array:
+        """Return the trace-normalised coefficients of any ascending sites, the others traced out: (D, D', ...)."""
+        start, stop = sites[0], sites[-1] + 1
+        block = self.pair(start) if stop - start == 2 else self.window(start, stop)
+        for site in reversed(range(start, stop)):
+            if site not in sites:
+                block = np.tensordot(block, self.functionals["trace"][site], (site - start, 0))
+        return block
+
     @abstractmethod
     def contract(self, covectors: Mapping[int, Array]) -> complex:
         """Return the chain contracted with covectors on the given sites and the trace elsewhere, over the trace."""

@@ -49,6 +49,7 @@ class LocalSpace:
     name: str
     elements: Matrix  # (D, d, d) orthonormal; Hermitian except in an `operator_space`
     operators: Mapping[str, LocalOperator] = field(repr=False)
+    parts: tuple[LocalSpace, ...] = field(default=(), repr=False)  # of a composite site
 
     @property
     def levels(self) -> int:
@@ -111,6 +112,10 @@ class LocalSpace:
     def vector(self, matrix: ArrayLike) -> Vector:
         """Return the coefficients Tr(E_a^+ rho) of a Hermitian matrix: (D,)."""
         return np.einsum("aij,ij->a", self.elements.conj(), np.asarray(matrix)).real
+
+    def __and__(self, other: LocalSpace) -> LocalSpace:
+        """Return the composite site of both; see `composite`."""
+        return composite((*(self.parts or (self,)), *(other.parts or (other,))))
 
     def __getattr__(self, name: str) -> LocalOperator:
         operators = self.__dict__.get("operators", {})
@@ -226,6 +231,35 @@ def _graded(elements: Matrix, parity: Matrix) -> Matrix:
         elements = states @ elements @ states.conj().T
     is_odd = np.einsum("aij,aij->a", elements.conj(), parity @ elements @ parity).real < 0
     return np.where(is_odd, np.exp(0.25j * np.pi), 1)[:, None, None] * elements
+
+
+@cache
+def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
+    """Return several sites as one, with operators `X0`, `N1`, ...: `X` of part 0, `N` of part 1; also `a & b`.
+
+    The basis elements are the products of those of the parts, first part major.
+
+    >>> pair = spin_half & boson(2)
+    >>> pair.levels, pair.X0.matrix.shape
+    (6, (6, 6))
+    """
+    if len({part.quantum for part in parts}) > 1:
+        raise InputError("a composite site joins quantum spaces, or classical ones")
+    named: dict[str, LocalOperator] = {}
+    parity = parity_of(parts) if any(part.graded for part in parts) else None
+    for number, part in enumerate(parts):
+        before, after = parts[:number], [space.levels for space in parts[number + 1 :]]
+        for name, operator in part.operators.items():
+            left = parity_of(before) if operator.odd else np.eye(math.prod(s.levels for s in before))
+            matrix = np.kron(np.kron(left, operator.matrix), np.eye(math.prod(after)))
+            key = f"{name}{number}"
+            named[key] = LocalOperator(key, matrix.astype(complex), parity if operator.odd else None)
+    size = math.prod(part.levels for part in parts)
+    named["I"] = LocalOperator("I", np.eye(size, dtype=complex))
+    if parity is not None:
+        named["P"] = LocalOperator("P", parity)
+    name = " & ".join(part.name for part in parts)
+    return LocalSpace(name, product_elements(tuple(parts)), named, tuple(parts))
 
 
 def quantum_space(

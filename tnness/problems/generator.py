@@ -1,14 +1,15 @@
-"""`ChainGenerator`: a sum of one- and two-site real matrices on a chain, with a conserved trace.
+"""`ChainGenerator`: a sum of real matrices on sites, neighbours and any few sites of a chain, with a conserved trace.
 
-dP/dt = G P,  G = sum_i G_i + sum_b G_{b,b+1},  <trace|G = 0.
+dP/dt = G P,  G = sum_i G_i + sum_b G_{b,b+1} + sum_S G_S,  <trace|G = 0.
 
 Every Lindbladian, master equation and averaged replica is turned into this form for the engines that solve chains.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +22,7 @@ from tnness.digest.content import digest
 from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, Vector
 from tnness.operators.charges import Charges
+from tnness.problems.parts import Part, parts_of
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian
@@ -32,7 +34,7 @@ TRACE_TOLERANCE = 1e-10
 
 
 class ChainGenerator:
-    """A sum of real matrices on sites and on neighbouring pairs of a chain.
+    """A sum of real matrices on sites, on neighbouring pairs, and on other small sets of sites of a chain.
 
     Parameters
     ----------
@@ -43,6 +45,8 @@ class ChainGenerator:
     origin: the `Lindbladian` it was made from, where there is one: its symbolic terms serve special solvers.
     charges: local charges that the terms conserve, if engines are to use them.
     metric: n vectors (D_i,) of powers of 2, the weights of basis states in the truncation of bonds; default 1.
+    distant: matrices on other sites i < j < ...: {(i, j, ...): (D_i D_j .., D_i D_j ..)}, first site major. With fermions
+        they are written as if no site lay between.
     resolution: size of the part that matters, relative to the whole state (default 1). It is below 1 if that part is a
         small deviation from a known background. Cutoffs and discarded weights are relative to its square.
 
@@ -64,6 +68,7 @@ class ChainGenerator:
         charges: Charges | None = None,
         metric: Sequence[ArrayLike] | None = None,
         resolution: float = 1.0,
+        distant: Mapping[tuple[int, ...], ArrayLike] | None = None,
     ) -> None:
         self.origin = origin
         self.spaces = tuple(spaces)
@@ -81,9 +86,12 @@ class ChainGenerator:
                 raise ModelError(
                     f"the functional {name!r} must have one covector of shape (D,) per site, D = {dims}, got {shapes}"
                 )
+        self.distant = _checked_distant(distant or {}, dims)
         self._check_trace()
         self.charges = charges
         if charges is not None:
+            if self.distant:
+                raise ModelError("charges are checked for terms on sites and neighbours only: leave them out")
             charges.check(dims, self.site_terms, self.bond_terms)
         self.metric = None if metric is None else _checked_metric(metric, dims)
         if not 0 < resolution <= 1:
@@ -107,6 +115,8 @@ class ChainGenerator:
         """Return a hash of the matrices as they are given, of the functionals, charges, metric and resolution."""
         charges = None if self.charges is None else (self.charges.moduli, self.charges.sites)
         terms = [of_arrays(matrices) for matrices in (self.site_terms, self.bond_terms)]
+        if self.distant:
+            terms.append(digest(*(digest(list(sites), matrix) for sites, matrix in sorted(self.distant.items()))))
         functionals = {name: of_arrays(vectors) for name, vectors in self.functionals.items()}
         metric = None if self.metric is None else of_arrays(self.metric)
         return digest("generator", self.spaces, terms, functionals, charges, metric, self.resolution)
@@ -129,7 +139,29 @@ class ChainGenerator:
         """The same generator as two-site matrices only: one-site terms are shared by their two bonds.
 
         Bulk sites give half to either side, the ends all to their only bond.
+
+        Raises
+        ------
+        ModelError: there are terms on other sites.
         """
+        self.check_neighbours("this computation")
+        return self._near
+
+    def check_neighbours(self, taker: str) -> None:
+        """Raise `ModelError` if a term acts on more than one site or two neighbours. taker: for the message."""
+        for sites in self.distant:
+            raise ModelError(
+                f"{taker} takes terms on one site or two neighbours; this chain has one on sites "
+                f"{', '.join(map(str, sites))}: use engine 'tdvp' or 'exact'"
+            )
+
+    @cached_property
+    def local_terms(self) -> tuple[tuple[tuple[int, ...], Real], ...]:
+        """All terms as (sites, matrix), one-site terms merged into those of neighbours."""
+        return (*(((i, i + 1), bond) for i, bond in enumerate(self._near)), *self.distant.items())
+
+    @cached_property
+    def _near(self) -> tuple[Real, ...]:
         merged = []
         for i, bond in enumerate(self.bond_terms):
             left = self.site_terms[i] * (1.0 if i == 0 else 0.5)
@@ -140,7 +172,12 @@ class ChainGenerator:
     @cached_property
     def scale(self) -> float:
         """An upper estimate of |G|: the sum of the two-site matrices' spectral norms (1 / time)."""
-        return float(sum(np.linalg.norm(bond, 2) for bond in self.merged_bonds))
+        return float(sum(np.linalg.norm(matrix, 2) for _, matrix in self.local_terms))
+
+    @cached_property
+    def mean_diagonal(self) -> float:
+        """The trace of G over its dimension."""
+        return float(sum(np.trace(matrix) / len(matrix) for _, matrix in self.local_terms))
 
     def transposed(self) -> TransposedGenerator:
         """Return G^T, which can be applied but does not conserve the trace."""
@@ -148,13 +185,22 @@ class ChainGenerator:
 
     def apply(self, vector: Real) -> Real:
         """Return G v for dense v, shape (prod D,) or (prod D, columns), without forming G."""
-        return _apply_bonds(self.merged_bonds, self.dims, vector)
+        result = _apply_bonds(self._near, self.dims, vector)
+        for part in self._parts:
+            result += part.apply(vector, self.dims)
+        return result
+
+    @cached_property
+    def _parts(self) -> tuple[Part, ...]:
+        return tuple(part for sites, matrix in self.distant.items() for part in parts_of(sites, matrix, self.spaces))
 
     def matrix(self) -> sparse.csr_array:
         """Return G as a sparse matrix (prod D, prod D); first site major."""
         total = sparse.csr_array((self.dimension, self.dimension))
         before = 1
-        for i, bond in enumerate(self.merged_bonds):
+        for part in self._parts:
+            total = total + part.matrix(self.dims)
+        for i, bond in enumerate(self._near):
             after = self.dimension // (before * bond.shape[0])
             left, right = sparse.eye_array(before), sparse.eye_array(after)
             total = total + sparse.kron(sparse.kron(left, sparse.csr_array(bond)), right, format="csr")
@@ -189,18 +235,25 @@ class ChainGenerator:
             _check_conserved(f"site {i}", traces[i], matrix)
         for i, matrix in enumerate(self.bond_terms):
             _check_conserved(f"bond {i}", np.outer(traces[i], traces[i + 1]).ravel(), matrix)
+        for sites, matrix in self.distant.items():
+            trace = reduce(lambda left, right: np.outer(left, right).ravel(), (traces[site] for site in sites))
+            _check_conserved(f"sites {sites}", trace, matrix)
 
 
 class TransposedGenerator:
     """The transpose of a `ChainGenerator`."""
 
     def __init__(self, generator: ChainGenerator) -> None:
-        self._bonds = tuple(np.ascontiguousarray(bond.T) for bond in generator.merged_bonds)
+        self._bonds = tuple(np.ascontiguousarray(bond.T) for bond in generator._near)
+        self._parts = tuple(part.transposed() for part in generator._parts)
         self._dims = generator.dims
 
     def apply(self, vector: Real) -> Real:
         """Return G^T v for dense v, shape (prod D,) or (prod D, columns)."""
-        return _apply_bonds(self._bonds, self._dims, vector)
+        result = _apply_bonds(self._bonds, self._dims, vector)
+        for part in self._parts:
+            result += part.apply(vector, self._dims)
+        return result
 
 
 def _apply_bonds(bonds: Sequence[Real], dims: Sequence[int], vector: Real) -> Real:
@@ -224,6 +277,17 @@ def _checked(kind: str, matrices: Sequence[ArrayLike], sizes: Sequence[int]) -> 
             raise ModelError(f"the term of {kind} {i} must be real and finite")
         result.append(np.ascontiguousarray(matrix, dtype=float))
     return tuple(result)
+
+
+def _checked_distant(
+    distant: Mapping[tuple[int, ...], ArrayLike], dims: Sequence[int]
+) -> dict[tuple[int, ...], Real]:
+    result = {}
+    for sites, given in sorted(distant.items()):
+        if list(sites) != sorted(set(sites)) or sites[0] < 0 or sites[-1] >= len(dims):
+            raise ModelError(f"a term acts on increasing sites of 0 to {len(dims) - 1}, got {sites}")
+        result |= {sites: _checked(f"sites {sites}", [given], [math.prod(dims[site] for site in sites)])[0]}
+    return result
 
 
 def _checked_metric(metric: Sequence[ArrayLike], dims: Sequence[int]) -> tuple[Vector, ...]:

@@ -1,4 +1,4 @@
-"""`Lindbladian`: Hamiltonian and jumps on one site or two neighbours, kept symbolic, turned into a `ChainGenerator`.
+"""`Lindbladian`: Hamiltonian and jumps on any sites, kept symbolic, turned into a `ChainGenerator`.
 
 drho/dt = -i[H, rho] + sum_k rate_k ( L_k rho L_k^+ - 1/2 {L_k^+ L_k, rho} )
 """
@@ -23,6 +23,9 @@ from tnness.problems.generator import ChainGenerator, Real
 
 HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
+
+LARGEST_TERM = 32
+"""Most levels, over all its sites, of a single term: its superoperator is a matrix of their fourth power numbers."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class Lindbladian:
 
     def summary(self) -> str:
         """Return what the problem is, in one line."""
-        return self.generator().summary()
+        dims = sorted({space.dim for space in self.spaces})
+        return f"{self.n} sites of local dimension {', '.join(map(str, dims))}"
 
     def digest(self) -> str:
         """Return a hash of the equation: of the spaces, H but for a constant, the jumps, and the densities.
@@ -93,7 +97,7 @@ class Lindbladian:
         return digest("lindbladian", self.spaces, values - values[0], rates @ np.abs(jumps) ** 2, densities)
 
     def hamiltonian(self, operator: Operator) -> None:
-        """Add a term (or a sum of terms) to H; each term acts on one site or two neighbours.
+        """Add a term (or a sum of terms) to H; each term acts on any few sites.
 
         Only the whole of H must be Hermitian, so a term and its conjugate may be added one after the other.
         """
@@ -108,7 +112,7 @@ class Lindbladian:
         self.hamiltonian_terms += (operator,)
 
     def jump(self, operator: Operator, rate: float = 1.0) -> None:
-        """Add rate * D[L] for a jump L on one site or two neighbours.
+        """Add rate * D[L] for a jump L on any few sites, or a sum of terms on different sites.
 
         A fermionic (odd) jump may act on any site (see `jump_matrix`); a sum of even and odd terms is refused.
         """
@@ -214,19 +218,25 @@ class Lindbladian:
         """Return A = -iH - 1/2 sum_k rate_k L_k^+ L_k as a sparse matrix (prod d, prod d): small chains only."""
         size = math.prod(self.levels.values())
         total = sparse.csr_array((size, size), dtype=complex)
-        for window, matrix in self._local_hamiltonians().items():
-            total = total - 1j * self._embedded(window, matrix)
-        for number, jump in enumerate(self.jumps):
-            window = self._window(jump.operator, f"jump {number}")
-            matrix = self.jump_matrix(jump.operator)
-            total = total - 0.5 * jump.rate * self._embedded(window, matrix.conj().T @ matrix)
+        self._local_hamiltonians()
+        for operator in self.hamiltonian_terms:
+            total = total - 1j * self.hilbert(operator)
+        for jump in self.jumps:
+            matrix = self.hilbert(jump.operator)
+            total = total - 0.5 * jump.rate * (matrix.conj().T @ matrix)
         return sparse.csr_array(total)
 
-    def _embedded(self, window: Sequence[int], matrix: Matrix) -> sparse.csr_array:
-        before = math.prod(self.spaces[i].levels for i in range(window[0]))
-        after = math.prod(self.spaces[i].levels for i in range(window[-1] + 1, self.n))
-        inner = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(after))
-        return sparse.csr_array(sparse.kron(sparse.eye_array(before), inner))
+    def hilbert(self, operator: Operator) -> sparse.csr_array:
+        """Return an operator on the whole chain as a sparse Jordan-Wigner matrix (prod d, prod d): small chains only."""
+        size = math.prod(self.levels.values())
+        total = sparse.csr_array((size, size), dtype=complex)
+        for term in operator:
+            product, matrices = sparse.csr_array([[complex(term.coefficient)]]), term.matrices(self.parities, 0)
+            for site in range(self.n):
+                matrix = sparse.csr_array(matrices[site]) if site in matrices else sparse.eye_array(self.levels[site])
+                product = sparse.csr_array(sparse.kron(product, matrix))
+            total = total + product
+        return sparse.csr_array(total)
 
     def _open(self) -> None:
         """Refuse to change a fixed equation; else drop the matrices, which the change makes invalid."""
@@ -252,15 +262,18 @@ class Lindbladian:
         bonds = [np.zeros((a.dim * b.dim,) * 2) for a, b in zip(self.spaces, self.spaces[1:], strict=False)]
         targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
         targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
+        distant: dict[tuple[int, ...], Real] = {}
         for window, matrix in self._local_hamiltonians().items():
             name = f"the Hamiltonian on sites {window}"
-            targets[window] += _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
+            action = _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
+            _add(targets if window in targets else distant, window, action)
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
             matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
             name = f"jump {number} ({jump.operator})"
-            targets[window] += _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
-        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed())
+            action = _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
+            _add(targets if window in targets else distant, window, action)
+        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed(), distant=distant)
 
     def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
         local: dict[tuple[int, ...], Matrix] = {}
@@ -278,8 +291,11 @@ class Lindbladian:
         sites = operator.sites
         if sites and sites[-1] >= self.n:
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
-        if len(sites) > 2 or (len(sites) == 2 and sites[1] != sites[0] + 1):
-            raise ModelError(f"{name} acts on sites {_listed(sites)}; a chain takes one site or two neighbours")
+        if self._levels(sites) > LARGEST_TERM:
+            raise ModelError(
+                f"{name} acts on {len(sites)} sites with {self._levels(sites)} levels together; a single term, or jump, "
+                f"may have {LARGEST_TERM}: write it as a sum of smaller ones"
+            )
         for term in operator:
             for site, factor in term.factors:
                 if factor.matrix.shape[0] != self.spaces[site].levels:
@@ -294,6 +310,13 @@ class Lindbladian:
 
     def _elements(self, window: Sequence[int]) -> Matrix:
         return product_elements(tuple(self.spaces[i] for i in window))
+
+
+def _add(targets: dict[tuple[int, ...], Real], window: tuple[int, ...], matrix: Real) -> None:
+    if window in targets:
+        targets[window] += matrix
+    else:
+        targets[window] = matrix
 
 
 def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:
