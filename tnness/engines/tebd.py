@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from tnness.engines.ask import STEADY, Start
+from tnness.engines.blocked import Blocks
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.initial import parse_initial
@@ -33,6 +34,7 @@ from tnness.network.chain_view import ChainView
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
+from tnness.problems.blocks import blocked
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
@@ -105,21 +107,24 @@ class TEBD(Engine):
         """Return a run that starts from `start.initial` at time 0."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
-        generator = chain_of(problem, f"engine {self.name!r}")
-        return self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
+        generator, blocks = self._chain(problem)
+        initial = density_operator(start.initial, blocks.generator if blocks else generator)
+        return self._after(start).init(generator, initial, start.seed, blocks)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, self._circuit_state(start), start, snapshot)
-        return self._after(start).restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
+        generator, blocks = self._chain(problem)
+        return self._after(start).restore(generator, snapshot, blocks)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
         if isinstance(problem, Circuit) or self._continues(record, start):
             return super().extend(problem, start, record)
-        generator = chain_of(problem, f"engine {self.name!r}")
-        run = self._after(start).init(generator, density_operator(parse_initial(record.state), generator), start.seed)
+        generator, blocks = self._chain(problem)
+        initial = density_operator(parse_initial(record.state), blocks.generator if blocks else generator)
+        run = self._after(start).init(generator, initial, start.seed, blocks)
         run.time = record.time if math.isfinite(record.time) else 0.0
         return run
 
@@ -142,7 +147,7 @@ class TEBD(Engine):
         given = asdict(self)
         if isinstance(problem, Circuit):
             return given | {"method": self.method or METHOD, "power": self.used_power}
-        generator = chain_of(problem, f"engine {self.name!r}")
+        generator, blocks = self._chain(problem)
         by_svd = self.method_for(generator) == BY_CHARGE
         return given | {
             "dt": self.time_step(generator),
@@ -150,7 +155,13 @@ class TEBD(Engine):
             "method": self.method_for(generator),
             "power": 0 if by_svd else self.used_power,
             "charges": self.uses_charges(generator),
-        }
+        } | ({"joined_sites": 2} if blocks else {})
+
+    def _chain(self, problem: Any) -> tuple[ChainGenerator, Blocks | None]:
+        """Return a chain of terms on neighbours; where terms reach over three sites, it is a chain of blocks."""
+        taker = f"engine {self.name!r}"
+        generator = chain_of(problem, taker, any_sites=True)
+        return (blocked(generator, taker), Blocks(generator)) if generator.distant else (generator, None)
 
     def _circuit_state(self, start: Start) -> partial[NetworkState]:
         """Return a function that makes the state of a circuit."""
@@ -233,9 +244,17 @@ class TEBD(Engine):
 
     # ------------------------------------------------------------------ runs by hand
 
-    def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> TEBDRun:
-        """Return a run that starts from `initial` (copied) at time 0 in the first stage."""
-        return TEBDRun(self, generator, self.prepared(generator, initial), seed)
+    def init(
+        self, generator: ChainGenerator, initial: ChainState, seed: int = 0, blocks: Blocks | None = None
+    ) -> TEBDRun:
+        """Return a run that starts from `initial` (copied) at time 0 in the first stage.
+
+        blocks: the single sites, if `generator` is a chain of blocks; `initial` is a state of the single sites.
+        """
+        if blocks is not None:
+            check_initial(blocks.generator, initial)
+            initial = blocks.join(initial)
+        return TEBDRun(self, generator, self.prepared(generator, initial), seed, blocks=blocks)
 
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
         """Return a copy of a state in the form that a run uses.
@@ -250,16 +269,16 @@ class TEBD(Engine):
         charged = ChargedState.adapted(state, generator.charges)  # type: ignore[arg-type]
         return charged.state if charged is not None else state
 
-    def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> TEBDRun:
+    def restore(self, generator: ChainGenerator, snapshot: Snapshot, blocks: Blocks | None = None) -> TEBDRun:
         """Return the run that was saved."""
-        return TEBDRun.restored(self, generator, snapshot)
+        return TEBDRun.restored(self, generator, snapshot, blocks=blocks)
 
 
 def ladder(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
     """Return the stopping rule of a steady state in stages. within: the rule of a single stage."""
 
     def check() -> dict[str, float]:
-        return checks(run.generator, run.view(), residual(run.generator, run.chain_state()))
+        return run.checks()
 
     about = start.ask.tolerance, start.ask.refine, start.prior
     remark = "" if start.ask.kick else ", without a kick"
@@ -288,7 +307,8 @@ def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | Non
 class TEBDRun:
     """A run of the engine: the state, the clock and the sums of the weight dropped.
 
-    kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
+    kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones. blocks: the single
+    sites, if generator and state are of blocks of sites.
     """
 
     settings: TEBD
@@ -305,6 +325,7 @@ class TEBDRun:
     refined: int = 0
     kicks: Kicks | None = None
     kicked: list[Kicked] = field(default_factory=list)
+    blocks: Blocks | None = None
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -430,14 +451,16 @@ class TEBDRun:
         reads: the sites on which it must be forgotten; none stands for all.
         """
         stage, number = self._present, len(self.kicked)
+        reads = self.blocks.of(reads) if self.blocks else reads
         about = stage.chi, stage.dt, self.seed, self.time, limit, number, reads
-        self.kicks = Kicks.of(self.generator, self.view(), *about)
+        self.kicks = Kicks.of(self.generator, self.whole_view(), *about)
 
     def _kick(self, kicks: Kicks) -> Report:
         """Advance the kicks by a step; the state waits."""
         text = kicks.step()
         if kicks.present is None:
-            self.kicked.append(kicks.result())
+            result = kicks.result()
+            self.kicked.append(replace(result, site=self.blocks.starts[result.site]) if self.blocks else result)
             self.kicks = None
         return Report(self.time, sampled=False, text=text)
 
@@ -462,6 +485,14 @@ class TEBDRun:
 
     def chain_state(self) -> ChainState:
         """Return a copy of the present state in double precision."""
+        if self.blocks is None:
+            return self.whole_state()
+        state = self.blocks.part(self.whole_state())
+        state.canonicalise(0)
+        return state
+
+    def whole_state(self) -> ChainState:
+        """Return a copy of the present state as the generator has it: of sites, or of blocks."""
         state = self._natural().copy(np.float64)
         if state.centre is None:
             state.canonicalise(0)
@@ -487,6 +518,14 @@ class TEBDRun:
 
     def view(self) -> ChainView:
         """Return a view of the present state."""
+        return self.blocks.view(self._natural()) if self.blocks else self.whole_view()
+
+    def checks(self) -> dict[str, float]:
+        """Return the figures that test the state against its equation: residual, balances, positivity."""
+        return checks(self.generator, self.whole_view(), residual(self.generator, self.whole_state()))
+
+    def whole_view(self) -> ChainView:
+        """Return a view of the present state as the generator has it: of sites, or of blocks."""
         return ChainView(self._natural(), self.generator.spaces, self.generator.functionals)
 
     def _natural(self) -> ChainState:

@@ -22,6 +22,7 @@ from tnness.digest.content import digest
 from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, Vector
 from tnness.operators.charges import Charges
+from tnness.problems.mpo import mpo_of
 from tnness.problems.parts import Part, parts_of
 
 if TYPE_CHECKING:
@@ -211,8 +212,11 @@ class ChainGenerator:
         """Return G as a matrix-product operator: n tensors (left, right, out, in), end bonds of size 1.
 
         Each bond matrix is split exactly by its operator Schmidt decomposition. Bond i has its rank plus two
-        states; the two mean that no term has begun yet, and that one is complete.
+        states; the two mean that no term has begun yet, and that one is complete. With terms on other sites the
+        operator is compressed, to 1e-12 of its norm (`tnness.problems.mpo`).
         """
+        if self.distant:
+            return mpo_of(self)
         factors = [_operator_schmidt(b, *self.dims[i : i + 2]) for i, b in enumerate(self.bond_terms)]
         tensors = []
         for i, dim in enumerate(self.dims):
