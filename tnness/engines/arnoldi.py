@@ -64,12 +64,11 @@ def leading(
     NumericalError: no convergence.
     """
     first_start, next_start = stream(seed, "arnoldi").standard_normal((2, len(left)))
-    confined = apply
-    if within is not None and not within.all():
-        first_start, next_start = first_start * within, next_start * within
+    inside = np.ones(len(left)) if within is None else within.astype(float)
+    first_start, next_start = first_start * inside, next_start * inside
 
-        def confined(v: Real) -> Real:
-            return apply(v) * within
+    def confined(v: Real) -> Real:
+        return apply(v) * inside
 
     value, vector = _first(confined, first_start, which, tolerance, ncv)
     real = _real(vector)

@@ -8,7 +8,7 @@ reported.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from tnness.engines.initial import parse_initial
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
-from tnness.engines.tebd import TEBD, TEBDRun, ladder, prior_of
+from tnness.engines.tebd import TEBD, TEBDRun, ladder_rule, prior_of
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
 from tnness.network.variational import change_of, taylor_step, two_site_step
@@ -32,8 +32,8 @@ from tnness.stopping.course import Course
 from tnness.stopping.protocol import Rule
 from tnness.stopping.waiting import Waiting
 
-AUTO_STEP = 0.5
-"""Default dt is AUTO_STEP over the largest spectral norm of a term."""
+TDVP_STEP = 0.5
+"""Default dt is TDVP_STEP over the largest spectral norm of a term."""
 TAYLOR_STEPS, TAYLOR_SIZE = 4, 0.5
 """Number of Taylor steps that begin a run, and their length in units of 1 over the sum of the terms' norms."""
 
@@ -76,14 +76,14 @@ class TDVP(Engine):
     def evolution(self, generator: ChainGenerator, start: Start | None = None) -> TEBD:
         """Return the settings that a run shares with `tebd`: stages, truncation, and the time step in use."""
         extends = self.schedule is None and start is not None and start.prior is not None
-        given = asdict(self._plain) | {"dt": self.time_step(generator)}
-        return TEBD(**(given | ({"schedule": ()} if extends else {})))
+        plain = replace(self._plain, dt=self.time_step(generator))
+        return replace(plain, schedule=()) if extends else plain
 
     def time_step(self, generator: ChainGenerator) -> float:
         """Return dt, or its default for this problem."""
         if self.dt is not None:
             return self.dt
-        return AUTO_STEP / max(1e-12, *(float(np.linalg.norm(matrix, 2)) for _, matrix in generator.local_terms))
+        return TDVP_STEP / max(1e-12, *(float(np.linalg.norm(matrix, 2)) for _, matrix in generator.local_terms))
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
@@ -107,7 +107,7 @@ class TDVP(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else float("nan")
-        return ladder(run, Waiting(start.ask.tolerance, run, rate), start)
+        return ladder_rule(run, Waiting(start.ask.tolerance, run, rate), start)
 
     def prior(self, problem: Any, record: Record, judged: Any) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""

@@ -34,7 +34,7 @@ from tnness.network.chain_view import ChainView
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
-from tnness.problems.blocks import blocked
+from tnness.problems.blocks import blocked, takes_blocks
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
@@ -89,6 +89,8 @@ class TEBD(Engine):
     dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
 
+    instead = "tdvp"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
@@ -102,6 +104,11 @@ class TEBD(Engine):
             Truncation(chi=chi)
 
     # ------------------------------------------------------------------ the engine
+
+    @classmethod
+    def serves(cls, problem: Any) -> bool:
+        """Return whether the terms reach over three sites at most."""
+        return takes_blocks(problem)
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
@@ -136,7 +143,7 @@ class TEBD(Engine):
             return Course(run)
         rate = start.prior.rate if start.prior is not None else math.nan
         kick = start.ask.kick and run.can_be_kicked
-        return ladder(run, Waiting(start.ask.tolerance, run, rate), start, kick)
+        return ladder_rule(run, Waiting(start.ask.tolerance, run, rate), start, kick)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -149,13 +156,17 @@ class TEBD(Engine):
             return given | {"method": self.method or METHOD, "power": self.used_power}
         generator, blocks = self._chain(problem)
         by_svd = self.method_for(generator) == BY_CHARGE
-        return given | {
-            "dt": self.time_step(generator),
-            "schedule": list(self.coarse),
-            "method": self.method_for(generator),
-            "power": 0 if by_svd else self.used_power,
-            "charges": self.uses_charges(generator),
-        } | ({"joined_sites": 2} if blocks else {})
+        return (
+            given
+            | {
+                "dt": self.time_step(generator),
+                "schedule": list(self.coarse),
+                "method": self.method_for(generator),
+                "power": 0 if by_svd else self.used_power,
+                "charges": self.uses_charges(generator),
+            }
+            | ({"joined_sites": 2} if blocks else {})
+        )
 
     def _chain(self, problem: Any) -> tuple[ChainGenerator, Blocks | None]:
         """Return a chain of terms on neighbours; where terms reach over three sites, it is a chain of blocks."""
@@ -274,7 +285,7 @@ class TEBD(Engine):
         return TEBDRun.restored(self, generator, snapshot, blocks=blocks)
 
 
-def ladder(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
+def ladder_rule(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
     """Return the stopping rule of a steady state in stages. within: the rule of a single stage."""
 
     def check() -> dict[str, float]:

@@ -110,19 +110,20 @@ class ChainView(ProductView):
             return super().correlations(first, second)
         n = len(self.tensors)
         a, b = ([self._inserted(i, op.matrix) for i in range(n)] for op in (first, second))
-        values = np.empty((n, n))
+        is_real = (first.is_hermitian and second.is_hermitian) or not all(space.quantum for space in self.spaces)
+        values = np.empty((n, n), complex)
         for i in range(n):
-            values[i, i] = self.contract({i: self._covector(i, first.matrix @ second.matrix)}).real
+            values[i, i] = self.contract({i: self._covector(i, first.matrix @ second.matrix)})
             ahead = [self._left[i] @ a[i], self._left[i] @ b[i], self._left[i] @ self._traced[i]]
             for j in range(i + 1, n):
                 right = self._right[j]
                 norm = (ahead[2] @ self._traced[j]) @ right
-                values[i, j] = (((ahead[0] @ b[j]) @ right) / norm).real
-                values[j, i] = (((ahead[1] @ a[j]) @ right) / norm).real
+                values[i, j] = ((ahead[0] @ b[j]) @ right) / norm
+                values[j, i] = ((ahead[1] @ a[j]) @ right) / norm
                 ahead = [vector @ self._traced[j] for vector in ahead]
                 size = np.abs(ahead[2]).max()
                 ahead = [vector / size for vector in ahead]
-        return values
+        return np.real(values) if is_real else values
 
     def functional(self, name: str) -> float:
         """Return a named product functional, relative to the trace."""

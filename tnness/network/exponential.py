@@ -14,7 +14,7 @@ Real = NDArray[np.float64]
 
 LARGEST = 30
 """Largest Krylov space; a time for which it is not enough is halved."""
-HALVINGS = 12
+MOST_HALVINGS = 12
 
 
 def exponential(apply: Callable[[Real], Real], vector: Real, time: float, tolerance: float = 1e-10) -> Real:
@@ -33,11 +33,11 @@ def exponential(apply: Callable[[Real], Real], vector: Real, time: float, tolera
     [0.0, -1.0]
     """
     left, piece = time, time
-    for _ in range(2**HALVINGS):
+    for _ in range(2**MOST_HALVINGS):
         result = _krylov(apply, vector, piece, tolerance)
         if result is None:
             piece /= 2
-            if abs(piece) < abs(time) / 2**HALVINGS:
+            if abs(piece) < abs(time) / 2**MOST_HALVINGS:
                 break
             continue
         vector, left = result, left - piece

@@ -37,5 +37,19 @@ def parted(state: ChainState, dims: Sequence[int], starts: Sequence[int]) -> Cha
             tensors.append(np.ascontiguousarray(qr.basis).reshape(left, dim, -1))
             rest = qr.factor.reshape(qr.factor.shape[0], -1, right)
         tensors.append(np.ascontiguousarray(rest.reshape(rest.shape[0], -1, rest.shape[-1])))
-    result = ChainState(tensors, None, state.log_norm)
+    return ChainState(tensors, None, state.log_norm)
+
+
+def taken_apart(state: ChainState, dims: Sequence[int] | None) -> ChainState:
+    """Return a state as one of sites of the given dimensions, canonical; as it is where its sites have them."""
+    if dims is None or state.dims == tuple(dims):
+        return state
+    starts, site = [], 0
+    for dim in state.dims:
+        starts.append(site)
+        size = 1
+        while size < dim:
+            size, site = size * dims[site], site + 1
+    result = parted(state, dims, starts)
+    result.canonicalise(0)
     return result

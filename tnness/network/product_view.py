@@ -49,13 +49,13 @@ class ProductView(View, ABC):
     def contract(self, covectors: Mapping[int, Array]) -> complex:
         """Return the chain contracted with covectors on the given sites and the trace elsewhere, over the trace."""
 
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part."""
+    def expect(self, operator: Operator) -> float | complex:
+        """Return <O>: a real number for a Hermitian O, a complex one for another."""
         self._check_sites(operator)
         near, far = _compiled(operator, self.spaces)
         value: complex = sum(complex(np.vdot(covector, self.pair(bond))) for bond, covector in near)
         value += sum(coefficient * self.contract(covectors) for coefficient, covectors in far)
-        return float(value.real)
+        return self._read(operator, value)
 
     def product(self, matrices: Mapping[int, Array]) -> complex:
         """Return <M_i M_j ...> of one matrix (d, d) per site."""

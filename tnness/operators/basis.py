@@ -85,6 +85,11 @@ class LocalSpace:
         return np.einsum("aij,aij->a", self.elements.conj(), turned).real < 0
 
     @cached_property
+    def signs(self) -> Vector:
+        """(-1)^p of the elements: (D,)."""
+        return np.where(self.grading, -1.0, 1.0)
+
+    @cached_property
     def graded(self) -> bool:
         """True for a site with fermions."""
         return bool(self.grading.any())
@@ -112,6 +117,9 @@ class LocalSpace:
     def vector(self, matrix: ArrayLike) -> Vector:
         """Return the coefficients Tr(E_a^+ rho) of a Hermitian matrix: (D,)."""
         return np.einsum("aij,ij->a", self.elements.conj(), np.asarray(matrix)).real
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.operators})
 
     def __and__(self, other: LocalSpace) -> LocalSpace:
         """Return the composite site of both; see `composite`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -36,6 +38,13 @@ def blocked(generator: ChainGenerator, taker: str) -> ChainGenerator:
     return _BUILT[generator]
 
 
+def takes_blocks(problem: Any) -> bool:
+    """Return whether a problem has terms on neighbours only, or can be joined into blocks of two sites."""
+    reach, spaces = getattr(problem, "reach", 1), getattr(problem, "spaces", ())
+    largest = max((a.dim * b.dim for a, b in pairwise(spaces)), default=1)
+    return reach <= 1 or (reach <= 2 and largest**2 <= LARGEST_GATE)
+
+
 def block_starts(n: int) -> range:
     """Return the first site of each block of a chain of n sites."""
     return range(0, n, 2)
@@ -45,14 +54,14 @@ def _blocked(generator: ChainGenerator, taker: str) -> ChainGenerator:
     starts = block_starts(generator.n)
     spaces = [_together(generator.spaces[start : start + 2]) for start in starts]
     dims = [space.dim for space in spaces]
-    largest = max(a * b for a, b in zip(dims, dims[1:], strict=False))
+    largest = max(a * b for a, b in pairwise(dims))
     if largest > LARGEST_GATE:
         raise ModelError(
             f"{taker} joins sites in twos where terms reach over three sites; here that makes gates of {largest} "
             f"dimensions, beyond {LARGEST_GATE}: use engine 'tdvp'"
         )
     sites = [np.zeros((dim, dim)) for dim in dims]
-    bonds = [np.zeros((a * b,) * 2) for a, b in zip(dims, dims[1:], strict=False)]
+    bonds = [np.zeros((a * b,) * 2) for a, b in pairwise(dims)]
     terms = [*(((i,), matrix) for i, matrix in enumerate(generator.site_terms))]
     terms += [((i, i + 1), matrix) for i, matrix in enumerate(generator.bond_terms)] + [*generator.distant.items()]
     for where, matrix in terms:

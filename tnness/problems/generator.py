@@ -46,8 +46,8 @@ class ChainGenerator:
     origin: the `Lindbladian` it was made from, where there is one: its symbolic terms serve special solvers.
     charges: local charges that the terms conserve, if engines are to use them.
     metric: n vectors (D_i,) of powers of 2, the weights of basis states in the truncation of bonds; default 1.
-    distant: matrices on other sites i < j < ...: {(i, j, ...): (D_i D_j .., D_i D_j ..)}, first site major. With fermions
-        they are written as if no site lay between.
+    distant: matrices on other sites i < j < ...: {(i, j, ...): (D_i D_j .., D_i D_j ..)}, first site major. With
+        fermions they are written as if no site lay between.
     resolution: size of the part that matters, relative to the whole state (default 1). It is below 1 if that part is a
         small deviation from a known background. Cutoffs and discarded weights are relative to its square.
 
@@ -108,6 +108,11 @@ class ChainGenerator:
         """Number of sites."""
         return len(self.spaces)
 
+    @property
+    def reach(self) -> int:
+        """Largest distance between two sites of a term; 1 for neighbours."""
+        return max((sites[-1] - sites[0] for sites in self.distant), default=1)
+
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         return f"{self.n} sites of local dimension {', '.join(map(str, sorted(set(self.dims))))}"
@@ -116,11 +121,11 @@ class ChainGenerator:
         """Return a hash of the matrices as they are given, of the functionals, charges, metric and resolution."""
         charges = None if self.charges is None else (self.charges.moduli, self.charges.sites)
         terms = [of_arrays(matrices) for matrices in (self.site_terms, self.bond_terms)]
-        if self.distant:
-            terms.append(digest(*(digest(list(sites), matrix) for sites, matrix in sorted(self.distant.items()))))
         functionals = {name: of_arrays(vectors) for name, vectors in self.functionals.items()}
         metric = None if self.metric is None else of_arrays(self.metric)
-        return digest("generator", self.spaces, terms, functionals, charges, metric, self.resolution)
+        distant = [digest(list(sites), matrix) for sites, matrix in self.distant.items()]
+        about = (self.spaces, terms, functionals, charges, metric, self.resolution)
+        return digest("generator", *about, *([distant] if distant else []))
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -283,9 +288,7 @@ def _checked(kind: str, matrices: Sequence[ArrayLike], sizes: Sequence[int]) -> 
     return tuple(result)
 
 
-def _checked_distant(
-    distant: Mapping[tuple[int, ...], ArrayLike], dims: Sequence[int]
-) -> dict[tuple[int, ...], Real]:
+def _checked_distant(distant: Mapping[tuple[int, ...], ArrayLike], dims: Sequence[int]) -> dict[tuple[int, ...], Real]:
     result = {}
     for sites, given in sorted(distant.items()):
         if list(sites) != sorted(set(sites)) or sites[0] < 0 or sites[-1] >= len(dims):

@@ -79,6 +79,13 @@ class Lindbladian:
         """Number of sites."""
         return len(self.spaces)
 
+    @property
+    def reach(self) -> int:
+        """Largest distance between two sites of a term of H or of a jump; 1 for neighbours."""
+        parts = [(term.sites or (0,)) for operator in self.hamiltonian_terms for term in operator]
+        parts += [jump.operator.sites or (0,) for jump in self.jumps]
+        return max((sites[-1] - sites[0] for sites in parts), default=1)
+
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         dims = sorted({space.dim for space in self.spaces})
@@ -144,6 +151,7 @@ class Lindbladian:
 
     def bond_hamiltonian(self, bond: int, site_weight: float = 1.0) -> Matrix:
         """Return h on sites (bond, bond + 1): two-site terms plus `site_weight` times one-site terms: (d d', d d')."""
+        self._check_neighbours()
         window = (bond, bond + 1)
         total = np.zeros((self._levels(window),) * 2, dtype=complex)
         for term in (t for operator in self.hamiltonian_terms for t in operator):
@@ -168,6 +176,15 @@ class Lindbladian:
             for term in (t for operator in self.hamiltonian_terms for t in operator if t.sites == (site,)):
                 result = result + weight * Operator((term,)).matrix((bond, bond + 1), self.levels, self.parities)
         return result
+
+    def _check_neighbours(self) -> None:
+        """Refuse to take H apart into terms on neighbours where it has others."""
+        for term in (t for operator in self.hamiltonian_terms for t in operator):
+            if term.sites and term.sites[-1] > term.sites[0] + 1:
+                raise ModelError(
+                    f"the Hamiltonian term {term} reaches beyond neighbours, which this start, or engine, cannot take: "
+                    "start from identity, product:01*... or a state, with engine 'tebd', 'tdvp' or 'exact'"
+                )
 
     def jump_matrix(self, operator: Operator) -> Matrix:
         """Return a jump on its own sites as it acts on the graded basis: L, or L P with their parity P if L is odd.
@@ -196,6 +213,7 @@ class Lindbladian:
         Their sum generates exp(-beta H/2) rho exp(-beta H/2).
         """
         self._local_hamiltonians()
+        self._check_neighbours()
         maps = []
         for bond in range(self.n - 1):
             h = self.bond_hamiltonian_shared(bond)
@@ -227,7 +245,7 @@ class Lindbladian:
         return sparse.csr_array(total)
 
     def hilbert(self, operator: Operator) -> sparse.csr_array:
-        """Return an operator on the whole chain as a sparse Jordan-Wigner matrix (prod d, prod d): small chains only."""
+        """Return an operator on the whole chain as a sparse Jordan-Wigner matrix (prod d, prod d)."""
         size = math.prod(self.levels.values())
         total = sparse.csr_array((size, size), dtype=complex)
         for term in operator:
@@ -291,9 +309,10 @@ class Lindbladian:
         sites = operator.sites
         if sites and sites[-1] >= self.n:
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
-        if self._levels(sites) > LARGEST_TERM:
+        levels = self._levels(sites)
+        if levels > LARGEST_TERM:
             raise ModelError(
-                f"{name} acts on {len(sites)} sites with {self._levels(sites)} levels together; a single term, or jump, "
+                f"{name} acts on {len(sites)} sites with {levels} levels together; a single term, or jump, "
                 f"may have {LARGEST_TERM}: write it as a sum of smaller ones"
             )
         for term in operator:

@@ -1,9 +1,9 @@
 """Sums of terms on any few sites as a matrix-product operator.
 
-A term on sites i < j < ... is split into factors of single sites, A_i x B_j x .... All pairs (i, j) with the same i share
-their first factors, so that a bond carries one open channel for each site to its left and each of its independent
-factors, not one for each pair. The operator is then compressed: a power law of pairs keeps the states that its sums
-of exponentials need.
+A term on sites i < j < ... is split into factors of single sites, A_i x B_j x .... All pairs (i, j) with the same i
+share their first factors, so that a bond carries one open channel for each site to its left and each of its
+independent factors, not one for each pair. The operator is then compressed: a power law of pairs keeps the states that
+its sums of exponentials need.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg as linalg
@@ -114,7 +114,7 @@ def _folded(block: Real, left: int, right: int) -> Real:
 
 def _signs(generator: ChainGenerator, first: int, last: int, strung: bool) -> dict[int, Real]:
     between = range(first + 1, last) if strung else ()
-    return {site: 1.0 - 2.0 * generator.spaces[site].grading for site in between if generator.spaces[site].graded}
+    return {site: generator.spaces[site].signs for site in between if generator.spaces[site].graded}
 
 
 def _tensors(dims: Sequence[int], singles: Sequence[Real], channels: Sequence[_Channel]) -> list[Real]:
@@ -144,7 +144,7 @@ def _tensors(dims: Sequence[int], singles: Sequence[Real], channels: Sequence[_C
 
 def compressed(tensors: Sequence[Real], accuracy: float) -> list[Real]:
     """Return an operator with its bonds cut, by sweeps of QR to the left and of SVD to the right."""
-    parts = [t.transpose(0, 2, 3, 1) for t in tensors]  # (left, out, in, right)
+    parts: list[Any] = [t.transpose(0, 2, 3, 1) for t in tensors]  # (left, out, in, right)
     for i in range(len(parts) - 1, 0, -1):
         left, out, into, right = parts[i].shape
         q, r = linalg.qr(parts[i].reshape(left, -1).T, mode="economic", check_finite=False)

@@ -59,7 +59,8 @@ class Part:
         rows, columns = np.nonzero(self.block)
         values = self.block[rows, columns][:, None] * signs[columns]
         places = numbers[rows].ravel(), numbers[columns].ravel()
-        return sparse.csr_array((values.ravel(), places), shape=(math.prod(dims),) * 2)
+        size = math.prod(dims)
+        return sparse.csr_array((values.ravel(), places), shape=(size, size))
 
 
 def parts_of(sites: tuple[int, ...], matrix: Real, spaces: Sequence[LocalSpace]) -> list[Part]:
@@ -76,8 +77,10 @@ def parts_of(sites: tuple[int, ...], matrix: Real, spaces: Sequence[LocalSpace])
         for change, is_changed in zip(changes, chosen, strict=True):
             block = np.where(change == is_changed, block, 0.0)
         if block.any():
-            strung = [site for (_, between), is_changed in zip(gaps, chosen, strict=True) if is_changed for site in between]
-            parts.append(Part(sites, block, {site: 1.0 - 2.0 * spaces[site].grading for site in strung}))
+            strung = [
+                site for (_, between), is_changed in zip(gaps, chosen, strict=True) if is_changed for site in between
+            ]
+            parts.append(Part(sites, block, {site: spaces[site].signs for site in strung}))
     return parts
 
 
