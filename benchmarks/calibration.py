@@ -3,6 +3,7 @@
     python -m benchmarks.calibration --runs 150 --seed 1 --store calibration-1.jsonl  # compute what is missing, print
     python -m benchmarks.calibration --runs 0 --store calibration-1.jsonl             # only print the tables
     python -m benchmarks.calibration --seed 1 --again weak-link:0                     # one run once more, in detail
+    python -m benchmarks.calibration --runs 23 --kick-seeds 10 --store kicks.jsonl    # do verdicts depend on the kick?
 
 Each run draws a chain (`benchmarks.calibration_models`), its start (a product, or the identity) and its bond dimension:
 the full one, which truncates nothing, or one that is too small. The engine `tebd` runs on it with its defaults, in a
@@ -66,7 +67,8 @@ NOTED = 1e-6
 class Result:
     """One run, with its exact answer.
 
-    kind, index, seed: what was drawn. n, chi, start: of the run. full: the bond dimension that truncates nothing.
+    kind, index, seed: what was drawn. kick_seed: which of several runs of the same chain, with other random numbers of
+    the engine. n, chi, start: of the run. full: the bond dimension that truncates nothing.
     outcome: the certificate's, or why there is none. seconds, kick_seconds: of CPU time. time, forgets_in: of the
     certificate. gap, unique, oscillates: of the exact answer. values, errors, exact: by observable; an error is one
     number, or one per element.
@@ -88,6 +90,7 @@ class Result:
     gap: float = math.nan
     unique: bool = True
     oscillates: bool = False
+    kick_seed: int = 0
     values: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, Any] = field(default_factory=dict)
     exact: dict[str, Any] = field(default_factory=dict)
@@ -182,14 +185,14 @@ class Judged:
 # ---------------------------------------------------------------- one run
 
 
-def drawn(name: str, seed: int, index: int, limit: float) -> tuple[Drawn, Result]:
+def drawn(name: str, seed: int, index: int, limit: float, kick_seed: int = 0) -> tuple[Drawn, Result]:
     """Return a model and the settings of its run."""
     model, rng = draw(name, seed, index)
     dim = model.problem().generator().dims[0]
     full = dim ** (model.n // 2)
     small = [chi for chi in (full // 4, full // 2, 3 * full // 4) if 4 <= chi < full]
     chi = int(rng.choice(small)) if small and rng.random() < 0.5 else max(16, full)
-    return model, Result(name, index, seed, model.n, chi, full, model.start(rng), limit)
+    return model, Result(name, index, seed, model.n, chi, full, model.start(rng), limit, kick_seed=kick_seed)
 
 
 def solve(model: Drawn, chi: int, start: str | None, seed: int, kick: bool = True) -> dict[str, Any]:
@@ -200,7 +203,7 @@ def solve(model: Drawn, chi: int, start: str | None, seed: int, kick: bool = Tru
             record = steady_state(model, engine=TEBD(chi=chi), initial=start, seed=seed, kick=kick, name=model.kind)
         except TnnessError as error:
             return {"outcome": f"refused: {error}", "seconds": time.process_time() - began}
-    seconds, data, known = time.process_time() - began, record.dataset, record.certificate.errors
+    seconds, data = time.process_time() - began, record.dataset
     names = [name for name in model.observables() if name in data]
     each = {name: data[f"{name}_error"].values.tolist() for name in names if f"{name}_error" in data}
     return {
@@ -210,7 +213,7 @@ def solve(model: Drawn, chi: int, start: str | None, seed: int, kick: bool = Tru
         "time": record.time,
         "forgets_in": record.certificate.further.get("forgets_in", math.nan),
         "values": {name: data[name].values.tolist() for name in names},
-        "errors": {name: known[name] for name in names if name in known} | each,
+        "errors": each,
     }
 
 
@@ -239,9 +242,9 @@ def kick_clock() -> Iterator[list[float]]:
             setattr(owner, name, function)
 
 
-def within_limit(name: str, seed: int, index: int, limit: float) -> Result:
+def within_limit(name: str, seed: int, index: int, limit: float, kick_seed: int = 0) -> Result:
     """Return a run in a process of its own, which may use `limit` seconds of CPU time beside the exact answer."""
-    model, result = drawn(name, seed, index, limit)
+    model, result = drawn(name, seed, index, limit, kick_seed)
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_child, args=(theirs, model, result))
@@ -267,7 +270,7 @@ def _child(connection: Connection, model: Drawn, result: Result) -> None:
     connection.send(known | {"exact": exact})
     allowed = math.ceil(time.process_time() + result.limit)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed + 10))
-    connection.send(solve(model, result.chi, result.start, result.seed))
+    connection.send(solve(model, result.chi, result.start, result.seed + result.kick_seed))
     connection.close()
 
 
@@ -297,23 +300,24 @@ def append(path: Path, result: Result) -> None:
         file.write(json.dumps(asdict(result)) + "\n")
 
 
-def complete(path: Path, runs: int, seed: int, kinds: list[str], limit: float) -> list[Result]:
+def complete(path: Path, runs: int, seed: int, kinds: list[str], limit: float, kick_seeds: int = 1) -> list[Result]:
     """Compute the runs that the file does not hold; return all it then holds."""
     results = stored(path)
     if results and (results[0].seed, results[0].limit) != (seed, limit) and runs:
         raise typer.BadParameter(
             f"{path} holds runs of seed {results[0].seed} and {results[0].limit:g} s, not of {seed} and {limit:g} s"
         )
-    done = {(result.kind, result.index) for result in results}
-    for number in range(runs):
-        key = kinds[number % len(kinds)], number // len(kinds)
+    done = {(result.kind, result.index, result.kick_seed) for result in results}
+    wanted = [(kinds[k % len(kinds)], k // len(kinds), kick) for k in range(runs) for kick in range(kick_seeds)]
+    for number, key in enumerate(wanted):
         if key in done:
             continue
-        result = within_limit(key[0], seed, key[1], limit)
+        name, index, kick = key
+        result = within_limit(name, seed, index, limit, kick)
         append(path, result)
         results.append(result)
         mark = "WRONG" if result.wrong else "alarm" if result.right and not result.claims else ""
-        about = f"{key[0]}:{key[1]} n={result.n} chi={result.chi}/{result.full}"
+        about = f"{name}:{index} n={result.n} chi={result.chi}/{result.full}"
         print(f"{number + 1:4d} {about:40} {result.seconds:6.1f} s  {result.outcome[:60]:60} {mark}", flush=True)
     return results
 
@@ -360,6 +364,7 @@ def tables(results: list[Result]) -> Iterable[str]:
             yield row(label, own)
     yield ""
     yield from _kick_costs(results)
+    yield from _agreement(results)
     yield "\noutcomes"
     for outcome, count in Counter(_without_numbers(r.outcome) for r in results).most_common():
         alarms = sum(r.right and not r.claims and _without_numbers(r.outcome) == outcome for r in results)
@@ -385,14 +390,28 @@ def _kick_costs(results: list[Result]) -> Iterable[str]:
             yield f"kicks where {label}: {len(own)} runs, {pooled:.0%} of all CPU time, {told}"
 
 
+def _agreement(results: list[Result]) -> Iterable[str]:
+    """Tell how many verdicts agree with most of those on the same chain, where the engine's seed was changed."""
+    chains: dict[tuple[str, int], list[bool]] = {}
+    for r in results:
+        chains.setdefault((r.kind, r.index), []).append(r.claims)
+    several = [verdicts for verdicts in chains.values() if len(verdicts) > 1]
+    if several:
+        agreeing, whole = sum(max(sum(v), len(v) - sum(v)) for v in several), sum(map(len, several))
+        share = f"{agreeing} of {whole} agree ({agreeing / whole:.1%})"
+        yield f"verdicts on {len(several)} chains with other kicks: {share}"
+
+
 def _without_numbers(outcome: str) -> str:
     """Return an outcome without its particulars: what is in brackets, behind a colon of `refused`, and any number."""
     return outcome if outcome == "cut" else outcome.partition(" (")[0].partition(" at t")[0][:80]
 
 
 def _described(result: Result) -> str:
+    kicked = f"+{result.kick_seed}" if result.kick_seed else ""
     lines = [
-        f"{result.kind}:{result.index} seed {result.seed}, n = {result.n}, chi = {result.chi} of {result.full}, "
+        f"{result.kind}:{result.index} seed {result.seed}{kicked}, "
+        f"n = {result.n}, chi = {result.chi} of {result.full}, "
         f"start {result.start or 'identity'}, T = {result.time:.4g}, t_p = {result.forgets_in:.3g}, "
         f"gap = {result.gap:.2e} (gap T = {result.gap * result.time:.2g})"
         f"{'' if result.unique else ', not unique'}: {result.outcome}"
@@ -413,6 +432,7 @@ def main(
     limit: Annotated[float, typer.Option(help="CPU seconds that one run may use")] = 30.0,
     kinds: Annotated[str, typer.Option(help="names with commas between; default: all")] = "",
     store: Annotated[Path | None, typer.Option(help="file of the runs; default calibration-SEED.jsonl")] = None,
+    kick_seeds: Annotated[int, typer.Option(min=1, help="runs of each chain with other random numbers")] = 1,
     again: Annotated[str, typer.Option(metavar="KIND:INDEX", help="only this run, with details, not stored")] = "",
 ) -> None:
     """Run what is missing, and print the tables."""
@@ -427,7 +447,7 @@ def main(
         print(_described(result))
         return
     path = store or Path(f"calibration-{seed}.jsonl")
-    results = complete(path, runs, seed, chosen, limit)
+    results = complete(path, runs, seed, chosen, limit, kick_seeds)
     print(*tables([r for r in results if r.kind in chosen]), sep="\n")
 
 

@@ -420,24 +420,41 @@ def _weak_contact(n: int, rng: Rng) -> Lindbladian:
 
 @kind("dimer")
 def _dimer(n: int, rng: Rng) -> Lindbladian:
+    return _dimers(n, rng, decades(rng, -3, -1))
+
+
+@kind("dimer-contact-1e-3")
+def _dimer_contact(n: int, rng: Rng) -> Lindbladian:
+    return _dimers(n, rng, 1e-3)
+
+
+def _dimers(n: int, rng: Rng, contact: float) -> Lindbladian:
     """Strong and weak bonds in turn, and a weak contact at one end."""
     chain, weak = Lindbladian([s] * n), decades(rng, -1.5, -0.3)
     xyz(chain, [(c, c, 0.0) for c in [1.0 if i % 2 == 0 else weak for i in range(n - 1)]])
     everywhere(chain, s.Z, rng.uniform(0.1, 1))
-    chain.jump(s.Sp(0), rate=decades(rng, -3, -1))
-    chain.jump(s.Sm(0), rate=decades(rng, -3, -1))
+    chain.jump(s.Sp(0), rate=contact)
+    chain.jump(s.Sm(0), rate=contact * decades(rng, -1, 0))
     return chain
 
 
 @kind("pair-loss-weak-contact")
 def _pair_loss_weak_contact(n: int, rng: Rng) -> Lindbladian:
-    """Neighbours vanish together, which keeps the difference of the sublattices but for a weak contact."""
+    return _pairs(n, rng, decades(rng, -3.5, -1))
+
+
+@kind("pair-loss-contact-1e-3")
+def _pair_loss_contact(n: int, rng: Rng) -> Lindbladian:
+    return _pairs(n, rng, 1e-3)
+
+
+def _pairs(n: int, rng: Rng, contact: float) -> Lindbladian:
+    """Neighbours come and vanish together, which keeps the difference of the sublattices but for a weak contact."""
     chain = Lindbladian([s] * n)
     for i in range(n - 1):
         chain.hamiltonian(rng.uniform(0.2, 1) * s.Z(i) * s.Z(i + 1))
         chain.jump(s.Sm(i) * s.Sm(i + 1), rate=rng.uniform(0.5, 1))
         chain.jump(s.Sp(i) * s.Sp(i + 1), rate=rng.uniform(0.1, 1))
-    contact = decades(rng, -3.5, -1)
     chain.jump(s.Sp(0), rate=contact * rng.uniform(0.2, 1))
     chain.jump(s.Sm(0), rate=contact)
     return chain
@@ -584,12 +601,20 @@ def _far_ends(n: int, rng: Rng) -> Lindbladian:
 
 @kind("staggered", BITS)
 def _staggered(n: int, rng: Rng) -> Lindbladian:
+    return _created_pairs(n, rng, decades(rng, -3.5, -1))
+
+
+@kind("staggered-contact-1e-3", BITS)
+def _staggered_contact(n: int, rng: Rng) -> Lindbladian:
+    return _created_pairs(n, rng, 1e-3)
+
+
+def _created_pairs(n: int, rng: Rng, contact: float) -> Lindbladian:
     """Neighbours are created and destroyed together; a weak contact changes the difference of the sublattices."""
     chain = Lindbladian([b] * n)
     for i in range(n - 1):
         chain.jump(b.Sp(i) * b.Sp(i + 1), rate=rng.uniform(0.2, 1))
         chain.jump(b.Sm(i) * b.Sm(i + 1), rate=rng.uniform(0.2, 1))
-    contact = decades(rng, -3.5, -1)
     chain.jump(b.Sp(0), rate=contact)
     chain.jump(b.Sm(0), rate=contact * rng.uniform(0.1, 1))
     return chain

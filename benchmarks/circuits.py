@@ -160,7 +160,7 @@ def fermions(n: int, delta: float, steps: int) -> str:
     unit = n * delta**2
     value, error = (
         float(record["entropy_deviation"]) / unit,
-        record["entropy_deviation"].attrs.get("error", np.nan) / unit,
+        float(record["entropy_deviation_error"]) / unit,
     )
     second = 2 * phase_two(n, 1.0, 0.5 + delta / 2, 0.5 - delta / 2).sum() / unit
     return (

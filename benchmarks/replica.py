@@ -29,7 +29,7 @@ def replica(n: int, chi: int) -> str:
     return (
         f"L = {n:3d}, chi = {chi}: {wall:6.1f} s ({cpu:.1f} s of CPU), time {record.time:g}, "
         f"Delta S = {float(record['entropy_deviation']):.4f}({errors['entropy_deviation']:.4f}), "
-        f"I = {half:.4f}({errors['mutual_information']:.4f}), {record.outcome}"
+        f"I = {half:.4f}({errors['mutual_information'][n // 2 - 1]:.4f}), {record.outcome}"
     )
 
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.testing import assert_array_equal
 
 from tnness import TEBD, Lindbladian, Observable, Record, expectation, operator_entanglement
 from tnness import spin_half as s
+from tnness.records.record import observables_in
 
 QUICK = TEBD(chi=8, order=2, dt=0.2)
 
@@ -59,8 +61,14 @@ class Apart:
 
 
 def observables(record: Record) -> dict[str, np.ndarray]:
-    """Its observables, without the certificate."""
-    return {str(k): v.values for k, v in record.dataset.data_vars.items() if not str(k).startswith("certificate_")}
+    """Its observables, without their errors and the certificate."""
+    return {name: record[name].values for name in observables_in(record.dataset)}
+
+
+def assert_within_its_errors(record: Record, name: str, expected: np.ndarray, factor: float = 1.0) -> None:
+    """Every element of an observable is as near to what is expected as its error says."""
+    off, error = np.abs(record[name].values - expected), record[f"{name}_error"].values
+    assert (off <= factor * error).all(), f"{name} is off by {off}, its errors are {error}"
 
 
 def assert_same_numbers(first: Record, second: Record) -> None:
@@ -68,7 +76,10 @@ def assert_same_numbers(first: Record, second: Record) -> None:
     assert set(first.dataset.variables) == set(second.dataset.variables)
     for name, variable in first.dataset.variables.items():
         assert variable.values.tobytes() == second.dataset[name].values.tobytes(), name
-    assert first.dataset.attrs["error_estimates"] == second.dataset.attrs["error_estimates"]
+    assert first.estimates.keys() == second.estimates.keys()
+    for kind, errors in first.estimates.items():
+        for name, error in errors.items():
+            assert_array_equal(error, second.estimates[kind][name], strict=True, err_msg=f"{kind} error of {name}")
     assert first.outcome == second.outcome
     assert first.snapshot.arrays.keys() == second.snapshot.arrays.keys()
     for name, array in first.snapshot.arrays.items():

@@ -117,5 +117,5 @@ def middle(data: xr.Dataset, name: str = "mutual_information") -> float:
 
 
 def error(data: xr.Dataset, name: str) -> float:
-    """The certificate's error of an observable; 0 of an exact one."""
-    return float(np.nan_to_num(np.max(data[name].attrs.get("error", 0.0))))
+    """The largest error of an observable's elements, by the certificate; 0 of an exact one."""
+    return float(np.nan_to_num(np.max(data[f"{name}_error"]))) if f"{name}_error" in data else 0.0

@@ -114,6 +114,12 @@ def test_the_table_counts_coverage_and_alarms():
     assert "refused, but right: 1" in lines
 
 
+def test_the_table_tells_whether_verdicts_depend_on_the_kick():
+    other = replace(FAIR, kick_seed=1, outcome="not relaxed: raise --max-time")
+    lines = list(tables([FAIR, other, replace(FAIR, kick_seed=2), replace(FAIR, index=1)]))
+    assert "verdicts on 1 chains with other kicks: 2 of 3 agree (66.7%)" in lines
+
+
 def test_a_line_that_was_cut_short_is_computed_again(tmp_path):
     path = tmp_path / "runs.jsonl"
     append(path, FAIR)

@@ -111,7 +111,7 @@ def test_a_saved_run_goes_on_bit_for_bit():
         for number, run in enumerate(runs):
             run.step()
             if run.proposal is not None:
-                run.decide({"energy": 1.0}, 1.0, 0.0, 1e-3)
+                run.decide({"energy": np.array(1.0)}, 1.0, 0.0, 1e-3)
             if number and k in (60, 170):
                 runs[1] = engine.restore(generator, run.save())
     assert runs[0].predicted == runs[1].predicted == {"energy": 1.0}

@@ -14,7 +14,7 @@ def test_localization_ratio_with_its_error():
     found = steady_state(AndersonBar(width=2, length=64_000, disorder=16.5), seed=1).dataset
     gamma, error = float(found["lyapunov"][-1]), float(found["lyapunov_error"][-1])
     assert float(found["localization_ratio"]) == pytest.approx(1 / (2 * gamma))
-    assert found["localization_ratio"].attrs["error"] == pytest.approx(error / (2 * gamma**2))
+    assert found["localization_ratio_error"] == pytest.approx(error / (2 * gamma**2))
     assert 0 < error < 0.02 * gamma
     assert (np.diff(found["lyapunov"]) < 0).all()
 

@@ -40,7 +40,7 @@ def test_an_origin_survives_json():
 
     prior = Prior(8, 0.1 + 0.2, 1 / 3, {"trotter": {"z": 1e-300}, "truncation": {}})
     for origin in (Origin(), Origin(1 / 7, 3), Origin(2.5, 0, prior)):
-        assert Origin.load(origin.dump()) == origin
+        assert Origin.load(origin.dump(), origin.estimates) == origin
 
 
 def test_two_point_functions_are_measured_at_the_end():

@@ -30,7 +30,7 @@ NOISY = "noisy-anderson -p n=8 -p disorder=6"
 HOPS = "noisy-anderson -p n=5 -p delta=0.5 -p initial=neel --engine trajectories --set realizations=2 --set chi=6"
 STEADY = {
     "tebd": "xxz-driven -p n=4 --chi 8 --schedule 5 --dt 0.1 --tol 1e-9 --max-time 2",
-    "tebd by charges": "ssep -p n=6 --chi 6 --schedule 4 --tol 1e-9 --max-time 12",
+    "tebd by charges": "xxz-driven -p n=5 --chi 12 --schedule 8 --symmetry charges --dt 0.2 --tol 1e-9 --max-time 8",
     "tebd by random directions": "mbl-heisenberg -p n=5 --method randomized --chi 6 --tol 1e-9 --max-time 15",
     "tebd in single precision": "mbl-heisenberg -p n=5 --dtype float32 --chi 6 --tol 1e-9 --max-time 15",
     "tebd of a circuit": f"{SWAP} -p steps=1000 -p every=20 --engine tebd --chi 6 --method randomized",
@@ -45,7 +45,7 @@ STEADY = {
 }
 EVOLUTIONS = {
     "tebd": ("mbl-heisenberg -p n=6 --chi 6", np.linspace(0.07, 15, 30)),
-    "tebd by charges": ("ssep -p n=6 --chi 5", np.linspace(0.07, 15, 30)),
+    "tebd by charges": ("xx-dephasing -p n=6 --chi 12 --symmetry charges", np.linspace(0.07, 6, 30)),
     "tebd of a circuit": (f"{SWAP} --engine tebd --chi 6 --method randomized", np.linspace(0, 40, 40)),
     "exact": ("xxz-driven -p n=4 --engine exact", np.linspace(0.05, 4, 40)),
     "exact of a circuit": (f"{SWAP} --engine exact", np.linspace(0, 40, 40)),

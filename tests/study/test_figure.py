@@ -122,7 +122,9 @@ def test_what_cannot_be_drawn(made, tmp_path):
         plot(tmp_path / "none.nc")
     with pytest.raises(InputError, match="over the record"):
         plot(made / "steady.nc", made / "steady.nc")
-    empty = Record.open(made / "steady.nc").dataset.drop_vars(["z", "energy", "entanglement"])
+    empty = Record.open(made / "steady.nc").dataset.drop_vars(
+        ["z", "z_error", "energy", "energy_error", "entanglement"]
+    )
     Record(empty).save(tmp_path / "empty.nc")
     with pytest.raises(RecordError, match="holds no observables"):
         plot(tmp_path / "empty.nc")

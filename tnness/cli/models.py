@@ -58,7 +58,8 @@ def check_command(
     seed: Annotated[int | None, typer.Option(metavar="INTEGER", help="seed of the disorder, default 0")] = None,
 ) -> None:
     """Check that a model states valid physics and that the engines agree on it."""
-    from tnness.study.check import FAILED, check
+    from tnness.study.check import check
+    from tnness.study.finding import FAILED
 
     cls = registry.find(model)
     if seed is not None and seed < 0:
@@ -67,6 +68,6 @@ def check_command(
     width = max(len(f.subject) for f in findings)
     for finding in findings:
         say(f"{finding.verdict:<6}  {finding.subject:<{width}}  {finding.detail}")
-    failed = [f for f in findings if f.verdict == FAILED]
+    failed = [f.subject for f in findings if f.verdict == FAILED]
     if failed:
-        fail(f"{model}: {failed[0].subject}: {failed[0].detail}", 1)
+        fail(f"{model}: {len(failed)} of {len(findings)} tests FAILED: {', '.join(dict.fromkeys(failed))}", 1)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from tnness.records.record import PREFIX, Record
+from tnness.records.record import Record, error_of, observables_in
 
 MEANING = {
     "discarded_weight": "relative weight dropped, last stage",
@@ -44,10 +44,11 @@ MEANING = {
 def report(record: Record) -> str:
     """Return the scalars with their errors and the certificate as a short table."""
     lines = []
-    for name, data in record.dataset.data_vars.items():
-        if data.ndim == 0 and not str(name).startswith(PREFIX):
-            error = data.attrs.get("error")
-            lines.append(f"  {name!s:<22} {float(data):.10g}" + (f" +- {error:.1e}" if error is not None else ""))
+    for name in observables_in(record.dataset):
+        data = record[name]
+        if data.ndim == 0:
+            error = record.dataset.get(error_of(name))
+            lines.append(f"  {name:<22} {float(data):.10g}" + (f" +- {float(error):.1e}" if error is not None else ""))
     lines.append("certificate")
     for key, value in record.certificate.figures().items():
         if not math.isnan(value):

@@ -36,6 +36,7 @@ from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
+from tnness.records.values import Values
 from tnness.stopping.ladder import Stage
 from tnness.stopping.protocol import Rule
 from tnness.stopping.settling import Settling
@@ -82,7 +83,7 @@ BRACKET = 0.3
 STARTS = ("above", "below")
 """Names of the two starts of a bracket, in their order."""
 PREDICTED = "predicted_"
-"""Prefix, in a snapshot, of the numbers that hold the predicted remaining change of each observable."""
+"""Prefix, in a snapshot, of the arrays that hold the predicted remaining change of each observable."""
 AIMS = 4
 """Rounds of gates in a jump; each round corrects the energies that the round before missed."""
 
@@ -225,7 +226,7 @@ class AcceleratedRun(TEBDRun):
     starts: number of stages, from above and from below, that were appended.
     trace: one row per burst of the whole run: stage, time, relative change by the jump and by the drift, largest change
     of a multiplier, jumped (0 or 1).
-    predicted: remaining change of each observable (absolute), by the last proposal or by the drift.
+    predicted: remaining change of every element (absolute), by the last proposal or by the drift.
     """
 
     pace: Accelerated = field(default_factory=Accelerated)
@@ -234,7 +235,7 @@ class AcceleratedRun(TEBDRun):
     stretch: int = 1
     starts: int = 0
     trace: list[tuple[float, ...]] = field(default_factory=list)
-    predicted: dict[str, float] = field(default_factory=dict)
+    predicted: Values = field(default_factory=dict)
     samples: list[tuple[float, Real]] = field(default_factory=list)
     since: float = math.nan
 
@@ -338,7 +339,7 @@ class AcceleratedRun(TEBDRun):
         """Begin a burst after a time `lead`, during which nothing is measured."""
         self.samples, self.since = [], self.time + lead + FAST_SHARE * self.pace.burst
 
-    def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
+    def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
         """Jump, stay, or stretch the burst.
 
         The run stays if the jump would change the observables by no more than the tolerance. It is calm if, in
@@ -347,7 +348,7 @@ class AcceleratedRun(TEBDRun):
 
         Parameters
         ----------
-        predicted: remaining change of every observable, absolute. jump: the largest relative change by the jump.
+        predicted: remaining change of every element, absolute. jump: the largest relative change by the jump.
         drift: the largest relative change at the present drift, within the time 1/rate. tolerance: of both.
         """
         proposal, self._proposal = self._proposal, None
@@ -423,7 +424,7 @@ class AcceleratedRun(TEBDRun):
         }
         numbers: dict[str, float | int] = {"calm": self.calm, "stretch": self.stretch, "starts": self.starts}
         numbers["since"] = self.since
-        numbers |= {f"{PREDICTED}{name}": value for name, value in self.predicted.items()}
+        arrays |= {f"{PREDICTED}{name}": values for name, values in self.predicted.items()}
         return Snapshot(plain.arrays | arrays, plain.numbers | numbers)
 
     def recall(self, snapshot: Snapshot) -> None:
@@ -435,7 +436,7 @@ class AcceleratedRun(TEBDRun):
         numbers = snapshot.numbers
         self.calm, self.stretch, self.starts = (int(numbers[name]) for name in ("calm", "stretch", "starts"))
         self.since = float(numbers["since"])
-        self.predicted = {k.removeprefix(PREDICTED): v for k, v in numbers.items() if k.startswith(PREDICTED)}
+        self.predicted = {k.removeprefix(PREDICTED): v for k, v in arrays.items() if k.startswith(PREDICTED)}
 
 
 def _commutators(generator: ChainGenerator) -> list[float]:

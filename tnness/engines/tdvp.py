@@ -71,7 +71,7 @@ class TDVP(Engine):
     @property
     def _plain(self) -> TEBD:
         given = {name: value for name, value in asdict(self).items() if name != "tolerance"}
-        return TEBD(**given, order=2, method="svd", power=0)
+        return TEBD(**given, order=2, method="svd", power=0, symmetry="none")
 
     def evolution(self, generator: ChainGenerator, start: Start | None = None) -> TEBD:
         """Return the settings that a run shares with `tebd`: stages, truncation, and the time step in use."""
@@ -144,7 +144,7 @@ class TDVPRun(TEBDRun):
 
     def __post_init__(self) -> None:
         self._trace = self.generator.functionals["trace"]
-        self._charged, self._method = None, "svd"
+        self._method = "svd"
         self._schedule = self.settings.stages(self.generator)
         if np.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)

@@ -1,7 +1,7 @@
 """Time evolution of a `ChainState` by Trotter gates (TEBD), to a steady state or to given times.
 
-Each layer of gates is a sweep (`tnness.network.sweep`). If the problem has local charges and the state has a definite
-charge, every split is an SVD block by block (`tnness.network.blocks`).
+Each layer of gates is a sweep (`tnness.network.sweep`). If the problem conserves local charges and the state has a
+definite charge, a sweep acts block by block (`tnness.network.sector_state`).
 
 If the problem has a metric, the run multiplies every basis state by its weight: the plain norm of the scaled state is
 the norm that the metric defines. Views, copies and snapshots are scaled back.
@@ -28,12 +28,14 @@ from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
-from tnness.network.blocks import ChargedState
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
+from tnness.network.sector_state import STRAY_WEIGHT, SectorState
+from tnness.network.sectors import Rules
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
+from tnness.operators.charges import Charges
 from tnness.problems.blocks import blocked, takes_blocks
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
@@ -53,11 +55,14 @@ AUTO_STEP = 1.6
 """Default dt is AUTO_STEP over the largest spectral norm of a bond's generator (order 4; a third of it at order 2)."""
 METHOD, POWER = "cholesky-qr", 1
 """Default truncation method, and default number of power iterations."""
-BY_CHARGE = "svd"
-"""The method of splits by charge, and of splits that must resolve a small deviation from a large background.
-
-The faster methods lose such a deviation; only an SVD resolves it.
-"""
+RESOLVING = "svd"
+"""The method of splits that must resolve a small deviation from a large background: the faster ones lose it."""
+IN_BLOCKS = (None, METHOD, RESOLVING)
+"""The methods that split block by block."""
+STRAY_STEADY = 1e-6
+"""Weight of other total charges in the recorded state from which a steady state goes on: truncation put them there."""
+PARITY_FROM, CHARGES_FROM = 192, 192
+"""Smallest D chi, D the largest local dimension, from which blocks of a parity, or of a charge, are faster."""
 
 
 @register_engine("tebd")
@@ -72,10 +77,13 @@ class TEBD(Engine):
     order: 2 (Strang) or 4 (Blanes-Moan, default).
     method, cutoff, power: see `Truncation`; default cholesky-qr, 1e-14 and one power iteration. Without the power
         iteration the truncation error of the large gates of fourth order is several times that of the SVD. A problem
-        that is split by its charges, or that resolves a small deviation from its background, uses the SVD and refuses
-        any other method.
+        that resolves a small deviation from its background uses the SVD and refuses any other method.
+    symmetry: the blocks in which states are kept. "charges": of all diagonal operators that the terms conserve;
+        "parity": of their parities; "none": no blocks; "auto" (default): the fastest of these for `chi`. A problem that
+        states its charges is split by these, or by none. Blocks need a state of definite charge, and the method
+        cholesky-qr or svd; without them there are none. They change no answer beyond truncation.
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
-    dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5; charges are not used).
+    dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5).
     block: Trotter steps between two measurements (default 1).
     """
 
@@ -85,6 +93,7 @@ class TEBD(Engine):
     method: str | None = None  # truncation: svd, qr, cholesky-qr (default), randomized, marginals
     cutoff: float = 1e-14  # discarded weight that is always acceptable
     power: int | None = None  # power iterations of each split, default 1
+    symmetry: Literal["auto", "none", "parity", "charges"] = "auto"  # blocks of conserved charges
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
     dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
@@ -116,7 +125,7 @@ class TEBD(Engine):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
         generator, blocks = self._chain(problem)
         initial = density_operator(start.initial, blocks.generator if blocks else generator)
-        return self._after(start).init(generator, initial, start.seed, blocks)
+        return self._after(start).init(generator, initial, start.seed, blocks=blocks)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
@@ -130,8 +139,9 @@ class TEBD(Engine):
         if isinstance(problem, Circuit) or self._continues(record, start):
             return super().extend(problem, start, record)
         generator, blocks = self._chain(problem)
-        initial = density_operator(parse_initial(record.state), blocks.generator if blocks else generator)
-        run = self._after(start).init(generator, initial, start.seed, blocks)
+        given = density_operator(parse_initial(record.state), blocks.generator if blocks else generator)
+        stray = STRAY_STEADY if start.steady else STRAY_WEIGHT  # of an evolution every part counts
+        run = self._after(start).init(generator, given, start.seed, stray, blocks)
         run.time = record.time if math.isfinite(record.time) else 0.0
         return run
 
@@ -155,18 +165,15 @@ class TEBD(Engine):
         if isinstance(problem, Circuit):
             return given | {"method": self.method or METHOD, "power": self.used_power}
         generator, blocks = self._chain(problem)
-        by_svd = self.method_for(generator) == BY_CHARGE
-        return (
-            given
-            | {
-                "dt": self.time_step(generator),
-                "schedule": list(self.coarse),
-                "method": self.method_for(generator),
-                "power": 0 if by_svd else self.used_power,
-                "charges": self.uses_charges(generator),
-            }
-            | ({"joined_sites": 2} if blocks else {})
-        )
+        by_svd = self.method_for(generator) == RESOLVING
+        used = {
+            "dt": self.time_step(generator),
+            "schedule": list(self.coarse),
+            "method": self.method_for(generator),
+            "power": 0 if by_svd else self.used_power,
+            "symmetry": self.symmetry_for(generator),
+        }
+        return given | used | ({"joined_sites": 2} if blocks else {})
 
     def _chain(self, problem: Any) -> tuple[ChainGenerator, Blocks | None]:
         """Return a chain of terms on neighbours; where terms reach over three sites, it is a chain of blocks."""
@@ -225,9 +232,23 @@ class TEBD(Engine):
         share = 1.0 if self.order == 4 else 1 / 3
         return share * AUTO_STEP / max(1e-12, *(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds))
 
-    def uses_charges(self, generator: ChainGenerator) -> bool:
-        """Return whether states of definite charge are split charge by charge."""
-        return generator.charges is not None and self.dtype == "float64"
+    def symmetry_for(self, generator: ChainGenerator) -> str:
+        """Return which blocks are used for states of definite charge: of charges, of parities, or none."""
+        if self.symmetry == "none" or self.method not in IN_BLOCKS:
+            return "none"
+        if generator.charges is not None:
+            return "charges" if self.dtype == "float64" or generator.resolution == 1 else "none"
+        size, wanted = max(generator.dims) * self.chi, self.symmetry
+        charges = wanted == "charges" or (wanted == "auto" and size >= CHARGES_FROM)
+        if charges and generator.conserved is not None:
+            return "charges"
+        parity = wanted == "parity" or (wanted == "auto" and size >= PARITY_FROM)
+        return "parity" if parity and generator.parities is not None else "none"
+
+    def charges_for(self, generator: ChainGenerator) -> Charges | None:
+        """Return the charges by which states are split, or None."""
+        found = {"charges": generator.charges or generator.conserved, "parity": generator.parities, "none": None}
+        return found[self.symmetry_for(generator)]
 
     def method_for(self, generator: ChainGenerator) -> str:
         """Return the truncation method on this problem.
@@ -236,13 +257,13 @@ class TEBD(Engine):
         ------
         InputError: a method or a number of power iterations is given, but the problem needs the SVD.
         """
-        if generator.resolution == 1 and not self.uses_charges(generator):
+        if generator.resolution == 1:
             return self.method or METHOD
-        for name, unused in (("method", self.method not in (None, BY_CHARGE)), ("power", bool(self.power))):
+        for name, unused in (("method", self.method not in (None, RESOLVING)), ("power", bool(self.power))):
             if unused:
-                why = "splits this chain by its charges" if generator.charges is not None else "resolves a deviation"
-                raise InputError(f"{name} = {getattr(self, name)!r}: engine {self.name!r} {why}, by SVD: leave it out")
-        return BY_CHARGE
+                why = "resolves a small deviation of this chain by SVD"
+                raise InputError(f"{name} = {getattr(self, name)!r}: engine {self.name!r} {why}: leave it out")
+        return RESOLVING
 
     def truncation_of(self, stage: Stage, method: str | None = None, resolution: float = 1.0) -> Truncation:
         """Return the truncation of a stage. Its cutoff is `cutoff` times the square of the resolution."""
@@ -256,29 +277,53 @@ class TEBD(Engine):
     # ------------------------------------------------------------------ runs by hand
 
     def init(
-        self, generator: ChainGenerator, initial: ChainState, seed: int = 0, blocks: Blocks | None = None
+        self,
+        generator: ChainGenerator,
+        initial: ChainState,
+        seed: int = 0,
+        stray: float = STRAY_WEIGHT,
+        blocks: Blocks | None = None,
     ) -> TEBDRun:
         """Return a run that starts from `initial` (copied) at time 0 in the first stage.
 
-        blocks: the single sites, if `generator` is a chain of blocks; `initial` is a state of the single sites.
+        stray: weight of other total charges that is dropped. blocks: the single sites, if `generator` is a chain of
+        blocks; `initial` is a state of the single sites.
         """
         if blocks is not None:
             check_initial(blocks.generator, initial)
             initial = blocks.join(initial)
-        return TEBDRun(self, generator, self.prepared(generator, initial), seed, blocks=blocks)
+        state = self.prepared(generator, initial)
+        sectors = self.in_blocks(generator, state, stray)
+        return TEBDRun(
+            self,
+            generator,
+            state if sectors is None else sectors.real(),
+            seed,
+            sectors=sectors,
+            blocks=blocks,
+        )
 
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
-        """Return a copy of a state in the form that a run uses.
-
-        It is scaled by the metric, canonical and, if possible, has bonds of definite charge.
-        """
+        """Return a copy of a state, scaled by the metric and canonical."""
         check_initial(generator, initial)
         state = _scaled(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
-        if not self.uses_charges(generator):
-            return state
-        charged = ChargedState.adapted(state, generator.charges)  # type: ignore[arg-type]
-        return charged.state if charged is not None else state
+        return state
+
+    def in_blocks(self, generator: ChainGenerator, state: ChainState, stray: float) -> SectorState | None:
+        """Return a state in blocks of definite charge; None where there are no charges, or its own is not definite."""
+        charges = self.charges_for(generator)
+        return None if charges is None else SectorState.adapted(state, Rules(charges), stray)
+
+    def restored_blocks(self, generator: ChainGenerator, snapshot: Snapshot, state: ChainState) -> SectorState | None:
+        """Return the blocks that were saved; those of the state if a record of old has none of its stated charges."""
+        charges, numbers = self.charges_for(generator), snapshot.numbers
+        if charges is None:
+            return None
+        if "sector_0000" in snapshot.arrays:
+            rightmost = int(numbers["centre"]) > 0
+            return SectorState.load(snapshot.arrays, Rules(charges), rightmost, float(numbers["log_norm"]))
+        return SectorState.adapted(state, Rules(charges)) if generator.charges is not None else None
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot, blocks: Blocks | None = None) -> TEBDRun:
         """Return the run that was saved."""
@@ -318,8 +363,9 @@ def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | Non
 class TEBDRun:
     """A run of the engine: the state, the clock and the sums of the weight dropped.
 
-    kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones. blocks: the single
-    sites, if generator and state are of blocks of sites.
+    kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
+    sectors: the state in blocks of charge, where it is kept in blocks; `state` is then made from it.
+    blocks: the single sites, if generator and state are of blocks of sites.
     """
 
     settings: TEBD
@@ -336,14 +382,13 @@ class TEBDRun:
     refined: int = 0
     kicks: Kicks | None = None
     kicked: list[Kicked] = field(default_factory=list)
+    sectors: SectorState | None = None
     blocks: Blocks | None = None
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.gates = Gates(_scaled_bonds(self.generator), self.state.dtype)
         self._trace = _scaled_covectors(self.generator)
-        charges = self.generator.charges if self.settings.uses_charges(self.generator) else None
-        self._charged = ChargedState.read(self.state, charges) if charges is not None else None
         self._method = self.settings.method_for(self.generator)
         self._schedule = self.settings.stages(self.generator)
         if math.isnan(self.log_trace):
@@ -356,6 +401,7 @@ class TEBDRun:
         tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
         state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
         state.centre = int(numbers["centre"])
+        more["sectors"] = settings.restored_blocks(generator, snapshot, state)
         clock = {name: float(numbers[name]) for name in ("time", "log_trace")}
         run = cls(settings, generator, state, int(numbers["seed"]), **clock, **more)
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
@@ -430,22 +476,24 @@ class TEBDRun:
         stage = self.stages[-1] if until is not None else self._present
         steps, dt, end = self._block(stage.dt, until)
         truncation, square = self._truncation(stage), self.generator.resolution**2
-        charged = self._charged.copy() if self._charged is not None else None
-        state = (
-            charged.state if charged else ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
-        )
+        sectors = self.sectors.copy() if self.sectors is not None else None
+        state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         discarded, fallbacks = 0.0, 0
         for number, (parity, fraction) in enumerate(layers(self.settings.order, steps)):
             gates = self.gates.layer(parity, fraction * dt)
-            if charged is not None:
-                dropped, helped = charged.sweep(gates, truncation)
+            rng = stream(self.seed, "truncation", self.steps, number)
+            if sectors is not None:
+                dropped, helped = sectors.sweep(gates, truncation, rng)
             else:
-                rng = stream(self.seed, "truncation", self.steps, number)
                 dropped, helped = sweep_layer(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped
-        state.normalise()
+        if sectors is not None:
+            sectors.normalise()
+            state = sectors.real()
+        else:
+            state.normalise()
         log_trace = self._log_trace(state)  # raises before a lost state replaces the old one
-        self.state, self._charged, self.steps, self.time = state, charged, self.steps + steps, end
+        self.state, self.sectors, self.steps, self.time = state, sectors, self.steps + steps, end
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
         self.trace_drift = log_trace - self.log_trace
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
@@ -516,6 +564,8 @@ class TEBDRun:
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}
+        if self.sectors is not None:
+            arrays |= self.sectors.save()
         numbers |= {"metric": 1} if self.generator.metric is not None else {}
         if self.kicked:
             arrays["kicked"] = np.array([result.dump() for result in self.kicked])

@@ -31,6 +31,7 @@ def householder(columns: Array) -> Orthonormal:
     return Orthonormal(basis, factor)
 
 
+WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
 NEAR_ONE = 0.1
 """Largest length of the diagonal of R - 1, R the second factor; beyond it the first pass was too inexact."""
 
@@ -44,9 +45,9 @@ def cholesky(columns: Array) -> Orthonormal:
     first, second = _passes(columns, None)
     if first is not None and second is not None:
         return Orthonormal(second.basis, second.factor.dot(first.factor))
-    if columns.dtype == np.float32 and columns.shape[1] <= len(columns):
-        wide = cholesky(columns.astype(np.float64))  # a Gram matrix in single precision loses small columns
-        return Orthonormal(wide.basis.astype(np.float32), wide.factor.astype(np.float32), wide.fallbacks)
+    if columns.dtype in WIDER and columns.shape[1] <= len(columns):
+        wide = cholesky(columns.astype(WIDER[columns.dtype]))  # a Gram matrix in single precision loses small columns
+        return Orthonormal(wide.basis.astype(columns.dtype), wide.factor.astype(columns.dtype), wide.fallbacks)
     return householder(columns)._replace(fallbacks=int(columns.shape[1] <= len(columns)))
 
 
@@ -69,8 +70,8 @@ def _passes(columns: Array, first: Pass | None) -> tuple[Pass | None, Pass | Non
     second = cholesky_pass(first.basis, overwrite=True)
     if second is None:
         return first, None
-    excess = np.real(second.factor.diagonal()) - 1
-    return first, second if excess.dot(excess) < NEAR_ONE**2 else None
+    excess = second.factor.diagonal() - 1
+    return first, second if excess.dot(excess).real < NEAR_ONE**2 else None
 
 
 class Pass(NamedTuple):

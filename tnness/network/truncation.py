@@ -104,14 +104,14 @@ PROBES = 4
 """Random vectors that estimate a discarded weight below round-off: 4 give it to some 30 %, and many are added up."""
 
 
-def _cutoff(truncation: Truncation, dtype: np.dtype) -> float:
+def smallest_cutoff(truncation: Truncation, dtype: np.dtype) -> float:
     """Return the cutoff, or the weight of round-off in single precision where that is larger."""
     return max(truncation.cutoff, 64 * _eps(dtype) ** 2)
 
 
 def _eps(dtype: np.dtype) -> float:
     """Return the round-off unit of a dtype."""
-    return 1.1920929e-07 if dtype == np.float32 else 2.220446049250313e-16
+    return 1.1920929e-07 if dtype in (np.float32, np.complex64) else 2.220446049250313e-16
 
 
 def _square(matrix: Array) -> float:
@@ -173,7 +173,7 @@ def split_svd(matrix: Array, guess: Array | None, truncation: Truncation, rng: n
     """Optimal split by the full SVD: the reference."""
     _weight(matrix)
     u, s, vt, fallbacks = safe_svd(matrix)
-    rank = kept_rank(s, truncation.chi, _cutoff(truncation, matrix.dtype))
+    rank = kept_rank(s, truncation.chi, smallest_cutoff(truncation, matrix.dtype))
     remainder = s[:rank, None] * vt[:rank]
     dropped = float(np.sum(s[rank:].astype(float) ** 2) / np.sum(s.astype(float) ** 2))
     return Split(np.ascontiguousarray(u[:, :rank]), remainder, dropped, fallbacks)
@@ -195,7 +195,7 @@ def split_randomized(matrix: Array, guess: Array | None, truncation: Truncation,
     small = isometry.conj().T @ matrix
     missed = discarded_weight(matrix, isometry, small, rng)
     u, s, vt, fallbacks = safe_svd(small)
-    rank = kept_rank(s, truncation.chi, max(0.0, _cutoff(truncation, matrix.dtype) - missed))
+    rank = kept_rank(s, truncation.chi, max(0.0, smallest_cutoff(truncation, matrix.dtype) - missed))
     weights = s.astype(float) ** 2
     dropped = missed + (1 - missed) * float(np.sum(weights[rank:]) / np.sum(weights))
     return Split(isometry @ u[:, :rank], s[:rank, None] * vt[:rank], dropped, fallbacks)
@@ -210,7 +210,7 @@ def split_qr(matrix: Array, guess: Array | None, truncation: Truncation, rng: np
 @register_truncation("cholesky-qr")
 def split_cholesky_qr(matrix: Array, guess: Array | None, truncation: Truncation, rng: np.random.Generator) -> Split:
     """One warm-started subspace iteration by CholeskyQR2."""
-    return _subspace_split(matrix, guess, truncation, rng, _cholesky_subspace)
+    return _subspace_split(matrix, guess, truncation, rng, dominant_basis)
 
 
 def _subspace_split(
@@ -227,7 +227,7 @@ def _subspace_split(
     isometry, fallbacks = subspace(matrix, guess, truncation, whole)
     remainder = _times(isometry.conj().T, matrix)
     discarded = discarded_weight(matrix, isometry, remainder, rng, whole)
-    if len(guess) < full and discarded > _cutoff(truncation, matrix.dtype) + 2e-15:
+    if len(guess) < full and discarded > smallest_cutoff(truncation, matrix.dtype) + 2e-15:
         return split_randomized(matrix, guess, truncation, rng)
     return Split(isometry, remainder, discarded, fallbacks)
 
@@ -258,19 +258,21 @@ at least as much.
 """
 SMALLEST_SINGLE = 32
 """Bond dimension below which single precision saves nothing."""
+HALVES = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}
 SINGLE_RANGE = 1e-12, 1e12
 """Weights |M|^2 for which no square over- or underflows in single precision."""
 
 
-def _cholesky_subspace(matrix: Array, guess: Array, truncation: Truncation, whole: float) -> tuple[Array, int]:
+def dominant_basis(matrix: Array, guess: Array, truncation: Truncation, whole: float) -> tuple[Array, int]:
     """Return an orthonormal basis of (M M^+)^power M W^+ by CholeskyQR2, and the number of fallbacks.
 
     It is found in single precision where that is safe.
     """
-    wanted = truncation.subspace == "auto" and matrix.dtype == np.float64 and len(guess) >= SMALLEST_SINGLE
+    wanted = truncation.subspace == "auto" and matrix.dtype in HALVES and len(guess) >= SMALLEST_SINGLE
     if wanted and SINGLE_RANGE[0] < whole < SINGLE_RANGE[1]:
-        single = matrix.astype(np.float32)
-        images = _images(single, guess.astype(np.float32).T)
+        half = HALVES[matrix.dtype]
+        single = matrix.astype(half)
+        images = _images(single, guess.astype(half).conj().T)
         passed = cholesky_pass(_wide(images))
         if passed is not None and passed.smallest**2 > SINGLE * whole:
             return _powers(single, images, truncation.power, passed)
@@ -296,4 +298,6 @@ def _powers(matrix: Array, images: Array, power: int, passed: Pass | None = None
 
 
 def _wide(matrix: Array) -> Array:
-    return matrix.astype(np.float64) if matrix.dtype == np.float32 else matrix
+    if matrix.dtype == np.float32:
+        return matrix.astype(np.float64)
+    return matrix.astype(np.complex128) if matrix.dtype == np.complex64 else matrix

@@ -245,7 +245,7 @@ def _graded(elements: Matrix, parity: Matrix) -> Matrix:
 def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
     """Return several sites as one, with operators `X0`, `N1`, ...: `X` of part 0, `N` of part 1; also `a & b`.
 
-    The basis elements are the products of those of the parts, first part major.
+    What both count (N, Sz, ...) also has its total, `N` = N0 + N1.
 
     >>> pair = spin_half & boson(2)
     >>> pair.levels, pair.X0.matrix.shape
@@ -266,8 +266,19 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
     named["I"] = LocalOperator("I", np.eye(size, dtype=complex))
     if parity is not None:
         named["P"] = LocalOperator("P", parity)
+    for name in COUNTED:
+        if all(name in part.operators for part in parts):
+            counted = np.sum([named[f"{name}{number}"].matrix for number in range(len(parts))], axis=0)
+            named[name] = LocalOperator(name, counted)
     name = " & ".join(part.name for part in parts)
-    return LocalSpace(name, product_elements(tuple(parts)), named, tuple(parts))
+    if all(part.quantum for part in parts):
+        elements = hermitian_elements(size)
+        return LocalSpace(name, elements if parity is None else _graded(elements, parity), named, parts)
+    return LocalSpace(name, product_elements(parts), named, parts)
+
+
+COUNTED = ("N", "Nu", "Nd", "Sz")
+"""Operators whose totals a composite site has."""
 
 
 def quantum_space(

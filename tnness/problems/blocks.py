@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tnness.errors import ModelError
-from tnness.operators.basis import LocalSpace, composite
+from tnness.operators.basis import LocalSpace, composite, product_elements
 from tnness.problems.generator import ChainGenerator, Real
 from tnness.problems.parts import parts_of
 
@@ -83,7 +83,11 @@ def _blocked(generator: ChainGenerator, taker: str) -> ChainGenerator:
 
 
 def _together(spaces: Sequence[LocalSpace]) -> LocalSpace:
-    return composite(tuple(spaces)) if len(spaces) > 1 else spaces[0]
+    """Return consecutive sites as one, whose elements are the products of theirs, so that coefficients stay."""
+    if len(spaces) == 1:
+        return spaces[0]
+    whole = composite(tuple(spaces))
+    return LocalSpace(whole.name, product_elements(tuple(spaces)), whole.operators)
 
 
 def _product(vectors: Sequence[Real]) -> Real:

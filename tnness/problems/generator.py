@@ -22,6 +22,7 @@ from tnness.digest.content import digest
 from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, Vector
 from tnness.operators.charges import Charges
+from tnness.operators.symmetry import conserved_charges
 from tnness.problems.mpo import mpo_of
 from tnness.problems.parts import Part, parts_of
 
@@ -174,6 +175,16 @@ class ChainGenerator:
             right = self.site_terms[i + 1] * (1.0 if i + 1 == self.n - 1 else 0.5)
             merged.append(bond + np.kron(left, np.eye(self.dims[i + 1])) + np.kron(np.eye(self.dims[i]), right))
         return tuple(merged)
+
+    @cached_property
+    def conserved(self) -> Charges | None:
+        """Charges of diagonal operators that the terms turn out to conserve exactly, or None."""
+        return None if self.distant else conserved_charges(self.spaces, self.site_terms, self.bond_terms)
+
+    @cached_property
+    def parities(self) -> Charges | None:
+        """Parities of diagonal operators that the terms turn out to conserve, or None."""
+        return None if self.distant else conserved_charges(self.spaces, self.site_terms, self.bond_terms, 2)
 
     @cached_property
     def scale(self) -> float:

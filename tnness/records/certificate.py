@@ -1,15 +1,22 @@
 """The certificate: every record carries one, which says how far its answer can be trusted.
 
 For a steady state, three errors are estimated for every observable that is monitored and watched: the relaxation still
-to come, the Trotter error and the truncation error (`tnness.stopping`). They are absolute, in the observable's unit.
+to come, the Trotter error and the truncation error (`tnness.stopping`), element by element. They are absolute, in the
+observable's unit.
 Independently of them, the state is tested against the equation it should solve (`tnness.stopping.balance`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.records.values import Estimates, Values
 
 KINDS = ("relaxation", "trotter", "truncation")
 """The three errors that are estimated per observable."""
@@ -31,7 +38,8 @@ class Certificate:
     energy_balance: |d<H>/dt| relative to the dissipative flows into and out of H.
     positivity: smallest eigenvalue of the two-site marginals, or smallest probability.
     fallbacks: number of LAPACK factorisations that needed their fallback.
-    estimates: the three absolute errors of every monitored observable: kind of error -> observable -> error.
+    estimates: the three absolute errors of every monitored observable, element by element: kind of error -> observable
+        -> array of the observable's shape.
     further: other figures by name, e.g. those of a direct engine.
     """
 
@@ -47,7 +55,7 @@ class Certificate:
     energy_balance: float = math.nan
     positivity: float = math.nan
     fallbacks: int = 0
-    estimates: dict[str, dict[str, float]] = field(default_factory=dict)
+    estimates: Estimates = field(default_factory=dict)
     further: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -56,17 +64,18 @@ class Certificate:
         return self.outcome.partition(",")[0] in TRUSTED
 
     @property
-    def errors(self) -> dict[str, float]:
-        """Absolute error per observable: the sum of its estimates; NaN where one of the three is missing."""
+    def errors(self) -> Values:
+        """Absolute error of every element: the sum of its estimates; NaN where one of the three is missing."""
         names = {name for kind in self.estimates.values() for name in kind}
-        return {name: sum(self.estimates.get(k, {}).get(name, math.nan) for k in KINDS) for name in sorted(names)}
+        missing = np.array(math.nan)
+        return {name: sum_of([self.estimates.get(k, {}).get(name, missing) for k in KINDS]) for name in sorted(names)}
 
     def figures(self) -> dict[str, float]:
         """Return the numbers by name."""
         return {k: float(v) for k, v in vars(self).items() if isinstance(v, (int, float))} | self.further
 
     @classmethod
-    def of(cls, outcome: str, figures: dict[str, float], estimates: dict[str, dict[str, float]]) -> Certificate:
+    def of(cls, outcome: str, figures: dict[str, float], estimates: Estimates) -> Certificate:
         """Return the certificate with these `figures()`."""
         names = {entry.name for entry in fields(cls)}
         declared: dict[str, Any] = {k: v for k, v in figures.items() if k in names}
@@ -87,4 +96,13 @@ class Prior:
     chi: int
     dt: float
     rate: float
-    estimates: dict[str, dict[str, float]]
+    estimates: Estimates
+
+
+def sum_of(errors: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the sum of errors, element by element.
+
+    >>> sum_of([np.array([1.0, 2.0]), np.array(0.5)]).tolist()
+    [1.5, 2.5]
+    """
+    return np.asarray(sum(errors, np.zeros(())), float)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from tnness.records.values import Estimates
 
 OLD = ("tnness-record-1",)
 """Earlier formats that can be read. Their files state neither their physics (as digests) nor the settings used."""
@@ -10,6 +16,39 @@ GONE = {"accelerate": False, "burst": 60.0, "bracket": False}
 """Settings that engine `tebd` has no more, with their former defaults."""
 WORKED_OUT = {"method": "cholesky-qr", "power": 1}
 """Settings to which old files give these values where the user gave none."""
+
+
+def with_errors_as_variables(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose errors are variables: old files hold one number for all elements, as an attribute.
+
+    In an old convergence NAME_error was the error of NAME_extrapolated.
+
+    >>> with_errors_as_variables(xr.Dataset({"z": ("site", [1.0, 2.0], {"error": 0.1})}))["z_error"].values.tolist()
+    [0.1, 0.1]
+    """
+    for name, data in list(dataset.data_vars.items()):
+        if "error" in data.attrs:
+            error = float(np.asarray(data.attrs.pop("error")).item())
+            about = {
+                "units": data.attrs.get("units", "1"),
+                "long_name": f"error of {data.attrs.get('long_name', name)}",
+            }
+            dataset[f"{name}_error"] = xr.Variable(data.dims, np.full(data.shape, error), about)
+    renamed = {
+        f"{name}_error": f"{name}_extrapolated_error"
+        for name in dataset.data_vars
+        if f"{name}_extrapolated" in dataset and f"{name}_extrapolated_error" not in dataset
+    }
+    return dataset.rename_vars({old: new for old, new in renamed.items() if old in dataset})
+
+
+def old_estimates(dataset: xr.Dataset) -> Estimates:
+    """Return the errors by kind of an old file: it holds one number for all elements, in an attribute."""
+    stored = json.loads(dataset.attrs.get("error_estimates", "{}"))
+    return {
+        kind: {name: np.full(dataset[name].shape, float(error)) for name, error in of.items() if name in dataset}
+        for kind, of in stored.items()
+    }
 
 
 def upgraded(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The record: one file with labelled observables, a certificate and everything needed to repeat or extend the run.
 
 The file is netCDF-4 (HDF5). Its root opens with `xarray.open_dataset`: one variable per observable with named
-dimensions, the certificate's figures as scalars `certificate_*`, provenance in the attributes. The groups `state` and
-`history` hold the run's state and its monitored observables against time. Nothing is pickled. A file is written under a
+dimensions and one `NAME_error` for its errors, the certificate's figures as scalars `certificate_*`, provenance in the
+attributes. The groups `state`, `history` and `errors` hold the run's state, its monitored observables against time and
+their errors by kind. Nothing is pickled. A file is written under a
 temporary name and then renamed: a reader sees the complete old file or the complete new one.
 """
 
@@ -32,13 +33,17 @@ from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.files import is_damaged, sealed, write_whole
 from tnness.records.history import History
-from tnness.records.old import OLD, upgraded
+from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables
 from tnness.records.snapshot import Snapshot
-from tnness.records.values import Values
+from tnness.records.values import Estimates, Values
 
 FORMAT = "tnness-record-2"
 NETCDF_ENGINE = "h5netcdf"
 PREFIX = "certificate_"
+ERROR = "_error"
+"""Ending of the variable that holds the errors of an observable."""
+EXTRAPOLATED = "_extrapolated"
+"""Ending of the variable that holds an observable extrapolated in the bond dimension."""
 UNFINISHED = "unfinished"
 BURSTS = {
     "burst_stage": ("1", "stage in which a burst of evolution fell"),
@@ -63,12 +68,15 @@ class Record:
     snapshot: the run's state, or None where it was not kept.
     history: monitored observables against time (in a time evolution: all observables).
     averages: the averages so far, in an unfinished run whose answer is an average.
+    estimates: the errors by kind, whose sums are the variables NAME_error; in an unfinished run those of the record
+        that it extends.
     """
 
     dataset: xr.Dataset
     snapshot: Snapshot | None = None
     history: History = field(default_factory=History)
     averages: dict[str, TimeAverage] = field(default_factory=dict)
+    estimates: Estimates = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> xr.DataArray:
         """Return an observable by name."""
@@ -114,7 +122,7 @@ class Record:
         """The certificate, rebuilt from the file."""
         variables = {str(k): v for k, v in self.dataset.data_vars.items() if str(k).startswith(PREFIX)}
         figures = {k[len(PREFIX) :]: v.item() for k, v in variables.items() if v.ndim == 0}
-        return Certificate.of(self.outcome, figures, json.loads(self.dataset.attrs.get("error_estimates", "{}")))
+        return Certificate.of(self.outcome, figures, {} if self.unfinished else self.estimates)
 
     @property
     def state(self) -> ChainState:
@@ -150,6 +158,8 @@ class Record:
                 _write_group(file, "history", self.history.save())
             for name, average in self.averages.items():
                 _write_group(file, f"averages/{name}", average.save())
+            for kind, errors in self.estimates.items():
+                _write_group(file, f"errors/{kind}", errors)
         return sealed(memory.getvalue())
 
     @classmethod
@@ -175,7 +185,9 @@ class Record:
                 snapshot = Snapshot(*_read_group(file["state"])) if "state" in file else None
                 history = History.restore(_read_group(file["history"])[0]) if "history" in file else History()
                 averages = _read_averages(file["averages"]) if "averages" in file else {}
-            record = cls(dataset, snapshot, history, averages)
+                estimates = _read_errors(file["errors"]) if "errors" in file else {}
+            record = cls(with_errors_as_variables(dataset), snapshot, history, averages)
+            record.estimates = estimates or old_estimates(record.dataset)
             _ = record.settings["model"], record.time
         except RecordError:
             raise
@@ -230,9 +242,20 @@ def with_course(dataset: xr.Dataset, course: Mapping[str, tuple[str, Any, Mappin
     )
 
 
-def is_observable(name: Any) -> bool:
-    """True for a record's variable that holds an observable of the model, or the error of one."""
-    return not str(name).startswith(PREFIX) and name not in BURSTS
+def error_of(name: str) -> str:
+    """Return the name of the variable that holds the errors of an observable."""
+    return f"{name}{ERROR}"
+
+
+def observables_in(dataset: xr.Dataset) -> list[str]:
+    """Return the names of the variables that hold observables of the model, without their errors.
+
+    >>> observables_in(xr.Dataset({"z": ("site", [1.0]), "z_error": ("site", [0.1]), "certificate_residual": 0.0}))
+    ['z']
+    """
+    names = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k not in (*BURSTS, "outcome")]
+    derived = {f"{name}{ending}" for name in names for ending in (ERROR, EXTRAPOLATED, error_of(EXTRAPOLATED))}
+    return [name for name in names if name not in derived]
 
 
 def _evolution(history: History, observables: Mapping[str, Observable]) -> xr.Dataset:
@@ -252,18 +275,15 @@ def _dataset(values: Values, observables: Mapping[str, Observable], leading: tup
 
 
 def _with_errors(dataset: xr.Dataset, errors: Mapping[str, ArrayLike]) -> xr.Dataset:
-    """Add one error as an attribute of its observable, and one per element as a variable `<name>_error`."""
+    """Add the errors of an observable's elements as a variable NAME_error with its dimensions, where any is known."""
     for name, error in errors.items():
         error = np.asarray(error, float)
-        if name not in dataset or not np.isfinite(error).any():
-            continue
-        if error.ndim == 0:
-            dataset[name].attrs["error"] = float(error)
+        if name not in dataset or np.isnan(error).all():
             continue
         data = dataset[name]
         spread = error.reshape(error.shape + (1,) * (data.ndim - error.ndim))
         about = {"units": data.attrs["units"], "long_name": f"error of {data.attrs['long_name']}"}
-        dataset[f"{name}_error"] = xr.Variable(data.dims, np.broadcast_to(spread, data.shape).copy(), about)
+        dataset[error_of(name)] = xr.Variable(data.dims, np.broadcast_to(spread, data.shape).copy(), about)
     return dataset
 
 
@@ -280,10 +300,7 @@ def versions() -> dict[str, str]:
 
 def _with_certificate(dataset: xr.Dataset, certificate: Certificate) -> xr.Dataset:
     figures = {f"{PREFIX}{name}": xr.Variable((), value) for name, value in certificate.figures().items()}
-    estimates = json.dumps(certificate.estimates)
-    return (
-        _with_coordinates(dataset).assign(figures).assign_attrs(outcome=certificate.outcome, error_estimates=estimates)
-    )
+    return _with_coordinates(dataset).assign(figures).assign_attrs(outcome=certificate.outcome)
 
 
 def _with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
@@ -342,6 +359,10 @@ def _read_group(group: Any) -> tuple[dict[str, NDArray[Any]], dict[str, float | 
 
 def _read_averages(group: Any) -> dict[str, TimeAverage]:
     return {name: TimeAverage.restore(_read_group(saved)[0]) for name, saved in group.items()}
+
+
+def _read_errors(group: Any) -> Estimates:
+    return {kind: _read_group(errors)[0] for kind, errors in group.items()}
 
 
 def _first_line(error: BaseException) -> str:

@@ -59,8 +59,12 @@ class Account(Protocol):
         """Take the run one step further; return False at the end."""
         ...
 
-    def dataset(self) -> xr.Dataset:
-        """Return the finished answer."""
+    def certificate(self) -> Certificate:
+        """Return the certificate of the finished answer."""
+        ...
+
+    def dataset(self, certificate: Certificate) -> xr.Dataset:
+        """Return the finished answer, with its certificate."""
         ...
 
     def unfinished(self) -> xr.Dataset:
@@ -123,11 +127,14 @@ class Relaxation:
             return spent >= rule.share() * longest
         return len(self.work.history.times) >= MAX_STEPS
 
-    def dataset(self) -> xr.Dataset:
+    def certificate(self) -> Certificate:
+        """Return the rule's certificate."""
+        return self.work.rule.certificate(self.work.history)
+
+    def dataset(self, certificate: Certificate) -> xr.Dataset:
         """Return the steady state with its errors and its certificate."""
         answer = self._answer or self.measured(self.observables, self.work.run.view())
         _check_some(answer, self.engine)
-        certificate = self.work.rule.certificate(self.work.history)
         with fitting():
             return steady_dataset(measured_values(answer), self.observables, certificate, measured_errors(answer))
 
@@ -164,11 +171,14 @@ class Evolution:
             progress.measured(rule.status(self.work.history) or f"t = {run.time:.4g}")
         return self.done < len(times)
 
-    def dataset(self) -> xr.Dataset:
-        """Return the observables against time, with their certificate."""
+    def certificate(self) -> Certificate:
+        """Return the rule's certificate."""
+        return self.work.rule.certificate(self.work.history)
+
+    def dataset(self, certificate: Certificate) -> xr.Dataset:
+        """Return the observables against time, with their errors and their certificate."""
         history = self.work.history
         _check_some(history.values, self.engine)
-        certificate = self.work.rule.certificate(history)
         errors = {name: np.stack(series) for name, series in history.errors.items()}
         with fitting():
             return evolution_dataset(history, self.observables, certificate, errors)
@@ -198,15 +208,18 @@ class Average:
         progress.show(rule.stage_name(), report.text, report.fraction)
         return not report.finished
 
-    def dataset(self) -> xr.Dataset:
-        """Return the averages; the verdict judges the monitored observables."""
+    def certificate(self) -> Certificate:
+        """Return the certificate; its verdict judges the monitored observables."""
         averages = self.work.averages
         _check_some(averages, self.engine)
-        answer = {name: average.estimate() for name, average in averages.items()}
         judged = {name: average for name, average in averages.items() if self.observables[name].monitored}
         figures = self.work.rule.figures(self.work.history)
         figures |= {"samples": float(max(average.count for average in averages.values()))}
-        certificate = Certificate.of(self.work.rule.judge(judged), figures, {})
+        return Certificate.of(self.work.rule.judge(judged), figures, {})
+
+    def dataset(self, certificate: Certificate) -> xr.Dataset:
+        """Return the averages with their errors and their certificate."""
+        answer = {name: average.estimate() for name, average in self.work.averages.items()}
         with fitting():
             return steady_dataset(measured_values(answer), self.observables, certificate, measured_errors(answer))
 

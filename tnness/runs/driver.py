@@ -25,7 +25,7 @@ from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
-from tnness.records.values import Values
+from tnness.records.values import Estimates, Values
 from tnness.runs.accounts import Account, Work, account_of, fitting, measured_values
 from tnness.runs.checkpoint import Output
 from tnness.runs.job import MODELS_OWN, Job, label, own_code
@@ -73,9 +73,10 @@ class Driver:
                 if self._stop.requested:
                     raise Interrupted(f"interrupted at time {work.run.time:g}")
                 if self.output.due:
-                    self.output.checkpoint(self._record(work, account.unfinished()))
+                    self.output.checkpoint(self._record(work, account.unfinished(), work.origin.estimates))
             work.wall, work.over = time.monotonic() - started, True
-            return self._record(work, account.dataset())
+            certificate = account.certificate()
+            return self._record(work, account.dataset(certificate), certificate.estimates)
         except Interrupted as error:
             raise Interrupted(f"{error}{self._kept(work, account)}") from error
         except (NumericalError, ModelError) as error:
@@ -195,7 +196,7 @@ class Driver:
                 f"finish it (tnness run {self.output.part}), remove it, or give another --out"
             )
         self._doubt(part)
-        origin = Origin.load(part.dataset.attrs["origin"])
+        origin = Origin.load(part.dataset.attrs["origin"], part.estimates)
         if part.is_old:
             origin = replace(origin, accepted_old=True)
         start = Start(Initial(), self.job.ask, origin.prior, self._reads, self._report)
@@ -221,18 +222,18 @@ class Driver:
         if self.output.path is None:
             return ""
         unfinished = account.unfinished().assign_attrs(over=int(work.over))
-        self.output.checkpoint(self._record(work, unfinished))
+        self.output.checkpoint(self._record(work, unfinished, work.origin.estimates))
         if failed:
             advice = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
             return f"; the last good state is in {self.output.part}: {advice}"
         return f"; saved in {self.output.part}: run the same command again to continue"
 
-    def _record(self, work: Work, dataset: xr.Dataset) -> Record:
-        """Return the record of the present state."""
+    def _record(self, work: Work, dataset: xr.Dataset, estimates: Estimates) -> Record:
+        """Return the record of the present state. estimates: its errors, or those of the record that it extends."""
         dataset = with_course(dataset, work.rule.course())
         dataset.attrs |= provenance(self.job, work.run.time, work.wall) | self._about
         dataset.attrs |= {"origin": work.origin.dump()}
-        return Record(dataset, work.run.save(), work.history, work.averages)
+        return Record(dataset, work.run.save(), work.history, work.averages, estimates)
 
     @cached_property
     def _about(self) -> dict[str, str]:

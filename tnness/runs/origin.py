@@ -6,7 +6,10 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
+import numpy as np
+
 from tnness.records.certificate import Prior
+from tnness.records.values import Estimates
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,21 @@ class Origin:
     accepted_old: bool = False
 
     def dump(self) -> str:
-        """Return the origin as JSON."""
-        return json.dumps(dataclasses.asdict(self))
+        """Return the origin as JSON, without the errors of the extended record: see `estimates`."""
+        prior = None if self.prior is None else dataclasses.replace(self.prior, estimates={})
+        return json.dumps(dataclasses.asdict(dataclasses.replace(self, prior=prior)))
+
+    @property
+    def estimates(self) -> Estimates:
+        """The errors of the extended record, which a checkpoint keeps beside `dump`."""
+        return {} if self.prior is None else self.prior.estimates
 
     @classmethod
-    def load(cls, text: str) -> Origin:
-        """Return the origin from the JSON of `dump`."""
+    def load(cls, text: str, estimates: Estimates) -> Origin:
+        """Return the origin from `dump` and `estimates`."""
         values = json.loads(text)
         prior = values.pop("prior")
-        return cls(**values, prior=None if prior is None else Prior(**prior))
+        if prior is None:
+            return cls(**values)
+        told = {k: {name: np.array(error) for name, error in of.items()} for k, of in prior["estimates"].items()}
+        return cls(**values, prior=Prior(**(prior | {"estimates": told | estimates})))

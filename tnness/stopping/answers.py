@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import KINDS
 from tnness.records.history import History
-from tnness.stopping.protocol import Estimates, Rule
+from tnness.records.values import Estimates
+from tnness.stopping.protocol import Rule
 
 EXACT, COMPLETE = "exact", "complete"
 
@@ -31,7 +34,7 @@ class Solved(Rule):
 
     def errors(self, history: History) -> Estimates:
         """Return zeros."""
-        return {kind: dict.fromkeys(history.values, 0.0) for kind in KINDS}
+        return {kind: {name: np.zeros_like(of[-1]) for name, of in history.values.items()} for kind in KINDS}
 
     def figures(self, history: History) -> dict[str, float]:
         """Return the figures of the state."""

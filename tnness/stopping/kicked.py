@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.records.history import History
-from tnness.records.values import change, size
+from tnness.records.values import Values, cautious, change
 
 FORGOTTEN = 0.1
 """Share of a kick that may be left."""
@@ -68,8 +68,8 @@ class Kicked:
         at, limit, forgets_in, left, site, rate, shrinks = (float(value) for value in row)
         return cls(at, limit, forgets_in, left, int(site), rate, shrinks)
 
-    def errors(self, history: History, stage: int) -> dict[str, float]:
-        """Return for each observable an error that the kick tells of: what still moves, continued at its decay.
+    def errors(self, history: History, stage: int) -> Values:
+        """Return for every element an error that the kick tells of: what still moves, continued at its decay.
 
         e = 2 max_s |x(s) - x(T)| q / (1 - q) over the last half of `forgets_in`, q the factor by which a kick shrinks
         in that time.
@@ -78,7 +78,7 @@ class Kicked:
         indices = history.of(stage)
         late = [i for i in indices if history.times[i] >= history.times[indices[-1]] - window]
         factor = CAUTION * ratio / (1 - ratio)
-        return {name: factor * _moved([series[i] for i in late]) for name, series in history.values.items()}
+        return {name: cautious(factor * _moved([series[i] for i in late])) for name, series in history.values.items()}
 
     def figures(self) -> Mapping[str, float]:
         """Return what the certificate says of it."""
@@ -90,5 +90,5 @@ class Kicked:
         }
 
 
-def _moved(samples: Sequence[NDArray[np.float64]]) -> float:
-    return max(size(change(samples[-1], sample)) for sample in samples)
+def _moved(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.max([np.abs(change(samples[-1], sample)) for sample in samples], axis=0)

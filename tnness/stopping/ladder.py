@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from tnness.records.certificate import KINDS, Prior
 from tnness.records.history import PRIOR_STAGE, History
-from tnness.records.values import scale
+from tnness.records.values import Estimates, Values, scale
 from tnness.stopping.balance import NEGATIVE, UNBALANCED
 from tnness.stopping.kicked import AGAIN, PATIENCE, Kicked
-from tnness.stopping.protocol import Estimates, Measure, Rule
+from tnness.stopping.protocol import Measure, Rule
 from tnness.stopping.settling import Settling, ends_apart
 from tnness.stopping.waiting import SAFETY, Waiting, worst
 
@@ -206,18 +208,18 @@ class Ladder(Rule):
     # ------------------------------------------------------------------ the errors
 
     def errors(self, history: History) -> Estimates:
-        """Return the three errors of every monitored observable."""
+        """Return the three errors of every element of the monitored observables."""
         relaxation, last = self.within.errors(history)["relaxation"], self._last_kick
         if last is not None and last.passed:
             told = last.errors(history, self.stage)
-            relaxation = {name: max(error, told[name]) for name, error in relaxation.items()}
+            relaxation = {name: np.maximum(error, told[name]) for name, error in relaxation.items()}
         return {
             "relaxation": relaxation,
             "trotter": self._trotter(history),
             "truncation": self._truncation(history),
         }
 
-    def _trotter(self, history: History) -> dict[str, float]:
+    def _trotter(self, history: History) -> Values:
         """Richardson: |O(dt) - O(dt')| / ((dt/dt')^order - 1) is the error at dt'; the rest of it that at dt."""
         run, stages, prior, final = self.run, self.run.stages, self.prior, len(self.run.stages) - 1
         if run.refined:
@@ -233,14 +235,16 @@ class Ladder(Rule):
             return ends_apart(history, PRIOR_STAGE, final, 1 / ((prior.dt / stages[final].dt) ** self.order - 1))
         return {}
 
-    def _truncation(self, history: History) -> dict[str, float]:
+    def _truncation(self, history: History) -> Values:
         """|O(chi) - O(previous chi)|, and the root of the discarded weight where chi was no limit."""
         run, stages, prior, final = self.run, self.run.stages, self.prior, len(self.run.stages) - 1
         last = history.last_of(final)
         if last is None:
             return {}
         if not run.is_full or run.discarded <= NEGLIGIBLE_WEIGHT * run.n:
-            return {name: math.sqrt(run.discarded) * scale(values) for name, values in last.items()}
+            return {
+                name: np.full_like(values, math.sqrt(run.discarded) * scale(values)) for name, values in last.items()
+            }
         chi, dt = stages[final].chi, stages[final].dt * 2**run.refined
         before = [i for i, stage in enumerate(stages) if stage.chi < chi and stage.dt == dt]
         if before:

@@ -13,10 +13,8 @@ from typing import Any
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.history import History
-from tnness.records.values import Values
+from tnness.records.values import Estimates, Values
 
-Estimates = dict[str, dict[str, float]]
-"""Absolute errors: kind of error -> observable -> error."""
 Measure = Callable[[Any], Values]
 """A function that measures the monitored observables of a view."""
 
@@ -65,7 +63,7 @@ class Rule:
         return False
 
     def errors(self, history: History) -> Estimates:
-        """Return the estimated errors."""
+        """Return the estimated errors, element by element."""
         return {}
 
     def figures(self, history: History) -> dict[str, float]:

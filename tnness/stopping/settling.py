@@ -10,8 +10,8 @@ import numpy as np
 
 from tnness.records.history import History
 from tnness.records.record import BURSTS
-from tnness.records.values import change, scale, size
-from tnness.stopping.protocol import Estimates, Measure, Rule
+from tnness.records.values import Estimates, Values, cautious, change, scale, size
+from tnness.stopping.protocol import Measure, Rule
 from tnness.stopping.tails import CAUTION, FLOOR
 from tnness.stopping.waiting import worst
 
@@ -22,11 +22,11 @@ class Jumping(Protocol):
     """A run that proposes states to jump to.
 
     trace: one row per proposal, its columns named by `BURSTS`. predicted: absolute change still to come of every
-    observable, by the last decision; an observable that is missing counts as infinite.
+    element, by the last decision; an observable that is missing counts as infinite.
     """
 
     trace: list[tuple[float, ...]]
-    predicted: dict[str, float]
+    predicted: Values
 
     @property
     def time(self) -> float:
@@ -58,7 +58,7 @@ class Jumping(Protocol):
         """The rate at which the slow drift decays (1 / time)."""
         ...
 
-    def decide(self, predicted: dict[str, float], jump: float, drift: float, tolerance: float) -> None:
+    def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
         """Jump to the proposed state or not, given the changes that the jump would make."""
         ...
 
@@ -114,13 +114,13 @@ class Settling(Rule):
         if run.proposal is None:
             return
         now, then = history.last_of(run.stage) or {}, measure(run.proposal)
-        jumps = {name: run.uncertainty * size(change(now[name], then[name])) for name in then}
-        drifts = {name: size(slope) / run.slowest for name, slope in history.slopes(run.stage, run.late).items()}
+        jumps = {name: run.uncertainty * np.abs(change(now[name], then[name])) for name in then}
+        drifts = {name: np.abs(slope) / run.slowest for name, slope in history.slopes(run.stage, run.late).items()}
         jump, drift = (
-            max((moved[k] / max(scale(now[k]), scale(then[k]), FLOOR) for k in then), default=0.0)
+            max((size(moved[k]) / max(scale(now[k]), scale(then[k]), FLOOR) for k in then), default=0.0)
             for moved in (jumps, drifts)
         )
-        run.decide({name: max(jumps[name], drifts[name]) for name in then}, jump, drift, self.tolerance)
+        run.decide({name: np.maximum(jumps[name], drifts[name]) for name in then}, jump, drift, self.tolerance)
         if run.settled and not run.last:
             history.add(run.time, run.stage, then)  # the final values of the stage are those of its last proposal
 
@@ -139,16 +139,18 @@ class Settling(Rule):
     def errors(self, history: History) -> Estimates:
         """Return bounds on the change still to come, by the last proposal or drift; the bracket where it is larger."""
         spread, predicted = self.bracket(history), self.run.predicted
+        unknown = {name: np.full_like(series[-1], math.inf) for name, series in history.values.items()}
         return {
             "relaxation": {
-                name: max(CAUTION * predicted.get(name, math.inf), spread.get(name, 0.0)) for name in history.values
+                name: np.maximum(CAUTION * predicted.get(name, infinite), spread.get(name, 0.0))
+                for name, infinite in unknown.items()
             }
         }
 
-    def bracket(self, history: History) -> dict[str, float]:
-        """Return for each observable the largest distance between stages that should have reached the same state."""
+    def bracket(self, history: History) -> Values:
+        """Return for every element the largest distance between stages that should have reached the same state."""
         apart = [ends_apart(history, first, second) for first, second in self.run.repeated]
-        return {name: max(ends[name] for ends in apart) for name in apart[0]} if apart else {}
+        return {name: np.max([ends[name] for ends in apart], axis=0) for name in apart[0]} if apart else {}
 
     def figures(self, history: History) -> dict[str, float]:
         """Return the relative change still to come, the numbers of bursts and jumps, and the bracket, if any."""
@@ -185,9 +187,9 @@ class Settling(Rule):
         }
 
 
-def ends_apart(history: History, first: int, second: int, factor: float = 1.0) -> dict[str, float]:
-    """Return each observable's largest change between the last measurements of two stages, times a factor."""
+def ends_apart(history: History, first: int, second: int, factor: float = 1.0) -> Values:
+    """Return the change of every element between the last measurements of two stages, absolute, times a factor."""
     before, after = history.last_of(first), history.last_of(second)
     if before is None or after is None:
         return {}
-    return {name: factor * size(change(before[name], after[name])) for name in after}
+    return {name: factor * cautious(np.abs(change(before[name], after[name]))) for name in after}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.records.history import History
-from tnness.records.values import change, scale, size
+from tnness.records.values import Values, cautious, change, scale, size
 
 FEWEST = 9
 """Fewest measurements in a stage from which its tail is extrapolated."""
@@ -37,18 +37,18 @@ CAUTION = 2.0
 class Tail:
     """The part of a relaxation that is still to come.
 
-    remaining: per observable the predicted largest further change, absolute. scales: per observable the size to which
+    remaining: predicted further change of every element, absolute. scales: per observable the size to which
     that change is relative. rate: slowest fitted rate (1 / time), NaN if none.
     """
 
-    remaining: dict[str, float]
+    remaining: Values
     scales: dict[str, float]
     rate: float
 
     @property
     def relative(self) -> float:
         """The worst remaining change, relative to its observable's scale."""
-        return max((self.remaining[k] / self.scales[k] for k in self.remaining), default=math.inf)
+        return max((size(self.remaining[k]) / self.scales[k] for k in self.remaining), default=math.inf)
 
 
 class Tails:
@@ -91,8 +91,8 @@ class Tails:
         mean = math.log(reduction) / self.history.time_in(0) if reduction > 1 else math.nan
         return min((rate for rate in (mean, tail.rate) if rate > 0), default=math.nan)
 
-    def bounds(self, stage: int, known_rate: float = math.nan) -> dict[str, float] | None:
-        """Return for each observable a bound on what remains, absolute; None while there are too few measurements.
+    def bounds(self, stage: int, known_rate: float = math.nan) -> Values | None:
+        """Return for every element a bound on what remains, absolute; None while there are too few measurements.
 
         Parameters
         ----------
@@ -109,9 +109,10 @@ class Tails:
         known_ratio = math.exp(-rate * step * len(kept) / 2)
         bounds = {}
         for name, series in self.history.values.items():
-            samples = np.array([series[i] for i in kept]).reshape(2 * blocks, -1, series[kept[0]].size)
-            bound = max(_bound(samples, known_ratio), tail.relative * tail.scales[name])
-            bounds[name] = max(CAUTION * bound, tail.remaining[name])
+            shape = series[kept[0]].shape
+            samples = np.array([series[i] for i in kept]).reshape(2 * blocks, -1, *shape)
+            bound = np.maximum(_bound(samples, known_ratio), tail.relative * tail.scales[name])
+            bounds[name] = cautious(np.maximum(CAUTION * bound, tail.remaining[name]))
         return bounds
 
     def halfway(self, stage: int) -> Tail | None:
@@ -126,7 +127,8 @@ class Tails:
         lag = (len(indices) - 1) // 3
         width = max(1, lag // 4)  # short averages quieten the noise of truncation
         tau = history.times[indices[-1]] - history.times[indices[-1 - lag]]
-        remaining, scales, rates = {}, {}, []
+        remaining: Values = {}
+        scales, rates = {}, []
         ends = [len(indices) - k * lag for k in (2, 1, 0)]
         for name, series in history.values.items():
             early, middle, late = (_mean([series[i] for i in indices[end - width : end]]) for end in ends)
@@ -134,7 +136,7 @@ class Tails:
             unresolved = 0.01 * FLOOR + 1e-12 * scales[name]
             first, second = change(early, middle), change(middle, late)
             remaining[name], ratio = _remainder(first, second, unresolved, math.exp(-known_rate * tau))
-            if remaining[name] > 1e-6 * scales[name] and 0 < ratio <= SLOWEST:
+            if size(remaining[name]) > 1e-6 * scales[name] and 0 < ratio <= SLOWEST:
                 rates.append(-math.log(ratio) / tau)
         return Tail(remaining, scales, min(rates, default=math.nan))
 
@@ -146,39 +148,49 @@ def _mean(samples: ArrayLike) -> NDArray[np.float64]:
 
 def _remainder(
     first: NDArray[np.float64], second: NDArray[np.float64], unresolved: float, known_ratio: float
-) -> tuple[float, float]:
-    """Return the change that remains after two successive changes, and their ratio r.
+) -> tuple[NDArray[np.float64], float]:
+    """Return the change of every element that remains after two successive changes, and their ratio r over all of them.
 
     known_ratio: the ratio r of parts too slow to be seen, NaN if it is not known.
     """
-    last = size(second)
-    if last <= unresolved:
+    last = np.abs(second)
+    if size(last) <= unresolved:
         return last, 0.0
-    if not (math.isfinite(last) and np.isfinite(first).all()):
-        return math.inf, math.inf
+    if not (np.isfinite(last).all() and np.isfinite(first).all()):
+        return np.full_like(last, math.inf), math.inf
     square = float(np.sum(first * first))
     ratio = float(np.sum(first * second)) / square if square > 0 else math.inf
     if ratio > SLOWEST:
-        return last * _series(known_ratio), ratio  # infinite if the known ratio is NaN
+        return _times(last, _series(known_ratio)), ratio  # infinite if the known ratio is NaN
     return last * _series(max(abs(ratio), QUICKEST)), ratio
 
 
-def _bound(samples: NDArray[np.float64], known_ratio: float) -> float:
-    """Return a bound on the remaining change, from the bands of two successive thirds of a stage.
+def _bound(samples: NDArray[np.float64], known_ratio: float) -> NDArray[np.float64]:
+    """Return a bound on the remaining change of every element, from its bands in two successive thirds of a stage.
 
-    The ratio r of the two bands is that of the decay, and r/(1 - r) times the last band remains. The known ratio stands
-    for parts that decay too slowly to be seen. Fluctuations within an average are added.
+    The ratio r of the largest bands is that of the decay, and r/(1 - r) times an element's last band remains. The known
+    ratio stands for parts that decay too slowly to be seen. Fluctuations within an average are added.
 
-    samples: (2 B, width, entries).
+    samples: (2 B, width, *shape).
     """
-    means = np.array([_mean(block) for block in samples])  # (2 B, entries)
+    means = np.array([_mean(block) for block in samples])  # (2 B, *shape)
     half = len(means) // 2
-    before, band = size(change(means[half - 1], means[:half])), size(change(means[-1], means[half:]))
+    before, band = (
+        np.max(np.abs(change(means[last], means[third])), axis=0)
+        for last, third in ((half - 1, slice(0, half)), (-1, slice(half, None)))
+    )
     share = 1 - 1 / half  # the first and the last average of a third are this share of the third apart
-    ratio = max(QUICKEST, min(band / before if 0 < before < math.inf else math.inf, SLOWEST)) ** share
+    first, last = size(before), size(band)
+    ratio = max(QUICKEST, min(last / first if 0 < first < math.inf else math.inf, SLOWEST)) ** share
     slow_ratio = known_ratio**share
     factor = max(_series(ratio), 0.0 if math.isnan(slow_ratio) else _series(slow_ratio))
-    return band * factor + math.sqrt(2 * scale(_mean(np.square(change(means[-1], samples[-1])))))
+    spread = _mean(np.square(change(means[-1], samples[-1])))
+    return _times(band, factor) + np.sqrt(2 * np.where(np.isfinite(spread), spread, 0.0))
+
+
+def _times(values: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """Return values times a factor that may be infinite; what is 0 stays 0."""
+    return values * factor if math.isfinite(factor) else np.where(values > 0, math.inf, 0.0)
 
 
 def _series(ratio: float) -> float:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+import numpy as np
+
 from tnness.records.history import History
-from tnness.records.values import Values, scale
-from tnness.stopping.protocol import Estimates, Rule
+from tnness.records.values import Estimates, Values, scale, size
+from tnness.stopping.protocol import Rule
 from tnness.stopping.tails import FLOOR, Tails
 
 NOT_RELAXED = "not relaxed: raise --max-time"
@@ -96,9 +98,11 @@ class Waiting(Rule):
         """Return bounds on the relaxation still to come; infinite while there are too few measurements."""
         return {"relaxation": self._bounds(history)}
 
-    def _bounds(self, history: History) -> dict[str, float]:
+    def _bounds(self, history: History) -> Values:
         bounds = self.tails(history).bounds(self.stage, self.known_rate)
-        return dict.fromkeys(history.values, math.inf) if bounds is None else bounds
+        if bounds is not None:
+            return bounds
+        return {name: np.full_like(series[-1], math.inf) for name, series in history.values.items()}
 
     def figures(self, history: History) -> dict[str, float]:
         """Return the relative change still to come, and the rate of the relaxation."""
@@ -123,7 +127,7 @@ class Waiting(Rule):
         return "-" if tail is None or math.isinf(tail.relative) else f"{tail.relative:.1e}"
 
 
-def worst(errors: dict[str, float], values: Values | None) -> float:
+def worst(errors: Values, values: Values | None) -> float:
     """Return the largest error relative to the size of its observable; NaN if there are no errors."""
     values = values or {}
-    return max((errors[k] / max(scale(values[k]), FLOOR) for k in errors if k in values), default=math.nan)
+    return max((size(errors[k]) / max(scale(values[k]), FLOOR) for k in errors if k in values), default=math.nan)

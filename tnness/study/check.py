@@ -1,53 +1,55 @@
 """`check` tests whether a model states valid physics and whether the engines agree on it.
 
-It runs on the model's smallest instance. It tests the problem (trace, Hermiticity, rates, neighbours), the observables
-(their sites and shapes), uniqueness and positivity of the steady state, TEBD against the exact solution, and the
-Trotter order.
+It runs on the model's smallest instance. It tests how the model is declared, and that it is the same when it is built
+twice; the problem (trace, Hermiticity, rates, neighbours), and its matrices against dense ones made from its terms; the
+observables; uniqueness and positivity of the steady state, TEBD from the default start against the exact solution,
+evolution, and the Trotter order.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from tnness.engines.exact import DIRECT, Exact, steady_vector
+from tnness.engines.exact import DIRECT, Exact, SteadyVector, steady_vector
 from tnness.engines.tdvp import TDVP
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, ModelError, NumericalError, TnnessError
 from tnness.model.protocol import draw, generator_of, problem_of, values_of
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
-from tnness.network.initial import identity_state
 from tnness.observables.observable import Observable, measured
 from tnness.observables.views import View
 from tnness.problems.circuit import Circuit
+from tnness.problems.dense import deviation
 from tnness.problems.generator import ChainGenerator
-from tnness.records.history import History
-from tnness.records.record import Record, is_observable, unfinished_dataset
-from tnness.records.values import change, size
+from tnness.records.record import Record, error_of, observables_in
+from tnness.records.values import change, scale, size
 from tnness.runs.job import name_of, observables_of, offered_engines, own_code
 from tnness.runs.solve import evolve, steady_state
-from tnness.stopping.balance import positivity, residual
+from tnness.stopping.balance import positivity
+from tnness.study.declared import declaration, known_engines
+from tnness.study.finding import FAILED, NOTED, PASSED, Finding, guarded
+from tnness.study.measurable import not_finite, observable_findings
 
-PASSED, NOTED, FAILED = "ok", "note", "FAILED"
 LOOKED_AT = ("tebd", "exact")
 """The engines of a chain that the detailed tests cover; of other engines only the results are compared."""
 EXPAND = 10**6  # a bond dimension that never truncates
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report: the subject of a test, its verdict, and the evidence."""
-
-    subject: str
-    verdict: str
-    detail: str
+STATED = 1e-10
+"""Largest difference of the problem's matrices from its terms, relative to them, that counts as round-off."""
+MOST_STEPS = 400
+"""Time steps that TEBD may take from the default start."""
+RELAXED = 40.0
+"""Multiples of 1/gap that it may take."""
+BEYOND, OF_SCALE = 2.0, 0.01
+"""An error beyond BEYOND times its claim and OF_SCALE of its observable's scale is wrong."""
 
 
 def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
@@ -63,32 +65,37 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     >>> all(finding.verdict != "FAILED" for finding in check(find("ssep")))
     True
     """
+    findings: list[Finding] = []
     try:
         with own_code(name or getattr(model, "__name__", type(model).__name__)):
-            instance = smallest(model() if isinstance(model, type) else model, seed)
-            problem: Any = problem_of(instance, name or name_of(instance))
-            form = getattr(problem, "form", "")
+            undrawn = shortest(model() if isinstance(model, type) else model)
+            name = name or name_of(undrawn)
+            findings += declaration(undrawn, seed, name)
+            instance = draw(undrawn, seed)
+            problem: Any = problem_of(instance, name)
+            form, engines = getattr(problem, "form", ""), known_engines(instance)
             if form == "circuit":
-                return [_stated(instance, problem.summary()), *_circuit(instance, problem, name, seed)]
+                return [_stated(instance, problem.summary()), *findings, *_circuit(instance, problem, name, seed)]
             if form != "chain":
-                return [
-                    _stated(instance, problem.summary()),
-                    *_engines(instance, offered_engines(instance), name, seed),
-                ]
-            generator = generator_of(instance, name or name_of(instance))
+                return [_stated(instance, problem.summary()), *findings, *_engines(instance, engines, name, seed)]
+            generator = generator_of(instance, name)
     except TnnessError as error:
-        return [Finding("problem", FAILED, str(error))]
-    findings = [_stated(instance, generator.summary()), _trace(generator)]
+        return [*findings, Finding("problem", FAILED, str(error))]
+    findings = [_stated(instance, generator.summary()), *findings, *_statement(generator), _trace(generator)]
     if generator.dimension > DIRECT:
         detail = f"{generator.dimension} dimensions: give the model a small() of at most {DIRECT}"
         return [*findings, Finding("size", FAILED, detail)]
     try:
         observables = observables_of(instance, name)
-        findings.append(_observables(observables, generator, name or name_of(instance)))
+        read = observable_findings(observables, generator, _generic(generator), name)
     except TnnessError as error:
         return [*findings, Finding("observables", FAILED, str(error))]
-    further = [engine for engine in offered_engines(instance) if engine not in LOOKED_AT]
-    return findings + _physics(generator, Measure(observables)) + _engines(instance, further, name, seed)
+    findings += read
+    if any(finding.verdict == FAILED for finding in read):
+        return findings
+    further = [engine for engine in engines if engine not in LOOKED_AT]
+    physics = _Physics(instance, generator, observables, name, seed)
+    return [*findings, *physics.findings(), *_engines(instance, further, name, seed)]
 
 
 @dataclass(frozen=True)
@@ -104,12 +111,17 @@ class Measure:
 
 def smallest(model: Any, seed: int = 0) -> Any:
     """Return the model's `small()`, or the model with at most 4 sites, with its disorder drawn."""
+    return draw(shortest(model), seed)
+
+
+def shortest(model: Any) -> Any:
+    """Return the model's `small()`, or the model with at most 4 sites; its disorder is not drawn."""
     if hasattr(model, "small"):
-        model = model.small()
-    elif getattr(model, "n", 0) > 4:
+        return model.small()
+    if getattr(model, "n", 0) > 4:
         with contextlib.suppress(TnnessError):  # a model with one value per site cannot change its length
-            model = dataclasses.replace(model, n=4)
-    return draw(model, seed)
+            return dataclasses.replace(model, n=4)
+    return model
 
 
 def _stated(instance: Any, summary: str) -> Finding:
@@ -129,8 +141,8 @@ def _engines(instance: Any, offered: Sequence[str], name: str, seed: int) -> lis
         except (InputError, NumericalError):  # there is no steady state, or more than one
             times = [1.0]
             record = evolve(instance, times, engine=engine, seed=seed, name=name or None)
-        names = [str(k) for k in record.dataset.data_vars if is_observable(k)]
-        sampled = [k for k in names if f"{k}_error" in names]
+        names = observables_in(record.dataset)
+        sampled = any(error_of(k) in record.dataset for k in names) and not record.certificate.estimates
         if not exact or sampled:
             return Finding(engine, PASSED, f"{record.outcome}; {', '.join(names)}")
         if times is None:
@@ -142,7 +154,7 @@ def _engines(instance: Any, offered: Sequence[str], name: str, seed: int) -> lis
         subject = "steady state" if times is None else "evolution"
         return Finding(engine, PASSED if worst < 1e-6 else FAILED, f"{subject} against the exact one: {worst:.1e}")
 
-    return [_guarded(engine, lambda engine=engine: look(engine)) for engine in offered]
+    return [guarded(engine, lambda engine=engine: look(engine)) for engine in offered]
 
 
 def _circuit(instance: Any, circuit: Circuit, name: str, seed: int) -> list[Finding]:
@@ -156,7 +168,7 @@ def _circuit(instance: Any, circuit: Circuit, name: str, seed: int) -> list[Find
             record = evolve(instance, [0.0, 1.0, 10.0], engine=engine, seed=seed, name=name or None)
         except ModelError as error:  # the engine may not serve all parameters of the model
             return Finding(engine, NOTED, f"not with these parameters: {error}")
-        names = [str(k) for k in record.dataset.data_vars if is_observable(k)]
+        names = observables_in(record.dataset)
         records[engine] = record
         first, oracle = next(iter(records.items()))
         if engine == first:
@@ -169,10 +181,22 @@ def _circuit(instance: Any, circuit: Circuit, name: str, seed: int) -> list[Find
         record = steady_state(instance, engine=next(iter(records)), seed=seed, name=name or None)
         return Finding("steady state", PASSED if record.certificate.converged else NOTED, record.outcome)
 
-    findings = [_guarded(engine, lambda engine=engine: look(engine)) for engine in offered_engines(instance)]
+    findings = [guarded(engine, lambda engine=engine: look(engine)) for engine in offered_engines(instance)]
     detail = f"conserved by every map to {leak:.0e}"
     findings.insert(0, Finding("trace", PASSED if leak < 1e-12 else FAILED, detail))
-    return findings + ([_guarded("steady state", sampled)] if records else [])
+    return findings + ([guarded("steady state", sampled)] if records else [])
+
+
+def _statement(generator: ChainGenerator) -> list[Finding]:
+    """Test the local matrices against dense ones of the whole chain, made from the terms by other code."""
+    if generator.origin is None:
+        return []
+    try:
+        apart = deviation(generator.origin, generator)
+    except InputError as error:
+        return [Finding("statement", NOTED, str(error))]
+    detail = f"the matrices are those of the terms, built densely, to {apart:.0e}"
+    return [Finding("statement", PASSED if apart < STATED else FAILED, detail)]
 
 
 def _trace(generator: ChainGenerator) -> Finding:
@@ -186,67 +210,88 @@ def _trace(generator: ChainGenerator) -> Finding:
     return Finding("trace", PASSED, detail)
 
 
-def _observables(observables: dict[str, Observable], generator: ChainGenerator, name: str) -> Finding:
-    """Test that every observable can be measured, reads sites that exist, and fits into one record with the others."""
-    start = identity_state(generator.spaces)
-    view = DenseView(start.dense(), generator.spaces, generator.functionals)
-    for key, observable in observables.items():
-        if observable.sites and observable.sites[-1] >= generator.n:
-            last = generator.n - 1
-            raise ModelError(f"observable {key!r} reads site {observable.sites[-1]}; the chain has sites 0 to {last}")
-    with own_code(name):
-        history = History()
-        history.add(0.0, 0, Measure(observables)(view))
-        unfinished_dataset(history, observables, evolution=False)
-    measured = {key: series[0].shape for key, series in history.values.items()}
-    return Finding("observables", PASSED, ", ".join(f"{k} {shape or ''}".strip() for k, shape in measured.items()))
+@dataclass(frozen=True)
+class _Physics:
+    """Tests of a chain against its exact solution."""
 
+    model: Any
+    generator: ChainGenerator
+    observables: dict[str, Observable]
+    name: str
+    seed: int
 
-def _physics(generator: ChainGenerator, measure: Measure) -> list[Finding]:
-    findings = _steady_state(generator, measure)
-    if generator.distant:
-        return [*findings, _guarded("dynamics", lambda: _far_dynamics(generator, measure))]
-    findings.append(_guarded("dynamics", lambda: _dynamics(generator, measure)))
-    return findings + [
-        _guarded("Trotter order", lambda order=order: _trotter_order(generator, order)) for order in (2, 4)
-    ]
+    @property
+    def measure(self) -> Measure:
+        """The function that measures all observables."""
+        return Measure(self.observables)
 
+    def findings(self) -> list[Finding]:
+        """Return all of them."""
+        if self.generator.distant:
+            return [*self._steady_state(), guarded("dynamics", lambda: _far_dynamics(self.generator, self.measure))]
+        return [
+            *self._steady_state(),
+            guarded("dynamics", lambda: _dynamics(self.generator, self.measure)),
+            *(
+                guarded(f"Trotter order {order}", lambda order=order: _trotter_order(self.generator, order))
+                for order in (2, 4)
+            ),
+        ]
 
-def _guarded(subject: str, look: Callable[[], Finding]) -> Finding:
-    try:
-        return look()
-    except TnnessError as error:
-        return Finding(subject, FAILED, str(error))
-
-
-def _steady_state(generator: ChainGenerator, measure: Measure) -> list[Finding]:
-    try:
-        steady = steady_vector(generator)
-    except NumericalError as error:
-        return [Finding("steady state", NOTED, str(error))]
-    exact = DenseView(steady.vector, generator.spaces, generator.functionals)
-    lowest = positivity(exact)
-    detail = f"lowest marginal eigenvalue or probability {lowest:.2e}"
-    findings = [
-        Finding("steady state", PASSED, f"unique, gap {steady.gap:.3g}"),
-        Finding("positivity", PASSED if lowest > -1e-9 else FAILED, detail),
-    ]
-    if generator.distant:
+    def _steady_state(self) -> list[Finding]:
+        try:
+            steady = steady_vector(self.generator)
+        except NumericalError as error:
+            several = Finding("steady state", NOTED, str(error))
+            return [several, *([guarded("relaxation", self._stays_apart)] if self._by_tebd else [])]
+        exact = DenseView(steady.vector, self.generator.spaces, self.generator.functionals)
+        lowest, infinite = positivity(exact), not_finite(self.observables, exact)
+        detail = f"lowest marginal eigenvalue or probability {lowest:.2e}"
+        findings = [
+            Finding("steady state", PASSED, f"unique, gap {steady.gap:.3g}"),
+            Finding("positivity", PASSED if lowest > -1e-9 else FAILED, detail),
+        ]
+        findings += [Finding("observables", FAILED, f"{key!r} is not finite in the steady state") for key in infinite]
+        if self._by_tebd:
+            findings.append(guarded("relaxation", lambda: self._relaxes(steady, self.measure(exact))))
         return findings
-    return [*findings, _guarded("exact against TEBD", lambda: _tebd_keeps(generator, steady.vector, measure))]
 
+    @property
+    def _by_tebd(self) -> bool:
+        return "tebd" in offered_engines(self.model) and not self.generator.distant
 
-def _tebd_keeps(generator: ChainGenerator, vector: Any, measure: Measure) -> Finding:
-    """Test that TEBD, started at the exact steady state, stays there within its Trotter error."""
-    settings = TEBD(chi=EXPAND, order=4)
-    exact = measure(DenseView(vector, generator.spaces, generator.functionals))
-    run = settings.init(generator, ChainState.from_dense(vector, generator.dims))
-    for _ in range(5):
-        run.step()
-    worst = _worst(measure(run.view()), exact)
-    rate, dt = residual(generator, run.chain_state()), settings.time_step(generator)
-    detail = f"largest change of an observable {worst:.1e}, residual {rate:.1e} at dt = {dt:.3g}"
-    return Finding("exact against TEBD", PASSED if worst < 1e-2 else FAILED, detail)
+    def _from_the_default_start(self, gap: float) -> Record:
+        """Return the steady state by TEBD without truncation, from where a user's run starts."""
+        engine = TEBD(chi=EXPAND, schedule=())
+        steps = MOST_STEPS * engine.time_step(self.generator)
+        longest = min(steps, RELAXED / gap) if gap > 0 else steps
+        return steady_state(self.model, engine=engine, seed=self.seed, name=self.name, max_time=longest)
+
+    def _relaxes(self, steady: SteadyVector, exact: dict[str, Any]) -> Finding:
+        """Test that TEBD reaches the steady state from the default start within its claims; compare the times."""
+        record = self._from_the_default_start(steady.gap)
+        time, multiple = record.time, record.time * steady.gap
+        told = f"from the default start: {record.outcome} at t = {time:.3g}, {multiple:.2g} times 1/gap"
+        if not record.certificate.converged:
+            return Finding("relaxation", NOTED, told)
+        wrong, worst = [], 0.0
+        for key, claim in record.certificate.errors.items():
+            error, largest = np.abs(change(record[key].values, exact[key])), scale(exact[key])
+            worst = max(worst, size(error) / max(1.0, largest))
+            beyond = ~(error <= BEYOND * claim) & (error > OF_SCALE * max(largest, OF_SCALE))
+            if beyond.any():
+                wrong.append(f"{key!r} is off by {size(error[beyond]):.1e}, its claims are up to {size(claim):.1e}")
+        if wrong:
+            return Finding("relaxation", FAILED, f"{told}; {', '.join(wrong)}")
+        soon = "" if multiple >= 1 else "; that is before the slowest part of the state could move"
+        return Finding("relaxation", NOTED if soon else PASSED, f"{told}; largest error {worst:.1e}{soon}")
+
+    def _stays_apart(self) -> Finding:
+        """Test that a run does not claim the only steady state where there are several."""
+        record = self._from_the_default_start(math.nan)
+        plain = record.certificate.converged and "not unique" not in record.outcome
+        told = f"from the default start: {record.outcome} at t = {record.time:.3g}"
+        return Finding("relaxation", FAILED if plain else NOTED, told)
 
 
 def _dynamics(generator: ChainGenerator, measure: Measure) -> Finding:
@@ -305,6 +350,13 @@ def _tilted(generator: ChainGenerator) -> ChainState:
         phase -= space.trace * (space.trace @ phase) / (space.trace @ space.trace)
         vectors.append(vector + 0.2 * phase / space.levels / np.linalg.norm(phase))
     return ChainState.product(vectors)
+
+
+def _generic(generator: ChainGenerator) -> Any:
+    """Return a state in which no average vanishes by itself: a product that has evolved for a little."""
+    run = Exact().init(generator, _tilted(generator))
+    run.step(generator.n / generator.scale if generator.scale > 0 else 1.0)
+    return run.vector
 
 
 def _worst(first: dict[str, Any], second: dict[str, Any]) -> float:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
 from tnness.records.files import is_damaged
-from tnness.records.record import NETCDF_ENGINE, PREFIX, Record
+from tnness.records.record import ERROR, NETCDF_ENGINE, PREFIX, Record, error_of
 from tnness.study.plan import Point, canonical
 from tnness.study.store import Store
 
@@ -166,13 +166,7 @@ class Table:
             sample = Record.open(path).dataset
             mine = [name for name, (_, largest) in self.largest.items() if largest == path]
             for name in mine:
-                if name not in sample:  # an error that the record keeps as an attribute of its variable
-                    source = sample[name.removesuffix("_error")]
-                    about = {"units": source.attrs.get("units", "1"), "long_name": f"error of {name[:-6]}"}
-                    dataset[name] = xr.Variable(axes, self.columns[name], about)
-                    continue
-                attributes = {k: v for k, v in sample[name].attrs.items() if k != "error"}
-                dataset[name] = xr.Variable((*axes, *sample[name].dims), self.columns[name], attributes)
+                dataset[name] = xr.Variable((*axes, *sample[name].dims), self.columns[name], sample[name].attrs)
                 dims = [d for d in sample[name].dims if d in sample.coords and d not in dataset.coords]
                 dataset = dataset.assign_coords({d: sample[d] for d in dims})
         counts = Counter(STATES[i] for i in self.status.ravel().tolist() if i != NOT_ASKED)
@@ -204,7 +198,8 @@ def _read(path: Path, variables: Sequence[str] | None, certificate: bool) -> Rea
         arrays: dict[str, Array] = {}
         for name in file.id:
             text = name.decode()
-            if certificate if text.startswith(PREFIX) else (variables is None or text in variables):
+            asked = variables is None or text in variables or text.removesuffix(ERROR) in variables
+            if certificate if text.startswith(PREFIX) else asked:
                 arrays |= _variable(file.id, name, text)
         return Read(str(file.attrs["outcome"]), _number(file.attrs["cpu_seconds"]), arrays)
 
@@ -221,9 +216,9 @@ def _variable(file: h5py.h5f.FileID, name: bytes, text: str) -> dict[str, Array]
     data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
     if not h5py.h5a.exists(data, b"error"):
         return {text: values}
-    error = np.empty(1)
+    error = np.empty(1)  # an old file: one number for all elements
     h5py.h5a.open(data, b"error").read(error)
-    return {text: values, f"{text}_error": error.reshape(())}
+    return {text: values, error_of(text): np.full(values.shape, error.item())}
 
 
 def _number(attribute: Any) -> float:

@@ -18,7 +18,7 @@ from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import engine_class
 from tnness.errors import InputError, RecordError, TnnessError
-from tnness.records.record import BURSTS, FORMAT, PREFIX, Record, part_path
+from tnness.records.record import BURSTS, ERROR, EXTRAPOLATED, FORMAT, Record, error_of, observables_in, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job, name_of, offered_engines
@@ -59,10 +59,10 @@ def converge(
 
     Returns
     -------
-    A dataset with every observable over (dt, chi, ...), and for each of them NAME_extrapolated and NAME_error: linear
-    in 1/chi through the last two points at the smallest dt; the error is the larger of the last step in chi and the
-    distance extrapolated, plus the spread over dt and the relaxation still to come. If `watch` names observables, only
-    these are extrapolated: the others may not have relaxed.
+    A dataset with every observable and its error NAME_error over (dt, chi, ...), and for each of them NAME_extrapolated
+    and NAME_extrapolated_error: linear in 1/chi through the last two points at the smallest dt; the error is the larger
+    of the last step in chi and the distance extrapolated, plus the spread over dt and the relaxation still to come. If
+    `watch` names observables, only these are extrapolated: the others may not have relaxed.
     """
     chis, steps = _checked(chi, dt)
     settings = _settings(chosen_engine(model, engine or default_engine(model)), chis, steps)
@@ -186,31 +186,40 @@ def _assemble(rows: list[list[Record]], chis: list[int], job: Job) -> xr.Dataset
     first, best = rows[0][0].dataset, rows[-1][-1].dataset
     variables: dict[str, xr.Variable] = {}
     shared = [str(k) for k in first.data_vars if all(k in record.dataset for row in rows for record in row)]
-    for key in (k for k in shared if k not in BURSTS):
-        stack = np.array([[record.dataset[key].values for record in row] for row in rows])
-        attributes = {k: v for k, v in first[key].attrs.items() if k != "error"}
-        variables[key] = xr.Variable(("dt", "chi", *first[key].dims), stack, attributes)
-        if not key.startswith(PREFIX) and (not job.ask.watch or key in job.ask.watch):
+    extrapolated = [k for k in observables_in(first) if not job.ask.watch or k in job.ask.watch]
+    errors = [error_of(k) for k in extrapolated if any(error_of(k) in r.dataset for row in rows for r in row)]
+    for key in dict.fromkeys([*(k for k in shared if k not in BURSTS), *errors]):
+        stack = np.array([[_values(record.dataset, key) for record in row] for row in rows])
+        attributes = next(r.dataset[key].attrs for row in rows for r in row if key in r.dataset)
+        dims = first[key.removesuffix(ERROR) if key in errors else key].dims
+        variables[key] = xr.Variable(("dt", "chi", *dims), stack, attributes)
+        if key in extrapolated:
             value, error = extrapolate(stack[-1], chis)
             about = {"units": attributes.get("units", "1"), "long_name": f"{key}, chi -> infinity"}
-            variables[f"{key}_extrapolated"] = xr.Variable(first[key].dims, value, about)
-            about |= {"long_name": f"error of {key}"}
-            variables[f"{key}_error"] = xr.Variable(first[key].dims, error + _other_errors(rows, key), about)
+            limit = f"{key}{EXTRAPOLATED}"
+            variables[limit] = xr.Variable(first[key].dims, value, about)
+            about |= {"long_name": f"error of {key}, chi -> infinity"}
+            variables[error_of(limit)] = xr.Variable(first[key].dims, error + _other_errors(rows, key), about)
     outcomes = [[record.outcome for record in row] for row in rows]
     variables["outcome"] = xr.Variable(("dt", "chi"), np.array(outcomes, dtype=str))
     coordinates = {"dt": [float(row[0].used["dt"]) for row in rows], "chi": chis, **first.coords}
     return xr.Dataset(variables, coordinates, dict(best.attrs, kind="convergence", format=FORMAT))
 
 
+def _values(dataset: xr.Dataset, name: str) -> NDArray[np.float64]:
+    """Return a variable's numbers; NaN for an error that is not known."""
+    return dataset[name].values if name in dataset else np.full(dataset[name.removesuffix(ERROR)].shape, math.nan)
+
+
 def _other_errors(rows: list[list[Record]], key: str) -> NDArray[np.float64] | float:
     """Return the relaxation still to come plus the spread over dt, or plus the Trotter error at the only dt."""
     best, certificate = rows[-1][-1].dataset[key].values, rows[-1][-1].certificate
     size = float(np.max(np.abs(best[np.isfinite(best)]), initial=0.0))
-    left = certificate.estimates["relaxation"].get(key, certificate.relaxation * size)
+    left = certificate.estimates.get("relaxation", {}).get(key, np.full_like(best, certificate.relaxation * size))
     if len(rows) > 1:
         return left + np.abs(best - rows[-2][-1].dataset[key].values)
-    trotter = certificate.estimates["trotter"].get(key, certificate.trotter * size)
-    return left + (0.0 if math.isnan(trotter) else trotter)
+    trotter = certificate.estimates.get("trotter", {}).get(key, np.full_like(best, certificate.trotter * size))
+    return left + np.nan_to_num(trotter, nan=0.0, posinf=math.inf)
 
 
 def extrapolate(values: NDArray[np.float64], chis: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -232,7 +241,7 @@ def extrapolate(values: NDArray[np.float64], chis: Sequence[int]) -> tuple[NDArr
 
 def table(dataset: xr.Dataset) -> str:
     """Return the convergence of every scalar observable (and the largest entry of every other) as text."""
-    names = [str(k) for k in dataset.data_vars if f"{k}_extrapolated" in dataset]
+    names = [str(k) for k in dataset.data_vars if f"{k}{EXTRAPOLATED}" in dataset]
     lines = ["  ".join(["        dt", "  chi", *(f"{_heading(dataset, k):>20}" for k in names), "outcome"])]
     for i, dt in enumerate(dataset["dt"].values):
         for j, chi in enumerate(dataset["chi"].values):
@@ -253,6 +262,7 @@ def _scalar(value: NDArray[np.float64]) -> float:
 
 
 def _with_error(dataset: xr.Dataset, name: str) -> str:
-    value, error = _scalar(dataset[f"{name}_extrapolated"].values), _scalar(dataset[f"{name}_error"].values)
+    limit = f"{name}{EXTRAPOLATED}"
+    value, error = _scalar(dataset[limit].values), _scalar(dataset[error_of(limit)].values)
     digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 and math.isfinite(error) else 6
     return f"{value:.{min(digits, 12)}f} +- {error:.1e}"

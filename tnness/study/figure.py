@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from tnness.errors import InputError, RecordError, suggestion
 from tnness.records.files import require_folder
-from tnness.records.record import Record, is_observable
+from tnness.records.record import EXTRAPOLATED, Record, error_of, observables_in
 from tnness.study.collect import is_table, open_table
-from tnness.study.sweep_figure import Directions, sweep_panels
+from tnness.study.sweep_figure import Directions, bars, sweep_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,9 +67,7 @@ def plot(
 
 def _chosen(dataset: xr.Dataset, path: Path, names: Sequence[str]) -> list[str]:
     """Return the observables to draw: those named, or all."""
-    variables = [str(k) for k in dataset.data_vars if is_observable(k) and k != "outcome"]
-    derived = {f"{k}{ending}" for k in variables for ending in ("_extrapolated", "_error")}
-    observables = [k for k in variables if k not in derived]
+    observables = observables_in(dataset)
     for name in names:
         if name not in observables:
             raise InputError(f"{path} holds no observable {name!r}{suggestion(name, observables)}")
@@ -114,34 +113,43 @@ def caption(dataset: xr.Dataset) -> str:
 
 
 def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
-    data = dataset[name]
+    data, error = dataset[name], _errors(dataset, name)
     units = data.attrs.get("units", "1")
     axes.set_title(textwrap.fill(str(data.attrs.get("long_name", name)), TITLE), fontsize=9)
     label = name if units == "1" else f"{name} [{units}]"
     if "chi" in data.dims:
         _draw_convergence(axes, dataset, name, label)
     elif "time" in data.dims:
-        _draw_evolution(axes, data, label)
+        _draw_evolution(axes, data, error, label)
     elif data.ndim == 0:
-        error = data.attrs.get("error")
-        text = f"{float(data):.8g}" + (f"\n± {error:.1e}" if error is not None else "")
+        text = f"{float(data):.8g}" + (f"\n± {float(error):.1e}" if error is not None else "")
         axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=14, transform=axes.transAxes)
         axes.set_xlabel(label)
         axes.set_xticks([])
         axes.set_yticks([])
     elif data.ndim == 1:
-        error = data.attrs.get("error")
-        axes.errorbar(_axis(data, 0), data.values, yerr=error, fmt="o-", ms=3.5, lw=1, capsize=2)
+        _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5)
         axes.set_xlabel(str(data.dims[0]))
         axes.set_ylabel(label)
     else:
         _draw_map(axes, data, label)
 
 
-def _draw_evolution(axes: Axes, data: xr.DataArray, label: str) -> None:
+def _errors(dataset: xr.Dataset, name: str) -> NDArray[np.float64] | None:
+    """Return the errors of an observable's elements; None where they are not known."""
+    return dataset[error_of(name)].values if error_of(name) in dataset else None
+
+
+def _draw_bars(axes: Axes, x: Any, y: NDArray[np.float64], error: NDArray[np.float64] | None, **style: Any) -> None:
+    """Draw points with error bars; points without a finite error have none."""
+    (line,) = axes.plot(x, y, **{"marker": "o", "lw": 1, **style})
+    bars(axes, line, error)
+
+
+def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
     axes.set_xlabel("time")
     if data.ndim == 1:
-        axes.plot(data["time"].values, data.values, "o-", ms=2.5, lw=1)
+        _draw_bars(axes, data["time"].values, data.values, error, ms=2.5)
         axes.set_ylabel(label)
     elif data.ndim == 2:
         shown = axes.pcolormesh(data["time"].values, _axis(data, 1), data.values.T, shading="nearest", cmap="viridis")
@@ -154,21 +162,24 @@ def _draw_evolution(axes: Axes, data: xr.DataArray, label: str) -> None:
 
 
 def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) -> None:
-    data = dataset[name]
+    data, error = dataset[name], _errors(dataset, name)
     inverse = 1 / dataset["chi"].values
     finest = data[-1]
     if data.ndim == 2:
         for i, dt in enumerate(dataset["dt"].values):
-            axes.plot(inverse, data.values[i], "o-", ms=4, lw=1, label=f"dt = {dt:.3g}")
-        if f"{name}_extrapolated" in dataset:
-            value, error = float(dataset[f"{name}_extrapolated"]), float(dataset[f"{name}_error"])
-            axes.errorbar([0.0], [value], yerr=[error], fmt="s", ms=5, capsize=3, color="black", label="extrapolated")
+            errors = None if error is None else error[i]
+            _draw_bars(axes, inverse, data.values[i], errors, ms=4, label=f"dt = {dt:.3g}")
+        limit = f"{name}{EXTRAPOLATED}"
+        if limit in dataset:
+            about = {"marker": "s", "ms": 5, "color": "black", "label": "extrapolated"}
+            _draw_bars(axes, [0.0], dataset[limit].values.reshape(1), _errors(dataset, limit), **about)
         axes.set_xlabel("1 / chi")
         axes.set_ylabel(label)
         axes.legend(fontsize=7)
     elif data.ndim == 3:
         for j, chi in enumerate(dataset["chi"].values):
-            axes.plot(_axis(finest, 1), finest.values[j], "o-", ms=3, lw=1, label=f"chi = {chi}")
+            errors = None if error is None else error[-1, j]
+            _draw_bars(axes, _axis(finest, 1), finest.values[j], errors, ms=3, label=f"chi = {chi}")
         axes.set_xlabel(str(data.dims[2]))
         axes.set_ylabel(label)
         axes.legend(fontsize=7)

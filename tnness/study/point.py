@@ -95,7 +95,9 @@ class Task:
                 store.fail(self._failure(error))
                 return Ended.FAILED
             record.dataset.attrs |= self._about | {"cpu_seconds": time.process_time() - started}
-            store.keep(key, (record if self.keep_states else Record(record.dataset)).image())
+            store.keep(
+                key, (record if self.keep_states else Record(record.dataset, estimates=record.estimates)).image()
+            )
         return Ended.DONE
 
     def _solved(self) -> Record:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from tnness.errors import InputError, suggestion
-from tnness.records.record import is_observable
+from tnness.records.record import error_of, observables_in
 from tnness.study.collect import REALIZATION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 SWEEP_PANEL = (4.6, 3.4)
 MOST_PANELS = 4
@@ -68,12 +70,12 @@ def sweep_caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
 
 
 def _chosen(dataset: xr.Dataset, names: Sequence[str]) -> list[str]:
-    observables = [str(k) for k in dataset.data_vars if is_observable(k) and k not in BESIDE]
+    observables = [name for name in observables_in(dataset) if name not in BESIDE]
     for name in names:
         if name not in dataset.data_vars:
             raise InputError(f"the table holds no observable {name!r}{suggestion(name, observables)}")
     grid = dataset["status"].ndim
-    scalars = [k for k in observables if dataset[k].ndim == grid and not k.endswith("_error")]
+    scalars = [k for k in observables if dataset[k].ndim == grid]
     return list(names) or (scalars or observables)[:MOST_PANELS]
 
 
@@ -81,12 +83,14 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
     data = _at(dataset[name], shown.at)
     x, curves = _directions(data, shown)
     mean, error, count = _average(data)
+    claimed = _claimed(dataset, name, shown.at)
     for k in range(data.sizes[curves] if curves else 1):
         here = {curves: k} if curves else {}
         y, spread = mean.isel(here).values, error.isel(here).values
         at = dataset[x].values if x in dataset.coords else np.arange(data.sizes[x])
         label = f"{curves} = {dataset[curves].values[k]}" if curves in dataset.coords else None
         (line,) = axes.plot(at, y, "o-", ms=3.5, lw=1, label=label)
+        bars(axes, line, None if claimed is None else claimed.isel(here).values)
         axes.fill_between(at.astype(float), y - spread, y + spread, color=line.get_color(), alpha=0.25, lw=0)
     if curves:
         axes.legend(fontsize=7)
@@ -100,6 +104,22 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
         axes.set_xscale("log")
     if "y" in shown.logarithmic:
         axes.set_yscale("log")
+
+
+def bars(axes: Axes, line: Line2D, error: NDArray[np.float64] | None) -> None:
+    """Draw error bars on the points of a line, where errors are known and larger than 0."""
+    finite = np.zeros(0) if error is None else np.where(np.isfinite(error), np.abs(error), 0.0)
+    if np.any(finite > 0):
+        x, y = line.get_data()
+        axes.errorbar(x, y, yerr=finite, fmt="none", ecolor=line.get_color(), elinewidth=1, capsize=2)
+
+
+def _claimed(dataset: xr.Dataset, name: str, at: Mapping[str, Any]) -> xr.DataArray | None:
+    """Return the mean of what the realizations claim as their errors, 0 where it is not known; None where none is."""
+    if error_of(name) not in dataset:
+        return None
+    errors = _at(dataset[error_of(name)], at)
+    return errors.where(np.isfinite(errors)).mean(REALIZATION, skipna=True).fillna(0.0)
 
 
 def _at(data: xr.DataArray, at: Mapping[str, Any]) -> xr.DataArray:
