@@ -342,7 +342,8 @@ def row(name: str, results: list[Result]) -> str:
     kicks = np.median([r.kick_share for r in claiming]) if claiming else math.nan
     counts = f"{len(results):5d} {len(claiming):5d} {len(cut):4d} {len(wrong):6d} {len(alarms):3d}/{len(right):<3d}"
     seconds = np.nanmean([r.seconds for r in results])
-    return f"{name:24} {counts} {share:>18} {median} {worst} {seconds:8.1f} {kicks:6.0%}"
+    kick_share = "-" if math.isnan(kicks) else f"{kicks:.0%}"
+    return f"{name:24} {counts} {share:>18} {median} {worst} {seconds:8.1f} {kick_share:>6}"
 
 
 def tables(results: list[Result]) -> Iterable[str]:

@@ -54,8 +54,8 @@ def complete(folder: Path, *arguments: str) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files of a folder."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """The files of a folder, but for the claims of runs that are not over."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".claim"}
 
 
 def wait_for(process: subprocess.Popen[str], part: Path, changes: int) -> None:

@@ -1,12 +1,14 @@
 """The errors of the package, in the user's words.
 
-Every error that the package raises on purpose derives from `TnnessError`. Its text is one line that says what was
+Every error that the package raises on purpose derives from `TnnessError`; `Interrupted`, which is none, from
+`KeyboardInterrupt`. Its text is one line that says what was
 given, what is needed and, where it helps, in which place. The command line prints that line and nothing else.
 """
 
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -34,8 +36,20 @@ class RecordError(TnnessError):
     """A record file is missing, foreign, damaged or does not fit what is asked of it."""
 
 
-class Interrupted(TnnessError):
-    """The run was stopped by a signal. If it writes a file, its results so far are saved in the checkpoint."""
+class WriteError(RecordError):
+    """The machine cannot write a file: the disk is full, a quota or the size of a file is exceeded, a device fails."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped by a signal. If it writes a file, its results so far are saved in the checkpoint.
+
+    It is no `Exception`, so that `except Exception` in the code of a model or an observable does not swallow it.
+    number: of the signal.
+    """
+
+    def __init__(self, text: str = "interrupted", number: int = signal.SIGINT) -> None:
+        super().__init__(text)
+        self.number = int(number)
 
 
 class NumericalError(TnnessError):

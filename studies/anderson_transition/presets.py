@@ -39,7 +39,7 @@ PRESETS = {
     ),
     "paper": Preset(
         name="paper",
-        sizes={12: 160, 14: 80, 16: 40},
+        sizes={12: 240, 14: 120, 16: 56},
         share={10.0: 0.25},
         disorder=(10.0, 16.5, 21.0),
         scaling_sizes={8: 400, 10: 200, 12: 150, 14: 80},

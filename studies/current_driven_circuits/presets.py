@@ -134,7 +134,7 @@ PRESETS = {
         name="paper",
         cuts=cuts((100, 200), (20, 40), 128),
         haar=(2, 3, 4, 5, 6, 7, 8, 10, 12, 20),
-        drawn=(2, 3, 4, 5, 6, 7),
+        drawn=(2, 3, 4, 5, 6, 7, 8),
         steps=200_000,
         volume=(
             Length(n=12, gates=22_000, realizations=32),

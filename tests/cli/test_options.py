@@ -21,6 +21,7 @@ from tnness.engines import shipped
 from tnness.engines.ask import Ask
 from tnness.engines.registry import ENGINES
 from tnness.errors import Interrupted
+from tnness.runs.solve import Changes
 from tnness.typed import Parameter, field_parameters
 
 COMMANDS = ("run", "converge", "sweep")
@@ -47,7 +48,7 @@ class Served:
         return chain
 
     def observables(self):
-        return {{"z": expectation([s.Z(0)], "site")}}
+        return {{name: expectation([s.Z(0)], "site") for name in ("z", "a", "b")}}
 
 
 @register_engine("own")
@@ -81,28 +82,42 @@ def served(here):
 
 @dataclass
 class Passed:
-    """What a command passed on, and what for."""
+    """What a command passed on: the engine, the request, and the rest by name."""
 
-    arguments: dict[str, Any]
+    engine: Any = None
+    ask: Any = None
+    accept_old: bool = False
+    varied: Any = None
+    changes: Any = None
+    files: Any = None
 
 
 @pytest.fixture
 def passed(monkeypatch) -> Passed:
     """Stop at what the commands call, and keep its arguments."""
-    taken = Passed({})
+    taken = Passed()
 
-    def keep(*positional, **named):
-        taken.arguments = dict(zip(("model", "times"), positional, strict=False)) | named
+    def keep(**given):
+        for name, value in given.items():
+            setattr(taken, name, value)
         raise Interrupted("got here")
 
-    for module, name in [
-        (run_module, "steady_state"),
-        (run_module, "evolve"),
-        (run_module, "extend"),
-        (tnness.study.converge, "converge"),
-        (tnness.study.sweep, "sweep"),
-    ]:
-        monkeypatch.setattr(module, name, keep)
+    def run(job, output, progress):
+        keep(engine=job.engine, ask=job.ask, accept_old=output.accept_old)
+
+    def converged(job, chi, dt, output, progress):
+        keep(engine=job.engine, ask=job.ask, varied=(chi, dt))
+
+    def swept(self):
+        keep(engine=self.plan.engine_at({}), ask=self.plan.ask, accept_old=self.accept_old)
+
+    def extend(path, changes, **files):
+        keep(changes=changes, accept_old=files["accept_old"], files=files)
+
+    monkeypatch.setattr(run_module, "run", run)
+    monkeypatch.setattr(run_module, "extend", extend)
+    monkeypatch.setattr(tnness.study.converge, "converged", converged)
+    monkeypatch.setattr(tnness.study.sweep.Sweep, "run", swept)
     return taken
 
 
@@ -224,84 +239,77 @@ def test_every_option_reaches_its_engine(served, passed, name, engine, setting):
     flag = engine_flag(setting)
     words, value = ((flag,), True) if field.annotation is bool else ((flag, typed_as(field)[0]), typed_as(field)[1])
     stopped(*command(name, served, "--engine", engine, *words))
-    assert passed.arguments["engine"] == ENGINES[engine](**{setting: value}) != ENGINES[engine]()
+    assert passed.engine == ENGINES[engine](**{setting: value}) != ENGINES[engine]()
     stopped(*command(name, served, "--engine", engine))
-    assert passed.arguments["engine"] == ENGINES[engine]()
+    assert passed.engine == ENGINES[engine]()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_the_job_arrives(served, passed, name):
-    steady = ("--seed", 5, "--initial", "product:01", "--tol", 1e-4, "--max-time", 7, "--watch", "b", "--watch", "a")
-    stopped(*command(name, served, *steady))
-    given = Ask(seed=5, initial="product:01", tolerance=1e-4, max_time=7.0, watch=("a", "b"))
-    for field in ("seed", "initial", "tolerance", "max_time", "watch"):
-        assert passed.arguments[field] == getattr(given, field)
+    steady = ("--seed", 5, "--initial", "product:01", "--tol", 1e-4, "--max-time", 7, "--no-kick")
+    stopped(*command(name, served, *steady, "--watch", "b", "--watch", "a"))
+    given = {"seed": 5, "initial": "product:01", "tolerance": 1e-4, "max_time": 7.0, "kick": False, "watch": ("a", "b")}
+    assert set(options.JOB_FLAGS) == {*given, "times"}  # a new field needs its place here
+    assert passed.ask == Ask(**given)
     stopped(*command(name, served))
-    for field in ("seed", "initial", "tolerance", "max_time", "watch"):
-        assert passed.arguments[field] == getattr(Ask(), field)
+    assert passed.ask == Ask()
 
 
 @pytest.mark.parametrize("name", ["run", "sweep"])
 def test_times_arrive(served, passed, name):
     stopped(*command(name, served, "--time", "0:1:3", "--seed", 2, "--initial", "product:01"))
-    assert passed.arguments["times"] == (0.0, 0.5, 1.0)
-    assert (passed.arguments["seed"], passed.arguments["initial"]) == (2, "product:01")
+    assert passed.ask == Ask(times=(0.0, 0.5, 1.0), seed=2, initial="product:01")
 
 
 def test_a_record_is_extended_by_the_same_options(here, passed):
-    stopped("run", "steady.nc", "--chi", 8, "--engine", "accelerated", "--no-bracket", "--tol", 1e-5, "--watch", "z")
-    stopped("run", "steady.nc", "--chi", 8, "--accelerate", "--bracket", "--tol", 1e-5, "--max-time", 3)
-    assert passed.arguments["out"] is None
-    assert passed.arguments["progress"]
+    steady = ("--tol", 1e-5, "--max-time", 3, "--no-kick", "--watch", "z")
+    stopped("run", "steady.nc", "--chi", 8, "--engine", "accelerated", "--no-bracket", *steady)
+    given = {"tolerance": 1e-5, "max_time": 3.0, "kick": False, "watch": ("z",)}
+    assert passed.changes == Changes({"chi": 8, "bracket": False}, "accelerated", **given)
+    assert set(options.JOB_FLAGS) == {*given, "times", *run_module.FIXED}  # a new field is a change, or is fixed
+    stopped("run", "evolution.nc", "--time", "2,3")
+    assert passed.changes == Changes(times=(2.0, 3.0))
+    assert passed.files["out"] is None
+    assert passed.files["progress"]
 
 
 def test_old_files_are_continued_where_that_is_asked_for(served, passed):
     for words in (command("run", served), command("run", served, "--time", "0,1"), command("sweep", served)):
         for given in (True, False):
             stopped(*words, *["--accept-old"] * given)
-            assert passed.arguments["accept_old"] is given
+            assert passed.accept_old is given
     stopped("run", "steady.nc", "--accept-old")
-    assert passed.arguments["accept_old"]
+    assert passed.accept_old
 
 
 def test_accelerate_is_short_for_an_engine(served, passed):
     for name in COMMANDS:
         stopped(*command(name, served, "--accelerate", "--bracket", "--engine-tolerance", 1)[:-2])
-        assert passed.arguments["engine"] == ENGINES["accelerated"](bracket=True)
+        assert passed.engine == ENGINES["accelerated"](bracket=True)
         told = ("--accelerate stands for --engine accelerated, not tebd",)
         refused(*command(name, served, "--accelerate", "--engine", "tebd"), told=told)
 
 
-def test_converge_takes_lists_of_bond_dimensions_and_time_steps(served, monkeypatch):
-    taken = {}
-
-    def keep(model, chi, dt, *, engine, **named):
-        taken.update(chi=chi, dt=dt, engine=engine)
-        raise Interrupted("got here")
-
-    monkeypatch.setattr(tnness.study.converge, "converge", keep)
+def test_converge_takes_lists_of_bond_dimensions_and_time_steps(served, passed):
     stopped("converge", served, "--chi", "4,8", "--dt", "0.2,0.1", "--schedule", "2", "--out", "c.nc")
-    assert (taken["chi"], taken["dt"]) == ((4, 8), (0.2, 0.1))
-    assert taken["engine"] == ENGINES["tebd"](schedule=(2,))
+    assert passed.varied == ((4, 8), (0.2, 0.1))
+    assert passed.engine == ENGINES["tebd"](schedule=(2,))
     stopped("converge", served, "--set", "chi=[4,8]", "--set", "dt=0.1", "--out", "c.nc")
-    assert (taken["chi"], taken["dt"]) == ((4, 8), (0.1,))
+    assert passed.varied == ((4, 8), (0.1,))
     stopped("converge", served, "--chi", "4,8", "--engine", "trajectories", "--substeps", 2, "--out", "c.nc")
-    assert (taken["dt"], taken["engine"]) == ((None,), ENGINES["trajectories"](substeps=2))
+    assert (passed.varied[1], passed.engine) == ((None,), ENGINES["trajectories"](substeps=2))
 
 
-def test_converge_takes_the_first_engine_that_can_be_converged(here, monkeypatch):
-    taken = []
-    monkeypatch.setattr(tnness.study.converge, "converge", lambda *a, **named: taken.append(named["engine"]) or 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        call("converge", "noisy-anderson", "-p", "n=4", "--chi", "2,4", "--out", "c.nc")
-    assert taken == [ENGINES["tebd"]()]  # the model's default is gaussian
+def test_converge_takes_the_first_engine_that_can_be_converged(here, passed):
+    stopped("converge", "noisy-anderson", "-p", "n=4", "--chi", "2,4", "--out", "c.nc")
+    assert passed.engine == ENGINES["tebd"]()  # the model's default is gaussian
 
 
 def test_an_engine_of_ones_own_is_reached_by_set_and_by_options_that_it_shares(served, passed):
     words = ("--engine", "own", "--set", "stages=2", "--set", "tableau=[1,0.5]", "--dt", 0.5)
     for name in ("run", "sweep"):
         stopped(*command(name, served, *words))
-        own = passed.arguments["engine"]
+        own: Any = passed.engine
         assert (type(own).__name__, own.stages, own.dt, own.tableau) == ("Own", 2, 0.5, (1.0, 0.5))
         refused(*command(name, served, "--engine", "own", "--chi", 4), told=("engine 'own' has no setting 'chi'",))
         told = ("engine 'own': stages = 'many' is not an integer",)

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from command_line import TINY, call, refused, well
+from crafted import crafted
 
 
 @pytest.mark.parametrize(
@@ -208,16 +209,9 @@ def test_a_spoilt_record_is_refused(here, spoil, arguments):
     refused(*arguments.split(), told=("steady.nc",))
 
 
-def drop_group(path: Path, name: str) -> None:
-    import h5netcdf
-
-    with h5netcdf.File(path, "a") as file:
-        del file._h5file[name]
-
-
 def test_a_record_without_a_state_is_not_extended(here):
-    drop_group(here / "steady.nc", "state")
-    refused("run", "steady.nc", "--chi", 8, told=("steady.nc", "state"))
+    crafted(here / "steady.nc", here / "stateless.nc", lambda file: file.__delitem__("state"))
+    refused("run", "stateless.nc", "--chi", 8, told=("stateless.nc", "state"))
 
 
 def test_a_record_of_a_convergence_is_not_extended(here):
@@ -232,6 +226,10 @@ def test_a_record_of_a_model_that_has_gone_is_refused(here):
     for name in registered:
         del sys.modules[name]
     refused("run", "file.nc", told=("chains.py",))
+    refused("run", "file.nc", "--model", "chains.py:Pumped", told=("there is no file", "chains.py"))
+    refused(
+        "run", *TINY, "--model", "chains.py:Pumped", "--out", "r.nc", told=("belongs to a record that is extended",)
+    )
 
 
 def interrupt(folder: Path, *arguments: object) -> Path:

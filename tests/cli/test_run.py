@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from command_line import TINY, Answer, well
+from command_line import TINY, Answer, refused, well
 from tnness import Record
 
 
@@ -98,7 +98,8 @@ def test_a_model_in_a_file_runs_and_its_record_is_extended(here):
     with xr.open_dataset("file.nc") as record:
         assert record["z"].dims == ("site",)
         assert json.loads(record.attrs["parameters"]) == {"n": 3, "rate": 0.5}
-    well("run", "file.nc", "--chi", 16)
+    refused("run", "file.nc", "--chi", 16, told=("file.nc names its model by a file", "--model", "chains.py:Pumped"))
+    well("run", "file.nc", "--model", "chains.py:Pumped", "--chi", 16)
     well("run", "chains.py:Pumped", "-p", "rate=0.5", "--engine", "exact", "--out", "exact-file.nc")
     with xr.open_dataset("file.nc") as record, xr.open_dataset("exact-file.nc") as exact:
         np.testing.assert_allclose(record["z"], exact["z"], atol=5e-3)

@@ -134,8 +134,29 @@ def test_a_state_without_a_definite_charge_is_left_alone():
     assert SectorState.adapted(ChainState.product([np.ones(3)] * N), Rules(GIVEN)) is None
     tilted = ChainState.product([np.array([1, 0.3, 0, 0.1]) / 2] * 4)
     assert SectorState.adapted(tilted, Rules(driven(4, 0).conserved)) is None
-    run = TEBD(chi=16, dt=0.2, symmetry="charges").init(driven(4, 0), tilted)
+    run = TEBD(chi=16, dt=0.2, schedule=(), symmetry="charges").init(driven(4, 0), tilted)
+    run.step()
     assert run.sectors is None
+
+
+def test_blocks_are_entered_by_stages():
+    """At chi = 16 blocks are slower than none; at 64 they are used, from the state that the stage before left."""
+    generator = driven(6, 1)
+    run = TEBD(chi=64, dt=0.3, schedule=(16,)).init(generator, product(6, np.random.default_rng(0)))
+    for _ in range(4):
+        run.step()
+    assert run.sectors is None
+    run.next_stage()
+    run.next_stage()
+    before = run.view().expect(s.Z(2))
+    run._enter(run._present)
+    assert run.sectors is not None
+    assert run.view().expect(s.Z(2)) == pytest.approx(before, abs=1e-4)
+    again = TEBD(chi=64, dt=0.3, schedule=(16,)).restore(generator, run.save())
+    for one in (run, again):
+        one.step()
+    for own, saved in zip(run.state.tensors, again.state.tensors, strict=True):
+        assert_array_equal(own, saved)
 
 
 def test_sectors_that_nothing_completes_are_dropped():

@@ -10,20 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tnness.errors import RecordError
-from tnness.records.files import is_damaged, is_sealed, sealed, write_whole
+from tnness.records.files import is_sealed, seal_of, sealed, sealed_key, write_whole
 
 
 @given(st.binary(max_size=200))
 def test_a_seal_holds(content):
     assert is_sealed(sealed(content))
-    assert not is_damaged(sealed(content))
+    assert is_sealed(sealed(content, "ab12"))
 
 
 @given(st.binary(min_size=1, max_size=60), st.data())
 def test_any_changed_byte_of_the_content_is_noticed(content, data):
     whole = bytearray(sealed(content))
     whole[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
-    assert is_damaged(bytes(whole))
+    seal = seal_of(bytes(whole))
+    assert seal is not None
+    assert not seal.intact
 
 
 @given(st.binary(max_size=60), st.data())
@@ -40,9 +42,18 @@ def test_hdf5_does_not_see_the_seal(tmp_path):
         assert file["x"][-1] == 999
 
 
+def test_a_seal_knows_whose_it_is(tmp_path):
+    whole = sealed(b"numbers" * 100, "ab12")
+    (tmp_path / "a").write_bytes(whole)
+    (tmp_path / "b").write_bytes(whole[:-40])
+    assert sealed_key(tmp_path / "a") == "ab12"
+    assert sealed_key(tmp_path / "b") is None
+    assert not is_sealed(whole.replace(b"ab12", b"ab13"))
+
+
 def test_a_file_of_others_is_not_judged():
-    assert not is_damaged(b"")
-    assert not is_damaged(b"x" * 100)
+    assert seal_of(b"") is None
+    assert seal_of(b"x" * 100) is None
 
 
 FILL = """

@@ -5,7 +5,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -311,15 +310,3 @@ def test_what_it_looks_like(steady):
 
 def test_part_path():
     assert part_path("a/b.nc") == Path("a/b.nc.part")
-
-
-def test_what_a_killed_writer_left_is_removed(tmp_path):
-    """A temporary file of a process that died while writing goes with the next run; a fresh one may be in use."""
-    old, fresh, foreign = (tmp_path / name for name in (".r.nc.part.1.tmp", ".r.nc.2.tmp", ".other.nc.1.tmp"))
-    for path in (old, fresh, foreign):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 60,) * 2)
-    os.utime(foreign, (time.time() - 60,) * 2)
-    os.utime(fresh, (time.time() + 60,) * 2)
-    steady_state(Pumped(), engine="exact", out=tmp_path / "r.nc")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".other.nc.1.tmp", ".r.nc.2.tmp", "r.nc"]

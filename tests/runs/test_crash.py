@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from tnness.model.registry import find
 from tnness.records.record import Record
 from tnness.runs.solve import Changes, extend
 
+HOST, DEAD = socket.gethostname(), 2**22 - 7
+"""This machine, and the number of a process that is not there."""
 BRIEF = ("--tol", "1e-9", "--max-time", "6")  # given up after as many steps as it takes to stop it between two
 RUNS = {
     "steady": ("xxz-driven", "-p", "n=4", "--chi", "8", "--schedule", "5", "--dt", "0.1", *BRIEF, "--out", "run.nc"),
@@ -113,14 +116,16 @@ def test_a_run_killed_between_its_record_and_the_end_of_its_checkpoint_is_finish
 
 
 def test_what_a_process_killed_while_writing_left_is_no_obstacle(tmp_path):
-    (tmp_path / ".run.nc.1.tmp").write_bytes(b"half a record")
-    (tmp_path / ".run.nc.part.1.tmp").write_bytes(b"half a checkpoint")
-    (tmp_path / ".run.nc.bak.tmp").write_bytes(b"not ours")
-    for left in tmp_path.iterdir():
-        os.utime(left, (0, 0))
+    for name in (".run.nc.1-1@elsewhere.tmp", ".run.nc.part.1-1@elsewhere.tmp", f".run.nc.{DEAD}-1@{HOST}.tmp"):
+        (tmp_path / name).write_bytes(b"half a record")
+    os.utime(tmp_path / ".run.nc.1-1@elsewhere.tmp", (0, 0))
+    os.utime(tmp_path / ".run.nc.part.1-1@elsewhere.tmp", (0, 0))
+    others = {".run.nc.bak.tmp", ".run.nc.2-1@elsewhere.tmp", f".run.nc.{os.getpid()}-2@{HOST}.tmp"}
+    for name in others:
+        (tmp_path / name).write_bytes(b"not ours, or of a process that lives")
     steady_state(find("ssep")(n=3), engine="exact", out=tmp_path / "run.nc")
     assert Record.open(tmp_path / "run.nc").outcome == "exact"
-    assert not list(tmp_path.glob(".run.nc*.1.tmp"))
+    assert {path.name for path in tmp_path.iterdir()} == {"run.nc", *others}
 
 
 # ---------------------------------------------------------------- interrupted

@@ -1,6 +1,9 @@
 """What happens when things go wrong."""
 
+import copy
+import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +12,12 @@ from halting import LOW, XX, halt_after
 from small_runs import QUICK, Pumped, assert_same_numbers
 from tnness import Observable, Record, expectation, extend, steady_state
 from tnness import spin_half as s
-from tnness.errors import ModelError, NumericalError
+from tnness.errors import Interrupted, ModelError, NumericalError, WriteError
+from tnness.records import record as records
+from tnness.records.files import write_whole
 from tnness.records.record import part_path
+from tnness.runs import checkpoint
+from tnness.runs.checkpoint import Output
 
 
 def test_a_nan_stops_the_run_with_the_last_good_state_saved(tmp_path, monkeypatch):
@@ -111,3 +118,54 @@ def test_observables_that_are_none():
 
     with pytest.raises(ModelError, match="must return a dictionary of Observables"):
         steady_state(Wrong(), engine=QUICK)
+
+
+def test_an_interrupt_is_not_swallowed_by_the_code_of_a_model(tmp_path):
+    """`except Exception` in an observable used to turn a signal into a number."""
+    calls = []
+
+    class Careful(Pumped):
+        def observables(self):
+            def measure(view):
+                calls.append(1)
+                try:
+                    if len(calls) == 6:
+                        raise Interrupted("told to stop", signal.SIGTERM)
+                    return 1.0
+                except Exception:
+                    return 0.0
+
+            return {"x": Observable(measure), "z": expectation(s.Z(0))}
+
+    with pytest.raises(Interrupted, match="told to stop; saved in") as raised:
+        steady_state(Careful(), engine=QUICK, out=tmp_path / "r.nc")
+    assert raised.value.number == signal.SIGTERM
+    assert copy.copy(raised.value).number == signal.SIGTERM  # as it comes back from a worker
+
+
+def test_a_checkpoint_without_room_is_a_note_and_the_run_goes_on(tmp_path, monkeypatch, capsys):
+    def full(self, record):
+        raise WriteError("r.nc.part could not be written: No space left on device")
+
+    monkeypatch.setattr(Output, "checkpoint", full)
+    record = steady_state(Pumped(), engine=QUICK, out=tmp_path / "r.nc", checkpoint_every=0, progress=True)
+    assert_same_numbers(record, steady_state(Pumped(), engine=QUICK))
+    assert "no checkpoint at time 0." in capsys.readouterr().err
+
+
+def test_a_record_without_room_is_tried_again_and_then_written_elsewhere(tmp_path, monkeypatch):
+    written, places = write_whole, []
+
+    def full(path, content, replace=True):
+        places.append(str(path))
+        if str(path).endswith(("r.nc", "r.nc.part")):
+            raise WriteError(f"{path} could not be written: No space left on device")
+        written(path, content, replace)
+
+    monkeypatch.setattr(checkpoint, "write_whole", full)
+    monkeypatch.setattr(records, "write_whole", full)
+    monkeypatch.setattr(checkpoint, "PAUSE", 0.0)
+    with pytest.raises(WriteError, match=r"No space left on device; the record of this run is in .*r-2\.nc"):
+        steady_state(Pumped(), engine="exact", out=tmp_path / "r.nc")
+    assert [Path(place).name for place in places] == ["r.nc"] * checkpoint.TRIES + ["r.nc.part", "r-2.nc"]
+    assert Record.open(tmp_path / "r-2.nc").outcome == "exact"

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import threading
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,9 @@ from tnness import (
     steady_state,
 )
 from tnness.errors import RecordError
+from tnness.records.claims import claim
 from tnness.records.record import part_path
+from tnness.runs.checkpoint import Output
 
 
 def test_a_finished_record_is_in_the_way(tmp_path):
@@ -182,3 +185,46 @@ def test_an_unfinished_evolution_takes_other_settings_for_what_is_left(tmp_path,
     record = extend(tmp_path / "r.nc", Changes({"dt": 0.05}))
     assert_array_equal(record["time"], [0.0, 0.5, 1.0])
     assert_allclose(record["z"], evolve(XX, [0.0, 0.5, 1.0], engine=TEBD(chi=3, dt=0.05))["z"], atol=1e-3)
+
+
+def test_two_runs_do_not_write_one_file(tmp_path):
+    """The second says who is writing it, and computes nothing."""
+    path, errors = tmp_path / "r.nc", []
+
+    def second():
+        try:
+            steady_state(Pumped(), engine="exact", out=path)
+        except RecordError as error:
+            errors.append(str(error))
+
+    with Output(path).claimed():
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert len(errors) == 1
+    assert "another run is writing" in errors[0]
+    assert f"process {os.getpid()}" in errors[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_appears_during_a_run_is_not_replaced(tmp_path, monkeypatch):
+    path = tmp_path / "r.nc"
+    record, publish = steady_state(Pumped(), engine="exact"), Output.publish
+
+    def late(self, record):
+        path.write_bytes(b"another program's")
+        publish(self, record)
+
+    monkeypatch.setattr(Output, "publish", late)
+    with pytest.raises(RecordError, match=r"exists already: .*; the record of this run is in .*r-2\.nc"):
+        steady_state(Pumped(), engine="exact", out=path)
+    assert path.read_bytes() == b"another program's"
+    assert_same_numbers(Record.open(tmp_path / "r-2.nc"), record)
+
+
+def test_a_killed_claim_is_no_obstacle(tmp_path):
+    (tmp_path / ".r.nc.claim").write_text("half")
+    steady_state(Pumped(), engine="exact", out=tmp_path / "r.nc")
+    assert [path.name for path in tmp_path.iterdir()] == ["r.nc"]
+    with claim(tmp_path / ".r.nc.claim") as mine:
+        assert mine

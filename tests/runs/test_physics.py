@@ -1,5 +1,6 @@
 """Physics is content: a file whose model has changed is not gone on from, one whose model has only moved is."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from command_line import in_process_of_its_own
-from tnness import TEBD, Observable, expectation, steady_state
+from tnness import TEBD, Observable, expectation, extend, steady_state, sweep
 from tnness import spin_half as s
 from tnness.errors import Interrupted
 from tnness.model.registry import find
 from tnness.records.record import Record
 from tnness.runs.physics import Physics
+from tnness.study.status import status
 
 MODEL = """
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ class Pumped:
             "own": Observable(lambda view: 2.0 * view.expect(s.Z(0))),
         }
 """
+STORE = ("--store", "s", "--workers", 0, "--quiet")
 RUN = ("--chi", 8, "--dt", 0.1, "--order", 2)
 OTHER_RATE = MODEL.replace("s.Sp(0), rate=1.0", "s.Sp(0), rate=5.0")
 OTHER_OBSERVABLE = MODEL.replace("[s.Z(i) for", "[s.X(i) for")
@@ -76,7 +79,7 @@ def test_an_evolution_is_not_extended_with_other_physics(here, evolved, text, to
     (evolved / "m.py").write_text(text)
     try:
         before = (evolved / "e.nc").read_bytes()
-        answer = tnness("run", evolved / "e.nc", "--time", "1.5,2", "--quiet")
+        answer = tnness("run", evolved / "e.nc", "--model", evolved / "m.py:Pumped", "--time", "1.5,2", "--quiet")
         assert answer.status == 2
         assert told in answer.err
         assert (evolved / "e.nc").read_bytes() == before
@@ -88,7 +91,7 @@ def test_a_function_that_cannot_be_seen_through_is_a_warning(here, evolved):
     shutil.copy(evolved / "e.nc", "e.nc")
     (evolved / "m.py").write_text(OTHER_FUNCTION)
     try:
-        answer = tnness("run", "e.nc", "--time", "1.5,2")
+        answer = tnness("run", "e.nc", "--model", evolved / "m.py:Pumped", "--time", "1.5,2")
         assert answer.status == 0, answer
         assert "the code of own has changed since the record was written" in answer.err
     finally:
@@ -97,7 +100,7 @@ def test_a_function_that_cannot_be_seen_through_is_a_warning(here, evolved):
 
 def test_an_extension_with_the_same_physics_goes_on(here, evolved):
     shutil.copy(evolved / "e.nc", "e.nc")
-    assert tnness("run", "e.nc", "--time", "1.5,2", "--quiet").status == 0
+    assert tnness("run", "e.nc", "--model", evolved / "m.py:Pumped", "--time", "1.5,2", "--quiet").status == 0
     assert_allclose(Record.open("e.nc")["time"], [0, 1, 1.5, 2])
 
 
@@ -134,9 +137,21 @@ def test_an_unfinished_run_is_not_continued_with_other_physics_but_with_a_moved_
 
 
 def test_a_sweep_is_not_continued_with_other_physics(here):
-    sweep = ("sweep", "m.py:Pumped", "--grid", "n=2,3", "--engine", "exact", "--store", "s", "--workers", 0, "--quiet")
-    assert tnness(*sweep).status == 0
-    more = [argument if argument != "n=2,3" else "n=2,3,4" for argument in sweep]
+    command = (
+        "sweep",
+        "m.py:Pumped",
+        "--grid",
+        "n=2,3",
+        "--engine",
+        "exact",
+        "--store",
+        "s",
+        "--workers",
+        0,
+        "--quiet",
+    )
+    assert tnness(*command).status == 0
+    more = [argument if argument != "n=2,3" else "n=2,3,4" for argument in command]
     Path("m.py").write_text(OTHER_RATE)
     answer = tnness(*more)
     assert answer.status == 2
@@ -155,6 +170,101 @@ def test_a_steady_state_of_other_physics_is_no_coarse_stage(here):
     assert record.history.stages[0] == 0
     again = steady_state(find("m.py:Pumped")(), engine=TEBD(chi=16, dt=0.1, order=2), initial=first)
     assert again.history.stages[0] == -1
+
+
+def test_a_sweep_whose_model_has_moved_goes_on(here):
+    given = ("--engine", "exact", "--store", "s", "--workers", 0, "--quiet")
+    assert tnness("sweep", "m.py:Pumped", "--grid", "n=2,3", *given).status == 0
+    Path("elsewhere").mkdir()
+    Path("m.py").rename("elsewhere/moved.py")
+    assert tnness("sweep", "elsewhere/moved.py:Pumped", "--grid", "n=2,3,4", *given).status == 0
+    assert str(status("s")).startswith("3 points: 3 done")
+    Path("elsewhere/moved.py").write_text(OTHER_RATE)
+    answer = tnness("sweep", "elsewhere/moved.py:Pumped", "--grid", "n=2,3,4", *given)
+    assert answer.status == 2
+    assert "holds a sweep with other settings" in answer.err
+
+
+def test_another_version_of_the_package_is_said(here, capsys):
+    steady_state(find("ssep")(n=2), engine="exact", out="r.nc")
+    record = Record.open("r.nc")
+    record.dataset.attrs["versions"] = json.dumps({"tnness": "0.0.1"})
+    record.save("r.nc")
+    extend("r.nc", progress=True)
+    assert "the record was written by tnness 0.0.1, this is" in capsys.readouterr().err
+    sweep("ssep", {"n": [2]}, store="s", engine="exact", workers=0)
+    about = json.loads(Path("s/sweep.json").read_text())
+    Path("s/sweep.json").write_text(json.dumps(about | {"version": "0.0.1"}))
+    sweep("ssep", {"n": [2, 3]}, store="s", engine="exact", workers=0, progress=True)
+    assert "the store was begun by tnness 0.0.1, this is" in capsys.readouterr().err
+
+
+HOSTILE = """
+from pathlib import Path
+Path("loaded").write_text("by whom?")
+"""
+
+
+def test_nothing_that_a_record_names_is_loaded_unasked(here):
+    """A record from a stranger is opened, drawn, started from and verified; its file of a model stays closed."""
+    own = ("m.py:Pumped", *RUN, "--time", "0,0.5")
+    assert tnness("run", *own, "--out", "r.nc", "--quiet").status == 0
+    command = (
+        "sweep",
+        "m.py:Pumped",
+        "--grid",
+        "n=2,3",
+        "--engine",
+        "exact",
+        "--store",
+        "s",
+        "--workers",
+        0,
+        "--quiet",
+    )
+    assert tnness(*command).status == 0
+    Path("m.py").write_text(HOSTILE + MODEL)
+    for line in ("plot r.nc", "verify r.nc", "status s", "collect s --out t.nc", "verify s"):
+        assert tnness(*line.split()).status == 0, line
+    assert tnness("run", "ssep", "-p", "n=3", "--initial", "r.nc", "--engine", "exact", "--out", "i.nc").status in (
+        0,
+        2,
+    )
+    answer = tnness("run", "r.nc", "--time", "1,2")
+    assert answer.status == 2
+    assert "names its model by a file, which is not loaded unasked" in answer.err
+    assert not Path("loaded").exists()
+    assert tnness("run", "r.nc", "--model", "m.py:Pumped", "--time", "1,2").status == 0
+    assert Path("loaded").exists()
+
+
+ENGINE = """
+from dataclasses import dataclass
+
+from tnness import Engine, register_engine
+from tnness.engines.exact import Exact
+
+
+@register_engine("mine")
+@dataclass(frozen=True, kw_only=True)
+class Mine(Exact):
+    like = "exact"
+"""
+
+
+def test_an_engine_in_a_file_of_its_own(here):
+    Path("e.py").write_text(ENGINE)
+    answer = tnness("run", "m.py:Pumped", "--engine", "mine", "--out", "r.nc")
+    assert answer.status == 2
+    assert "there is no engine 'mine'" in answer.err
+    assert "file.py:NAME" in answer.err
+    for name in ("e.py:mine", "e.py:Mine"):
+        assert tnness("run", "m.py:Pumped", "--engine", name, "--out", "r.nc", "--overwrite", "--quiet").status == 0
+    assert Record.open("r.nc").settings["engine"] == "mine"
+    answer = tnness("run", "m.py:Pumped", "--engine", "e.py:other", "--out", "s.nc")
+    assert "e.py registers no engine 'other'" in answer.err
+    command = ("sweep", "m.py:Pumped", "--engine", "e.py:mine", "--grid", "n=2,3", "--store", "s", "--workers", 1)
+    assert tnness(*command).status == 0
 
 
 def test_what_is_not_known_is_no_difference():

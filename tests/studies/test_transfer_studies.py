@@ -128,6 +128,32 @@ def test_scaling_fit_finds_what_was_put_in(tmp_path):
         assert (study["samples"].ratios(bars, tmp_path, 0)["ratio_error"] > 0).all()
 
 
+def test_collapse_finds_what_was_put_in():
+    """Points of common disorder are correlated: chi^2 must still have its mean, and 1/nu its error."""
+    with modules_of("anderson_transition") as study:
+        figure = study["figure_2b"]
+        disorder = [10.0, 13.0, 16.5, 19.0, 24.0]
+        rng = np.random.default_rng(3)
+        chi2, pulls = [], []
+        for _ in range(60):
+            samples = {}
+            for size, count in ((8, 60), (12, 30), (14, 6)):
+                exact = figure.curve(
+                    (np.array(disorder), np.full(5, float(size))), 0.5, 16.5, np.log(0.02), -0.5, 0.1, 0.0
+                )
+                common = rng.normal(size=(count, 1))
+                samples[size] = exact * (1 + 0.2 * common + 0.2 * rng.normal(size=(count, 5)))
+            found = figure.collapses(samples, disorder)
+            assert found["fitted"].values.tolist() == [True, True, False]
+            nu = found.sel(fit="nu")
+            chi2.append(float(nu["chi2"]))
+            pulls.append(float((nu["value"] - 0.5)[0] / nu["error"][0]))
+            assert float(found["chi2"].sel(fit="printed")) > chi2[-1] - 1e-6
+        assert float(nu["freedom"]) == 5
+        assert np.mean(chi2) == pytest.approx(5, abs=1.5)  # its own error: sqrt(2 * 5 / 60) and some
+        assert 0.6 < np.sqrt(np.mean(np.square(pulls))) < 1.4
+
+
 def test_slope_is_the_derivative_of_the_coherence(tmp_path):
     with modules_of("anderson_transition") as study:
         tiny = replace(study["presets"].PRESETS["quick"], scaling_sizes={4: 1}, scaling_disorder=(12.0,))

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tnness import TEBD
+from tnness import TEBD, Ask
 from tnness.errors import InputError
 from tnness.study.plan import Plan, canonical, disorder_seed, disorder_words
+from tnness.typed import field_types
 
 
 def points(plan):
@@ -19,7 +20,9 @@ def points(plan):
 def mbl(**changes):
     settings = {"model": "mbl-heisenberg", "parameters": {"n": 4}, "engine": "exact", "realizations": 2}
     settings |= {"grid": {"h": [1.0, 2.0], "eps": [0.1, 0.2]}, "independent": ("h",)}
-    return Plan(**(settings | changes))
+    ask = {"seed": changes.pop("root_seed", 0)}
+    ask |= {name: changes.pop(name) for name in list(changes) if name in field_types(Ask)}
+    return Plan(**(settings | changes), ask=Ask(**ask))
 
 
 def test_a_seed_is_what_it_is_said_to_be():
@@ -105,7 +108,7 @@ def test_a_list_of_points():
         ({"grid": {"h": ["x"], "eps": [0.1]}}, "h = 'x' is not a number"),
         ({"grid": {"realization": [1]}}, "an axis by itself"),
         ({"realizations": 0}, "realizations = 0: an integer >= 1"),
-        ({"root_seed": -1}, "root seed = -1: an integer >= 0"),
+        ({"root_seed": -1}, "seed = -1: an integer >= 0"),
         ({"independent": ("hh",)}, "independent: the model has no parameter 'hh'"),
         ({"independent": ("drive",)}, "drive = 'correlated' is not a number"),
         ({"points": [{"h": 1.0}]}, "a grid or a list of points, not both"),

@@ -6,14 +6,32 @@ import sys
 from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from tnness.cli.shown import fail
-from tnness.errors import Interrupted, NumericalError, TnnessError
+from tnness.errors import Interrupted, NumericalError, TnnessError, WriteError
 
 # Typer contains its own copy of click, and exports only subclasses of this error.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]
 
+
+class Program(TyperGroup):
+    """The program. Click takes an interrupt for an abort and forgets what it says: it is kept apart."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except Interrupted as error:
+            raise Stopped(str(error), error.number) from error
+
+
+class Stopped(Exception):
+    """The command was interrupted. Arguments: the text and the number of the signal."""
+
+
 app = typer.Typer(
+    cls=Program,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -31,8 +49,10 @@ def main() -> None:
         _usage(error)
     except (typer.Abort, KeyboardInterrupt):
         fail("interrupted", 130)
-    except Interrupted as error:
-        fail(str(error), 130)
+    except Stopped as error:
+        fail(str(error.args[0]), 128 + error.args[1])
+    except WriteError as error:
+        fail(str(error), 1)
     except NumericalError as error:
         fail(str(error), 1)
     except TnnessError as error:

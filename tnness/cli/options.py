@@ -18,7 +18,7 @@ from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES
 from tnness.errors import InputError
 from tnness.records.record import Record
-from tnness.runs.checkpoint import CHECKPOINT_EVERY
+from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.job import engine_for
 from tnness.typed import field_types
 
@@ -82,7 +82,7 @@ def chosen(
         typer.Option(
             "--engine",
             metavar="NAME",
-            help="engine; default: the model's first (converge: its first with chi and dt)",
+            help="engine, or file.py:NAME; default: the model's first (converge: its first with chi and dt)",
             rich_help_panel=ENGINE,
         ),
     ] = None,
@@ -221,6 +221,10 @@ class Files:
         ),
     ] = CHECKPOINT_EVERY
     quiet: Quiet = False
+
+    def output(self, accept_old: bool = False) -> Output:
+        """Return the output of a run."""
+        return Output(self.out, self.overwrite, self.checkpoint_every, accept_old)
 
 
 WRITING = Group(Files)

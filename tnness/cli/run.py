@@ -17,7 +17,11 @@ from tnness.errors import InputError
 from tnness.model import registry
 from tnness.model.parameters import build
 from tnness.records.record import Record
-from tnness.runs.solve import Changes, evolve, extend, steady_state
+from tnness.runs.job import Job
+from tnness.runs.solve import Changes, extend, run
+
+FIXED = ("seed", "initial")
+"""Fields of a request that an extension cannot change."""
 
 
 @app.command("run", cls=GroupedCommand)
@@ -33,11 +37,22 @@ def run_command(
     asked: options.Asked,
     files: options.Files,
     param: options.Parameters = None,
+    known_as: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE.py:Class",
+            help="the model of a record that names a file: no file that a record names is loaded unasked",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     accept_old: options.AcceptOld = False,
 ) -> None:
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     if model.endswith(options.RECORDS):
-        record = _extended(model, param, engine, asked, files, accept_old)
+        record = _extended(model, known_as, param, engine, asked, files, accept_old)
+    elif known_as is not None:
+        raise InputError(f"--model {known_as}: it belongs to a record that is extended, and {model} is none")
     elif files.out is None:
         raise InputError("run needs --out FILE.nc, the record to write")
     else:
@@ -56,41 +71,13 @@ def _begun(
 ) -> Record:
     """Run a time evolution if times are given, otherwise the steady state."""
     instance = build(registry.find(model), read_parameters(param), model)
-    solver, ask, name = engine.build(instance), asked.ask, registry.full_name(model)
-    if ask.times is not None:
-        return evolve(
-            instance,
-            ask.times,
-            engine=solver,
-            seed=ask.seed,
-            initial=ask.initial,
-            name=name,
-            out=files.out,
-            overwrite=files.overwrite,
-            checkpoint_every=files.checkpoint_every,
-            progress=not files.quiet,
-            accept_old=accept_old,
-        )
-    return steady_state(
-        instance,
-        engine=solver,
-        seed=ask.seed,
-        initial=ask.initial,
-        tolerance=ask.tolerance,
-        max_time=ask.max_time,
-        watch=ask.watch,
-        kick=ask.kick,
-        name=name,
-        out=files.out,
-        overwrite=files.overwrite,
-        checkpoint_every=files.checkpoint_every,
-        progress=not files.quiet,
-        accept_old=accept_old,
-    )
+    job = Job(instance, registry.full_name(model), engine.build(instance), asked.ask)
+    return run(job, files.output(accept_old), not files.quiet)
 
 
 def _extended(
     path: str,
+    model: str | None,
     param: list[str] | None,
     engine: options.Chosen,
     asked: options.Asked,
@@ -99,21 +86,14 @@ def _extended(
 ) -> Record:
     """Extend a record; refuse options that the record fixes."""
     given = asked.given
-    fixed = {"--param": param, "--seed": given.get("seed"), "--initial": given.get("initial")}
-    refused = [option for option, value in fixed.items() if value is not None]
+    refused = ["--param"] * (param is not None) + [options.JOB_FLAGS[name] for name in given if name in FIXED]
     if refused:
         raise InputError(f"{', '.join(refused)} cannot be changed when a record is extended; {path} fixes them")
-    changes = Changes(
-        engine.settings,
-        engine.name,
-        times=given.get("times"),
-        tolerance=given.get("tolerance"),
-        max_time=given.get("max_time"),
-        watch=given.get("watch"),
-    )
+    changes = Changes(engine.settings, engine.name, **given)
     return extend(
         path,
         changes,
+        model=model,
         out=files.out,
         overwrite=files.overwrite,
         checkpoint_every=files.checkpoint_every,
@@ -136,7 +116,7 @@ def converge_command(
     param: options.Parameters = None,
 ) -> None:
     """Converge a steady state in bond dimension and time step: table, extrapolation, error bar, figure."""
-    from tnness.study.converge import converge, default_engine, table
+    from tnness.study.converge import converged, default_engine, table
     from tnness.study.figure import plot, refuse_record
 
     if files.out is None:
@@ -144,24 +124,9 @@ def converge_command(
     refuse_record(files.out.with_suffix(".png"), files.out)
     instance = build(registry.find(model), read_parameters(param), model)
     fixed, chi, dt = _varied(engine)
-    ask = asked.ask
-    dataset = converge(
-        instance,
-        chi,
-        dt,
-        engine=fixed.build(instance, default_engine(instance)),
-        seed=ask.seed,
-        initial=ask.initial,
-        tolerance=ask.tolerance,
-        max_time=ask.max_time,
-        watch=ask.watch,
-        kick=ask.kick,
-        name=registry.full_name(model),
-        out=files.out,
-        overwrite=files.overwrite,
-        checkpoint_every=files.checkpoint_every,
-        progress=not files.quiet,
-    )
+    solver = fixed.build(instance, default_engine(instance))
+    job = Job(instance, registry.full_name(model), solver, asked.ask)
+    dataset = converged(job, chi, dt, files.output(), not files.quiet)
     figure = plot(files.out)
     if not files.quiet:
         say(f"{table(dataset)}\nrecord: {files.out}\nfigure: {figure}")

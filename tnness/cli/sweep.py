@@ -82,35 +82,32 @@ def sweep_command(
     quiet: options.Quiet = False,
 ) -> None:
     """Compute every point of a grid that the store does not hold yet; run it again to continue or to add."""
-    from tnness.study.sweep import sweep
+    from tnness.study.plan import Plan
+    from tnness.study.store import Store
+    from tnness.study.sweep import Sweep, place_of
 
     if asked.names_record:
         raise InputError(f"--initial {asked.given['initial']}: a sweep starts from a state that is named, not a record")
-    ask = asked.ask
-    summary = sweep(
-        model,
-        axes(grid),
-        store=store,
+    plan = Plan(
+        model=model,
         parameters=read_parameters(param),
+        grid=axes(grid),
         realizations=realizations,
         independent=tuple(independent.split(",")) if independent else (),
-        seed=ask.seed,
         engine=engine.build(registry.find(model)) if engine else None,
-        times=ask.times,
-        tolerance=ask.tolerance,
-        max_time=ask.max_time,
-        watch=ask.watch,
-        kick=ask.kick,
-        initial=ask.initial,
+        ask=asked.ask,
         measure=measure,
-        workers=workers,
-        dask=dask,
-        task=_task(task),
-        keep_states=keep_states,
-        retry_failed=retry_failed,
-        progress=not quiet,
-        accept_old=accept_old,
     )
+    summary = Sweep(
+        plan,
+        Store(store),
+        place_of(workers, dask),
+        _task(task) or (0, 1),
+        retry_failed,
+        shown=not quiet,
+        keep_states=keep_states,
+        accept_old=accept_old,
+    ).run()
     _tell(summary, store, quiet)
 
 
@@ -134,6 +131,19 @@ def status_command(store: Path) -> None:
     say(str(status(store)))
 
 
+@app.command("verify")
+def verify_command(
+    path: Annotated[Path, typer.Argument(metavar="FILE|STORE", help="a record, a table, or the folder of a sweep")],
+) -> None:
+    """Verify that a file, or every point of a sweep, is as it was written: seals, keys and contents."""
+    from tnness.study.verify import verify
+
+    verdict = verify(path)
+    if not verdict.sound:
+        fail(verdict.text, 1)
+    say(verdict.text)
+
+
 @app.command("collect")
 def collect_command(
     store: Path,
@@ -154,7 +164,7 @@ def collect_command(
     if out.exists() and not overwrite:
         raise RecordError(f"{out} exists already; give --overwrite to replace it, or another --out")
     dataset = collect(store, variables=observable, certificate=not no_certificate, progress=not quiet)
-    Record(dataset).save(out)
+    Record(dataset).save(out, replace=overwrite)
     damaged = dataset.attrs["damaged"]
     if not quiet:
         counts = ", ".join(f"{count} {name}" for name, count in json.loads(dataset.attrs["tally"]).items())

@@ -61,6 +61,10 @@ IN_BLOCKS = (None, METHOD, RESOLVING)
 """The methods that split block by block."""
 STRAY_STEADY = 1e-6
 """Weight of other total charges in the recorded state from which a steady state goes on: truncation put them there."""
+STRAY_STAGE = 1e-2
+"""The same for the state that an earlier stage without blocks leaves to the next one."""
+SYMMETRIES = ("none", "parity", "charges")
+"""Kinds of blocks."""
 PARITY_FROM, CHARGES_FROM = 192, 192
 """Smallest D chi, D the largest local dimension, from which blocks of a parity, or of a charge, are faster."""
 
@@ -79,9 +83,9 @@ class TEBD(Engine):
         iteration the truncation error of the large gates of fourth order is several times that of the SVD. A problem
         that resolves a small deviation from its background uses the SVD and refuses any other method.
     symmetry: the blocks in which states are kept. "charges": of all diagonal operators that the terms conserve;
-        "parity": of their parities; "none": no blocks; "auto" (default): the fastest of these for `chi`. A problem that
-        states its charges is split by these, or by none. Blocks need a state of definite charge, and the method
-        cholesky-qr or svd; without them there are none. They change no answer beyond truncation.
+        "parity": of their parities; "none": no blocks; "auto" (default): in each stage the fastest of these. A problem
+        that states its charges is split by these, or by none. Blocks need an initial state of definite charge, and the
+        method cholesky-qr or svd; without them there are none. They change no answer beyond truncation.
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
     dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5).
     block: Trotter steps between two measurements (default 1).
@@ -171,7 +175,7 @@ class TEBD(Engine):
             "schedule": list(self.coarse),
             "method": self.method_for(generator),
             "power": 0 if by_svd else self.used_power,
-            "symmetry": self.symmetry_for(generator),
+            "symmetry": self.symmetry_for(generator, self.chi),
         }
         return given | used | ({"joined_sites": 2} if blocks else {})
 
@@ -232,23 +236,25 @@ class TEBD(Engine):
         share = 1.0 if self.order == 4 else 1 / 3
         return share * AUTO_STEP / max(1e-12, *(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds))
 
-    def symmetry_for(self, generator: ChainGenerator) -> str:
-        """Return which blocks are used for states of definite charge: of charges, of parities, or none."""
+    def symmetry_for(self, generator: ChainGenerator, chi: int) -> str:
+        """Return which blocks are used at a bond dimension: of charges, of parities, or none."""
         if self.symmetry == "none" or self.method not in IN_BLOCKS:
             return "none"
         if generator.charges is not None:
             return "charges" if self.dtype == "float64" or generator.resolution == 1 else "none"
-        size, wanted = max(generator.dims) * self.chi, self.symmetry
+        size, wanted = max(generator.dims) * chi, self.symmetry
         charges = wanted == "charges" or (wanted == "auto" and size >= CHARGES_FROM)
         if charges and generator.conserved is not None:
             return "charges"
         parity = wanted == "parity" or (wanted == "auto" and size >= PARITY_FROM)
         return "parity" if parity and generator.parities is not None else "none"
 
-    def charges_for(self, generator: ChainGenerator) -> Charges | None:
-        """Return the charges by which states are split, or None."""
-        found = {"charges": generator.charges or generator.conserved, "parity": generator.parities, "none": None}
-        return found[self.symmetry_for(generator)]
+    def in_blocks(
+        self, generator: ChainGenerator, symmetry: str, state: ChainState, stray: float
+    ) -> SectorState | None:
+        """Return a state in blocks; None without any, or if parts of other total charges weigh more than stray."""
+        charges = charges_of(generator, symmetry)
+        return None if charges is None else SectorState.adapted(state, Rules(charges), stray)
 
     def method_for(self, generator: ChainGenerator) -> str:
         """Return the truncation method on this problem.
@@ -293,15 +299,9 @@ class TEBD(Engine):
             check_initial(blocks.generator, initial)
             initial = blocks.join(initial)
         state = self.prepared(generator, initial)
-        sectors = self.in_blocks(generator, state, stray)
-        return TEBDRun(
-            self,
-            generator,
-            state if sectors is None else sectors.real(),
-            seed,
-            sectors=sectors,
-            blocks=blocks,
-        )
+        symmetry = self.symmetry_for(generator, self.chi)
+        definite = self.in_blocks(generator, symmetry, state, stray) is not None
+        return TEBDRun(self, generator, state, seed, definite=definite, blocks=blocks)
 
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
         """Return a copy of a state, scaled by the metric and canonical."""
@@ -309,21 +309,6 @@ class TEBD(Engine):
         state = _scaled(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
         return state
-
-    def in_blocks(self, generator: ChainGenerator, state: ChainState, stray: float) -> SectorState | None:
-        """Return a state in blocks of definite charge; None where there are no charges, or its own is not definite."""
-        charges = self.charges_for(generator)
-        return None if charges is None else SectorState.adapted(state, Rules(charges), stray)
-
-    def restored_blocks(self, generator: ChainGenerator, snapshot: Snapshot, state: ChainState) -> SectorState | None:
-        """Return the blocks that were saved; those of the state if a record of old has none of its stated charges."""
-        charges, numbers = self.charges_for(generator), snapshot.numbers
-        if charges is None:
-            return None
-        if "sector_0000" in snapshot.arrays:
-            rightmost = int(numbers["centre"]) > 0
-            return SectorState.load(snapshot.arrays, Rules(charges), rightmost, float(numbers["log_norm"]))
-        return SectorState.adapted(state, Rules(charges)) if generator.charges is not None else None
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot, blocks: Blocks | None = None) -> TEBDRun:
         """Return the run that was saved."""
@@ -364,7 +349,8 @@ class TEBDRun:
     """A run of the engine: the state, the clock and the sums of the weight dropped.
 
     kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
-    sectors: the state in blocks of charge, where it is kept in blocks; `state` is then made from it.
+    definite: whether the charge of the initial state was, so that there may be blocks. symmetry: the present kind of
+    blocks. sectors: the state in these blocks, from which `state` is made, or None.
     blocks: the single sites, if generator and state are of blocks of sites.
     """
 
@@ -382,6 +368,8 @@ class TEBDRun:
     refined: int = 0
     kicks: Kicks | None = None
     kicked: list[Kicked] = field(default_factory=list)
+    definite: bool = False
+    symmetry: str = "none"
     sectors: SectorState | None = None
     blocks: Blocks | None = None
     gates: Gates = field(init=False, repr=False)
@@ -401,7 +389,12 @@ class TEBDRun:
         tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
         state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
         state.centre = int(numbers["centre"])
-        more["sectors"] = settings.restored_blocks(generator, snapshot, state)
+        known = "symmetry" in numbers
+        more["definite"] = bool(numbers["definite"]) if known else generator.charges is not None
+        more["symmetry"] = SYMMETRIES[int(numbers["symmetry"])] if known else "none"
+        charges = charges_of(generator, more["symmetry"])
+        if charges is not None and "sector_0000" in snapshot.arrays:
+            more["sectors"] = SectorState.load(snapshot.arrays, Rules(charges), state.centre > 0, state.log_norm)
         clock = {name: float(numbers[name]) for name in ("time", "log_trace")}
         run = cls(settings, generator, state, int(numbers["seed"]), **clock, **more)
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
@@ -476,6 +469,7 @@ class TEBDRun:
         stage = self.stages[-1] if until is not None else self._present
         steps, dt, end = self._block(stage.dt, until)
         truncation, square = self._truncation(stage), self.generator.resolution**2
+        self._enter(stage)
         sectors = self.sectors.copy() if self.sectors is not None else None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         discarded, fallbacks = 0.0, 0
@@ -523,6 +517,17 @@ class TEBDRun:
             self.kicks = None
         return Report(self.time, sampled=False, text=text)
 
+    def _enter(self, stage: Stage) -> None:
+        """Bring the state into the blocks of a stage."""
+        symmetry = self.settings.symmetry_for(self.generator, stage.chi) if self.definite else "none"
+        if symmetry == self.symmetry:
+            return
+        sectors = self.settings.in_blocks(self.generator, symmetry, self.state, STRAY_STAGE)
+        self.symmetry, self.sectors = symmetry, sectors
+        if sectors is not None:
+            sectors.normalise()
+            self.state = sectors.real()
+
     @property
     def _present(self) -> Stage:
         return self.stages[min(self.stage, len(self.stages) - 1)]
@@ -566,6 +571,7 @@ class TEBDRun:
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}
         if self.sectors is not None:
             arrays |= self.sectors.save()
+        numbers |= {"definite": int(self.definite), "symmetry": SYMMETRIES.index(self.symmetry)}
         numbers |= {"metric": 1} if self.generator.metric is not None else {}
         if self.kicked:
             arrays["kicked"] = np.array([result.dump() for result in self.kicked])
@@ -600,6 +606,13 @@ class TEBDRun:
         if not mantissa.real > 0:
             raise NumericalError(f"the trace of the state is not positive ({mantissa.real:.3g}): the state is lost")
         return math.log(mantissa.real) + logarithm
+
+
+def charges_of(generator: ChainGenerator, symmetry: str) -> Charges | None:
+    """Return the charges of one kind of blocks, or None."""
+    if symmetry == "charges":
+        return generator.charges or generator.conserved
+    return generator.parities if symmetry == "parity" else None
 
 
 def _scaled(state: ChainState, metric: Sequence[Array] | None, inverse: bool = False) -> ChainState:

@@ -83,7 +83,7 @@ def find(name: str) -> type:
     ------
     InputError: no such model (with the closest name), no such file, or no such class in it.
     """
-    if ":" in name and name.rpartition(":")[0].endswith(".py"):
+    if names_file(name):
         return _from_file(name)
     known = models()
     if name not in known:
@@ -94,8 +94,14 @@ def find(name: str) -> type:
 
 def full_name(name: str) -> str:
     """Return a name that finds the model from any folder: the path of a file becomes absolute."""
-    path, separator, class_name = name.rpartition(":")
-    return f"{Path(path).resolve()}:{class_name}" if separator and path.endswith(".py") else name
+    path, _, class_name = name.rpartition(":")
+    return f"{Path(path).resolve()}:{class_name}" if names_file(name) else name
+
+
+def names_file(name: str) -> bool:
+    """True where a name is `path/to/file.py:NAME`."""
+    path, separator, _ = name.rpartition(":")
+    return bool(separator) and path.endswith(".py")
 
 
 def _from_file(name: str) -> type:

@@ -26,7 +26,7 @@ SELECT = 6
 """One split in this many chooses the sizes of the sectors anew, at random: a period could miss some bonds."""
 MORE = 4
 """A sector of n indices is tried with n / MORE random directions more, and at least two."""
-HYSTERESIS = 1.02
+HYSTERESIS = 1.1
 """Sizes of sectors stay as they are while they drop no more than this multiple of the least possible weight."""
 STRAY_WEIGHT = 1e-26
 """Weight of other total charges, relative to the state, that is dropped as round-off."""
@@ -259,12 +259,17 @@ class BlockSplit:
         select = self.rng.random() < 1 / SELECT
         fits = all(len(guess) <= min(self.blocks[c].shape) for c, guess in self.guesses.items())
         full = size >= self.truncation.chi - 1
-        if self.guesses and not select and fits and size <= self.truncation.chi:
+        followed = None
+        if self.guesses and fits and size <= self.truncation.chi:
             factors = {charge: self._follow(charge, guess) for charge, guess in self.guesses.items()}
             dropped = self._outside(factors) / self.whole
-            if full or dropped <= self.cutoff + 2e-15:
-                return factors, dropped
-        return self._compete({charge: self._explore(charge, full) for charge in self.blocks})
+            followed = factors, dropped
+            if not select and (full or dropped <= self.cutoff + 2e-15):
+                return followed
+        explored = self._compete({charge: self._explore(charge, full) for charge in self.blocks})
+        if followed is not None and full and followed[1] <= HYSTERESIS * explored[1]:
+            return followed  # a change that gains little would only stir a state that settles
+        return explored
 
     def _outside(self, factors: dict[Charge, Factor]) -> float:
         """Return the weight outside the isometries; in single precision not as a difference, which is round-off."""

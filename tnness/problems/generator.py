@@ -24,7 +24,7 @@ from tnness.operators.basis import LocalSpace, Vector
 from tnness.operators.charges import Charges
 from tnness.operators.symmetry import conserved_charges
 from tnness.problems.mpo import mpo_of
-from tnness.problems.parts import Part, parts_of
+from tnness.problems.parts import TermPart, parts_of
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian
@@ -208,7 +208,7 @@ class ChainGenerator:
         return result
 
     @cached_property
-    def _parts(self) -> tuple[Part, ...]:
+    def _parts(self) -> tuple[TermPart, ...]:
         return tuple(part for sites, matrix in self.distant.items() for part in parts_of(sites, matrix, self.spaces))
 
     def matrix(self) -> sparse.csr_array:

@@ -21,7 +21,7 @@ Real = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class TermPart:
     """A matrix on some sites, with a sign on others.
 
     Parameters
@@ -34,7 +34,7 @@ class Part:
     block: Real
     signs: dict[int, Real]
 
-    def transposed(self) -> Part:
+    def transposed(self) -> TermPart:
         """Return the transpose."""
         return replace(self, block=np.ascontiguousarray(self.block.T))
 
@@ -63,7 +63,7 @@ class Part:
         return sparse.csr_array((values.ravel(), places), shape=(size, size))
 
 
-def parts_of(sites: tuple[int, ...], matrix: Real, spaces: Sequence[LocalSpace]) -> list[Part]:
+def parts_of(sites: tuple[int, ...], matrix: Real, spaces: Sequence[LocalSpace]) -> list[TermPart]:
     """Return a matrix on some sites of a chain as parts, each with the signs of the gaps between the sites."""
     gaps = [
         (k, [site for site in range(left + 1, right) if spaces[site].graded])
@@ -80,7 +80,7 @@ def parts_of(sites: tuple[int, ...], matrix: Real, spaces: Sequence[LocalSpace])
             strung = [
                 site for (_, between), is_changed in zip(gaps, chosen, strict=True) if is_changed for site in between
             ]
-            parts.append(Part(sites, block, {site: spaces[site].signs for site in strung}))
+            parts.append(TermPart(sites, block, {site: spaces[site].signs for site in strung}))
     return parts
 
 

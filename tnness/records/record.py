@@ -31,9 +31,18 @@ from tnness.network.grouping import taken_apart
 from tnness.observables.observable import Observable
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
-from tnness.records.files import is_damaged, sealed, write_whole
+from tnness.records.files import seal_of, sealed, write_whole
 from tnness.records.history import History
 from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables
+from tnness.records.schema import (
+    check_attributes,
+    check_average,
+    check_errors,
+    check_history,
+    check_layout,
+    check_state,
+    check_variables,
+)
 from tnness.records.snapshot import Snapshot
 from tnness.records.values import Estimates, Values
 
@@ -143,12 +152,15 @@ class Record:
         state = ChainState(tensors, centre, float(numbers["log_norm"]))
         return taken_apart(state, json.loads(self.dataset.attrs.get("local_dimensions", "null")))
 
-    def save(self, path: str | Path) -> None:
-        """Write the file under a temporary name, then rename it; it keeps the permissions of a file it replaces."""
-        write_whole(path, self.image())
+    def save(self, path: str | Path, replace: bool = True) -> None:
+        """Write the file under a temporary name, then rename it; it keeps the permissions of a file it replaces.
 
-    def image(self) -> bytes:
-        """Return the file's bytes, sealed."""
+        replace: whether there may be a file already; default True.
+        """
+        write_whole(path, self.image(), replace)
+
+    def image(self, key: str = "") -> bytes:
+        """Return the file's bytes, sealed. key: of the point of a sweep that the record belongs to."""
         memory = io.BytesIO()
         with h5py.File(memory, "w", track_order=True) as file:
             _write_dataset(file, self.dataset)
@@ -160,7 +172,7 @@ class Record:
                 _write_group(file, f"averages/{name}", average.save())
             for kind, errors in self.estimates.items():
                 _write_group(file, f"errors/{kind}", errors)
-        return sealed(memory.getvalue())
+        return sealed(memory.getvalue(), key)
 
     @classmethod
     def open(cls, path: str | Path) -> Record:
@@ -173,27 +185,48 @@ class Record:
         path = Path(path)
         if not path.is_file():
             raise RecordError(f"there is no record {path}")
-        if is_damaged(path.read_bytes()):
-            raise RecordError(f"{path} cannot be read as a record: it is damaged, its checksum does not fit")
         try:
-            # Keep numbers as written: xarray must not turn those with a unit of time into dates.
-            dataset = xr.load_dataset(path, engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
-            its_format = dataset.attrs.get("format")
-            if its_format not in (FORMAT, *OLD):
-                raise RecordError(f"{path} is not a record of tnness (its format is {its_format!r}, not {FORMAT!r})")
-            with h5py.File(path, "r") as file:
-                snapshot = Snapshot(*_read_group(file["state"])) if "state" in file else None
-                history = History.restore(_read_group(file["history"])[0]) if "history" in file else History()
+            content = path.read_bytes()
+            _check_seal(content)
+            with h5py.File(io.BytesIO(content), "r") as file:
+                check_layout(file, len(content))
+                check_format(file.attrs.get("format"), content)
+                snapshot = _read_state(file["state"]) if "state" in file else None
+                history = _read_history(file["history"]) if "history" in file else History()
                 averages = _read_averages(file["averages"]) if "averages" in file else {}
                 estimates = _read_errors(file["errors"]) if "errors" in file else {}
+            dataset = read_dataset(content)
+            check_attributes(dataset.attrs)
+            check_variables(dataset.data_vars)
             record = cls(with_errors_as_variables(dataset), snapshot, history, averages)
             record.estimates = estimates or old_estimates(record.dataset)
-            _ = record.settings["model"], record.time
-        except RecordError:
-            raise
+            check_errors(record.estimates, record.dataset)
+            _ = record.certificate
         except Exception as error:  # HDF5 and xarray raise errors of many kinds on a damaged or foreign file
             raise RecordError(f"{path} cannot be read as a record: {_first_line(error)}") from error
         return record
+
+
+def read_dataset(content: bytes) -> xr.Dataset:
+    """Return the labelled variables at the root of a file, from its bytes.
+
+    Numbers stay as written: xarray must not turn those with a unit of time into dates.
+    """
+    return xr.load_dataset(io.BytesIO(content), engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
+
+
+def check_format(name: Any, content: bytes) -> None:
+    """Refuse a file of a foreign format, and one of today's format that has lost its seal."""
+    if name not in (FORMAT, *OLD):
+        raise RecordError(f"it is not a record of tnness (its format is {name!r}, not {FORMAT!r})")
+    if name == FORMAT and seal_of(content) is None:
+        raise RecordError("it has lost its seal: it was cut short, or another program has written it")
+
+
+def _check_seal(content: bytes) -> None:
+    seal = seal_of(content)
+    if seal is not None and not seal.intact:
+        raise RecordError("it is damaged, its checksum does not fit")
 
 
 def part_path(path: str | Path) -> Path:
@@ -357,8 +390,25 @@ def _read_group(group: Any) -> tuple[dict[str, NDArray[Any]], dict[str, float | 
     return arrays, {key: value.item() for key, value in group.attrs.items()}
 
 
+def _read_state(group: Any) -> Snapshot:
+    snapshot = Snapshot(*_read_group(group))
+    check_state(snapshot.arrays, snapshot.numbers)
+    return snapshot
+
+
+def _read_history(group: Any) -> History:
+    arrays, _ = _read_group(group)
+    check_history(arrays)
+    return History.restore(arrays)
+
+
 def _read_averages(group: Any) -> dict[str, TimeAverage]:
-    return {name: TimeAverage.restore(_read_group(saved)[0]) for name, saved in group.items()}
+    averages = {}
+    for name, saved in group.items():
+        arrays, _ = _read_group(saved)
+        check_average(name, arrays)
+        averages[name] = TimeAverage.restore(arrays)
+    return averages
 
 
 def _read_errors(group: Any) -> Estimates:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import glob
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tnness.errors import InputError, RecordError
-from tnness.records.files import require_folder
+from tnness.errors import InputError, RecordError, WriteError
+from tnness.records.claims import claim, holder_named
+from tnness.records.files import is_orphaned, require_folder, write_whole
 from tnness.records.record import Record, part_path
 
 CHECKPOINT_EVERY = 60.0
 """Default seconds between checkpoints."""
+TRIES, PAUSE = 3, 0.5
+"""Number of times that a record is tried to be written, and seconds between them."""
 
 
 @dataclass
@@ -31,7 +35,6 @@ class Output:
     overwrite: bool = False
     every: float = CHECKPOINT_EVERY
     accept_old: bool = False
-    _began: float = field(default_factory=time.time, init=False)
     _saved: float = field(default_factory=time.monotonic, init=False)
 
     def __post_init__(self) -> None:
@@ -40,8 +43,36 @@ class Output:
         if self.path is not None:
             self.path = Path(self.path)
             require_folder(self.path)
-            if self.path.exists() and not self.overwrite:
-                raise RecordError(f"{self.path} exists already; give --overwrite to replace it, or another --out")
+            self._refuse_finished()
+
+    @property
+    def taken(self) -> bool:
+        """True where there is a file that must not be replaced."""
+        return self.path is not None and self.path.exists() and not self.overwrite
+
+    def _refuse_finished(self) -> None:
+        if self.taken:
+            raise RecordError(f"{self.path} exists already; give --overwrite to replace it, or another --out")
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the file for the duration of a block, so that no other run writes it too.
+
+        Raises
+        ------
+        RecordError: another run is writing it, or has just finished it.
+        """
+        if self.path is None:
+            yield
+            return
+        place = self.path.with_name(f".{self.path.name}.claim")
+        with claim(place) as mine:
+            if not mine:
+                raise RecordError(
+                    f"another run is writing {self.path} ({holder_named(place)}): wait for it, or give another --out"
+                )
+            self._refuse_finished()
+            yield
 
     def check_age(self, record: Record, path: Path | None) -> None:
         """Refuse to go on from a file of an earlier format, unless `accept_old` is set."""
@@ -89,14 +120,50 @@ class Output:
             record.save(self.part)
             self._saved = time.monotonic()
 
+    def postpone(self) -> None:
+        """Wait for the next checkpoint as if one had been written."""
+        self._saved = time.monotonic()
+
     def publish(self, record: Record) -> None:
-        """Write the finished record; remove the checkpoint, and temporary files of runs that were killed in writing."""
+        """Write the finished record; remove the checkpoint, and temporary files of runs that were killed in writing.
+
+        Raises
+        ------
+        RecordError: the file cannot be written, even when tried again, or another program has written it meanwhile.
+        """
         if self.path is None or self.part is None:
             return
-        record.save(self.path)
+        self._write(record.image())
         self.part.unlink(missing_ok=True)
-        for name in (self.path.name, self.part.name):
-            for left in self.path.parent.glob(f".{glob.escape(name)}.*.tmp"):
+        for left in self.path.parent.glob(".*"):
+            if left.name.startswith((f".{self.path.name}.", f".{self.part.name}.")) and is_orphaned(left):
                 with contextlib.suppress(OSError):
-                    if left.stat().st_mtime < self._began:
-                        left.unlink()
+                    left.unlink()
+
+    def _write(self, image: bytes) -> None:
+        assert self.path is not None  # `publish` has seen to it
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(WriteError):
+                return write_whole(self.path, image, self.overwrite)
+            time.sleep(PAUSE)
+        return write_whole(self.path, image, self.overwrite)
+
+    def write_elsewhere(self, record: Record) -> Path | None:
+        """Write a record under another name or in another folder; without its state if there is no room for it."""
+        if self.path is None:
+            return None
+        for image in (record.image(), Record(record.dataset, estimates=record.estimates).image()):
+            for folder in (self.path.parent, Path(tempfile.gettempdir()), Path.home()):
+                with contextlib.suppress(RecordError):
+                    place = _free(folder / self.path.name)
+                    write_whole(place, image, replace=False)
+                    return place
+        return None
+
+
+def _free(path: Path) -> Path:
+    """Return the first name `NAME-2.nc`, `NAME-3.nc`, ... that no file has."""
+    number = 2
+    while (place := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    return place

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from threadpoolctl import threadpool_limits
 
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.initial import Initial, parse_initial
-from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError
+from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError, WriteError
 from tnness.model.protocol import values_of
+from tnness.model.registry import names_file
 from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
 from tnness.records.history import PRIOR_STAGE, History
@@ -33,6 +35,9 @@ from tnness.runs.origin import Origin
 from tnness.runs.physics import Physics
 from tnness.runs.progress import Progress, Stop
 from tnness.runs.watch import check_given, left_out_line
+
+CONTINUE = "run the same command again to continue"
+"""The advice where an unfinished run is kept."""
 
 
 class Driver:
@@ -51,7 +56,7 @@ class Driver:
 
     def run(self) -> Record:
         """Run to the end, write the record, and return it."""
-        with threadpool_limits(threads()), self._stop, self._progress as progress:
+        with self.output.claimed(), threadpool_limits(threads()), self._stop, self._progress as progress:
             work = self._resume() or self._start()
             account = account_of(work, self.job.ask, self.observables, self._measure, self.engine.name)
             progress.skip(len(work.history.times) - work.origin.times)
@@ -71,17 +76,25 @@ class Driver:
             while not work.over and account.advance(self._progress):
                 work.wall = time.monotonic() - started
                 if self._stop.requested:
-                    raise Interrupted(f"interrupted at time {work.run.time:g}")
+                    raise Interrupted(f"interrupted at time {work.run.time:g}", self._stop.number)
                 if self.output.due:
-                    self.output.checkpoint(self._record(work, account.unfinished(), work.origin.estimates))
+                    self._checkpoint(work, account)
             work.wall, work.over = time.monotonic() - started, True
             certificate = account.certificate()
             return self._record(work, account.dataset(certificate), certificate.estimates)
         except Interrupted as error:
-            raise Interrupted(f"{error}{self._kept(work, account)}") from error
+            raise Interrupted(f"{error}{self._kept(work, account)}", error.number) from error
         except (NumericalError, ModelError) as error:
             text = str(error) if not isinstance(error, ModelError) else self._named(error)
             raise type(error)(f"{text}{self._kept(work, account, failed=True)}") from error
+
+    def _checkpoint(self, work: Work, account: Account) -> None:
+        """Write a checkpoint; a disk that is full now may have room again at the end of the run."""
+        try:
+            self.output.checkpoint(self._record(work, account.unfinished(), work.origin.estimates))
+        except WriteError as error:
+            self.output.postpone()
+            self._progress.note(f"no checkpoint at time {work.run.time:g}: {error}; the run goes on")
 
     def _named(self, error: ModelError) -> str:
         """Return the text of an error; put the name of the model at fault in front."""
@@ -94,7 +107,7 @@ class Driver:
     def _report(self, text: str, fraction: float) -> None:
         """Show the progress of a long step; interrupt the step if a signal asks the run to stop."""
         if self._stop.requested:
-            raise Interrupted("interrupted")
+            raise Interrupted("interrupted", self._stop.number)
         self._progress.show("", text, fraction)
 
     # ------------------------------------------------------------------ the beginning
@@ -132,7 +145,10 @@ class Driver:
         return Origin(clock, prior=prior, accepted_old=record.is_old)
 
     def _doubt(self, record: Record) -> None:
-        """Warn of observables whose functions have changed since the record was written."""
+        """Say if another version wrote the record, or if functions of its observables have changed since."""
+        written = json.loads(record.dataset.attrs.get("versions", "{}")).get("tnness")
+        if written not in (None, versions().get("tnness")):
+            self._progress.note(f"the record was written by tnness {written}, this is {versions().get('tnness')}")
         doubted = self.physics.doubts(Physics.load(record.dataset.attrs))
         if doubted:
             self._progress.note(f"the code of {', '.join(doubted)} has changed since the record was written")
@@ -191,9 +207,10 @@ class Driver:
         self.output.check_age(part, self.output.part)
         changed = self.job.changed(part)
         if changed or part.snapshot is None:
+            finish = command_of(self.output.part, str(part.settings["model"]))
             raise RecordError(
                 f"{self.output.part} is an unfinished run with other settings ({'; '.join(changed)}): "
-                f"finish it (tnness run {self.output.part}), remove it, or give another --out"
+                f"finish it ({finish}), remove it, or give another --out"
             )
         self._doubt(part)
         origin = Origin.load(part.dataset.attrs["origin"], part.estimates)
@@ -207,26 +224,42 @@ class Driver:
     # ------------------------------------------------------------------ the end
 
     def _publish(self, record: Record, work: Work, account: Account) -> None:
-        """Write the record; where there is no room for it, keep what was computed as an unfinished run."""
+        """Write the record; if there is no room for it, keep what was computed as an unfinished run, or elsewhere."""
         try:
             self.output.publish(record)
         except RecordError as error:
-            try:
-                kept = self._kept(work, account)
-            except RecordError:  # nor is there room for this: an earlier checkpoint stays
-                raise error from None
-            raise RecordError(f"{error}{kept}") from error
+            if not self.output.taken and self._saved(work, account):
+                raise type(error)(f"{error}; saved in {self.output.part}: {CONTINUE}") from error
+            where = self.output.write_elsewhere(record)
+            told = f"; the record of this run is in {where}" if where else self._earlier
+            raise type(error)(f"{error}{told}") from error
 
     def _kept(self, work: Work, account: Account, failed: bool = False) -> str:
         """Save the results so far; return the end of an error message, which says where they are and how to go on."""
         if self.output.path is None:
             return ""
-        unfinished = account.unfinished().assign_attrs(over=int(work.over))
-        self.output.checkpoint(self._record(work, unfinished, work.origin.estimates))
+        if not self._saved(work, account):
+            return f"; {self.output.part} could not be written{self._earlier}"
         if failed:
-            advice = f"go on from it with other settings: tnness run {self.output.path} --dt ... or --chi ..."
+            again = command_of(self.output.path, self.job.name)
+            advice = f"go on from it with other settings: {again} --dt ... or --chi ..."
             return f"; the last good state is in {self.output.part}: {advice}"
-        return f"; saved in {self.output.part}: run the same command again to continue"
+        return f"; saved in {self.output.part}: {CONTINUE}"
+
+    def _saved(self, work: Work, account: Account) -> bool:
+        """Write a checkpoint, and return whether there was room for it."""
+        unfinished = account.unfinished().assign_attrs(over=int(work.over))
+        try:
+            self.output.checkpoint(self._record(work, unfinished, work.origin.estimates))
+        except RecordError:
+            return False
+        return True
+
+    @property
+    def _earlier(self) -> str:
+        """The words for a checkpoint that stands although a later one could not be written."""
+        exists = self.output.part is not None and self.output.part.exists()
+        return f"; an earlier checkpoint is in {self.output.part}: {CONTINUE}" if exists else ""
 
     def _record(self, work: Work, dataset: xr.Dataset, estimates: Estimates) -> Record:
         """Return the record of the present state. estimates: its errors, or those of the record that it extends."""
@@ -257,6 +290,11 @@ def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
         "evolution_time": time,
         "wall_seconds": wall,
     }
+
+
+def command_of(path: Path | None, model: str) -> str:
+    """Return the command that goes on from a record; it names the model's file, which no record may load."""
+    return f"tnness run {path}" + (f" --model {model}" if names_file(model) else "")
 
 
 def threads() -> int:

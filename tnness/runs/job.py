@@ -20,8 +20,9 @@ from tnness.engines import shipped as shipped  # registers the engines of the pa
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, is_engine, plain_settings
-from tnness.errors import InputError, ModelError, TnnessError
+from tnness.errors import InputError, ModelError, TnnessError, suggestion
 from tnness.model.protocol import UNKNOWN, Model, draw, problem_of, values_of
+from tnness.model.registry import module_from_file, names_file
 from tnness.network.chain_state import ChainState
 from tnness.observables.observable import Observable
 from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
@@ -42,7 +43,7 @@ def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
     InputError: an engine that does not exist or does not serve the model, or a setting it does not have.
     """
     offered = offered_engines(model)
-    chosen = name or _default_engine(model, offered[0])
+    chosen = loaded_engine(name) if name else _default_engine(model, loaded_engine(offered[0]))
     cls = engine_class(chosen)
     if chosen not in offered and cls.like not in offered:
         served = ", ".join(offered)
@@ -60,6 +61,28 @@ def _default_engine(model: Any, first: str) -> str:
     except Exception:  # it is built once more by the run, which reports what is wrong with it
         return first
     return first if cls.serves(problem) else cls.instead
+
+
+def loaded_engine(name: str) -> str:
+    """Return the name of an engine; load its file first if it is given as `file.py:NAME`.
+
+    Raises
+    ------
+    InputError: there is no such file, or it registers no engine of this name.
+    """
+    if not names_file(name):
+        if name not in ENGINES:
+            raise InputError(
+                f"there is no engine {name!r}{suggestion(name, ENGINES)}; an engine in another file than the model's "
+                "is given as file.py:NAME"
+            )
+        return name
+    path, _, own = name.rpartition(":")
+    module = module_from_file(path)
+    registered = getattr(getattr(module, own, None), "name", own)  # the name of the class will do too
+    if registered not in ENGINES:
+        raise InputError(f"{path} registers no engine {own!r}{suggestion(own, ENGINES)}")
+    return registered
 
 
 def offered_engines(model: Any) -> tuple[str, ...]:

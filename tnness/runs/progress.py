@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 REDRAW = 0.1
 """Seconds between two drawings of the bar."""
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a run to stop."""
 NOTES = 10
 """Lines that a time evolution writes where there is no terminal."""
 
@@ -82,15 +84,20 @@ class Progress:
 
 
 class Stop:
-    """Turns the first SIGINT or SIGTERM into a request to stop between steps; a second SIGINT stops at once."""
+    """Turns the first signal to stop into a request to stop between steps; a second SIGINT stops at once.
+
+    number: of the signal that came; 0 before. SIGHUP counts where it is not ignored, as `nohup` has it ignored.
+    """
 
     def __init__(self) -> None:
-        self.requested = False
+        self.number = 0
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOPPING:
+                if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                    continue
                 self._previous[number] = signal.signal(number, self._handle)
         return self
 
@@ -101,4 +108,9 @@ class Stop:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.requested = True
+        self.number = self.number or number
+
+    @property
+    def requested(self) -> bool:
+        """True once a signal has come."""
+        return self.number != 0

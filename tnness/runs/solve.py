@@ -21,7 +21,8 @@ from tnness.network.chain_state import ChainState
 from tnness.records.record import Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
-from tnness.runs.job import Job, differences, engine_for, label, name_of, observables_of
+from tnness.runs.job import Job, differences, engine_for, label, loaded_engine, name_of, observables_of
+from tnness.typed import field_types
 
 __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "steady_state"]
 
@@ -120,20 +121,16 @@ def evolve(
     times: increasing, >= 0; if `initial` is an evolution of the same system, all of them beyond its last time.
     others: as for `steady_state`.
     """
-    wanted = checked_times(times)
-    job = Job(
-        model,
-        name or name_of(model),
-        chosen_engine(model, engine),
-        Ask(seed=seed, initial=initial, times=wanted),
-    )
-    if isinstance(initial, Record) and job.extends(initial) and wanted[0] <= initial.time:
-        raise InputError(f"the record ends at time {initial.time:g}; the times asked for must lie beyond it")
+    ask = Ask(seed=seed, initial=initial, times=checked_times(times))
+    job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
 
 def run(job: Job, output: Output, progress: bool = False) -> Record:
     """Run a job, write the record, and return it."""
+    record, times = job.initial, job.ask.times
+    if times is not None and isinstance(record, Record) and job.extends(record) and times[0] <= record.time:
+        raise InputError(f"the record ends at time {record.time:g}; the times asked for must lie beyond it")
     return Driver(job, output, progress).run()
 
 
@@ -148,7 +145,7 @@ class Changes:
 
     engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
     by: another engine that goes on from the same states, e.g. "accelerated" from "tebd".
-    tolerance, max_time, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
+    tolerance, max_time, kick, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
     """
 
     engine: Mapping[str, Any] = field(default_factory=dict)
@@ -156,22 +153,25 @@ class Changes:
     times: Sequence[float] | None = None
     tolerance: float | None = None
     max_time: float | None = None
+    kick: bool | None = None
     watch: Sequence[str] | None = None
 
     def __bool__(self) -> bool:
         """True if there is any change."""
-        return bool(self.engine) or any(v is not None for v in (self.by, self.times, *self.steady))
+        return bool(self.engine) or self.by is not None or self.times is not None or bool(self.steady)
 
     @property
-    def steady(self) -> tuple[Any, ...]:
-        """The changes that apply only to a steady state."""
-        return self.tolerance, self.max_time, self.watch
+    def steady(self) -> dict[str, Any]:
+        """The changes of the request that apply only to a steady state, by name."""
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {k: v for k, v in given.items() if v is not None and k not in ("engine", "by", "times")}
 
 
 def extend(
     path: str | Path,
     changes: Changes | None = None,
     *,
+    model: type | str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -184,6 +184,8 @@ def extend(
     ----------
     path: FILE.nc or FILE.nc.part. An unfinished run is continued if nothing changes, and extended from its present
         state otherwise. changes: of the engine, the times or the accuracy; default: none.
+    model: the model's class or its name, `file.py:Class`. A record that names a file needs it: no file that a record
+        names is loaded. Default: the registered model that the record names.
     out: the record to write; default: FILE.nc, which is replaced once the new one is complete.
     others: as for `steady_state`.
 
@@ -195,9 +197,10 @@ def extend(
     finished = Path(str(path).removesuffix(".part"))
     asked_part = path != finished or not finished.exists()
     record = Record.open(part_path(finished) if asked_part and part_path(finished).exists() else path)
-    job = _continued(record, changes) if record.unfinished else None
+    found = _model_of(record, model, path)
+    job = _continued(record, found, changes) if record.unfinished else None
     if job is None:
-        job = _extension(record, changes, path, out)
+        job = _extension(record, found, changes, path, out)
     replaces = out is None and (not record.unfinished or not finished.exists() or _replaces(job, finished))
     output = _output(out or finished, overwrite or replaces, checkpoint_every, accept_old)
     if not record.unfinished or job.initial is record:
@@ -213,28 +216,53 @@ def _replaces(job: Job, finished: Path) -> bool:
     return label(job.initial) == label(Record.open(finished))
 
 
-def _continued(part: Record, changes: Changes) -> Job | None:
+Found = tuple[type, str]
+"""A model's class and its name."""
+
+
+def _model_of(record: Record, given: type | str | None, path: Path) -> Found:
+    """Return a record's model: the one given, or a registered one; a file is loaded only if the user names it."""
+    name = str(record.settings["model"])
+    if isinstance(given, str):
+        return registry.find(given), registry.full_name(given)
+    if given is not None:
+        same = name.rpartition(":")[2] == given.__qualname__
+        return given, name if same else name_of(given)
+    if registry.names_file(name):
+        raise RecordError(
+            f"{path} names its model by a file, which is not loaded unasked: --model {name} says that it may be (or "
+            "where else it is); in Python extend(..., model=...)"
+        )
+    if ":" in name or name not in registry.models():
+        raise RecordError(
+            f"{path} is of a model {name!r} that is not registered: --model FILE.py:Class says where it is; in Python "
+            "extend(..., model=...)"
+        )
+    return registry.find(name), name
+
+
+def _continued(part: Record, model: Found, changes: Changes) -> Job | None:
     """Return the job of an unfinished run; None if the changes alter it."""
     settings = part.settings
-    job = _same(part, settings["initial"], changes)
+    job = _same(part, model, settings["initial"], changes)
     if changes.times is not None:
         job = replace(job, ask=replace(job.ask, times=checked_times(changes.times)))
-    return None if differences(settings, job.settings) else job
+    return None if differences(settings | {"model": job.name}, job.settings) else job
 
 
-def _extension(record: Record, changes: Changes, path: Path, out: str | Path | None) -> Job:
+def _extension(record: Record, model: Found, changes: Changes, path: Path, out: str | Path | None) -> Job:
     kind = record.settings["kind"]
     if record.snapshot is None:
         raise RecordError(f"{path} holds no state to go on from")
     if kind == STEADY and changes.times is None:
-        return _same(record, record, changes)
-    if any(value is not None for value in changes.steady):
-        raise InputError("a tolerance, a maximal time and watch belong to a steady state, not to a time evolution")
+        return _same(record, model, record, changes)
+    if changes.steady:
+        raise InputError(f"{', '.join(changes.steady)} belong to a steady state, not to a time evolution")
     if kind == STEADY and out is None:
         raise InputError(f"{path} is a steady state: --out says where a time evolution from it goes")
     times = _further_times(record, changes, path) if kind == EVOLUTION else list(changes.times or ())
-    same = _same(record, record, changes)
-    ask = replace(same.ask, times=checked_times(times), tolerance=TOLERANCE, max_time=None, watch=())
+    same = _same(record, model, record, changes)
+    ask = Ask(seed=same.ask.seed, initial=record, times=checked_times(times))
     return replace(same, ask=ask)
 
 
@@ -249,36 +277,30 @@ def _further_times(record: Record, changes: Changes, path: Path) -> list[float]:
     return [float(t) for t in changes.times]
 
 
-def _same(record: Record, initial: Any, changes: Changes) -> Job:
+def _same(record: Record, found: Found, initial: Any, changes: Changes) -> Job:
     """Return a record's job, with the changes of the engine and of a steady state's accuracy."""
-    settings = record.settings
-    model = build(registry.find(settings["model"]), settings["parameters"], settings["model"])
+    settings, (cls, name) = record.settings, found
+    model = build(cls, settings["parameters"], name)
     stored = dict(settings["engine_settings"])
     if "schedule" in stored and initial is record:
         stored["schedule"] = None  # the record is the coarse stage
-    ask = Ask(
-        seed=settings["seed"],
-        initial=initial,
-        times=tuple(settings["times"]) if settings["kind"] == EVOLUTION else None,
-        tolerance=settings["tolerance"] if changes.tolerance is None else changes.tolerance,
-        max_time=settings["max_time"] if changes.max_time is None else changes.max_time,
-        refine=settings["refine"],
-        kick=settings.get("kick", True),
-        watch=names_of(settings.get("watch", ()) if changes.watch is None else changes.watch),
-    )
-    return Job(model, settings["model"], _same_engine(model, settings["engine"], stored, changes), ask)
+    asked = {name: settings[name] for name in field_types(Ask) if name in settings}  # older files hold fewer of them
+    asked |= {"initial": initial, "times": settings["times"] if settings["kind"] == EVOLUTION else None}
+    ask = Ask(**(asked | changes.steady))
+    return Job(model, name, _same_engine(model, settings["engine"], stored, changes), ask)
 
 
 def _same_engine(model: Any, name: str, stored: dict[str, Any], changes: Changes) -> Engine:
     """Return a record's engine with the changes, or the engine `changes.by` with the settings that both have."""
-    if changes.by is None or changes.by == name:
+    by = name if changes.by is None else loaded_engine(changes.by)
+    if by == name:
         return engine_for(model, name, **(stored | dict(changes.engine)))
-    families = {engine_class(engine).like or engine for engine in (name, changes.by)}
+    families = {engine_class(engine).like or engine for engine in (name, by)}
     if len(families) > 1:
-        raise InputError(f"engine {changes.by!r} cannot go on from a record of engine {name!r}")
-    names = {entry.name for entry in fields(engine_class(changes.by))}  # type: ignore[arg-type]
+        raise InputError(f"engine {by!r} cannot go on from a record of engine {name!r}")
+    names = {entry.name for entry in fields(engine_class(by))}  # type: ignore[arg-type]
     taken = {key: value for key, value in stored.items() if key in names}
-    return engine_for(model, changes.by, **(taken | dict(changes.engine)))
+    return engine_for(model, by, **(taken | dict(changes.engine)))
 
 
 def _output(out: str | Path | None, overwrite: bool, checkpoint_every: float, accept_old: bool) -> Output:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections import Counter
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
-from tnness.records.files import is_damaged
-from tnness.records.record import ERROR, NETCDF_ENGINE, PREFIX, Record, error_of
+from tnness.records.files import seal_of
+from tnness.records.record import ERROR, PREFIX, Record, error_of, read_dataset
+from tnness.records.schema import check_layout, check_variables
 from tnness.study.plan import Point, canonical
-from tnness.study.store import Store
+from tnness.study.store import Store, holds
 
 TABLE_FORMAT = "tnness-table-1"
 REALIZATION = "realization"
@@ -65,7 +67,7 @@ def collect(
             continue
         path = store.record_path(point.key)
         try:
-            read = _read(path, variables, certificate)
+            read = _read(path, point, variables, certificate)
         except (OSError, KeyError, ValueError, RecordError):
             damaged.append(path)
             table.status[index] = DAMAGED
@@ -84,13 +86,41 @@ def is_table(path: str | Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return file.attrs.get("format") == TABLE_FORMAT
-    except OSError:
+    except (OSError, ValueError, RuntimeError, KeyError):
         return False
 
 
 def open_table(path: str | Path) -> xr.Dataset:
-    """Return a collected sweep from its file."""
-    return xr.load_dataset(path, engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
+    """Return a collected sweep from its file. A table that another program has written has no seal, and is read too.
+
+    Raises
+    ------
+    RecordError: the file is damaged, or is no table.
+    """
+    try:
+        content = Path(path).read_bytes()
+        seal = seal_of(content)
+        if seal is not None and not seal.intact:
+            raise RecordError("it is damaged, its checksum does not fit")
+        with h5py.File(io.BytesIO(content), "r") as file:
+            check_layout(file, len(content))
+        dataset = read_dataset(content)
+        _check_table(dataset)
+    except Exception as error:  # HDF5 and xarray raise errors of many kinds on a foreign file
+        raise RecordError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
+    return dataset
+
+
+def _check_table(dataset: xr.Dataset) -> None:
+    for name in ("settings", "tally"):
+        if not isinstance(json.loads(dataset.attrs[name]), dict):
+            raise RecordError(f"its attribute {name!r} is no table")
+    settings = json.loads(dataset.attrs["settings"])
+    if not all(isinstance(settings.get(name), dict) for name in ("parameters", "engine_settings")):
+        raise RecordError("its settings lack the parameters or the engine's settings")
+    if REALIZATION not in dataset.dims or "status" not in dataset:
+        raise RecordError(f"it has no dimension {REALIZATION!r}, or no status")
+    check_variables(dataset.data_vars)
 
 
 Array = NDArray[Any]
@@ -189,11 +219,10 @@ class Read:
     arrays: dict[str, Array]
 
 
-def _read(path: Path, variables: Sequence[str] | None, certificate: bool) -> Read:
+def _read(path: Path, point: Point, variables: Sequence[str] | None, certificate: bool) -> Read:
     """Read a record with h5py: to open it as a labelled table takes fifteen times as long."""
-    with open(path, "rb") as file:
-        if is_damaged(file.read()):
-            raise RecordError(f"{path} is damaged")
+    if not holds(path.read_bytes(), point):
+        raise RecordError(f"{path} is damaged, or holds another point")
     with h5py.File(path, "r") as file:
         arrays: dict[str, Array] = {}
         for name in file.id:

@@ -64,21 +64,25 @@ def converge(
     of the last step in chi and the distance extrapolated, plus the spread over dt and the relaxation still to come. If
     `watch` names observables, only these are extrapolated: the others may not have relaxed.
     """
+    ask = Ask(seed=seed, initial=initial, tolerance=tolerance, max_time=max_time, watch=names_of(watch), kick=kick)
+    job = Job(model, name or name_of(model), chosen_engine(model, engine or default_engine(model)), ask)
+    return converged(job, chi, dt, Output(None if out is None else Path(out), overwrite, checkpoint_every), progress)
+
+
+def converged(
+    job: Job, chi: Sequence[int], dt: Sequence[float | None], output: Output, progress: bool = False
+) -> xr.Dataset:
+    """Return the convergence of a job, as `converge` does.
+
+    Parameters
+    ----------
+    job: the steady state; its engine's bond dimension and time step are varied. output: where the convergence goes.
+    """
     chis, steps = _checked(chi, dt)
-    settings = _settings(chosen_engine(model, engine or default_engine(model)), chis, steps)
-    if out is not None:
-        Output(Path(out), overwrite, checkpoint_every)  # refuses a file that cannot be written
-    ask = Ask(
-        seed=seed,
-        initial=initial,
-        tolerance=tolerance,
-        max_time=max_time,
-        refine=len(steps) == 1,  # several time steps show the Trotter error themselves
-        watch=names_of(watch),
-        kick=kick,
-    )
-    job = Job(model, name or name_of(model), settings, ask)
-    points = Points(job, None if out is None else Path(f"{out}.points"), checkpoint_every, progress)
+    # several time steps show the Trotter error themselves
+    job = replace(job, engine=_settings(job.engine, chis, steps), ask=replace(job.ask, refine=len(steps) == 1))
+    out = output.path
+    points = Points(job, None if out is None else Path(f"{out}.points"), output.every, progress)
     try:
         rows = [points.row(chis, step) for step in steps]
     except TnnessError:

@@ -151,6 +151,8 @@ def _begin(stopped: Any) -> None:
     _stopped = stopped
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
@@ -177,7 +179,7 @@ def _interrupt(number: int, frame: Any) -> None:
         os._exit(1)
     if not _signalled:
         _signalled = True
-        raise Interrupted("told to stop")
+        raise Interrupted("told to stop", number)
 
 
 def _follow(sentinel: int) -> None:

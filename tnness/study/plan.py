@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tnness.digest.content import digest_of_function
-from tnness.engines.ask import TOLERANCE, Ask
+from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import plain_settings
 from tnness.errors import InputError, TnnessError, suggestion
@@ -30,8 +30,11 @@ from tnness.runs.driver import Driver
 from tnness.runs.job import Job
 from tnness.runs.solve import chosen_engine
 from tnness.study.measuring import function
+from tnness.typed import checked
 
 Values = dict[str, Any]
+ALWAYS = ("times", "tolerance", "max_time", "initial")
+"""Fields of a request that are settings of every sweep; the others are where they differ from their defaults."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,11 @@ class Plan:
     grid: axis (a parameter, or a setting of the engine) -> values; the points are their product. points: an explicit
         list instead.
     realizations: of the disorder, at each point. independent: parameters; each of their values has its own disorder.
-    root_seed: of all disorder. engine: a name, an engine, or None for the model's first.
-    times: of a time evolution; None for the steady state. tolerance, max_time, watch, kick, initial: as for
-        `steady_state`.
+    engine: a name, an engine, or None for the model's first.
+    ask: the request at every point; its seed is the root of all disorder.
     measure: `module:function` or `file.py:function` that replaces the solution of a point (see `sweep`).
     measured_by: digest of that function; None: it is found by its name.
+    known_as: the name by which the store knows the model, if its file has moved since.
     """
 
     model: str | type
@@ -99,21 +102,17 @@ class Plan:
     points: Sequence[Values] | None = None
     realizations: int = 1
     independent: tuple[str, ...] = ()
-    root_seed: int = 0
     engine: Engine | str | None = None
-    times: tuple[float, ...] | None = None
-    tolerance: float = TOLERANCE
-    max_time: float | None = None
-    watch: tuple[str, ...] = ()
-    kick: bool = True
-    initial: str | None = None
+    ask: Ask = field(default_factory=Ask)
     measure: str | None = None
     measured_by: str | None = None
+    known_as: str | None = None
 
     def __post_init__(self) -> None:
-        for name, value, least in (("realizations", self.realizations, 1), ("root seed", self.root_seed, 0)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(f"{name} = {value!r}: an integer >= {least} is needed")
+        if checked("realizations", self.realizations, int) < 1:
+            raise InputError(f"realizations = {self.realizations!r}: an integer >= 1 is needed")
+        if not isinstance(self.ask.initial, str | None):
+            raise InputError("a sweep starts from a state that is named, not from a record or a state")
         if self.points is not None and self.grid:
             raise InputError("a sweep takes a grid or a list of points, not both")
         for axis in self.axes:
@@ -130,6 +129,11 @@ class Plan:
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: cached properties are not sent to workers."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    @property
+    def root_seed(self) -> int:
+        """The root of all disorder."""
+        return self.ask.seed
 
     @cached_property
     def model_class(self) -> type:
@@ -176,31 +180,24 @@ class Plan:
         """Return all settings that determine the numbers at a point of the grid, except the disorder's seed."""
         engine = self.engine_at(values)
         settings = {
-            "model": self.name,
+            "model": self.known_as or self.name,
             "parameters": values_of(self.model_at(values)),
             "engine": engine.name,
             "engine_settings": plain_settings(engine),
-            "times": None if self.times is None else list(self.times),
-            "tolerance": self.tolerance,
-            "max_time": self.max_time,
-            "initial": self.initial,
             "measure": self.measure,
         }
-        settings |= {"watch": list(self.watch)} if self.watch else {}  # older stores hold no `watch`
-        return settings | ({} if self.kick else {"kick": False})
+        return settings | self._asked
+
+    @cached_property
+    def _asked(self) -> dict[str, Any]:
+        """The request as settings."""
+        given = {entry.name: getattr(self.ask, entry.name) for entry in fields(Ask) if entry.name != "seed"}
+        written = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+        return {name: value for name, value in written.items() if name in ALWAYS or given[name] != getattr(Ask, name)}
 
     def job_at(self, values: Values, seed: int) -> Job:
         """Return the job at a point of the grid, with a seed of its disorder."""
-        ask = Ask(
-            seed=seed,
-            initial=self.initial,
-            times=self.times,
-            tolerance=self.tolerance,
-            max_time=self.max_time,
-            watch=self.watch,
-            kick=self.kick,
-        )
-        return Job(self.model_at(values), self.name, self.engine_at(values), ask)
+        return Job(self.model_at(values), self.name, self.engine_at(values), replace(self.ask, seed=seed))
 
     def reference(self) -> Reference:
         """Return the physics of the first point, which the store keeps."""
@@ -219,7 +216,7 @@ class Plan:
 
     def check_watch(self) -> None:
         """Refuse `watch` for observables that are not judged or monitored, before anything is computed or written."""
-        first = next(self._values(), None) if self.watch else None
+        first = next(self._values(), None) if self.ask.watch else None
         if first is not None:
             Driver(self.job_at(first, self.root_seed), Output()).check()
 

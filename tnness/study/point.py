@@ -95,9 +95,8 @@ class Task:
                 store.fail(self._failure(error))
                 return Ended.FAILED
             record.dataset.attrs |= self._about | {"cpu_seconds": time.process_time() - started}
-            store.keep(
-                key, (record if self.keep_states else Record(record.dataset, estimates=record.estimates)).image()
-            )
+            kept = record if self.keep_states else Record(record.dataset, estimates=record.estimates)
+            store.keep(key, kept.image(key))
         return Ended.DONE
 
     def _solved(self) -> Record:

@@ -17,7 +17,8 @@ RECENT = 200
 class Status:
     """The progress of a sweep.
 
-    asked: number of points of all requests. done, running, failed: numbers of these points. rate: points finished per
+    asked: number of points of all requests. done, running, failed, damaged: numbers of these points; a damaged one has
+    a file that is cut short or holds another point. rate: points finished per
     second while any are running; 0 if it is not known. failures: of the points that failed.
     """
 
@@ -28,11 +29,12 @@ class Status:
     failed: int
     rate: float
     failures: tuple[Failure, ...]
+    damaged: int = 0
 
     @property
     def missing(self) -> int:
         """Number of points that no process has computed or is computing."""
-        return self.asked - self.done - self.running - self.failed
+        return self.asked - self.done - self.running - self.failed - self.damaged
 
     @property
     def seconds_left(self) -> float | None:
@@ -42,6 +44,8 @@ class Status:
     def __str__(self) -> str:
         lines = [f"{self.asked} points: {self.done} done, {self.running} running, {self.failed} failed, "]
         lines[0] += f"{self.missing} missing"
+        if self.damaged:
+            lines[0] += f", {self.damaged} damaged (the same sweep computes them again)"
         if self.rate > 0:
             lines.append(f"rate: {_rate(self.rate)}")
         if self.seconds_left is not None:
@@ -63,11 +67,16 @@ def status(folder: str | Path) -> Status:
     store = Store.open(folder)
     keys = {point.key for point in store.points()}
     finished = {key: when for key, when in store.finished().items() if key in keys}
+    damaged = store.misplaced(finished)
+    for key in damaged:
+        del finished[key]
     failures = {key: f for key, f in store.failures().items() if key in keys and key not in finished}
     running = [key for key in store.running() if key in keys and key not in finished]
+    damaged -= {*running, *failures}
     failed = sorted((f for key, f in failures.items() if key not in running), key=lambda f: f.realization)
     rate = _recent_rate(sorted(finished.values())) if running else 0.0
-    return Status(store.folder, len(keys), len(finished), len(running), len(failed), rate, tuple(failed))
+    counts = (len(keys), len(finished), len(running), len(failed))
+    return Status(store.folder, *counts, rate, tuple(failed), len(damaged))
 
 
 def _recent_rate(times: list[float]) -> float:

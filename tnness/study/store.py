@@ -14,32 +14,31 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
-import socket
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
+import h5py
+import numpy as np
 
-from tnness.errors import Interrupted, RecordError
+from tnness.errors import RecordError
 from tnness.model.protocol import UNKNOWN
-from tnness.records.files import is_sealed, write_whole
+from tnness.model.registry import names_file
+from tnness.records.claims import claim, holder
+from tnness.records.files import remove_orphans, seal_of, sealed_key, write_error, write_whole
 from tnness.records.old import upgraded
+from tnness.records.record import versions
 from tnness.runs.job import differences
 from tnness.study.plan import GridPoint, Plan, Point, Reference, canonical
 
 STORE_FORMAT = "tnness-sweep-2"
 OLD_STORES = ("tnness-sweep-1",)
 """Earlier formats that can be read; their files do not state their physics."""
-HEARTBEAT = 20.0
-"""Seconds between two signs of life of a claim."""
-LAPSED = 300.0
-"""Seconds without a sign of life after which a claim of another machine is void."""
+FOLDERS = ("requests", "points", "failed", "claims")
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,18 @@ class Store:
 
     # ------------------------------------------------------------------ what was asked for
 
+    def adopted(self, plan: Plan) -> Plan:
+        """Return a plan with the name that the store knows its model by, if the model's file has only moved."""
+        if not (self.folder / "sweep.json").exists() or self.reference is None:
+            return plan
+        name, known = plan.name, str(self.base["model"])
+        moved = name != known and all(map(names_file, (name, known)))
+        if not moved or name.rpartition(":")[2] != known.rpartition(":")[2]:
+            return plan
+        physics = plan.reference_at(self.reference.values).physics
+        same = physics != UNKNOWN and physics == self.reference.physics
+        return replace(plan, known_as=known) if same else plan
+
     def register(self, plan: Plan, accept_old: bool = False) -> Request:
         """Write a plan's request into the store, and return it.
 
@@ -99,14 +110,14 @@ class Store:
         ------
         RecordError: the store belongs to a sweep with other settings or other physics, or cannot be written.
         """
-        base = json.loads(json.dumps(plan.base))
         try:
-            for name in ("requests", "points", "failed", "claims"):
+            for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RecordError(f"the store {self.folder} cannot be made: {error.strerror or error}") from error
+            raise write_error(f"the store {self.folder} cannot be made", error) from error
+        base = json.loads(json.dumps(plan.base))
         if not (self.folder / "sweep.json").exists():
-            about = {"format": STORE_FORMAT, "reference": asdict(plan.reference())}
+            about = {"format": STORE_FORMAT, "version": versions()["tnness"], "reference": asdict(plan.reference())}
             write_whole(self.folder / "sweep.json", _json(about | base))
         changed = differences(self.base, base)
         if changed:
@@ -136,7 +147,12 @@ class Store:
             )
 
     def doubts(self, plan: Plan) -> list[str]:
-        """Return a warning if the measuring function has changed since the store was begun."""
+        """Return warnings: another version of the package began the store; the measuring function has changed since."""
+        begun, now = self._manifest.get("version"), versions()["tnness"]
+        other = [f"the store was begun by tnness {begun}, this is {now}"] if begun not in (None, now) else []
+        return other + self._changed_measure(plan)
+
+    def _changed_measure(self, plan: Plan) -> list[str]:
         reference = self.reference
         measure = plan.reference_at(reference.values).measure if reference is not None else None
         if reference is None or measure is None or reference.measure is None or measure == reference.measure:
@@ -155,14 +171,19 @@ class Store:
     @property
     def reference(self) -> Reference | None:
         """The physics of the first point; None in a store of an earlier format."""
-        content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
+        content = self._manifest
         return Reference(**content["reference"]) if "reference" in content else None
+
+    @property
+    def _manifest(self) -> dict[str, Any]:
+        return _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
 
     @property
     def base(self) -> dict[str, Any]:
         """The settings that all points share."""
-        content = _read_json(self.folder / "sweep.json", f"there is no sweep in {self.folder}")
+        content = self._manifest
         written = content.pop("format", None)
+        content.pop("version", None)
         if written not in (STORE_FORMAT, *OLD_STORES):
             raise RecordError(f"{self.folder / 'sweep.json'} is not the manifest of a sweep")
         content.pop("reference", None)
@@ -207,10 +228,15 @@ class Store:
                         times[entry.name.removesuffix(".nc")] = entry.stat().st_mtime
         return times
 
-    def damaged(self, keys: Iterator[str] | list[str]) -> list[Path]:
-        """Return the records of these finished points that are truncated or changed."""
-        paths = (self.record_path(key) for key in keys)
-        return [path for path in paths if path.exists() and not is_sealed(path.read_bytes())]
+    def damaged(self, points: Iterable[Point]) -> list[Path]:
+        """Return the records of these finished points that are truncated or changed, or hold another point."""
+        paths = ((self.record_path(point.key), point) for point in points)
+        return [path for path, point in paths if path.exists() and not holds(path.read_bytes(), point)]
+
+    def misplaced(self, keys: Iterable[str]) -> set[str]:
+        """Return the keys whose files hold another point, or have no seal; only the ends of the files are read."""
+        known = {key: sealed_key(self.record_path(key)) for key in keys}
+        return {key for key, sealed in known.items() if sealed is None or sealed not in ("", key)}
 
     def failures(self) -> dict[str, Failure]:
         """Return the points that failed, by key."""
@@ -227,9 +253,9 @@ class Store:
         claims = {}
         for entry in _entries(self.folder / "claims"):
             if entry.name.endswith(".json"):
-                claim = _claim(Path(entry.path))
-                if claim is not None and _is_alive(Path(entry.path), claim):
-                    claims[entry.name.removesuffix(".json")] = claim
+                who = holder(Path(entry.path))
+                if who is not None:
+                    claims[entry.name.removesuffix(".json")] = who
         return claims
 
     # ------------------------------------------------------------------ what a worker writes
@@ -250,111 +276,36 @@ class Store:
                 before = int(_read_json(path, "gone")["attempts"])
         write_whole(path, _json(asdict(failure) | {"attempts": before + 1}))
 
-    @contextlib.contextmanager
-    def claim(self, key: str) -> Iterator[bool]:
-        """Claim a point for the duration of the block; give False if another living process holds it."""
-        path = self.folder / "claims" / f"{key}.json"
-        over = threading.Event()
-        try:
-            mine = _take(path)
-            if mine:
-                threading.Thread(target=_beat, args=(path, over), daemon=True).start()
-            yield mine
-        finally:
-            try:
-                _release(path, over)
-            except Interrupted:  # a signal came during the release; it is raised only once, so release again
-                _release(path, over)
-                raise
+    def claim(self, key: str) -> contextlib.AbstractContextManager[bool]:
+        """Claim a point for the duration of a block; give False if another living process holds it."""
+        return claim(self.folder / "claims" / f"{key}.json")
+
+    def tidy(self) -> None:
+        """Remove temporary files that dead processes have left."""
+        parts = [entry.path for entry in _entries(self.folder / "points") if entry.is_dir()]
+        for folder in (self.folder, *(self.folder / name for name in FOLDERS), *parts):
+            remove_orphans(Path(folder))
 
 
-def _take(path: Path) -> bool:
-    """Make a claim together with its content, by a link: of several processes only one can make it."""
-    born = psutil.Process().create_time()
-    who = {"host": socket.gethostname(), "pid": os.getpid(), "born": born, "since": time.time()}
-    mine = _json(who | {"thread": threading.get_ident()})
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
-    try:
-        beside.write_bytes(mine)
-        for _ in range(2):
-            try:
-                os.link(beside, path)
-            except FileExistsError:
-                if not _remove_lapsed(path):
-                    return False
-            else:
-                return True
-    except OSError as error:
-        raise RecordError(f"the store cannot be written: {error.strerror or error} ({path})") from error
-    finally:
-        beside.unlink(missing_ok=True)
-    return False
+def holds(content: bytes, point: Point) -> bool:
+    """Return whether a file's bytes are the intact record of a point.
 
-
-def _remove_lapsed(path: Path) -> bool:
-    """Remove the claim of a dead process; return False if the process lives, or another has claimed the point since.
-
-    The file is renamed before it is removed: of two processes that see the claim lapsed only one succeeds, and a new
-    claim is not removed.
+    The seal states the point's key. Seals of earlier versions do not: there, the record's attributes tell.
     """
-    claim = _claim(path)
-    if claim is not None and _is_alive(path, claim):
+    seal = seal_of(content)
+    if seal is None or not seal.intact:
         return False
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    return seal.key == point.key if seal.key else _is_of(content, point)
+
+
+def _is_of(content: bytes, point: Point) -> bool:
+    """Return whether the attributes of a record name the values, the realization and the seed of a point."""
     try:
-        os.rename(path, aside)
-    except FileNotFoundError:
-        return True  # it is gone: claim it
-    taken = _claim(aside)
-    if taken is not None and taken != claim:  # a new claim came in between: put it back
-        with contextlib.suppress(OSError):
-            os.link(aside, path)
-        aside.unlink(missing_ok=True)
+        with h5py.File(io.BytesIO(content), "r") as file:
+            numbers = [int(np.asarray(file.attrs[name]).item()) for name in ("realization", "seed")]
+            return numbers == [point.realization, point.seed] and file.attrs["point"] == canonical(point.values)
+    except (OSError, KeyError, ValueError, TypeError):
         return False
-    aside.unlink(missing_ok=True)
-    return True
-
-
-def _claim(path: Path) -> dict[str, Any] | None:
-    """Return the content of a claim; None if it is gone or cannot be read."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return (
-        content if isinstance(content, dict) and {"host", "pid", "born", "thread", "since"} <= content.keys() else None
-    )
-
-
-def _release(path: Path, over: threading.Event) -> None:
-    """Remove a claim if this thread made it."""
-    over.set()
-    claim = _claim(path)
-    me = (socket.gethostname(), os.getpid(), threading.get_ident())
-    if claim is not None and (claim["host"], claim["pid"], claim["thread"]) == me:
-        path.unlink(missing_ok=True)
-
-
-def _is_alive(path: Path, claim: Mapping[str, Any]) -> bool:
-    with contextlib.suppress(OSError):
-        if time.time() - path.stat().st_mtime > LAPSED:
-            return False
-    if claim["host"] != socket.gethostname():
-        return True
-    try:
-        holder = psutil.Process(int(claim["pid"]))
-        same = abs(holder.create_time() - claim["born"]) < 1  # not a later process with the same number
-        return same and holder.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
-
-
-def _beat(path: Path, over: threading.Event) -> None:
-    while not over.wait(HEARTBEAT):
-        with contextlib.suppress(OSError):
-            os.utime(path)
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
@@ -369,7 +320,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise RecordError(f"the store cannot be written: {error.strerror or error} ({folder})") from error
+        raise write_error(f"the store cannot be written ({folder})", error) from error
 
 
 def _json(content: Any) -> bytes:

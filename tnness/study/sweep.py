@@ -5,6 +5,7 @@ Another call computes the missing points; a wider grid or more realizations add 
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tnness.digest.content import digest_of_function
-from tnness.engines.ask import TOLERANCE, names_of
+from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, Interrupted
 from tnness.runs.progress import Stop
@@ -111,6 +112,15 @@ def sweep(
     ...     print(done.asked, done.complete)
     2 True
     """
+    ask = Ask(
+        seed=seed,
+        initial=initial,
+        times=times,  # type: ignore[arg-type]
+        tolerance=tolerance,
+        max_time=max_time,
+        watch=names_of(watch),
+        kick=kick,
+    )
     plan = Plan(
         model=model,
         parameters=dict(parameters or {}),
@@ -118,23 +128,29 @@ def sweep(
         points=None if points is None else [dict(point) for point in points],
         realizations=realizations,
         independent=tuple(independent),
-        root_seed=seed,
         engine=engine,
-        times=None if times is None else tuple(float(t) for t in times),
-        tolerance=tolerance,
-        max_time=max_time,
-        watch=names_of(watch),
-        kick=kick,
-        initial=initial,
+        ask=ask,
         measure=_name(measure),
         measured_by=digest_of_function(measure) if callable(measure) else None,
     )
-    if isinstance(measure, str):
-        function(measure)
-    plan.check_watch()
-    place = Dask(dask, workers) if dask is not None else Here() if workers == 0 else Local(workers)
-    shape = {"measure": measure if callable(measure) else None, "keep_states": keep_states, "accept_old": accept_old}
-    return Sweep(plan, Store(store), place, task or (0, 1), retry_failed, progress, **shape).run()
+    return Sweep(
+        plan,
+        Store(store),
+        place_of(workers, dask),
+        task or (0, 1),
+        retry_failed,
+        progress,
+        measure if callable(measure) else None,
+        keep_states,
+        accept_old,
+    ).run()
+
+
+def place_of(workers: int | None, dask: str | None) -> Here | Local | Dask:
+    """Return where a sweep is computed, from the arguments of `sweep`."""
+    if dask is not None:
+        return Dask(dask, workers)
+    return Here() if workers == 0 else Local(workers)
 
 
 def _name(measure: Measure | str | None) -> str | None:
@@ -170,16 +186,21 @@ class Sweep:
 
     def run(self) -> Summary:
         """Compute the missing points, and return the state of the sweep."""
+        if self.measure is None and self.plan.measure is not None:
+            function(self.plan.measure)  # refuses a function that is not there
+        self.plan.check_watch()
+        self.plan = self.store.adopted(self.plan)
         request = self.store.register(self.plan, self.accept_old)
         for warning in self.store.doubts(self.plan):
             self._tell(warning)
+        self.store.tidy()
         points = self.store.points(request)[self.task[0] :: self.task[1]]
         finished, failures = self.store.finished(), self.store.failures()
-        damaged = self.store.damaged([point.key for point in points if point.key in finished])
+        damaged = self.store.damaged(point for point in points if point.key in finished)
         for path in damaged:
             path.unlink(missing_ok=True)
             finished.pop(path.stem)
-            self._tell(f"{path} is damaged and will be computed again")
+            self._tell(f"{path} is damaged or holds another point, and will be computed again")
         skipped = {} if self.retry_failed else failures
         missing = [p for p in points if p.key not in finished and p.key not in skipped]
         if missing:
@@ -205,7 +226,8 @@ class Sweep:
                             if stop.requested or ended is Ended.INTERRUPTED:
                                 raise Interrupted(
                                     f"interrupted with {bar.n} of {asked} points done: "
-                                    "run the same command again to continue"
+                                    "run the same command again to continue",
+                                    stop.number or signal.SIGINT,
                                 )
                 except BrokenExecutor:
                     self._tell("a worker died; its points are computed again")
