@@ -12,7 +12,7 @@ from tnness.errors import NumericalError
 
 Real = NDArray[np.float64]
 
-LARGEST = 30
+LARGEST_SPACE = 30
 """Largest Krylov space; a time for which it is not enough is halved."""
 MOST_HALVINGS = 12
 
@@ -52,7 +52,7 @@ def _krylov(apply: Callable[[Real], Real], vector: Real, time: float, tolerance:
     size = float(np.linalg.norm(vector))
     if size == 0 or time == 0:
         return vector
-    basis = np.empty((min(LARGEST, vector.size) + 1, vector.size))
+    basis = np.empty((min(LARGEST_SPACE, vector.size) + 1, vector.size))
     hessenberg = np.zeros((len(basis), len(basis) - 1))
     basis[0] = vector.ravel() / size
     for k in range(len(basis) - 1):
