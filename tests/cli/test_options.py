@@ -176,7 +176,7 @@ def test_help_lists_every_field_of_the_job_with_its_comment(helps, name):
             assert f" {flag} " in helps[name]
             assert field_parameters(Ask)[field].description in helps[name]
     assert set(options.JOB_FLAGS) == {name for name, field in field_parameters(Ask).items() if field.description}
-    assert "default 0.001" in helps[name]
+    assert "default 0.01" in helps[name]
     assert "seed of the disorder, default 0" in helps[name]
 
 
@@ -246,9 +246,17 @@ def test_every_option_reaches_its_engine(served, passed, name, engine, setting):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_the_job_arrives(served, passed, name):
-    steady = ("--seed", 5, "--initial", "product:01", "--tol", 1e-4, "--max-time", 7, "--no-kick")
+    steady = ("--seed", 5, "--initial", "product:01", "--tol", 1e-4, "--atol", 1e-9, "--max-time", 7, "--no-kick")
     stopped(*command(name, served, *steady, "--watch", "b", "--watch", "a"))
-    given = {"seed": 5, "initial": "product:01", "tolerance": 1e-4, "max_time": 7.0, "kick": False, "watch": ("a", "b")}
+    given = {
+        "seed": 5,
+        "initial": "product:01",
+        "tolerance": 1e-4,
+        "atol": 1e-9,
+        "max_time": 7.0,
+        "kick": False,
+        "watch": ("a", "b"),
+    }
     assert set(options.JOB_FLAGS) == {*given, "times"}  # a new field needs its place here
     assert passed.ask == Ask(**given)
     stopped(*command(name, served))
@@ -262,9 +270,9 @@ def test_times_arrive(served, passed, name):
 
 
 def test_a_record_is_extended_by_the_same_options(here, passed):
-    steady = ("--tol", 1e-5, "--max-time", 3, "--no-kick", "--watch", "z")
+    steady = ("--tol", 1e-5, "--atol", 1e-9, "--max-time", 3, "--no-kick", "--watch", "z")
     stopped("run", "steady.nc", "--chi", 8, "--engine", "accelerated", "--no-bracket", *steady)
-    given = {"tolerance": 1e-5, "max_time": 3.0, "kick": False, "watch": ("z",)}
+    given = {"tolerance": 1e-5, "atol": 1e-9, "max_time": 3.0, "kick": False, "watch": ("z",)}
     assert passed.changes == Changes({"chi": 8, "bracket": False}, "accelerated", **given)
     assert set(options.JOB_FLAGS) == {*given, "times", *run_module.FIXED}  # a new field is a change, or is fixed
     stopped("run", "evolution.nc", "--time", "2,3")

@@ -1,6 +1,7 @@
 """The exact engine: steady states by each of its routes, dynamics, and what it says where there is no answer."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, dense_lindbladian, random_density_matrix, random_lindbladian, seeds
+from tnness import expectation, steady_state
 from tnness.engines import exact as engine_module
 from tnness.engines.exact import Exact, steady_vector
+from tnness.engines.null_space import settled_from
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.operators.basis import bit, spin_half, spin_one
@@ -177,6 +180,36 @@ def test_a_steady_state_that_is_not_unique_is_not_returned(route, n, make, seed,
     with pytest.raises(NumericalError, match=r"the steady state is not unique: .* eigenvalue at 0") as caught:
         steady_vector(make(n).generator(), seed=seed)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n", "seed"), [(2, 0), (3, 1)])
+@pytest.mark.parametrize("make", [dephased, spectator])
+def test_with_a_start_the_steady_state_that_belongs_to_it_is_returned(make, n, seed):
+    """Held against e^{Gt} at a time at which all else has decayed."""
+    generator = make(n).generator()
+    rng = np.random.default_rng(seed)
+    start = exact.product_state([np.diag([p, 1 - p]) for p in rng.random(n)])
+    vector = coefficients(start, [s] * n).ravel()
+    steady, count = settled_from(generator, vector, seed)
+    assert count == {dephased: n + 1, spectator: 2}[make]
+    assert_allclose(steady, linalg.expm(500 * generator.matrix().toarray()) @ vector, atol=1e-9)
+
+
+def test_a_start_that_was_named_stands_in_the_outcome():
+    @dataclass(frozen=True)
+    class Dephased:
+        def problem(self):
+            return dephased(3)
+
+        def observables(self):
+            return {"z": expectation([s.Z(i) for i in range(3)], "site")}
+
+    record = steady_state(Dephased(), engine="exact", initial="product:001")
+    assert record.outcome == "exact from product:001; not unique"
+    assert record.certificate.converged
+    assert_allclose(record.dataset["z"], 1 / 3, atol=1e-9)  # two of three are up
+    with pytest.raises(NumericalError, match="give the start"):
+        steady_state(Dephased(), engine="exact")
 
 
 def test_an_empty_generator_has_every_steady_state():

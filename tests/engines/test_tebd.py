@@ -221,7 +221,8 @@ def test_a_schedule_visits_its_bond_dimensions_at_two_steps_first():
     generator = xx_dephasing(4).generator()
     engine = TEBD(chi=64, dt=0.2)
     assert [(x.chi, x.dt) for x in engine.stages(generator)] == [(16, 0.2), (16, 0.1), (32, 0.2), (64, 0.2)]
-    assert [x.chi for x in TEBD(chi=8).stages(generator)] == [8]
+    assert [x.chi for x in TEBD(chi=8).stages(generator)] == [6, 6, 8]
+    assert [x.chi for x in TEBD(chi=8, schedule=()).stages(generator)] == [8]
     given = TEBD(chi=40, dt=0.2, schedule=(10, 20, 80), power=1).stages(generator)
     assert [(x.chi, x.power) for x in given] == [(10, 1), (10, 1), (20, 1), (40, 1)]
 
@@ -244,7 +245,7 @@ def test_stages_grow_the_bonds_and_restart_the_account():
 
 def test_a_refinement_halves_the_last_step_once():
     generator = xx_dephasing(4).generator()
-    run = TEBD(chi=8, dt=0.2).init(generator, identity(generator.spaces))
+    run = TEBD(chi=8, dt=0.2, schedule=()).init(generator, identity(generator.spaces))
     assert run.refine()
     assert run.stage_names == ("chi=8 dt=0.2", "chi=8 dt=0.1")
     assert not run.refine()

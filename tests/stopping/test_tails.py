@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tnness.records.history import History
 from tnness.records.values import change, scale, size
 from tnness.stopping.tails import FEWEST, Tails
+from tnness.stopping.target import Target
 from tnness.stopping.waiting import Waiting
 
 
@@ -108,7 +109,7 @@ def test_a_spiral_that_turns_by_a_quarter_between_two_looks_is_not_at_its_end():
     left = size(spiral(3.0))
     promised = size(Tails(history).of(0).remaining["x"])
     assert 0.1 * left < promised < 10 * left
-    first_of_two = Waiting(0.01 * left, Stages(0, ("one", "two")))
+    first_of_two = Waiting(Target(0.0, 0.1 * left), Stages(0, ("one", "two")))
     assert not first_of_two.over(history)
 
 

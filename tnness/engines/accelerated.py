@@ -37,7 +37,8 @@ from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
 from tnness.records.values import Values
-from tnness.stopping.ladder import Stage
+from tnness.stopping.discretisation import Stage
+from tnness.stopping.kicked import FORGOTTEN
 from tnness.stopping.protocol import Rule
 from tnness.stopping.settling import Settling
 from tnness.streams import stream
@@ -65,7 +66,7 @@ LONGEST = 4
 """A burst whose drift is hidden by noise is doubled in length, up to this multiple of `burst`."""
 CLEAR = 0.7
 """Noise of a jump, relative to the jump, above which the burst is stretched and no jump is made."""
-DRIFT_FACTOR = 5.0
+DRIFT_FACTOR = 2.5
 """Factor on the tolerance for the change that the present drift would still cause.
 
 Truncation keeps this drift from vanishing.
@@ -171,7 +172,7 @@ class Accelerated(Engine):
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule of a run: stages that settle by jumps."""
-        return ladder_rule(run, Settling(run, start.ask.tolerance), start)
+        return ladder_rule(run, Settling(run, start.target), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -266,6 +267,8 @@ class AcceleratedRun(TEBDRun):
     def step(self, until: float | None = None) -> Report:
         """Advance by one block of steps; at the end of a burst, propose a jump."""
         report = super().step(until)
+        if not report.sampled:
+            return report
         if self.time >= self.since:
             self.samples.append((self.time, self.slow.energies(self.view())))
         if self.time >= self.since + (self.stretch - FAST_SHARE) * self.pace.burst:
@@ -315,6 +318,15 @@ class AcceleratedRun(TEBDRun):
     def uncertainty(self) -> float:
         """Factor by which the steady state may be further away than the proposed state: sqrt(1 + (noise/step)^2)."""
         return 1.0 if self._proposal is None else math.hypot(1.0, self._proposal.noise)
+
+    def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
+        """Return 0: what is still to come is told by the bursts, jumps make no course."""
+        return 0.0
+
+    @property
+    def patience(self) -> float:
+        """The time in which a kick must be forgotten: twice what the response model says, and a burst."""
+        return 2 * math.log(1 / FORGOTTEN) / self.slowest + self.pace.burst
 
     @property
     def slowest(self) -> float:

@@ -9,10 +9,13 @@ from typing import Any
 from tnness.engines.initial import Initial
 from tnness.errors import InputError
 from tnness.records.certificate import Prior
+from tnness.stopping.target import Target
 from tnness.typed import check_fields, checked, shown
 
-TOLERANCE = 1e-3
-"""Default tolerance: relative change of the observables that may remain at the end of a stage."""
+TOLERANCE = 1e-2
+"""Default tolerance: the error that an element may have, relative to the scale of its observable."""
+ATOL = 1e-4
+"""Default absolute tolerance, an error that always suffices, over the relative one."""
 STEADY, EVOLUTION = "steady_state", "evolution"
 """The two kinds of run."""
 
@@ -26,9 +29,10 @@ class Ask:
     seed: seed of the disorder and of the engine's random numbers.
     initial: the state that the run starts from; None is the initial state of the model, or the identity.
     times: times of an evolution, increasing and >= 0; None asks for the steady state.
-    tolerance: relative change of the observables that may remain. max_time: evolution time after which a steady state
-        is given up. refine: whether a steady state without an estimate of its Trotter error goes on at half the time
-        step.
+    tolerance: error that is asked for, all kinds together, relative to the observable's scale (its largest element).
+    atol: absolute error that suffices, in the observable's unit; None is 1e-4 times the tolerance.
+    max_time: evolution time after which a steady state is given up. refine: whether a steady state without an estimate
+        of its Trotter error goes on at half the time step.
     kick: whether a settled state is disturbed, and must be forgotten, before it is called converged.
     watch: names of the observables by which a steady state is judged; empty: all that the model monitors.
     """
@@ -36,7 +40,8 @@ class Ask:
     seed: int = 0  # seed of the disorder
     initial: Any = None  # identity, thermal:BETA, product:01*..., ground:N, or a record
     times: tuple[float, ...] | None = None  # times of an evolution; without them, the steady state [time]
-    tolerance: float = TOLERANCE  # relative change of the observables that may remain
+    tolerance: float = TOLERANCE  # total error asked for, relative to the largest element of each watched observable
+    atol: float | None = None  # absolute error that always suffices, in the observable's unit; default 1e-4 of --tol
     max_time: float | None = None  # evolution time after which a steady state is given up [time]
     refine: bool = True
     kick: bool = True  # disturb the settled state, and watch whether the chain forgets it
@@ -48,6 +53,8 @@ class Ask:
             raise InputError(f"seed = {self.seed!r}: an integer >= 0 is needed")
         if not self.tolerance > 0:
             raise InputError(f"tolerance = {self.tolerance!r}: a number > 0 is needed")
+        if self.atol is not None and not self.atol >= 0:
+            raise InputError(f"atol = {self.atol!r}: a number >= 0 is needed")
         if self.max_time is not None and not self.max_time > 0:
             raise InputError(f"max_time = {self.max_time!r}: a time > 0 is needed")
         object.__setattr__(self, "watch", names_of(self.watch))
@@ -85,6 +92,18 @@ class Start:
     def steady(self) -> bool:
         """True if the steady state is asked for."""
         return self.ask.times is None
+
+    @property
+    def target(self) -> Target:
+        """The error that is asked for."""
+        atol = ATOL * self.ask.tolerance if self.ask.atol is None else self.ask.atol
+        return Target(self.ask.tolerance, atol)
+
+    @property
+    def given(self) -> str:
+        """How the user named the initial state; empty where none was given."""
+        initial = self.ask.initial
+        return initial if isinstance(initial, str) else "" if initial is None else "the given state"
 
     @property
     def seed(self) -> int:

@@ -24,6 +24,7 @@ from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import DenseState
 from tnness.engines.jump_chain import JumpChain, Unsuitable
 from tnness.engines.limits import check_dense
+from tnness.engines.null_space import settled_from
 from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
@@ -66,19 +67,23 @@ class Exact(Engine):
             return CircuitRun.begin(problem, DenseState, start)
         generator = chain_of(problem, f"engine {self.name!r}", any_sites=True)
         check_dense(generator.dims)
-        return self.init(generator, density_operator(start.initial, generator), start.seed)
+        run = self.init(generator, density_operator(start.initial, generator), start.seed)
+        run.given = start.given
+        return run
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, DenseState, start, snapshot)
-        return self.restore(chain_of(problem, f"engine {self.name!r}", any_sites=True), snapshot)
+        run = self.restore(chain_of(problem, f"engine {self.name!r}", any_sites=True), snapshot)
+        run.given = start.given
+        return run
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule: `Solved` for a steady state (its answer is exact), `Course` for an evolution."""
         if isinstance(run, CircuitRun):
             return circuit_rule(run, start)
-        return Solved(run.checks) if start.steady else Course(run)
+        return Solved(run.checks, run.remark) if start.steady else Course(run)
 
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> ExactRun:
         """Return a run that starts from `initial` at time 0; raise `InputError` if the chain is too long."""
@@ -91,12 +96,17 @@ class Exact(Engine):
         numbers = snapshot.numbers
         run = ExactRun(self, generator, snapshot.arrays["vector"], int(numbers["seed"]))
         run.time, run.gap, run.trace_drift = (float(numbers[name]) for name in ("time", "gap", "trace_drift"))
+        run.steady_states = int(numbers.get("steady_states", 1))
         return run
 
 
 @dataclass
 class ExactRun:
-    """A run of the engine: a dense vector and a clock."""
+    """A run of the engine: a dense vector and a clock.
+
+    given: how the user named the start; empty if none was given. steady_states: how many linearly independent ones the
+    chain has.
+    """
 
     settings: Exact
     generator: ChainGenerator
@@ -107,13 +117,13 @@ class ExactRun:
     discarded: float = 0.0
     fallbacks: int = 0
     trace_drift: float = 0.0
+    given: str = ""
+    steady_states: int = 1
 
     def step(self, until: float | None = None) -> Report:
         """Solve for the steady state, or evolve to `until` in one go."""
         if until is None:
-            steady = steady_vector(self.generator, self.settings.tolerance, self.seed)
-            vector, time, drift = steady.vector, math.inf, self.trace_drift
-            self.gap = steady.gap
+            vector, time, drift = self._steady(), math.inf, self.trace_drift
         else:
             if until < self.time:
                 raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
@@ -124,6 +134,22 @@ class ExactRun:
             raise NumericalError("a number that is not finite (NaN or infinity) appeared in the state")
         self.vector, self.time, self.trace_drift = vector, time, drift
         return Report(time=self.time, finished=until is None)
+
+    def _steady(self) -> Real:
+        """Return the steady state; if there are several, the one that belongs to a given start."""
+        try:
+            steady = steady_vector(self.generator, self.settings.tolerance, self.seed)
+        except NotUnique:
+            if not self.given or self.generator.dimension > DIRECT:
+                raise
+            vector, self.steady_states = settled_from(self.generator, self.vector, self.seed)
+            return vector / trace_of(self.generator, vector)
+        self.gap = steady.gap
+        return steady.vector
+
+    def remark(self) -> str:
+        """Return what is added to the outcome: that the steady state belongs to a start, where it is not unique."""
+        return f" from {self.given}; not unique" if self.steady_states > 1 else ""
 
     def view(self) -> DenseView:
         """Return a view of the present state."""
@@ -140,14 +166,21 @@ class ExactRun:
 
     def save(self) -> Snapshot:
         """Return everything needed to go on."""
-        names = ("seed", "time", "gap", "trace_drift")
+        names = ("seed", "time", "gap", "trace_drift", "steady_states")
         return Snapshot({"vector": self.vector}, {name: getattr(self, name) for name in names})
 
 
 NOT_UNIQUE = (
     "the steady state is not unique: the generator has more than one eigenvalue at 0; a conserved quantity or a "
-    "disconnected part of the chain keeps its initial value"
+    "disconnected part of the chain keeps its initial value: give the start (--initial) that it belongs to"
 )
+
+
+class NotUnique(NumericalError):
+    """The steady state is not unique."""
+
+    def __init__(self, text: str = NOT_UNIQUE) -> None:
+        super().__init__(text)
 
 
 @dataclass(frozen=True)
@@ -167,10 +200,10 @@ def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int
 
     Raises
     ------
-    NumericalError: the steady state is not unique (a second eigenvalue at 0), or Arnoldi did not converge.
+    NotUnique: there is a second eigenvalue at 0. NumericalError: Arnoldi did not converge.
     """
     if all(np.abs(matrix + matrix.T).max() <= 1e-14 * generator.scale for _, matrix in generator.local_terms):
-        raise NumericalError(NOT_UNIQUE)  # no dissipation: every function of H is stationary
+        raise NotUnique  # no dissipation: every function of H is stationary
     if _dimensions(generator) <= DIRECT:
         steady = _direct(generator, seed)
     else:
@@ -212,7 +245,7 @@ def _by_jumps(generator: ChainGenerator, seed: int, tolerance: float) -> SteadyV
         return None
     pair = chain.steady(seed, tolerance)
     if abs(pair.next_value - 1) < SMALLEST_GAP:
-        raise NumericalError(NOT_UNIQUE)
+        raise NotUnique
     return SteadyVector(pair.vector, math.nan)
 
 
@@ -234,7 +267,7 @@ def _iterative(generator: ChainGenerator, seed: int, tolerance: float) -> Steady
 def _unique(generator: ChainGenerator, vector: Real, next_value: complex) -> SteadyVector:
     gap = -float(np.real(next_value))
     if gap < SMALLEST_GAP * generator.scale:
-        raise NumericalError(NOT_UNIQUE)
+        raise NotUnique
     return SteadyVector(vector, gap)
 
 

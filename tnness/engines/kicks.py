@@ -1,38 +1,36 @@
 """Kicks: a settled state is disturbed everywhere, and watched until the chain has forgotten it.
 
-A kick is the difference of two products of one-site states, prod_i (m_i + d_i) - prod_i m_i, m_i the settled marginals:
-evolution is linear, so that it evolves by itself, beside the state. What is left of it is read on every two neighbours,
-less its trace times the settled marginal: truncation leaks trace, and leaked trace never decays. Two kicks differ in
-how d_i alternates along the chain: a uniform and a staggered one.
+A kick is the difference of two products of one-site states (`tnness.engines.disturbance`): evolution is linear, so that
+it evolves by itself, beside the state. What is left of it is read on every two neighbours, less its trace times the
+settled marginal: truncation leaks trace, and leaked trace never decays. A uniform and a staggered kick make a pair.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tnness.engines.disturbance import Disturbance
+from tnness.engines.metric import scaled_bonds, scaled_state
 from tnness.errors import NumericalError
 from tnness.network.chain_state import ChainState
-from tnness.network.difference import neighbour_marginals, product_difference
-from tnness.network.product_view import ProductView
+from tnness.network.difference import neighbour_marginals
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
-from tnness.operators.basis import LocalSpace
-from tnness.problems.generator import ChainGenerator
 from tnness.records.snapshot import Snapshot
-from tnness.stopping.kicked import FORGOTTEN, Kicked
+from tnness.stopping.kicked import FORGOTTEN, NEVER, Kicked
 from tnness.streams import stream
 
 Real = NDArray[np.float64]
 
-RANDOM_SHARE = 0.3
-"""Length of the random part of a direction, beside the part that all sites share."""
+SMALLEST_CHI = 16
+"""Smallest bond dimension at which a kick is first evolved: half of the run's, if that is not less."""
 EVERY = 2
 """Time steps between two measurements."""
 IN_A_ROW = 3
@@ -47,21 +45,19 @@ class Kick:
 
     Parameters
     ----------
-    generator: of the chain. settled: the settled state's coefficients of every two neighbours, trace 1.
-    state: what is left of the kick. chi, dt: of its evolution. seed, number: of its random directions.
-    reads: the sites on which it must be forgotten; none stands for all.
-    time: since the kick. first: its size at the beginning. times, sizes: of the measurements; size: the largest element
-        of what is left, relative to `first`. where: the left site of the two on which most is left.
+    disturbance: how the settled state was disturbed. number: even for a uniform kick, odd for a staggered one.
+    chi, dt: of its evolution. reads: the sites on which it must be forgotten; none stands for all.
+    state: what is left of the kick, scaled by the metric. time: since the kick. first: its size at the beginning.
+    times, sizes: of the measurements; size: the largest element of what is left, relative to `first`.
+    where: the left site of the two on which most is left.
     """
 
-    generator: ChainGenerator
-    settled: list[Real]
-    state: ChainState
+    disturbance: Disturbance
+    number: int
     chi: int
     dt: float
-    seed: int
-    number: int
     reads: tuple[int, ...] = ()
+    state: ChainState | None = None
     time: float = 0.0
     steps: int = 0
     first: float = math.nan
@@ -70,47 +66,27 @@ class Kick:
     where: int = 0
 
     def __post_init__(self) -> None:
-        self._gates = Gates(self.generator.merged_bonds, self.state.dtype)
+        generator = self.disturbance.generator
+        if self.state is None:
+            self.state = scaled_state(self.disturbance.difference(self.number), generator.metric)
+            self.state.canonicalise(0)
+        self._gates = Gates(scaled_bonds(generator), self.state.dtype)
         if math.isnan(self.first):
             self.first = self._size()
-
-    @classmethod
-    def of(
-        cls,
-        generator: ChainGenerator,
-        settled: Sequence[Real],
-        chi: int,
-        dt: float,
-        seed: int,
-        number: int,
-        reads: tuple[int, ...] = (),
-    ) -> Kick:
-        """Return a kick of a settled state. number: even for a uniform one, odd for a staggered one."""
-        trace = generator.functionals["trace"]
-        means = [pair @ trace[i + 1] for i, pair in enumerate(settled)] + [trace[-2] @ settled[-1]]
-        rng = stream(seed, "kick", number)
-        shared = {space: _even(space, rng) for space in dict.fromkeys(generator.spaces)}
-        directions = []
-        for i, space in enumerate(generator.spaces):
-            own = _traceless(_even(space, rng), space.trace)
-            common = _traceless(shared[space], space.trace)
-            direction = _traceless(common + RANDOM_SHARE * own, space.trace) / math.sqrt(space.levels)
-            directions.append(direction * (-1) ** (i * number))
-        state = product_difference(means, directions)
-        return cls(generator, list(settled), state, chi, dt, seed, number, reads)
 
     def step(self) -> None:
         """Advance by a time step of second order, and measure at every second one."""
         truncation = Truncation(chi=self.chi, method="cholesky-qr", power=0)
+        assert self.state is not None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         for layer, (parity, fraction) in enumerate(layers(2, 1)):
-            rng = stream(self.seed, "kick directions", self.number, self.steps, layer)
+            rng = stream(self.disturbance.seed, "kick directions", self.number, self.steps, layer)
             sweep_layer(state, self._gates.layer(parity, fraction * self.dt), truncation, rng)
         state.normalise()
         self.state, self.steps, self.time = state, self.steps + 1, self.time + self.dt
         if self.steps % EVERY == 0:
             self.times.append(self.time)
-            self.sizes.append(self._size() / self.first)
+            self.sizes.append(self._size() / self.first if self.first > 0 else 0.0)
 
     @property
     def forgotten(self) -> bool:
@@ -141,6 +117,18 @@ class Kick:
         slope = float(np.polyfit(times, np.log(sizes), 1)[0])
         return -slope if slope < 0 else math.nan
 
+    @property
+    def is_flat(self) -> bool:
+        """True where it would take for ever to be forgotten, at the rate at which it decays."""
+        return not self.forgotten and not self.needs < NEVER * self.time
+
+    @property
+    def needs(self) -> float:
+        """The time after which less than FORGOTTEN should be left; infinite where nothing decays."""
+        if self.forgotten:
+            return self.forgets_in
+        return self.time + math.log(max(self.left / FORGOTTEN, 1.0)) / self.rate if self.rate > 0 else math.inf
+
     def shrunk(self, time: float) -> float:
         """Return the size at a time over that at half of it; 1 where it was not watched for so long."""
         if not math.isfinite(time) or not self.times:
@@ -149,8 +137,11 @@ class Kick:
         return float(min(1.0, whole / half)) if half > 0 else 1.0
 
     def _size(self) -> float:
-        pairs, leaked = neighbour_marginals(self.state, self.generator.functionals["trace"])
-        left = [pair - leaked * old for pair, old in zip(pairs, self.settled, strict=True)]
+        assert self.state is not None
+        generator = self.disturbance.generator
+        natural = scaled_state(self.state, generator.metric, inverse=True)
+        pairs, leaked = neighbour_marginals(natural, generator.functionals["trace"])
+        left = [pair - leaked * old for pair, old in zip(pairs, self.disturbance.settled, strict=True)]
         sizes = np.array([self._read(bond, rest) for bond, rest in enumerate(left)])
         if not np.isfinite(sizes).all():
             raise NumericalError("a number that is not finite (NaN or infinity) appeared in a kick")
@@ -160,7 +151,7 @@ class Kick:
     def _read(self, bond: int, rest: Real) -> float:
         """Return the largest element of what is left on two neighbours, or on the one of them that counts."""
         first, second = (not self.reads or site in self.reads for site in (bond, bond + 1))
-        trace = self.generator.functionals["trace"]
+        trace = self.disturbance.generator.functionals["trace"]
         if first and second:
             return float(np.abs(rest).max())
         if first:
@@ -172,35 +163,39 @@ class Kick:
 class Kicks:
     """A uniform and a staggered kick of one settled state, one after the other.
 
-    at: the run's clock when it was kicked. limit: the time that each is given.
+    A kick is evolved at half the bond dimension. If nothing of it decays there, truncation may keep it: it is repeated
+    at the full one.
+
+    at: the run's clock when it was kicked. limit: the time that each is given. chi: the run's bond dimension.
     """
 
     pair: list[Kick]
     at: float
     limit: float
+    chi: int
 
     @classmethod
     def of(
         cls,
-        generator: ChainGenerator,
-        view: ProductView,
+        disturbance: Disturbance,
         chi: int,
         dt: float,
-        seed: int,
         at: float,
         limit: float,
         number: int = 0,
         reads: tuple[int, ...] = (),
     ) -> Kicks:
-        """Return two kicks of the state of a view. number: of the kicks before."""
-        settled = [view.window(i, i + 2) for i in range(generator.n - 1)]
-        pair = [Kick.of(generator, settled, chi, dt, seed, 2 * number + k, reads) for k in range(2)]
-        return cls(pair, at, limit)
+        """Return two kicks of a state. number: of the pairs of kicks before."""
+        first = max(min(chi, SMALLEST_CHI), chi // 2)
+        return cls([Kick(disturbance, 2 * number + k, first, dt, reads) for k in range(2)], at, limit, chi)
 
     @property
     def present(self) -> Kick | None:
         """The kick that is on its way; None where both are over."""
-        return next((kick for kick in self.pair if not kick.forgotten and kick.time < self.limit), None)
+        return next((kick for kick in self.pair if not self._is_over(kick)), None)
+
+    def _is_over(self, kick: Kick) -> bool:
+        return kick.forgotten or kick.time >= self.limit
 
     def step(self) -> str:
         """Advance the present kick by a step; return in words how it stands."""
@@ -208,7 +203,10 @@ class Kicks:
         if kick is None:
             return ""
         kick.step()
-        return f"kick {self.pair.index(kick) + 1}/2: {kick.left:.0%} left"
+        k = self.pair.index(kick)
+        if self._is_over(kick) and kick.is_flat and kick.chi < self.chi:
+            self.pair[k] = Kick(kick.disturbance, kick.number, self.chi, kick.dt, kick.reads)
+        return f"kick {k + 1}/2: {kick.left:.0%} left"
 
     def result(self) -> Kicked:
         """Return what both told."""
@@ -230,40 +228,32 @@ class Kicks:
         arrays: dict[str, NDArray[Any]] = {}
         numbers: dict[str, float | int] = {"kick_at": self.at, "kick_limit": self.limit}
         for k, kick in enumerate(self.pair):
+            assert kick.state is not None
             arrays |= {f"kick_{k}_{i:04d}": tensor for i, tensor in enumerate(kick.state.tensors)}
             arrays[f"kick_{k}_curve"] = np.array([kick.times, kick.sizes])
-            own = {"time": kick.time, "steps": kick.steps, "first": kick.first, "where": kick.where}
-            own |= {"centre": kick.state.centre or 0, "log_norm": kick.state.log_norm, "number": kick.number}
+            own = {name: getattr(kick, name) for name in NUMBERS}
+            own |= {"centre": kick.state.centre or 0, "log_norm": kick.state.log_norm}
             numbers |= {f"kick_{k}_{name}": value for name, value in own.items()}
-        arrays |= {f"kick_settled_{i:04d}": pair for i, pair in enumerate(self.pair[0].settled)}
+        disturbance = self.pair[0].disturbance
+        arrays |= {f"kick_settled_{i:04d}": pair for i, pair in enumerate(disturbance.settled)}
         arrays["kick_reads"] = np.array(self.pair[0].reads, dtype=np.int64)
         return Snapshot(arrays, numbers)
 
     @classmethod
-    def restore(cls, generator: ChainGenerator, chi: int, dt: float, seed: int, snapshot: Snapshot) -> Kicks:
-        """Return the kicks that were saved."""
+    def restore(cls, disturbance: Callable[[list[Real]], Disturbance], chi: int, snapshot: Snapshot) -> Kicks:
+        """Return the kicks that were saved. disturbance: returns the recipe, given the settled state."""
         arrays, numbers = snapshot.arrays, snapshot.numbers
-        settled = [arrays[f"kick_settled_{i:04d}"] for i in range(generator.n - 1)]
-        pair = []
+        settled = [array for name, array in arrays.items() if name.startswith("kick_settled_")]
+        recipe, pair = disturbance(settled), []
         for k in range(2):
             own = {name.removeprefix(f"kick_{k}_"): v for name, v in numbers.items() if name.startswith(f"kick_{k}_")}
-            tensors = [arrays[f"kick_{k}_{i:04d}"] for i in range(generator.n)]
-            state = ChainState(tensors, int(own["centre"]), float(own["log_norm"]))
+            tensors = [arrays[f"kick_{k}_{i:04d}"] for i in range(len(settled) + 1)]
+            state = ChainState(tensors, int(own.pop("centre")), float(own.pop("log_norm")))
             times, sizes = (column.tolist() for column in arrays[f"kick_{k}_curve"])
             reads = tuple(arrays["kick_reads"].tolist())
-            kick = Kick(generator, settled, state, chi, dt, seed, int(own["number"]), reads, first=float(own["first"]))
-            kick.time, kick.steps, kick.where = float(own["time"]), int(own["steps"]), int(own["where"])
-            kick.times, kick.sizes = times, sizes
-            pair.append(kick)
-        return cls(pair, float(numbers["kick_at"]), float(numbers["kick_limit"]))
+            pair.append(Kick(recipe, reads=reads, state=state, times=times, sizes=sizes, **own))  # type: ignore[arg-type]
+        return cls(pair, float(numbers["kick_at"]), float(numbers["kick_limit"]), chi)
 
 
-def _even(space: LocalSpace, rng: np.random.Generator) -> Real:
-    """Return a random direction without odd elements, which no state has."""
-    return np.where(space.grading, 0.0, rng.standard_normal(space.dim))
-
-
-def _traceless(vector: Real, trace: Real) -> Real:
-    """Return the part of a vector that has no trace, with length 1."""
-    rest = vector - trace * (trace @ vector) / (trace @ trace)
-    return rest / np.linalg.norm(rest)
+NUMBERS = ("number", "chi", "dt", "time", "steps", "first", "where")
+"""The numbers of a kick that are saved."""

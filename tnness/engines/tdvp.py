@@ -107,7 +107,8 @@ class TDVP(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else float("nan")
-        return ladder_rule(run, Waiting(start.ask.tolerance, run, rate), start)
+        unkicked = replace(start, ask=replace(start.ask, kick=False))  # kicks are evolved by gates
+        return ladder_rule(run, Waiting(start.target, run, rate), unkicked)
 
     def prior(self, problem: Any, record: Record, judged: Any) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -149,11 +150,6 @@ class TDVPRun(TEBDRun):
         if np.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
 
-    @property
-    def can_be_kicked(self) -> bool:
-        """False: kicks are evolved by gates."""
-        return False
-
     def step(self, until: float | None = None) -> Report:
         """Advance by one block of steps, not beyond `until`; the first step of a run begins with a Taylor series.
 
@@ -179,6 +175,7 @@ class TDVPRun(TEBDRun):
         self.state, self.steps, self.time = state, self.steps + steps, end
         self.discarded += dropped
         self.trace_drift = log_trace - self.log_trace
+        self._follow()
         return Report(time=self.time, discarded=dropped, chi=max(state.bond_dimensions))
 
     def checks(self) -> dict[str, float]:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from itertools import pairwise
+from functools import cached_property, partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -22,14 +21,17 @@ from tnness.engines.ask import STEADY, Start
 from tnness.engines.blocked import Blocks
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
+from tnness.engines.disturbance import Disturbance
 from tnness.engines.initial import parse_initial
 from tnness.engines.kicks import Kicks
+from tnness.engines.metric import scaled_bonds, scaled_covectors, scaled_state
 from tnness.engines.protocol import Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
+from tnness.network.difference import neighbour_marginals
 from tnness.network.sector_state import STRAY_WEIGHT, SectorState
 from tnness.network.sectors import Rules
 from tnness.network.sweep import sweep_layer
@@ -39,15 +41,19 @@ from tnness.operators.charges import Charges
 from tnness.problems.blocks import blocked, takes_blocks
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
+from tnness.problems.conserved import conserved_sums
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.balance import checks, residual
 from tnness.stopping.course import Course
-from tnness.stopping.kicked import Kicked
-from tnness.stopping.ladder import Ladder, Stage
+from tnness.stopping.discretisation import Stage
+from tnness.stopping.forgetting import Forgetting
+from tnness.stopping.kicked import PATIENCE, Kicked
+from tnness.stopping.ladder import Ladder
 from tnness.stopping.protocol import Rule
+from tnness.stopping.trail import Trail
 from tnness.stopping.waiting import Waiting
 from tnness.streams import stream
 
@@ -67,6 +73,8 @@ SYMMETRIES = ("none", "parity", "charges")
 """Kinds of blocks."""
 PARITY_FROM, CHARGES_FROM = 192, 192
 """Smallest D chi, D the largest local dimension, from which blocks of a parity, or of a charge, are faster."""
+DISPLACED = 1e-6
+"""Change of a conserved sum a site, by truncation in earlier stages, that the last stage does not inherit."""
 
 
 @register_engine("tebd")
@@ -129,7 +137,10 @@ class TEBD(Engine):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
         generator, blocks = self._chain(problem)
         initial = density_operator(start.initial, blocks.generator if blocks else generator)
-        return self._after(start).init(generator, initial, start.seed, blocks=blocks)
+        run = self._after(start).init(generator, initial, start.seed, blocks=blocks)
+        if start.steady and start.ask.kick:
+            run.keep_start()
+        return run
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
@@ -156,8 +167,7 @@ class TEBD(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else math.nan
-        kick = start.ask.kick and run.can_be_kicked
-        return ladder_rule(run, Waiting(start.ask.tolerance, run, rate), start, kick)
+        return ladder_rule(run, Waiting(start.target, run, rate), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -219,10 +229,13 @@ class TEBD(Engine):
 
     @property
     def coarse(self) -> tuple[int, ...]:
-        """Bond dimensions that come before chi: the given schedule, or those of chi/4 and chi/2 that are at least 8."""
+        """Bond dimensions that come before chi: the given schedule, or chi/4 and chi/2, those that are at least 8.
+
+        A chi below 16 has one of 3/4 of its size before it: half of so little says nothing.
+        """
         if self.schedule is not None:
             return self.schedule
-        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8)
+        return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or ((3 * self.chi) // 4,)
 
     @property
     def used_power(self) -> int:
@@ -306,7 +319,7 @@ class TEBD(Engine):
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
         """Return a copy of a state, scaled by the metric and canonical."""
         check_initial(generator, initial)
-        state = _scaled(initial.copy(np.dtype(self.dtype)), generator.metric)
+        state = scaled_state(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
         return state
 
@@ -315,15 +328,17 @@ class TEBD(Engine):
         return TEBDRun.restored(self, generator, snapshot, blocks=blocks)
 
 
-def ladder_rule(run: Any, within: Any, start: Start, kick: bool = False) -> Ladder:
+def ladder_rule(run: Any, within: Any, start: Start) -> Ladder:
     """Return the stopping rule of a steady state in stages. within: the rule of a single stage."""
 
     def check() -> dict[str, float]:
         return run.checks()
 
-    about = start.ask.tolerance, start.ask.refine, start.prior
-    remark = "" if start.ask.kick else ", without a kick"
-    return Ladder(run, within, run.settings.order, check, *about, kick=kick, reads=start.reads, remark=remark)
+    about = run.settings.order, check, start.target, start.ask.refine, start.prior
+    rule = Ladder(run, within, *about)
+    if start.ask.kick:
+        rule.forgetting = Forgetting(run, start.reads, start.given, rule.longest)
+    return rule
 
 
 def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
@@ -351,6 +366,7 @@ class TEBDRun:
     kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
     definite: whether the charge of the initial state was, so that there may be blocks. symmetry: the present kind of
     blocks. sectors: the state in these blocks, from which `state` is made, or None.
+    start: the state that the run began with, if the chain conserves some of it. trail: the marginals in this stage.
     blocks: the single sites, if generator and state are of blocks of sites.
     """
 
@@ -371,12 +387,14 @@ class TEBDRun:
     definite: bool = False
     symmetry: str = "none"
     sectors: SectorState | None = None
+    start: ChainState | None = None
+    trail: Trail = field(default_factory=Trail)
     blocks: Blocks | None = None
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.gates = Gates(_scaled_bonds(self.generator), self.state.dtype)
-        self._trace = _scaled_covectors(self.generator)
+        self.gates = Gates(scaled_bonds(self.generator), self.state.dtype)
+        self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
         self._schedule = self.settings.stages(self.generator)
         if math.isnan(self.log_trace):
@@ -387,7 +405,7 @@ class TEBDRun:
         """Return the run that was saved. more: further arguments of the class."""
         numbers = snapshot.numbers
         tensors = [snapshot.arrays[f"tensor_{i:04d}"] for i in range(generator.n)]
-        state = _scaled(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
+        state = scaled_state(ChainState(tensors, None, float(numbers["log_norm"])), generator.metric)
         state.centre = int(numbers["centre"])
         known = "symmetry" in numbers
         more["definite"] = bool(numbers["definite"]) if known else generator.charges is not None
@@ -402,8 +420,13 @@ class TEBDRun:
         run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
         run.kicked = [Kicked.load(row) for row in snapshot.arrays.get("kicked", ())]
         if "kick_at" in numbers:
-            stage = run._present
-            run.kicks = Kicks.restore(generator, stage.chi, stage.dt, run.seed, snapshot)
+            run.kicks = Kicks.restore(run._disturbance, run._present.chi, snapshot)
+        if "start_0000" in snapshot.arrays:
+            kept = [snapshot.arrays[f"start_{i:04d}"] for i in range(generator.n)]
+            run.start = ChainState(kept, None, float(numbers["start_log_norm"]))
+        if "trail" in snapshot.arrays:
+            about = int(numbers["trail_every"]), int(numbers["trail_offered"])
+            run.trail = Trail.restore(list(snapshot.arrays["trail"]), *about)
         run.recall(snapshot)
         return run
 
@@ -449,9 +472,15 @@ class TEBDRun:
         return tuple(f"chi={stage.chi} dt={stage.dt:.3g}" for stage in self.stages)
 
     def next_stage(self) -> None:
-        """Enter the next stage of the schedule; reset the weight dropped and the drift of the trace."""
+        """Enter the next stage of the schedule; reset the weight dropped and the drift of the trace.
+
+        If earlier stages have displaced what the chain conserves, the last stage begins from the start of the run.
+        """
         self.stage += 1
-        self.discarded, self.trace_drift = 0.0, 0.0
+        self.discarded, self.trace_drift, self.trail = 0.0, 0.0, Trail()
+        if self.start is not None and self.stage == self.refined_stage - 1 and self._displaced > DISPLACED:
+            self.state = self.settings.prepared(self.generator, self.start)
+            self.symmetry, self.sectors = "none", None  # `_enter` brings it into blocks
         self.log_trace = self._log_trace(self.state)
 
     def step(self, until: float | None = None) -> Report:
@@ -490,23 +519,78 @@ class TEBDRun:
         self.state, self.sectors, self.steps, self.time = state, sectors, self.steps + steps, end
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
         self.trace_drift = log_trace - self.log_trace
+        if until is None:
+            self._follow()
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
 
+    def _follow(self) -> None:
+        """Offer the one- and two-site marginals to the trail, in units of their operators (+-1 for a Pauli matrix)."""
+        if not self.trail.wants():
+            self.trail.skip()
+            return
+        trace = self.generator.functionals["trace"]
+        pairs, whole = neighbour_marginals(self._natural(), trace)
+        norms = [float(np.linalg.norm(covector)) for covector in trace]
+        singles = [pairs[0] @ trace[1], *(trace[i] @ pair for i, pair in enumerate(pairs))]
+        parts = [single * norm for single, norm in zip(singles, norms, strict=True)]
+        parts += [pair * norms[i] * norms[i + 1] for i, pair in enumerate(pairs)]
+        self.trail.offer(np.concatenate([part.ravel() for part in parts]) / whole)
+
+    def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
+        """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
+        reads = self.blocks.of(reads) if self.blocks else reads
+        dims, wanted = self.generator.dims, [not reads or i in reads for i in range(self.n)]
+        masks = [np.full(dim, chosen) for dim, chosen in zip(dims, wanted, strict=True)]
+        masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
+        return self.trail.to_come(noise, np.concatenate(masks))
+
+    def keep_start(self) -> None:
+        """Keep a copy of the present state, if the chain conserves some of it: see `next_stage`."""
+        if self.conserved:
+            self.start = self.whole_state()
+
     @property
-    def can_be_kicked(self) -> bool:
-        """True where a difference of two states is evolved as a state is: no charges, no metric, no background."""
-        generator = self.generator
-        return generator.charges is None and generator.metric is None and generator.resolution == 1
+    def _displaced(self) -> float:
+        """The largest change of a conserved sum since the start, a site, in units of its operator."""
+        assert self.start is not None
+        values = [self._sums(state) for state in (self.start, self.whole_state())]
+        return float(np.abs(values[1] - values[0]).max()) / self.n
+
+    def _sums(self, state: ChainState) -> Array:
+        """Return the values of the conserved sums; each operator is scaled to a largest element of 1."""
+        view = ChainView(state, self.generator.spaces, self.generator.functionals)
+        sums = []
+        for total in self.conserved:
+            largest = max(float(np.abs(covector).max()) for covector in total)
+            sums.append(sum(float(covector @ view.window(i, i + 1)) for i, covector in enumerate(total)) / largest)
+        return np.array(sums)
+
+    @property
+    def patience(self) -> float:
+        """The time in which a kick must be forgotten."""
+        return PATIENCE * self.time
 
     def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
         """Disturb the present state, and watch what is left of it in the next steps, for a limited time.
 
         reads: the sites on which it must be forgotten; none stands for all.
         """
-        stage, number = self._present, len(self.kicked)
-        reads = self.blocks.of(reads) if self.blocks else reads
-        about = stage.chi, stage.dt, self.seed, self.time, limit, number, reads
-        self.kicks = Kicks.of(self.generator, self.whole_view(), *about)
+        stage = self._present
+        view, reads = self.whole_view(), self.blocks.of(reads) if self.blocks else reads
+        settled = [view.window(i, i + 2) for i in range(self.n - 1)]
+        about = stage.chi, stage.dt, self.time, limit, len(self.kicked), reads
+        self.kicks = Kicks.of(self._disturbance(settled), *about)
+
+    def _disturbance(self, settled: list[Array]) -> Disturbance:
+        """Return the recipe of the kicks of a settled state, given the coefficients of every two neighbours."""
+        charges = charges_of(self.generator, self.symmetry) if self.sectors is not None else None
+        neutral = [] if charges is None else [charges.neutral(i) for i in range(self.n)]
+        return Disturbance(self.generator, settled, self.seed, self.conserved, neutral)
+
+    @cached_property
+    def conserved(self) -> list[tuple[Array, ...]]:
+        """The conserved sums of one-site operators, on whose values the steady state depends."""
+        return conserved_sums(self.generator)
 
     def _kick(self, kicks: Kicks) -> Report:
         """Advance the kicks by a step; the state waits."""
@@ -573,6 +657,12 @@ class TEBDRun:
             arrays |= self.sectors.save()
         numbers |= {"definite": int(self.definite), "symmetry": SYMMETRIES.index(self.symmetry)}
         numbers |= {"metric": 1} if self.generator.metric is not None else {}
+        if self.start is not None:
+            arrays |= {f"start_{i:04d}": tensor for i, tensor in enumerate(self.start.tensors)}
+            numbers["start_log_norm"] = self.start.log_norm
+        if self.trail.samples:
+            kept, counts = self.trail.save()
+            arrays, numbers = arrays | kept, numbers | counts
         if self.kicked:
             arrays["kicked"] = np.array([result.dump() for result in self.kicked])
         if self.kicks is not None:
@@ -597,7 +687,7 @@ class TEBDRun:
 
     def _natural(self) -> ChainState:
         """Return the present state in the coordinates of the problem; with a metric it has no orthogonality centre."""
-        return _scaled(self.state, self.generator.metric, inverse=True)
+        return scaled_state(self.state, self.generator.metric, inverse=True)
 
     def _log_trace(self, state: ChainState) -> float:
         mantissa, logarithm = product_overlap(state, self._trace)
@@ -613,32 +703,3 @@ def charges_of(generator: ChainGenerator, symmetry: str) -> Charges | None:
     if symmetry == "charges":
         return generator.charges or generator.conserved
     return generator.parities if symmetry == "parity" else None
-
-
-def _scaled(state: ChainState, metric: Sequence[Array] | None, inverse: bool = False) -> ChainState:
-    """Return the state with every basis state multiplied (inverse: divided) by its weight.
-
-    This is exact, because the weights are powers of 2.
-    """
-    if metric is None:
-        return state
-    factors = [1 / weights if inverse else weights for weights in metric]
-    tensors = [t * f.astype(t.dtype)[None, :, None] for t, f in zip(state.tensors, factors, strict=True)]
-    return ChainState(tensors, None, state.log_norm)
-
-
-def _scaled_bonds(generator: ChainGenerator) -> Sequence[Array]:
-    """Return the generator as two-site matrices, in the coordinates of the metric."""
-    metric = generator.metric
-    if metric is None:
-        return generator.merged_bonds
-    weights = [np.kron(*pair) for pair in pairwise(metric)]
-    return [w[:, None] * bond / w for w, bond in zip(weights, generator.merged_bonds, strict=True)]
-
-
-def _scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
-    """Return the covectors of the trace in the coordinates of the metric."""
-    trace = generator.functionals["trace"]
-    if generator.metric is None:
-        return trace
-    return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]

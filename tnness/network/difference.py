@@ -16,21 +16,22 @@ from tnness.network.chain_state import Array, ChainState
 Real = NDArray[np.float64]
 
 
-def product_difference(means: Sequence[Real], directions: Sequence[Real]) -> ChainState:
-    """Return prod_i (m_i + d_i) - prod_i m_i: bond dimension 2, canonical at site 0.
+def product_difference(first: Sequence[Real], second: Sequence[Real]) -> ChainState:
+    """Return prod_i a_i - prod_i b_i: bond dimension 2, canonical at site 0.
 
     Parameters
     ----------
-    means: one vector (D_i,) per site, of trace 1. directions: one vector (D_i,) per site, of trace 0.
+    first, second: one vector (D_i,) per site each.
 
-    >>> difference = product_difference([np.array([0.5, 0.5])] * 3, [np.array([0.5, -0.5])] * 3)
+    >>> up, down = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    >>> difference = product_difference([up, down, up], [down, up, up])
     >>> bool(abs(difference.dense().sum()) < 1e-15), difference.bond_dimensions
     (True, (2, 2))
     """
-    last, tensors = len(means) - 1, []
-    for i, (mean, direction) in enumerate(zip(means, directions, strict=True)):
-        tensor = np.zeros((2, len(mean), 2))
-        tensor[0, :, 0], tensor[1, :, 1] = mean + direction, mean
+    last, tensors = len(first) - 1, []
+    for i, (a, b) in enumerate(zip(first, second, strict=True)):
+        tensor = np.zeros((2, len(a), 2))
+        tensor[0, :, 0], tensor[1, :, 1] = a, b
         if i == 0:
             tensor = tensor.sum(axis=0, keepdims=True)
         if i == last:

@@ -59,6 +59,11 @@ class Charges:
         """Return the unitary of a site: (D_i, D_i)."""
         return np.eye(len(self.sites[site]), dtype=complex) if self.unitaries is None else self.unitaries[site]
 
+    def neutral(self, site: int) -> NDArray[np.float64]:
+        """Return the projection of a site's coefficients, in the real basis, on charge 0: (D_i, D_i)."""
+        kept = self.basis(site)[(self.sites[site] == 0).all(axis=1)]
+        return np.ascontiguousarray((kept.conj().T @ kept).real)
+
     def partners(self, site: int) -> tuple[int, ...]:
         """Return for each basis state of a site the one that is its complex conjugate."""
         basis = self.basis(site)

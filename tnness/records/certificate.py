@@ -24,6 +24,15 @@ TRUSTED = ("converged", "exact")
 """Outcomes that claim an answer within its errors."""
 
 
+def word_of(outcome: str) -> str:
+    """Return the first word of an outcome, without the remark behind it.
+
+    >>> word_of("converged from product:01; not unique")
+    'converged'
+    """
+    return outcome.partition(",")[0].partition(" ")[0]
+
+
 @dataclass(frozen=True)
 class Certificate:
     """The figures and the verdict. NaN stands for a figure that does not apply.
@@ -60,8 +69,8 @@ class Certificate:
 
     @property
     def converged(self) -> bool:
-        """True where the outcome is `converged` or `exact`, perhaps with a remark behind a comma."""
-        return self.outcome.partition(",")[0] in TRUSTED
+        """True where the outcome is `converged` or `exact`, perhaps with a remark behind it."""
+        return word_of(self.outcome) in TRUSTED
 
     @property
     def errors(self) -> Values:

@@ -51,6 +51,17 @@ def old_estimates(dataset: xr.Dataset) -> Estimates:
     }
 
 
+def with_total_tolerance(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings whose tolerance is that of the total error: settings without `atol` mean a tenth of it.
+
+    >>> with_total_tolerance({"tolerance": 1e-3})
+    {'tolerance': 0.01, 'atol': None}
+    """
+    if "atol" in settings or "tolerance" not in settings:
+        return settings
+    return settings | {"tolerance": 10 * settings["tolerance"], "atol": None}
+
+
 def upgraded(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of an old file, translated to today's engines.
 

@@ -33,7 +33,7 @@ from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.files import seal_of, sealed, write_whole
 from tnness.records.history import History
-from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables
+from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables, with_total_tolerance
 from tnness.records.schema import (
     check_attributes,
     check_average,
@@ -109,7 +109,7 @@ class Record:
     def settings(self) -> dict[str, Any]:
         """Everything that determines the numbers: model, parameters, seed, engine, kind of run."""
         settings = json.loads(self.dataset.attrs["settings"])
-        return upgraded(settings) if self.is_old else settings
+        return with_total_tolerance(upgraded(settings) if self.is_old else settings)
 
     @property
     def is_old(self) -> bool:

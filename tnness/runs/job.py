@@ -155,6 +155,7 @@ class Job:
             "initial": label(self.initial),
             "kind": ask.kind,
             "tolerance": ask.tolerance,
+            "atol": ask.atol,
             "max_time": ask.max_time,
             "times": list(ask.times or ()),
             "refine": ask.refine,

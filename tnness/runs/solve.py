@@ -34,6 +34,7 @@ def steady_state(
     seed: int = 0,
     initial: ChainState | Record | str | None = None,
     tolerance: float = TOLERANCE,
+    atol: float | None = None,
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
@@ -54,7 +55,9 @@ def steady_state(
     initial: "identity", "thermal:BETA", "product:01*..." (basis states, * mixed), "ground:N" (with N particles), a
         state, or a record. A record of the same system is extended: its time goes on, and it serves as the coarse
         stage. Of another record only the state is used. Default: the model's own initial state, or the identity.
-    tolerance: largest relative change still to come that a monitored observable may have; default 1e-3.
+    tolerance: error that every element of the watched observables may have, all kinds together, relative to the
+        observable's scale (its largest element); default 1e-2.
+    atol: absolute error that always suffices, in the unit of each observable; default 1e-4 times the tolerance.
     watch: names of the observables that judge the run: they decide when it stops and its outcome, and their errors are
         estimated. The others are measured at the end, without an error (but for averages over time). Default: all that
         the model monitors.
@@ -95,7 +98,8 @@ def steady_state(
     >>> bool(abs(record["z"].sum()) < 1e-12)
     True
     """
-    ask = Ask(seed=seed, initial=initial, tolerance=tolerance, max_time=max_time, watch=names_of(watch), kick=kick)
+    about = {"seed": seed, "initial": initial, "tolerance": tolerance, "atol": atol, "max_time": max_time}
+    ask = Ask(**about, watch=names_of(watch), kick=kick)
     job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
@@ -145,13 +149,15 @@ class Changes:
 
     engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
     by: another engine that goes on from the same states, e.g. "accelerated" from "tebd".
-    tolerance, max_time, kick, watch: of a steady state; an empty `watch` judges it by all that the model monitors.
+    tolerance, atol, max_time, kick, watch: of a steady state; an empty `watch` judges it by all that the model
+        monitors.
     """
 
     engine: Mapping[str, Any] = field(default_factory=dict)
     by: str | None = None
     times: Sequence[float] | None = None
     tolerance: float | None = None
+    atol: float | None = None
     max_time: float | None = None
     kick: bool | None = None
     watch: Sequence[str] | None = None

@@ -20,13 +20,13 @@ class Solved(Rule):
 
     Parameters
     ----------
-    figures: returns the certificate's figures.
+    figures: returns the certificate's figures. remark: returns what is added to `exact`.
     """
 
     judges = True
 
-    def __init__(self, figures: Callable[[], dict[str, float]] = dict) -> None:
-        self._figures = figures
+    def __init__(self, figures: Callable[[], dict[str, float]] = dict, remark: Callable[[], str] = str) -> None:
+        self._figures, self._remark = figures, remark
 
     def over(self, history: History) -> bool:
         """Return True: one step gives the answer."""
@@ -41,8 +41,8 @@ class Solved(Rule):
         return dict.fromkeys(("discarded_weight", "trace_drift", *KINDS), 0.0) | self._figures()
 
     def verdict(self, history: History) -> str:
-        """Return `exact`."""
-        return EXACT
+        """Return `exact`, with the remark."""
+        return EXACT + self._remark()
 
 
 class Told(Rule):

@@ -21,6 +21,8 @@ NEVER = 1e3
 """Times its limit that a kick would need to be forgotten, above which it counts as kept for ever."""
 AGAIN = 1.5
 """Factor by which the run's time must have grown before it is kicked again."""
+QUARTERS = 4
+"""Number of averages, and fewest measurements, from which the error is told."""
 CAUTION = 2.0
 """Factor on the error that a kick tells of."""
 
@@ -71,14 +73,20 @@ class Kicked:
     def errors(self, history: History, stage: int) -> Values:
         """Return for every element an error that the kick tells of: what still moves, continued at its decay.
 
-        e = 2 max_s |x(s) - x(T)| q / (1 - q) over the last half of `forgets_in`, q the factor by which a kick shrinks
-        in that time.
+        e = 2 max_s |x(s) - x(T)| q / (1 - q) over a last part of the stage: half of it, but no more than half of
+        `forgets_in`. q is the factor by which a kick shrinks late in that time: close to 1 in a short part, so that a
+        short stage claims little. x(s) are averages over quarters of that part, which quieten the noise of truncation.
         """
-        window, ratio = self.forgets_in / 2, min(self.shrinks, 0.99)
         indices = history.of(stage)
+        window = min(self.forgets_in, history.time_in(stage)) / 2
         late = [i for i in indices if history.times[i] >= history.times[indices[-1]] - window]
-        factor = CAUTION * ratio / (1 - ratio)
-        return {name: cautious(factor * _moved([series[i] for i in late])) for name, series in history.values.items()}
+        late = indices[-max(len(late), QUARTERS) :]
+        quarters = np.array_split(np.array(late), QUARTERS)
+        times = np.array(history.times)
+        apart = times[quarters[-1]].mean() - times[quarters[0]].mean()
+        shrinks = min(self.shrinks, 0.99) ** (2 * apart / self.forgets_in)
+        factor = CAUTION * shrinks / (1 - shrinks) if shrinks < 1 else math.inf
+        return {name: cautious(factor * _moved(series, quarters)) for name, series in history.values.items()}
 
     def figures(self) -> Mapping[str, float]:
         """Return what the certificate says of it."""
@@ -90,5 +98,7 @@ class Kicked:
         }
 
 
-def _moved(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.max([np.abs(change(samples[-1], sample)) for sample in samples], axis=0)
+def _moved(series: Sequence[NDArray[np.float64]], quarters: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        means = [np.mean([series[i] for i in quarter], axis=0) for quarter in quarters]
+    return np.max([np.abs(change(means[-1], mean)) for mean in means], axis=0)

@@ -1,86 +1,45 @@
 """`Ladder`: a steady state by stages of growing bond dimension and finer time steps, whose differences are its errors.
 
-Beside what is left of the relaxation, which the rule of a stage knows, two errors are estimated for every observable:
-
-- Trotter: the difference between dt and dt/2, Richardson-scaled, at the smallest bond dimension or at the largest;
-- truncation: the difference between the last two bond dimensions.
+Beside what is left of the relaxation, which the rule of a stage knows, the errors of the time step and of truncation
+are estimated (`tnness.stopping.discretisation`). A settled state is kicked (`tnness.stopping.forgetting`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-from tnness.records.certificate import KINDS, Prior
-from tnness.records.history import PRIOR_STAGE, History
-from tnness.records.values import Estimates, Values, scale
+from tnness.records.certificate import KINDS, Prior, sum_of
+from tnness.records.history import History
+from tnness.records.values import Estimates, Values
 from tnness.stopping.balance import NEGATIVE, UNBALANCED
-from tnness.stopping.kicked import AGAIN, PATIENCE, Kicked
+from tnness.stopping.discretisation import Discretised, trotter_errors, truncation_errors
+from tnness.stopping.forgetting import Forgetting, Kickable
 from tnness.stopping.protocol import Measure, Rule
-from tnness.stopping.settling import Settling, ends_apart
-from tnness.stopping.waiting import SAFETY, Waiting, worst
+from tnness.stopping.settling import Settling
+from tnness.stopping.target import Target, worst
+from tnness.stopping.waiting import NOT_RELAXED, SHARE, TO_COME, Waiting
 
-NEGLIGIBLE_WEIGHT = 1e-11
-"""Discarded weight per site in a whole stage that counts as none."""
 MAX_STEPS = 20_000
 """Time steps after which a steady state is given up, by default."""
+STILL = 0.05
+"""Share of the error asked for, taken as absolute, by which a marginal may move and count as standing still."""
+NO_STAGES = "no error estimate: use tnness converge, or a schedule of several chi"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One stage: a bond dimension, a time step, and the power iterations of its splits."""
-
-    chi: int
-    dt: float
-    power: int = 0
-
-
-class Staged(Protocol):
-    """A run in stages.
-
-    discarded, trace_drift, fallbacks: of the present stage. refined: how many stages `refine` has appended.
-    kicked: what kicks told.
-    """
+class Staged(Discretised, Kickable, Protocol):
+    """A run in stages. trace_drift, fallbacks: of the present stage."""
 
     stage: int
-    kicked: list[Kicked]
-    discarded: float
     trace_drift: float
     fallbacks: int
-    refined: int
-
-    @property
-    def time(self) -> float:
-        """The run's clock."""
-        ...
-
-    @property
-    def n(self) -> int:
-        """The number of sites."""
-        ...
-
-    @property
-    def stages(self) -> Sequence[Stage]:
-        """All stages."""
-        ...
 
     @property
     def stage_names(self) -> tuple[str, ...]:
         """One label per stage."""
-        ...
-
-    @property
-    def refined_stage(self) -> int:
-        """The index of the stage that `refine` appends."""
-        ...
-
-    @property
-    def is_full(self) -> bool:
-        """True where a bond has reached the bond dimension: chi limits it, not the cutoff."""
         ...
 
     @property
@@ -92,12 +51,12 @@ class Staged(Protocol):
         """Enter the next stage."""
         ...
 
-    def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
-        """Disturb the present state, and watch for a limited time what is left of it."""
-        ...
-
     def refine(self) -> bool:
         """Append a stage that measures the Trotter error directly; False where there is none to append."""
+        ...
+
+    def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
+        """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
         ...
 
 
@@ -107,11 +66,10 @@ class Ladder(Rule):
     Parameters
     ----------
     run: the run. within: the rule of each stage. order: of the Trotter steps. check: returns the figures of the
-        present state held against its equation. tolerance: relative error asked of the relaxation.
+        present state held against its equation. target: the error that is asked for, all kinds together.
     refine: whether a run without an estimate of its Trotter error goes on at half the step, and may not be called
         converged without. prior: the record that the run extends, if it does.
-    kick: whether the settled state is disturbed, and must be forgotten. reads: the sites on which it must be; none
-        stands for all. remark: what is added to `converged`.
+    forgetting: decides on kicks; None leaves them out.
     """
 
     judges = True
@@ -122,16 +80,13 @@ class Ladder(Rule):
         within: Waiting | Settling,
         order: int,
         check: Callable[[], dict[str, float]],
-        tolerance: float,
+        target: Target,
         refine: bool = True,
         prior: Prior | None = None,
-        kick: bool = False,
-        reads: tuple[int, ...] = (),
-        remark: str = "",
+        forgetting: Forgetting | None = None,
     ) -> None:
         self.run, self.within, self.order, self.check = run, within, order, check
-        self.tolerance, self.refine, self.prior = tolerance, refine, prior
-        self.kick, self.reads, self.remark = kick, reads, remark
+        self.target, self.refine, self.prior, self.forgetting = target, refine, prior, forgetting
         self._checked: tuple[tuple[float, int], dict[str, float]] | None = None
 
     # ------------------------------------------------------------------ the stages
@@ -157,36 +112,40 @@ class Ladder(Rule):
     def seen(self, history: History, measure: Measure) -> None:
         """Take note of the latest measurement; kick a state that has settled in the last stage."""
         self.within.seen(history, measure)
-        if not (self.kick and self._is_last and self.within.over(history)):
-            return
-        last = self._last_kick
-        if last is None or (not last.passed and not self._is_hopeless and self.run.time >= AGAIN * last.at):
-            self.run.begin_kicks(PATIENCE * self.run.time, self.reads)
-
-    @property
-    def _last_kick(self) -> Kicked | None:
-        return self.run.kicked[-1] if self.run.kicked else None
-
-    @property
-    def _is_hopeless(self) -> bool:
-        """True where the last kick would not be forgotten within the longest time, at the rate at which it decays."""
-        last = self._last_kick
-        return last is not None and not last.passed and last.needs / PATIENCE > self.longest
+        if self.forgetting is not None and self._is_last and self.within.over(history):
+            self.forgetting.kick()
 
     def over(self, history: History) -> bool:
-        """Return whether the present stage has come to its end: in the last one, whether a kick was forgotten too."""
+        """Return whether the present stage has come to its end.
+
+        In the last one no element may be about to move, a kick must be forgotten, and what the kick says of the
+        relaxation must fit into the error asked for.
+        """
         if not self.within.over(history):
             return False
-        if not (self.kick and self._is_last):
+        if not self._is_last or self.forgetting is None or not self.forgetting.is_open:
             return True
-        last = self._last_kick
-        if last is None or not last.passed:
-            return False
-        return self.run.refined > 0 or history.time_in(self.stage) >= last.forgets_in / 2
+        return self.forgetting.passed and self._elements_rest and self._relaxation_fits(history)
+
+    @property
+    def _elements_rest(self) -> bool:
+        """True where no marginal is about to change by more than the error asked for, in units of its operator."""
+        reads = () if self.forgetting is None else self.forgetting.reads
+        return self.run.marginals_to_come(STILL * self.target.relative, reads) <= self.target.relative
+
+    def _relaxation_fits(self, history: History) -> bool:
+        """Return whether the relaxation still to come fits into what the other errors leave of the one asked for.
+
+        Where they leave next to nothing, it need not be smaller than they are.
+        """
+        estimates, last = self.errors(history), history.last_of(self.stage)
+        relaxation, *others = (self.target.excess(estimates[kind], last) for kind in KINDS)
+        taken = float(np.nansum(others))
+        return relaxation <= (min(SHARE, 1 - taken) if taken < 1 - TO_COME else max(taken, SHARE))
 
     def stalled(self, history: History) -> bool:
         """Return whether more time would not bring the present stage to its end."""
-        if self._is_last and self._is_hopeless:
+        if self._is_last and self.forgetting is not None and self.forgetting.is_hopeless:
             return True
         return self.within.stalled(history) and not self.within.over(history)
 
@@ -202,56 +161,24 @@ class Ladder(Rule):
         return (open_ and self.run.refine()) or self.within.next_stage(history)
 
     def _trotter_is_open(self, history: History) -> bool:
-        errors, last = self._trotter(history), history.last_of(self.stage)
-        return not errors or last is None or worst(errors, last) > SAFETY * self.tolerance
+        """Return whether the Trotter error is unknown, or decides whether the run is converged."""
+        estimates, last = self.errors(history), history.last_of(self.stage)
+        trotter, truncation = (self.target.excess(estimates[kind], last) for kind in ("trotter", "truncation"))
+        return math.isnan(trotter) or (trotter > SHARE and not truncation > max(1.0, trotter))
 
     # ------------------------------------------------------------------ the errors
 
     def errors(self, history: History) -> Estimates:
         """Return the three errors of every element of the monitored observables."""
-        relaxation, last = self.within.errors(history)["relaxation"], self._last_kick
-        if last is not None and last.passed:
-            told = last.errors(history, self.stage)
-            relaxation = {name: np.maximum(error, told[name]) for name, error in relaxation.items()}
+        relaxation, rate = self.within.errors(history)["relaxation"], math.nan
+        if self.forgetting is not None:
+            told, rate = self.forgetting.errors(history, self.stage), self.forgetting.rate
+            relaxation = {k: np.maximum(error, told.get(k, 0.0)) for k, error in relaxation.items()}
         return {
             "relaxation": relaxation,
-            "trotter": self._trotter(history),
-            "truncation": self._truncation(history),
+            "trotter": trotter_errors(self.run, self.order, history, self.prior, rate),
+            "truncation": truncation_errors(self.run, history, self.prior),
         }
-
-    def _trotter(self, history: History) -> Values:
-        """Richardson: |O(dt) - O(dt')| / ((dt/dt')^order - 1) is the error at dt'; the rest of it that at dt."""
-        run, stages, prior, final = self.run, self.run.stages, self.prior, len(self.run.stages) - 1
-        if run.refined:
-            return ends_apart(history, run.refined_stage - 1, run.refined_stage, 1 / (2.0**self.order - 1))
-        if final > 0 and stages[0].chi == stages[1].chi and stages[0].dt > stages[1].dt:
-            ratio = (stages[0].dt / stages[1].dt) ** self.order
-            return ends_apart(history, 0, 1, ratio / (ratio - 1))
-        if prior is None or prior.chi > stages[final].chi:
-            return {}
-        if math.isclose(prior.dt, stages[final].dt):
-            return prior.estimates.get("trotter", {})
-        if prior.dt > stages[final].dt and prior.chi == stages[final].chi:
-            return ends_apart(history, PRIOR_STAGE, final, 1 / ((prior.dt / stages[final].dt) ** self.order - 1))
-        return {}
-
-    def _truncation(self, history: History) -> Values:
-        """|O(chi) - O(previous chi)|, and the root of the discarded weight where chi was no limit."""
-        run, stages, prior, final = self.run, self.run.stages, self.prior, len(self.run.stages) - 1
-        last = history.last_of(final)
-        if last is None:
-            return {}
-        if not run.is_full or run.discarded <= NEGLIGIBLE_WEIGHT * run.n:
-            return {
-                name: np.full_like(values, math.sqrt(run.discarded) * scale(values)) for name, values in last.items()
-            }
-        chi, dt = stages[final].chi, stages[final].dt * 2**run.refined
-        before = [i for i, stage in enumerate(stages) if stage.chi < chi and stage.dt == dt]
-        if before:
-            return ends_apart(history, before[-1], final)
-        if prior is not None and prior.chi < chi:
-            return ends_apart(history, PRIOR_STAGE, final)
-        return prior.estimates.get("truncation", {}) if prior is not None and prior.chi == chi else {}
 
     # ------------------------------------------------------------------ the certificate
 
@@ -263,7 +190,7 @@ class Ladder(Rule):
             "trace_drift": run.trace_drift,
             "fallbacks": run.fallbacks,
         }
-        return account | {kind: worst(estimates[kind], last) for kind in KINDS} | self._check() | self._pace(history)
+        return account | self._check() | self._pace(history) | {kind: worst(estimates[kind], last) for kind in KINDS}
 
     def _check(self) -> dict[str, float]:
         """Return the figures of the present state, computed once."""
@@ -273,45 +200,53 @@ class Ladder(Rule):
         return self._checked[1]
 
     def _pace(self, history: History) -> dict[str, float]:
-        tails = Waiting(self.tolerance).tails(history)
+        tails = Waiting(self.target).tails(history)
         known = {} if self.prior is None or not self.prior.rate > 0 else {"relaxation_rate": self.prior.rate}
-        last = self._last_kick
-        kicked = {} if last is None else {k: v for k, v in last.figures().items() if not math.isnan(v)}
-        return {"relaxation_rate": tails.rate()} | self.within.figures(history) | kicked | known
+        kicked = {} if self.forgetting is None else self.forgetting.figures()
+        return {"relaxation_rate": tails.rate()} | self.within.figures(history) | known | kicked
 
     def verdict(self, history: History) -> str:
         """Return `converged`, or what dominates and what to change."""
-        figures, allowed = self.figures(history), SAFETY * self.tolerance
-        trotter, truncation = figures["trotter"], figures["truncation"]
-        last = self._last_kick
-        if self._is_last and last is not None and not last.passed and (self._is_hopeless or self.within.over(history)):
-            return self._remembered(last)
+        forgetting = self.forgetting
+        if self._is_last and forgetting is not None:
+            settled = self.within.over(history)
+            if (settled and not forgetting.is_open) or (forgetting.failed and (settled or forgetting.is_hopeless)):
+                return forgetting.outcome()
         if not (self._is_last and self.over(history)):
-            return self.within.verdict(history) if self._is_last else self.within.unfinished
+            return self._unfinished(history)
+        figures = self.figures(history)
         if figures["positivity"] < NEGATIVE:
             return "not positive, truncation dominates: raise --chi"
-        if math.isnan(truncation) or (self.refine and math.isnan(trotter)):
-            return "no error estimate: use tnness converge, or a schedule of several chi"
-        if trotter > allowed and trotter > truncation:
-            return "Trotter error dominates: lower --dt"
-        if truncation > allowed:
-            return f"truncation dominates: {'raise --chi' if self.run.is_full else 'lower --cutoff'}"
         if figures["energy_balance"] > UNBALANCED:
             return "energy is not balanced: raise --chi or lower --dt"
-        return f"converged{self.remark}"
+        dominates = self._dominates(history)
+        if dominates:
+            return dominates
+        return "converged, without a kick" if forgetting is None else f"converged{forgetting.remark}"
 
-    @staticmethod
-    def _remembered(last: Kicked) -> str:
-        """Return the outcome of a chain that has not forgotten a kick."""
-        where = f"sites {last.site} and {last.site + 1}"
-        if math.isinf(last.needs):
-            return (
-                f"the steady state may not be unique: it depends on the start ({where} keep {last.left:.0%} of a kick)"
-            )
-        return (
-            f"not relaxed: {where} keep {last.left:.0%} of a kick after t = {last.limit:.3g}; at the rate "
-            f"{last.rate:.2g} it takes t = {last.needs:.3g}: raise --max-time"
-        )
+    def _unfinished(self, history: History) -> str:
+        """Return the outcome of a run that ended too early."""
+        if not self._is_last:
+            return self.within.unfinished
+        if self.within.over(history):
+            return NOT_RELAXED
+        return self.within.verdict(history)
+
+    def _dominates(self, history: History) -> str:
+        """Return which error keeps the answer from the accuracy asked for; empty where none does."""
+        estimates, last = self.errors(history), history.last_of(self.stage) or {}
+        kinds = [kind for kind in KINDS if kind != "trotter" or self.refine or estimates["trotter"]]
+        if any(not estimates[kind].keys() >= last.keys() for kind in kinds):
+            return NO_STAGES
+        total: Values = {name: sum_of([estimates[kind][name] for kind in kinds]) for name in last}
+        if self.target.excess(total, last) <= 1:
+            return ""
+        largest = max(kinds, key=lambda kind: self.target.excess(estimates[kind], last))
+        return {
+            "relaxation": NOT_RELAXED,
+            "trotter": "Trotter error dominates: lower --dt",
+            "truncation": f"truncation dominates: {'raise --chi' if self.run.is_full else 'lower --cutoff'}",
+        }[largest]
 
     # ------------------------------------------------------------------ what is shown
 

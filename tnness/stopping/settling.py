@@ -10,10 +10,12 @@ import numpy as np
 
 from tnness.records.history import History
 from tnness.records.record import BURSTS
-from tnness.records.values import Estimates, Values, cautious, change, scale, size
+from tnness.records.values import Estimates, Values, change, scale, size
+from tnness.stopping.discretisation import ends_apart
 from tnness.stopping.protocol import Measure, Rule
-from tnness.stopping.tails import CAUTION, FLOOR
-from tnness.stopping.waiting import worst
+from tnness.stopping.tails import CAUTION
+from tnness.stopping.target import FLOOR, Target, worst
+from tnness.stopping.waiting import TO_COME
 
 NOT_SETTLED = "not settled: raise --chi or the time between jumps (--set burst=...)"
 
@@ -92,16 +94,16 @@ class Settling(Rule):
 
     Parameters
     ----------
-    run: proposes jumps and decides on them. tolerance: relative change of an observable below which a jump is not
-        worth making.
+    run: proposes jumps and decides on them. target: the error that is asked for, all kinds together: a jump that
+        changes the observables by a small part of it is not worth making.
     """
 
     judges = True
     unfinished = NOT_SETTLED
     """The outcome of a run that ends before its last stage."""
 
-    def __init__(self, run: Jumping, tolerance: float) -> None:
-        self.run, self.tolerance = run, tolerance
+    def __init__(self, run: Jumping, target: Target) -> None:
+        self.run, self.target = run, target
 
     @property
     def stage(self) -> int:
@@ -120,9 +122,14 @@ class Settling(Rule):
             max((size(moved[k]) / max(scale(now[k]), scale(then[k]), FLOOR) for k in then), default=0.0)
             for moved in (jumps, drifts)
         )
-        run.decide({name: np.maximum(jumps[name], drifts[name]) for name in then}, jump, drift, self.tolerance)
+        run.decide({name: np.maximum(jumps[name], drifts[name]) for name in then}, jump, drift, self._wanted)
         if run.settled and not run.last:
             history.add(run.time, run.stage, then)  # the final values of the stage are those of its last proposal
+
+    @property
+    def _wanted(self) -> float:
+        """The relative change below which a jump is not worth making."""
+        return TO_COME * self.target.relative
 
     def over(self, history: History) -> bool:
         """Return whether no jump is worth making any more."""
@@ -171,7 +178,7 @@ class Settling(Rule):
 
     def status(self, history: History) -> str:
         """Return the change still to come by the last proposal, as a text with the tolerance."""
-        return f"to come={self.to_come(history)} (wanted {self.tolerance:.0e})"
+        return f"to come={self.to_come(history)} (wanted {self._wanted:.0e})"
 
     def to_come(self, history: History) -> str:
         """Return the relative change by the last proposal as a text."""
@@ -185,11 +192,3 @@ class Settling(Rule):
             name: ("burst", column, {"units": unit, "long_name": meaning})
             for (name, (unit, meaning)), column in zip(BURSTS.items(), columns, strict=True)
         }
-
-
-def ends_apart(history: History, first: int, second: int, factor: float = 1.0) -> Values:
-    """Return the change of every element between the last measurements of two stages, absolute, times a factor."""
-    before, after = history.last_of(first), history.last_of(second)
-    if before is None or after is None:
-        return {}
-    return {name: factor * cautious(np.abs(change(before[name], after[name]))) for name in after}

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.records.history import History
 from tnness.records.values import Values, cautious, change, scale, size
+from tnness.stopping.target import FLOOR
 
 FEWEST = 9
 """Fewest measurements in a stage from which its tail is extrapolated."""
@@ -25,10 +26,10 @@ SLOWEST = 0.85
 """Largest ratio r at which an extrapolation is trusted; above it the run has not seen enough of the decay."""
 QUICKEST = 0.1
 """Smallest ratio r used for the remainder, so that noise cannot make it too small beside the last change."""
-FLOOR = 1e-6
-"""Absolute size below which an observable's changes are not resolved."""
 BLOCKS = 8
 """Number of averages per third of a stage, from which a bound is computed."""
+DETOUR = 0.2
+"""Distance of two states, over the length of the way between them, below which the way leads nowhere."""
 CAUTION = 2.0
 """Factor on every bound: the band of a few averages misses part of an oscillation."""
 
@@ -114,6 +115,27 @@ class Tails:
             bound = np.maximum(_bound(samples, known_ratio), tail.relative * tail.scales[name])
             bounds[name] = cautious(np.maximum(CAUTION * bound, tail.remaining[name]))
         return bounds
+
+    def wanders(self, stage: int) -> bool:
+        """Return whether the second half of a stage gets nowhere: its end is near its beginning, by a long way round.
+
+        A relaxation goes one way, however slowly. The element that moves most, relative to its scale, counts.
+        """
+        indices = self.history.of(stage)
+        late = np.array_split(np.array(indices[len(indices) // 2 :]), 2 * BLOCKS)
+        if len(late[-1]) == 0:
+            return False
+        longest, straight = 0.0, math.inf
+        for series in self.history.values.values():
+            means = np.array([_mean([series[i] for i in block]).ravel() for block in late])
+            if not np.isfinite(means).all() or not means.size:
+                continue
+            ways = np.abs(np.diff(means, axis=0)).sum(axis=0)
+            mover = int(np.argmax(ways))
+            way = ways[mover] / max(scale(means), FLOOR)
+            if way > longest:
+                longest, straight = way, float(abs(means[-1, mover] - means[0, mover]) / ways[mover])
+        return straight < DETOUR
 
     def halfway(self, stage: int) -> Tail | None:
         """Extrapolate a stage from the first half of its measurements, as it was halfway."""

@@ -8,13 +8,16 @@ from typing import Protocol
 import numpy as np
 
 from tnness.records.history import History
-from tnness.records.values import Estimates, Values, scale, size
+from tnness.records.values import Estimates, Values
 from tnness.stopping.protocol import Rule
-from tnness.stopping.tails import FLOOR, Tails
+from tnness.stopping.tails import Tails
+from tnness.stopping.target import Target
 
 NOT_RELAXED = "not relaxed: raise --max-time"
-SAFETY = 10.0
-"""A run is converged if every observable's estimated error is below SAFETY times the tolerance of relaxation."""
+SHARE = 0.5
+"""Share of the error asked for that the relaxation may take, when the last stage ends."""
+TO_COME = 0.1
+"""Share of it that the change still to come may have, by extrapolation, when any stage ends."""
 STALLED = 100
 """Fewest measurements in a stage that is called stalled."""
 SETTLED_AFTER = 3.0
@@ -36,14 +39,14 @@ class Place(Protocol):
 
 
 class Waiting(Rule):
-    """The rule that a stage is over when the extrapolated change still to come is within the tolerance.
+    """The rule that a stage is over when the extrapolated change still to come is a small part of the error asked for.
 
     In the last stage, a bound on that change must be small too. This rule estimates one kind of error only, so that its
     outcome is never `converged`: see `Ladder`.
 
     Parameters
     ----------
-    tolerance: relative change that may still be to come. place: stages of the run, which truncation may keep from
+    target: the error that is asked for, all kinds together. place: stages of the run, which truncation may keep from
         settling; default: there is one stage, and only time can be missing.
     known_rate: a rate (1 / time) at which slow parts are known to decay; default: no rate is known.
     """
@@ -52,8 +55,8 @@ class Waiting(Rule):
     unfinished = NOT_RELAXED
     """The outcome of a run that ends before its last stage."""
 
-    def __init__(self, tolerance: float, place: Place | None = None, known_rate: float = math.nan) -> None:
-        self.tolerance, self.place, self.known_rate = tolerance, place, known_rate
+    def __init__(self, target: Target, place: Place | None = None, known_rate: float = math.nan) -> None:
+        self.target, self.place, self.known_rate = target, place, known_rate
         self._tails = Tails(History())
 
     @property
@@ -73,26 +76,26 @@ class Waiting(Rule):
 
     def over(self, history: History) -> bool:
         """Return whether the change still to come in the present stage is small; in the last stage, its bound too."""
-        tail = self.tails(history).of(self.stage)
-        if tail is None or not tail.relative <= self.tolerance:
+        tail, last = self.tails(history).of(self.stage), history.last_of(self.stage)
+        if tail is None or not self.target.excess(tail.remaining, last) <= TO_COME:
             return False
-        return not self._last or worst(self._bounds(history), history.last_of(self.stage)) <= SAFETY * self.tolerance
+        return not self._last or self.target.excess(self._bounds(history), last) <= SHARE
 
     def stalled(self, history: History) -> bool:
-        """Return whether truncation keeps the present stage of a run in stages from settling.
+        """Return whether truncation keeps the present stage of a run in stages from settling: it wanders to and fro.
 
-        It is stalled if the relative change still to come was within SAFETY times the tolerance at half of its
-        measurements and still is, although it has not ended.
+        The last stage is stalled only if the change still to come was within the error asked for at half of its
+        measurements, and still is.
         """
-        if self.place is None:
+        tails, last = self.tails(history), history.last_of(self.stage)
+        if self.place is None or len(history.of(self.stage)) < STALLED or not tails.wanders(self.stage):
             return False
-        tails = self.tails(history)
-        tail, half = tails.of(self.stage), tails.halfway(self.stage)
-        if tail is None or half is None or len(history.of(self.stage)) < STALLED:
-            return False
+        if not self._last:
+            return True
         if self.stage > 0 and history.time_in(self.stage) * tails.rate() < SETTLED_AFTER:
             return False
-        return max(half.relative, tail.relative) <= SAFETY * self.tolerance
+        looks = [tail for tail in (tails.halfway(self.stage), tails.of(self.stage)) if tail is not None]
+        return all(self.target.excess(tail.remaining, last) <= 1 for tail in looks)
 
     def errors(self, history: History) -> Estimates:
         """Return bounds on the relaxation still to come; infinite while there are too few measurements."""
@@ -119,15 +122,9 @@ class Waiting(Rule):
 
     def status(self, history: History) -> str:
         """Return the change still to come, as a text with the tolerance."""
-        return f"to come={self.to_come(history)} (wanted {self.tolerance:.0e})"
+        return f"to come={self.to_come(history)} (wanted {TO_COME * self.target.relative:.0e})"
 
     def to_come(self, history: History) -> str:
         """Return the relative change still to come as a text."""
         tail = self.tails(history).of(self.stage)
         return "-" if tail is None or math.isinf(tail.relative) else f"{tail.relative:.1e}"
-
-
-def worst(errors: Values, values: Values | None) -> float:
-    """Return the largest error relative to the size of its observable; NaN if there are no errors."""
-    values = values or {}
-    return max((size(errors[k]) / max(scale(values[k]), FLOOR) for k in errors if k in values), default=math.nan)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
+from tnness.records.certificate import word_of
 from tnness.records.files import seal_of
 from tnness.records.record import ERROR, PREFIX, Record, error_of, read_dataset
 from tnness.records.schema import check_layout, check_variables
@@ -165,7 +166,7 @@ class Table:
 
     def add(self, index: tuple[int, ...], path: Path, read: Read) -> None:
         """Add the numbers of a record."""
-        self.status[index] = OUTCOMES.get(read.outcome.partition(",")[0], NOT_CONVERGED)
+        self.status[index] = OUTCOMES.get(word_of(read.outcome), NOT_CONVERGED)
         self.cpu_seconds[index] = read.cpu_seconds
         for name, values in read.arrays.items():
             if name not in self.columns:

@@ -38,6 +38,7 @@ def converge(
     seed: int = 0,
     initial: Any = None,
     tolerance: float = TOLERANCE,
+    atol: float | None = None,
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
@@ -64,7 +65,8 @@ def converge(
     of the last step in chi and the distance extrapolated, plus the spread over dt and the relaxation still to come. If
     `watch` names observables, only these are extrapolated: the others may not have relaxed.
     """
-    ask = Ask(seed=seed, initial=initial, tolerance=tolerance, max_time=max_time, watch=names_of(watch), kick=kick)
+    about = {"seed": seed, "initial": initial, "tolerance": tolerance, "atol": atol, "max_time": max_time}
+    ask = Ask(**about, watch=names_of(watch), kick=kick)
     job = Job(model, name or name_of(model), chosen_engine(model, engine or default_engine(model)), ask)
     return converged(job, chi, dt, Output(None if out is None else Path(out), overwrite, checkpoint_every), progress)
 

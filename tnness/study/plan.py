@@ -33,7 +33,7 @@ from tnness.study.measuring import function
 from tnness.typed import checked
 
 Values = dict[str, Any]
-ALWAYS = ("times", "tolerance", "max_time", "initial")
+ALWAYS = ("times", "tolerance", "atol", "max_time", "initial")
 """Fields of a request that are settings of every sweep; the others are where they differ from their defaults."""
 
 

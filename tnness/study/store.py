@@ -30,7 +30,7 @@ from tnness.model.protocol import UNKNOWN
 from tnness.model.registry import names_file
 from tnness.records.claims import claim, holder
 from tnness.records.files import remove_orphans, seal_of, sealed_key, write_error, write_whole
-from tnness.records.old import upgraded
+from tnness.records.old import upgraded, with_total_tolerance
 from tnness.records.record import versions
 from tnness.runs.job import differences
 from tnness.study.plan import GridPoint, Plan, Point, Reference, canonical
@@ -187,7 +187,7 @@ class Store:
         if written not in (STORE_FORMAT, *OLD_STORES):
             raise RecordError(f"{self.folder / 'sweep.json'} is not the manifest of a sweep")
         content.pop("reference", None)
-        return upgraded(content) if written in OLD_STORES else content
+        return with_total_tolerance(upgraded(content) if written in OLD_STORES else content)
 
     def requests(self) -> list[Request]:
         """Return all requests, oldest first."""

@@ -64,6 +64,7 @@ def sweep(
     engine: Engine | str | None = None,
     times: Sequence[float] | None = None,
     tolerance: float = TOLERANCE,
+    atol: float | None = None,
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
@@ -87,7 +88,7 @@ def sweep(
     points: an explicit list of {axis: value} instead of a grid. realizations: of the disorder, at each point.
     independent: parameters whose different values have different disorder; along the other axes it is the same.
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
-    times: of a time evolution; default: the steady state. tolerance, max_time, watch, kick, initial: as for
+    times: of a time evolution; default: the steady state. tolerance, atol, max_time, watch, kick, initial: as for
         `steady_state`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
         the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
@@ -117,6 +118,7 @@ def sweep(
         initial=initial,
         times=times,  # type: ignore[arg-type]
         tolerance=tolerance,
+        atol=atol,
         max_time=max_time,
         watch=names_of(watch),
         kick=kick,

@@ -1,0 +1,41 @@
+"""The metric of a chain: weights of basis states, by which a state is scaled before it is truncated.
+
+The plain norm of the scaled state is the norm that the metric defines. Weights are powers of 2, so that scaling and
+scaling back are exact. Without a metric nothing is scaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from tnness.network.chain_state import Array, ChainState
+from tnness.problems.generator import ChainGenerator
+
+
+def scaled_state(state: ChainState, metric: Sequence[Array] | None, inverse: bool = False) -> ChainState:
+    """Return the state with every basis state multiplied (inverse: divided) by its weight; it has no centre then."""
+    if metric is None:
+        return state
+    factors = [1 / weights if inverse else weights for weights in metric]
+    tensors = [t * f.astype(t.dtype)[None, :, None] for t, f in zip(state.tensors, factors, strict=True)]
+    return ChainState(tensors, None, state.log_norm)
+
+
+def scaled_bonds(generator: ChainGenerator) -> Sequence[Array]:
+    """Return the generator as two-site matrices that act on scaled states: n - 1 matrices (D D', D D')."""
+    metric = generator.metric
+    if metric is None:
+        return generator.merged_bonds
+    weights = [np.kron(*pair) for pair in pairwise(metric)]
+    return [w[:, None] * bond / w for w, bond in zip(weights, generator.merged_bonds, strict=True)]
+
+
+def scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
+    """Return the covectors of the trace, as they read scaled states: n covectors (D,)."""
+    trace = generator.functionals["trace"]
+    if generator.metric is None:
+        return trace
+    return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]

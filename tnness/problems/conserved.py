@@ -1,0 +1,115 @@
+"""Conserved sums of one-site operators: their values last for ever, and the steady state depends on them.
+
+A sum Q = sum_i q_i is conserved if G^T Q = 0. The condition is linear in the q_i and couples neighbouring sites only.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+
+from tnness.operators.basis import LocalSpace, Vector
+from tnness.problems.generator import ChainGenerator
+
+Real = NDArray[np.float64]
+
+NEARLY = 1e-12
+"""Largest |G^T Q|^2 of a sum that is looked at more closely, in the same units."""
+UNMOVED = 1e-11
+"""Largest |G^T Q| that counts as round-off, relative to the largest norm of a bond's matrix, for |Q| = 1."""
+
+
+def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
+    """Return a basis of the conserved sums of one-site operators, without the trace itself.
+
+    Returns
+    -------
+    One tuple of covectors (D_i,), orthogonal to the trace of their site, for each conserved sum.
+
+    >>> from tnness import Lindbladian, spin_half as s
+    >>> chain = Lindbladian([s] * 3)
+    >>> for i in range(2):
+    ...     chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
+    >>> chain.jump(s.Z(1))
+    >>> [tuple(round(float(abs(q[3])), 3) for q in total) for total in conserved_sums(chain.generator())]
+    [(0.577, 0.577, 0.577)]
+    """
+    bases = [_basis(space) for space in generator.spaces]
+    edges = np.cumsum([0, *(len(basis) - 1 for basis in bases)])
+    strength = max(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds)
+    if strength == 0:
+        return _sums(np.eye(int(edges[-1])), edges, bases)
+    condition = _condition(generator, bases, edges) / strength
+    square = (condition.T @ condition).tocsr()
+    width = int(max(edges[min(i + 3, generator.n)] - edges[i] for i in range(generator.n - 1)))  # two bonds apart
+    band = np.zeros((width, int(edges[-1])))
+    for offset in range(width):
+        band[offset, : int(edges[-1]) - offset] = square.diagonal(-offset)
+    if _is_positive(band):
+        return []
+    _, vectors = scipy.linalg.eig_banded(band, lower=True, select="v", select_range=(-1.0, NEARLY))
+    if not vectors.size:
+        return []
+    _, sizes, rotation = np.linalg.svd(np.asarray(condition @ vectors), full_matrices=False)
+    return _sums((vectors @ rotation[sizes < UNMOVED].T).T, edges, bases)
+
+
+def _is_positive(band: Real) -> bool:
+    """Return whether all eigenvalues of a symmetric band matrix are well above NEARLY."""
+    lowered = band.copy()
+    lowered[0] -= 10 * NEARLY
+    try:
+        scipy.linalg.cholesky_banded(lowered, lower=True)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _basis(space: LocalSpace) -> Real:
+    """Return an orthonormal basis (k, D) of one site's even covectors; its first row is the trace, normalised."""
+    even = ~space.grading
+    rows = np.linalg.qr(np.column_stack([space.trace[even], np.eye(int(even.sum()))]))[0].T
+    return np.asarray(rows @ np.eye(space.dim)[even], float)
+
+
+def _condition(generator: ChainGenerator, bases: list[Real], edges: NDArray[np.int64]) -> sparse.csr_array:
+    """Return the matrix that takes the coefficients of Q (without the traces) to those of G^T Q.
+
+    Its rows are the parts of G^T Q on pairs, then those on single sites, then that of the identity.
+    """
+    norms = [float(np.linalg.norm(trace)) for trace in generator.functionals["trace"]]
+    values, rows, columns = [], [], []
+    below = int(edges[-1]) + 1  # the rows of single sites and of the identity come first
+
+    def add(block: Real, row: int, column: int) -> None:
+        first, second = np.indices(block.shape)
+        values.append(block.ravel())
+        rows.append((row + first).ravel())
+        columns.append((column + second).ravel())
+
+    for i, bond in enumerate(generator.merged_bonds):
+        first, second = bases[i], bases[i + 1]
+        a, b = len(first), len(second)
+        both = np.kron(first, second)
+        into = (both @ bond.T @ both.T).reshape(a, b, a, b)  # covectors to covectors
+        # Q enters as q_i x trace and as trace x q_{i+1}
+        entering = np.concatenate([into[:, :, 1:, 0] * norms[i + 1], into[:, :, 0, 1:] * norms[i]], axis=2)
+        start = int(edges[i])
+        add(entering[1:, 0] / norms[i + 1], start, start)
+        add(entering[0, 1:] / norms[i], int(edges[i + 1]), start)
+        add(entering[0, 0][None] / (norms[i] * norms[i + 1]), below - 1, start)
+        add(entering[1:, 1:].reshape(-1, entering.shape[2]) / math.sqrt(norms[i] * norms[i + 1]), below, start)
+        below += (a - 1) * (b - 1)
+    whole = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csr_array(sparse.coo_array(whole, shape=(below, int(edges[-1]))))
+
+
+def _sums(rows: NDArray[Any], edges: NDArray[np.int64], bases: list[Real]) -> list[tuple[Vector, ...]]:
+    return [
+        tuple(row[edges[i] : edges[i + 1]] @ basis[1:] for i, basis in enumerate(bases)) for row in np.asarray(rows)
+    ]

@@ -1,0 +1,111 @@
+"""Errors of the time step and of truncation, from the differences of stages.
+
+- Trotter: the difference between dt and dt/2, Richardson-scaled, at the smallest bond dimension or at the largest;
+- truncation: the difference between the last two bond dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tnness.records.certificate import Prior
+from tnness.records.history import PRIOR_STAGE, History
+from tnness.records.values import Values, cautious, change, scale
+
+NEGLIGIBLE_WEIGHT = 1e-11
+"""Discarded weight per site in a whole stage that counts as none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage: a bond dimension, a time step, and the power iterations of its splits."""
+
+    chi: int
+    dt: float
+    power: int = 0
+
+
+class Discretised(Protocol):
+    """A run in stages. discarded: weight, in the present stage. refined: how many stages `refine` has appended."""
+
+    discarded: float
+    refined: int
+
+    @property
+    def n(self) -> int:
+        """The number of sites."""
+        ...
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """All stages."""
+        ...
+
+    @property
+    def refined_stage(self) -> int:
+        """The index of the stage that `refine` appends."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """True where a bond has reached the bond dimension: chi limits it, not the cutoff."""
+        ...
+
+
+def trotter_errors(
+    run: Discretised, order: int, history: History, prior: Prior | None, rate: float = math.nan
+) -> Values:
+    """Return the error of the time step of every element; empty where no stage tells it.
+
+    |O(dt) - O(dt')| / ((dt/dt')^order - 1) is the error at dt'; the rest of it that at dt.
+
+    Parameters
+    ----------
+    run: the run. order: of its steps. prior: the record that it extends. rate: at which the slowest part of a change
+        decays (1 / time), where it is known: a stage that is shorter than 1/rate shows a part of a difference only.
+    """
+    stages, final = run.stages, len(run.stages) - 1
+    if run.refined:
+        return ends_apart(history, run.refined_stage - 1, run.refined_stage, 1 / (2.0**order - 1))
+    if final > 0 and stages[0].chi == stages[1].chi and stages[0].dt > stages[1].dt:
+        ratio = (stages[0].dt / stages[1].dt) ** order
+        shown = -math.expm1(-rate * history.time_in(1)) if rate > 0 else 1.0
+        return ends_apart(history, 0, 1, ratio / (ratio - 1) / shown) if shown > 0 else {}
+    if prior is None or prior.chi > stages[final].chi:
+        return {}
+    if math.isclose(prior.dt, stages[final].dt):
+        return prior.estimates.get("trotter", {})
+    if prior.dt > stages[final].dt and prior.chi == stages[final].chi:
+        return ends_apart(history, PRIOR_STAGE, final, 1 / ((prior.dt / stages[final].dt) ** order - 1))
+    return {}
+
+
+def truncation_errors(run: Discretised, history: History, prior: Prior | None) -> Values:
+    """Return |O(chi) - O(previous chi)| of every element; the root of the discarded weight where chi was no limit."""
+    stages, final = run.stages, len(run.stages) - 1
+    last = history.last_of(final)
+    if last is None:
+        return {}
+    if not run.is_full or run.discarded <= NEGLIGIBLE_WEIGHT * run.n:
+        weight = math.sqrt(run.discarded)
+        return {name: np.full_like(values, weight * scale(values)) for name, values in last.items()}
+    chi, dt = stages[final].chi, stages[final].dt * 2**run.refined
+    before = [i for i, stage in enumerate(stages) if stage.chi < chi and stage.dt == dt]
+    if before:
+        return ends_apart(history, before[-1], final)
+    if prior is not None and prior.chi < chi:
+        return ends_apart(history, PRIOR_STAGE, final)
+    return prior.estimates.get("truncation", {}) if prior is not None and prior.chi == chi else {}
+
+
+def ends_apart(history: History, first: int, second: int, factor: float = 1.0) -> Values:
+    """Return the change of every element between the last measurements of two stages, absolute, times a factor."""
+    before, after = history.last_of(first), history.last_of(second)
+    if before is None or after is None:
+        return {}
+    return {name: factor * cautious(np.abs(change(before[name], after[name]))) for name in after}
