@@ -8,10 +8,13 @@ from numpy.testing import assert_allclose
 
 from tnness import Accelerated, Record, evolve, find, steady_state
 from tnness.engines.accelerated import CALM
+from tnness.engines.disturbance import Disturbance
+from tnness.engines.kicks import Kick
 from tnness.errors import InputError
 from tnness.model.protocol import generator_of
 from tnness.network.initial import identity_state, product_state
 from tnness.records.record import BURSTS
+from tnness.stopping.kicked import Kicked
 from weak_chains import Magnet, chain
 
 FAST = Accelerated(chi=16, schedule=(), burst=40.0)
@@ -197,3 +200,27 @@ def test_it_is_for_steady_states():
 def test_a_burst_takes_time():
     with pytest.raises(InputError, match="burst = 0"):
         Accelerated(burst=0.0)
+
+
+def test_a_kick_is_forgotten_as_fast_as_the_jumps_expect():
+    """The slow densities of a kick decay by plain evolution, within a factor of two of the rate that jumps assume."""
+    model = chain(eps=0.05)
+    record = steady_state(model, engine=Accelerated(chi=16, schedule=(12,)))
+    further = record.certificate.further
+    assert record.certificate.converged
+    assert 0 < further["forgets_in"] < record.time
+    assert further["kick_left"] <= 0.1
+    exact = steady_state(model, engine="exact")
+    assert np.abs(record["sz"] - exact["sz"]).max() <= record["sz_error"].max()
+
+
+def test_a_fast_part_that_outlasts_a_burst_is_no_slow_density():
+    """Half of a curve decays at .05, not within a burst of 10, half of it at .01: jumps carry the latter only."""
+    times = np.arange(1.0, 300.0)
+    model = generator_of(chain())
+    kick = Kick(Disturbance(model, [np.outer(v, v) for v in [np.array([2**-0.5, 0, 0, 0])] * 3], 1), 0, 8, 1.0)
+    kick.times, kick.sizes = times.tolist(), (0.5 * np.exp(-0.05 * times) + 0.5 * np.exp(-0.01 * times)).tolist()
+    kick.time, kick.steps = 299.0, 299
+    assert kick.fast_left(10.0) == pytest.approx(0.5 * np.exp(-0.5), abs=0.02)
+    assert kick.fast_left(100.0) < 0.01
+    assert Kicked(1.0, 400.0, 250.0, 0.05, 1, 0.01, 0.4, kick.fast_left(10.0)).passed is False

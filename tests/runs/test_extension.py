@@ -121,7 +121,7 @@ def test_extensions_that_make_no_sense(coarse, tmp_path):
         (tmp_path / "e.nc", Changes(), "--time says how far"),
         (tmp_path / "e.nc", Changes(times=[0.5]), "must lie beyond it"),
         (tmp_path / "e.nc", Changes(times=[]), "increasing numbers"),
-        (tmp_path / "e.nc", Changes(times=[2.0], tolerance=1e-2), "belong to a steady state"),
+        (tmp_path / "e.nc", Changes(times=[2.0], max_time=1.0), "belong to a steady state"),
         (coarse, Changes({"chi": 0}), "chi = 0"),
         (coarse, Changes({"chis": 8}), "no setting 'chis'"),
         (coarse, Changes(tolerance=-1.0), "tolerance"),

@@ -323,6 +323,15 @@ class AcceleratedRun(TEBDRun):
         """Return 0: what is still to come is told by the bursts, jumps make no course."""
         return 0.0
 
+    def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
+        """Disturb the present state.
+
+        After the time since the last jump, no more of a kick may be left than decays as the jumps expect.
+        """
+        super().begin_kicks(limit, reads)
+        assert self.kicks is not None
+        self.kicks.burst = self.time - self.since + FAST_SHARE * self.pace.burst
+
     @property
     def patience(self) -> float:
         """The time in which a kick must be forgotten: twice what the response model says, and a burst."""

@@ -33,6 +33,7 @@ class Ask:
     atol: absolute error that suffices, in the observable's unit; None is 1e-4 times the tolerance.
     max_time: evolution time after which a steady state is given up. refine: whether a steady state without an estimate
         of its Trotter error goes on at half the time step.
+    errors: whether a time evolution is accompanied by runs at coarser settings, from which its errors are read.
     kick: whether a settled state is disturbed, and must be forgotten, before it is called converged.
     watch: names of the observables by which a steady state is judged; empty: all that the model monitors.
     """
@@ -45,6 +46,7 @@ class Ask:
     max_time: float | None = None  # evolution time after which a steady state is given up [time]
     refine: bool = True
     kick: bool = True  # disturb the settled state, and watch whether the chain forgets it
+    errors: bool = True  # estimate the errors of a time evolution, from companions at coarser settings
     watch: tuple[str, ...] = ()  # observable by which the steady state is judged (repeatable); default: all monitored
 
     def __post_init__(self) -> None:
@@ -59,6 +61,8 @@ class Ask:
             raise InputError(f"max_time = {self.max_time!r}: a time > 0 is needed")
         object.__setattr__(self, "watch", names_of(self.watch))
         if self.times is None:
+            if not self.errors:
+                raise InputError("errors: only a time evolution goes without; those of a steady state cost no run")
             return
         object.__setattr__(self, "times", checked_times(self.times))
         if self.watch:

@@ -9,6 +9,7 @@ removes the steady state and looks for a second one (`tnness.engines.arnoldi`).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -25,7 +26,7 @@ from tnness.engines.circuits.states import DenseState
 from tnness.engines.jump_chain import JumpChain, Unsuitable
 from tnness.engines.limits import check_dense
 from tnness.engines.null_space import settled_from
-from tnness.engines.protocol import Engine, Report, Run, check_initial
+from tnness.engines.protocol import Companion, Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
@@ -84,6 +85,10 @@ class Exact(Engine):
         if isinstance(run, CircuitRun):
             return circuit_rule(run, start)
         return Solved(run.checks, run.remark) if start.steady else Course(run)
+
+    def companions(self, problem: Any, start: Start) -> Mapping[str, Companion | None]:
+        """Return that an evolution has neither a Trotter error nor one of truncation."""
+        return {"trotter": None, "truncation": None}
 
     def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> ExactRun:
         """Return a run that starts from `initial` at time 0; raise `InputError` if the chain is too long."""

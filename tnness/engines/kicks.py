@@ -110,12 +110,18 @@ class Kick:
     @property
     def rate(self) -> float:
         """The rate (1 / time) at which the kick decays in the second half of its time; NaN where it does not."""
+        rate = self._late[0]
+        return rate if rate > 0 else math.nan
+
+    @property
+    def _late(self) -> tuple[float, float]:
+        """The rate, and ln(size) at time 0, of the exponential that fits its second half; NaN where unknown."""
         late = [(t, size) for t, size in zip(self.times, self.sizes, strict=True) if t >= self.time / 2 and size > 0]
         if len(late) < IN_A_ROW:
-            return math.nan
+            return math.nan, math.nan
         times, sizes = np.array(late).T
-        slope = float(np.polyfit(times, np.log(sizes), 1)[0])
-        return -slope if slope < 0 else math.nan
+        slope, start = (float(x) for x in np.polyfit(times, np.log(sizes), 1))
+        return -slope, start
 
     @property
     def is_flat(self) -> bool:
@@ -129,12 +135,21 @@ class Kick:
             return self.forgets_in
         return self.time + math.log(max(self.left / FORGOTTEN, 1.0)) / self.rate if self.rate > 0 else math.inf
 
-    def shrunk(self, time: float) -> float:
-        """Return the size at a time over that at half of it; 1 where it was not watched for so long."""
-        if not math.isfinite(time) or not self.times:
+    def fast_left(self, time: float) -> float:
+        """Return what is left at a time, less the late decay continued back to it; 0 if it was forgotten by then."""
+        rate, start = self._late
+        if not self.times or time >= self.times[-1] or math.isnan(rate):
+            return 0.0
+        return max(0.0, float(np.interp(time, self.times, self.sizes)) - math.exp(start - rate * time))
+
+    @property
+    def shrinks(self) -> float:
+        """The factor by which it shrinks in half a unit of time, late in `forgets_in`; 1 where unknown."""
+        time = self.forgets_in
+        if not math.isfinite(time):
             return 1.0
         whole, half = (np.interp(t, [0.0, *self.times], [1.0, *self.sizes]) for t in (time, time / 2))
-        return float(min(1.0, whole / half)) if half > 0 else 1.0
+        return float(min(1.0, whole / half) ** (1 / time)) if half > 0 else 1.0
 
     def _size(self) -> float:
         assert self.state is not None
@@ -167,12 +182,14 @@ class Kicks:
     at the full one.
 
     at: the run's clock when it was kicked. limit: the time that each is given. chi: the run's bond dimension.
+    burst: the time after which only what decays late may be left, if the run jumps; 0 if it does not.
     """
 
     pair: list[Kick]
     at: float
     limit: float
     chi: int
+    burst: float = 0.0
 
     @classmethod
     def of(
@@ -220,13 +237,14 @@ class Kicks:
             max(kick.left for kick in self.pair),
             slower.where,
             min(rates, default=math.nan) if len(rates) == len(self.pair) else math.nan,
-            max(kick.shrunk(late) for kick in self.pair),
+            max(kick.shrinks for kick in self.pair) ** late if math.isfinite(late) else 1.0,
+            max(kick.fast_left(self.burst) for kick in self.pair) if self.burst > 0 else 0.0,
         )
 
     def save(self) -> Snapshot:
         """Return both kicks as named arrays and numbers."""
         arrays: dict[str, NDArray[Any]] = {}
-        numbers: dict[str, float | int] = {"kick_at": self.at, "kick_limit": self.limit}
+        numbers: dict[str, float | int] = {"kick_at": self.at, "kick_limit": self.limit, "kick_burst": self.burst}
         for k, kick in enumerate(self.pair):
             assert kick.state is not None
             arrays |= {f"kick_{k}_{i:04d}": tensor for i, tensor in enumerate(kick.state.tensors)}
@@ -252,7 +270,9 @@ class Kicks:
             times, sizes = (column.tolist() for column in arrays[f"kick_{k}_curve"])
             reads = tuple(arrays["kick_reads"].tolist())
             pair.append(Kick(recipe, reads=reads, state=state, times=times, sizes=sizes, **own))  # type: ignore[arg-type]
-        return cls(pair, float(numbers["kick_at"]), float(numbers["kick_limit"]), chi)
+        return cls(
+            pair, *(float(numbers[f"kick_{name}"]) for name in ("at", "limit")), chi, float(numbers["kick_burst"])
+        )
 
 
 NUMBERS = ("number", "chi", "dt", "time", "steps", "first", "where")

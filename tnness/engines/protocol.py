@@ -47,6 +47,20 @@ class Report:
     fraction: float = math.nan
 
 
+@dataclass(frozen=True)
+class Companion:
+    """A run beside a time evolution, from whose difference one kind of error is read.
+
+    Parameters
+    ----------
+    engine: of the companion. factor: of the difference. prepare: what is done to a run that begins.
+    """
+
+    engine: Engine
+    factor: float = 1.0
+    prepare: Callable[[Any], object] = lambda run: None
+
+
 class Run(Protocol):
     """A run of an engine."""
 
@@ -120,6 +134,13 @@ class Engine:
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule of a run. The default rule never stops a run and claims no accuracy."""
         return Rule()
+
+    def companions(self, problem: Any, start: Start) -> Mapping[str, Companion | None]:
+        """Return the companions of a time evolution: kind of error (`trotter`, `truncation`) -> companion.
+
+        None stands for a kind of error that the engine does not make. By default there are none: no error is estimated.
+        """
+        return {}
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the results of a record of the same system that serve as a coarse stage; None if there are none."""

@@ -10,7 +10,7 @@ the norm that the metric defines. Views, copies and snapshots are scaled back.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal, Self
@@ -25,7 +25,7 @@ from tnness.engines.disturbance import Disturbance
 from tnness.engines.initial import parse_initial
 from tnness.engines.kicks import Kicks
 from tnness.engines.metric import scaled_bonds, scaled_covectors, scaled_state
-from tnness.engines.protocol import Engine, Report, Run, check_initial
+from tnness.engines.protocol import Companion, Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
@@ -168,6 +168,17 @@ class TEBD(Engine):
             return Course(run)
         rate = start.prior.rate if start.prior is not None else math.nan
         return ladder_rule(run, Waiting(start.target, run, rate), start)
+
+    def companions(self, problem: Any, start: Start) -> Mapping[str, Companion | None]:
+        """Return the companions of an evolution, at half the bond dimension and at half the time step.
+
+        By Richardson |O(dt) - O(dt/2)| 2^p / (2^p - 1) is the error at dt, for a Trotter formula of order p.
+        """
+        half = Companion(replace(self, chi=max(1, self.chi // 2)))
+        if isinstance(problem, Circuit):
+            return {"trotter": None, "truncation": half}
+        parts = 2.0**self.order
+        return {"trotter": Companion(self, parts / (parts - 1), TEBDRun.refine), "truncation": half}
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -363,6 +374,7 @@ def prior_of(problem: Any, record: Record, judged: Sequence[str]) -> Prior | Non
 class TEBDRun:
     """A run of the engine: the state, the clock and the sums of the weight dropped.
 
+    truncated: sum over all layers of the root of the weight dropped, which bounds the change of the state.
     kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
     definite: whether the charge of the initial state was, so that there may be blocks. symmetry: the present kind of
     blocks. sectors: the state in these blocks, from which `state` is made, or None.
@@ -380,6 +392,7 @@ class TEBDRun:
     discarded: float = 0.0
     fallbacks: int = 0
     log_trace: float = math.nan
+    truncated: float = 0.0
     trace_drift: float = 0.0
     refined: int = 0
     kicks: Kicks | None = None
@@ -418,6 +431,7 @@ class TEBDRun:
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
         run.refined = int(numbers["refined"])
         run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
+        run.truncated = float(numbers.get("truncated", math.inf))  # files of earlier versions do not tell
         run.kicked = [Kicked.load(row) for row in snapshot.arrays.get("kicked", ())]
         if "kick_at" in numbers:
             run.kicks = Kicks.restore(run._disturbance, run._present.chi, snapshot)
@@ -477,7 +491,7 @@ class TEBDRun:
         If earlier stages have displaced what the chain conserves, the last stage begins from the start of the run.
         """
         self.stage += 1
-        self.discarded, self.trace_drift, self.trail = 0.0, 0.0, Trail()
+        self.discarded, self.truncated, self.trace_drift, self.trail = 0.0, 0.0, 0.0, Trail()
         if self.start is not None and self.stage == self.refined_stage - 1 and self._displaced > DISPLACED:
             self.state = self.settings.prepared(self.generator, self.start)
             self.symmetry, self.sectors = "none", None  # `_enter` brings it into blocks
@@ -501,7 +515,7 @@ class TEBDRun:
         self._enter(stage)
         sectors = self.sectors.copy() if self.sectors is not None else None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
-        discarded, fallbacks = 0.0, 0
+        discarded, truncated, fallbacks = 0.0, 0.0, 0
         for number, (parity, fraction) in enumerate(layers(self.settings.order, steps)):
             gates = self.gates.layer(parity, fraction * dt)
             rng = stream(self.seed, "truncation", self.steps, number)
@@ -510,6 +524,7 @@ class TEBDRun:
             else:
                 dropped, helped = sweep_layer(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped
+            truncated += math.sqrt(dropped / square)
         if sectors is not None:
             sectors.normalise()
             state = sectors.real()
@@ -518,6 +533,7 @@ class TEBDRun:
         log_trace = self._log_trace(state)  # raises before a lost state replaces the old one
         self.state, self.sectors, self.steps, self.time = state, sectors, self.steps + steps, end
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
+        self.truncated += truncated
         self.trace_drift = log_trace - self.log_trace
         if until is None:
             self._follow()
@@ -622,12 +638,14 @@ class TEBDRun:
 
     def _block(self, dt: float, until: float | None) -> tuple[int, float, float]:
         """Return the number of steps of a block, their length, and the time at its end."""
-        steps = self.settings.block
         if until is None:
+            steps = self.settings.block
             return steps, dt, self.time + steps * dt
         if until < self.time:
             raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
-        remaining = max(1, math.ceil((until - self.time) / dt - 1e-9))
+        parts = 2**self.refined  # of a step: a refined run makes exactly so many for each step of one that is not
+        steps = parts * self.settings.block
+        remaining = parts * max(1, math.ceil((until - self.time) / (parts * dt) - 1e-9))
         dt = (until - self.time) / remaining
         return (remaining, dt, until) if remaining <= steps else (steps, dt, self.time + steps * dt)
 
@@ -649,7 +667,8 @@ class TEBDRun:
     def save(self) -> Snapshot:
         """Return everything needed to go on as if never interrupted."""
         arrays = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self._natural().tensors)}
-        names = ("seed", "steps", "stage", "fallbacks", "refined", "time", "discarded", "log_trace", "trace_drift")
+        names = ("seed", "steps", "stage", "fallbacks", "refined", "time", "discarded", "truncated", "log_trace")
+        names += ("trace_drift",)
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}

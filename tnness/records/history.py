@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,13 +23,15 @@ class History:
     Parameters
     ----------
     times, stages: time and stage of each measurement. values: for each observable one array per measurement. errors:
-        the same, for the observables whose views give an error.
+        the same, for the observables whose views give an error. estimates: the same by kind of error, for runs that are
+        compared with others at each measurement.
     """
 
     times: list[float] = field(default_factory=list)
     stages: list[int] = field(default_factory=list)
     values: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
     errors: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+    estimates: dict[str, dict[str, list[NDArray[np.float64]]]] = field(default_factory=dict)
 
     def add(self, time: float, stage: int, values: Values, errors: Values | None = None) -> None:
         """Append one measurement."""
@@ -38,11 +41,24 @@ class History:
             for name, value in measured.items():
                 series.setdefault(name, []).append(np.asarray(value, float))
 
+    def tell(self, kind: str, errors: Values) -> None:
+        """Append errors of one kind, of the latest measurement; NaN for those before that were not told."""
+        for name, error in errors.items():
+            series = self.estimates.setdefault(kind, {}).setdefault(name, [])
+            series += [np.full_like(error, math.nan)] * (len(self.times) - 1 - len(series))
+            series.append(np.asarray(error, float))
+
+    def told(self, kind: str, name: str) -> NDArray[np.float64]:
+        """Return the errors of one kind of an observable, one per measurement; NaN where they were not told."""
+        values, series = self.values[name], self.estimates.get(kind, {}).get(name, [])
+        return np.array([*series, *[np.full_like(values[0], math.nan)] * (len(values) - len(series))])
+
     def copy(self) -> History:
         """Return a history that can grow on its own."""
         values = {name: list(series) for name, series in self.values.items()}
         errors = {name: list(series) for name, series in self.errors.items()}
-        return History(list(self.times), list(self.stages), values, errors)
+        estimates = {kind: {name: list(series) for name, series in of.items()} for kind, of in self.estimates.items()}
+        return History(list(self.times), list(self.stages), values, errors, estimates)
 
     def of(self, stage: int) -> list[int]:
         """Return the indices of a stage's measurements."""
@@ -70,18 +86,25 @@ class History:
     def save(self) -> dict[str, NDArray[Any]]:
         """Return the history as named arrays."""
         values = {f"{VALUE}{name}": np.array(series) for name, series in self.values.items()}
-        errors = {f"{ERROR}{name}": np.array(series) for name, series in self.errors.items()}
-        return {"times": np.array(self.times), "stages": np.array(self.stages, dtype=np.int64), **values, **errors}
+        errors = {f"{SPREAD}{name}": np.array(series) for name, series in self.errors.items()}
+        told = {f"{ESTIMATE}{kind}_{name}": self.told(kind, name) for kind, of in self.estimates.items() for name in of}
+        about = {"times": np.array(self.times), "stages": np.array(self.stages, dtype=np.int64)}
+        return about | values | errors | told
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
         """Return the history that was saved."""
         values, errors = (
             {name.removeprefix(mark): list(np.asarray(a, float)) for name, a in arrays.items() if name.startswith(mark)}
-            for mark in (VALUE, ERROR)
+            for mark in (VALUE, SPREAD)
         )
-        return cls([float(t) for t in arrays["times"]], [int(s) for s in arrays["stages"]], values, errors)
+        history = cls([float(t) for t in arrays["times"]], [int(s) for s in arrays["stages"]], values, errors)
+        for name, array in arrays.items():
+            kind, _, observable = name.removeprefix(ESTIMATE).partition("_")
+            if name.startswith(ESTIMATE):
+                history.estimates.setdefault(kind, {})[observable] = list(np.asarray(array, float))
+        return history
 
 
-VALUE, ERROR = "value_", "error_"
-"""Prefixes of the observables' names in a saved history."""
+VALUE, SPREAD, ESTIMATE = "value_", "error_", "estimate_"
+"""Prefixes of the observables' names in a saved history; `estimate_KIND_NAME` for errors by kind."""

@@ -256,7 +256,8 @@ def evolution_dataset(
     errors: Mapping[str, ArrayLike] | None = None,
 ) -> xr.Dataset:
     """Return a time evolution's observables (dimension `time` first), with their errors where they are known."""
-    return _with_certificate(_with_errors(_evolution(history, observables), errors or {}), certificate)
+    known = certificate.errors | dict(errors or {})
+    return _with_certificate(_with_errors(_evolution(history, observables), known), certificate)
 
 
 def unfinished_dataset(history: History, observables: Mapping[str, Observable], evolution: bool) -> xr.Dataset:

@@ -153,6 +153,9 @@ class Evolution:
     measured: Measured
     engine: str
 
+    def _values(self, view: Any) -> Values:
+        return measured_values(self.measured(self.observables, view))
+
     @property
     def done(self) -> int:
         """The number of given times that have been measured."""
@@ -168,6 +171,7 @@ class Evolution:
         if run.time >= until:
             estimates = self.measured(self.observables, run.view())
             self.work.history.add(run.time, rule.stage, measured_values(estimates), measured_errors(estimates))
+            rule.seen(self.work.history, self._values)
             progress.measured(rule.status(self.work.history) or f"t = {run.time:.4g}")
         return self.done < len(times)
 

@@ -19,6 +19,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from tnness.engines.ask import EVOLUTION, Start
+from tnness.engines.companions import begun, extended, resumed, rule_for
 from tnness.engines.initial import Initial, parse_initial
 from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError, WriteError
 from tnness.model.protocol import values_of
@@ -118,14 +119,14 @@ class Driver:
             self.output.check_age(record, self.output.path)
             origin = self._origin(record)
             begin = Start(Initial(), ask, origin.prior, self._reads, self._report)
-            run = self.engine.extend(self.problem, begin, record)
+            run = extended(self.engine, self.problem, begin, record)
             origin = replace(origin, time=run.time if np.isfinite(run.time) else 0.0)  # perhaps it begins anew
             history = self._taken_over(record, origin)
         else:
             origin, history = Origin(), History()
             begin = Start(self._initial(), ask, None, self._reads, self._report)
-            run = self.engine.begin(self.problem, begin)
-        work = Work(run, self.engine.rule(run, begin), history, origin)
+            run = begun(self.engine, self.problem, begin)
+        work = Work(run, rule_for(self.engine, run, begin, self._monitored), history, origin)
         self._check(work)
         return work
 
@@ -217,9 +218,11 @@ class Driver:
         if part.is_old:
             origin = replace(origin, accepted_old=True)
         start = Start(Initial(), self.job.ask, origin.prior, self._reads, self._report)
-        run = self.engine.resume(self.problem, start, part.snapshot)
+        run = resumed(self.engine, self.problem, start, part.snapshot)
         wall, over = float(part.dataset.attrs["wall_seconds"]), bool(part.dataset.attrs.get("over", False))
-        return Work(run, self.engine.rule(run, start), part.history, origin, part.averages, wall, over)
+        return Work(
+            run, rule_for(self.engine, run, start, self._monitored), part.history, origin, part.averages, wall, over
+        )
 
     # ------------------------------------------------------------------ the end
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tnness.engines import shipped as shipped  # registers the engines of the package
-from tnness.engines.ask import Ask
+from tnness.engines.ask import EVOLUTION, Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, is_engine, plain_settings
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
@@ -160,6 +160,7 @@ class Job:
             "times": list(ask.times or ()),
             "refine": ask.refine,
             "kick": ask.kick,
+            "errors": ask.errors,
             "watch": list(ask.watch),
         }
 
@@ -245,7 +246,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {"watch": [], "kick": True, **settings}
+    settings = {"watch": [], "kick": True, "errors": settings.get("kind") != EVOLUTION, **settings}
     engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
     if engine is None or not isinstance(given, dict):
         return settings

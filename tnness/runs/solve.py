@@ -111,6 +111,9 @@ def evolve(
     engine: Engine | str | None = None,
     seed: int = 0,
     initial: ChainState | Record | str | None = None,
+    tolerance: float = TOLERANCE,
+    atol: float | None = None,
+    errors: bool = True,
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -123,9 +126,14 @@ def evolve(
     Parameters
     ----------
     times: increasing, >= 0; if `initial` is an evolution of the same system, all of them beyond its last time.
+    tolerance: largest error of a monitored observable in an evolution that is called complete, relative to the
+        observable's largest magnitude; default 1e-2. atol: absolute error that always suffices.
+    errors: estimate the errors at every time, from runs beside it at half the bond dimension and half the time step
+        (engine `tebd`); default True.
     others: as for `steady_state`.
     """
-    ask = Ask(seed=seed, initial=initial, times=checked_times(times))
+    about = {"tolerance": tolerance, "atol": atol, "errors": errors}
+    ask = Ask(seed=seed, initial=initial, times=checked_times(times), **about)
     job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
@@ -149,8 +157,8 @@ class Changes:
 
     engine: settings of the engine by name, e.g. {"chi": 128}. times: more times of an evolution.
     by: another engine that goes on from the same states, e.g. "accelerated" from "tebd".
-    tolerance, atol, max_time, kick, watch: of a steady state; an empty `watch` judges it by all that the model
-        monitors.
+    tolerance, atol: of a steady state or an evolution. max_time, kick, watch: of a steady state; an empty `watch`
+        judges it by all that the model monitors. errors: of an evolution, whether it goes on with its companions.
     """
 
     engine: Mapping[str, Any] = field(default_factory=dict)
@@ -161,16 +169,22 @@ class Changes:
     max_time: float | None = None
     kick: bool | None = None
     watch: Sequence[str] | None = None
+    errors: bool | None = None
 
     def __bool__(self) -> bool:
         """True if there is any change."""
-        return bool(self.engine) or self.by is not None or self.times is not None or bool(self.steady)
+        return bool(self.engine) or self.by is not None or self.times is not None or bool(self.asked)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The changes of the request but for the times, by name."""
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {k: v for k, v in given.items() if v is not None and k not in ("engine", "by", "times")}
 
     @property
     def steady(self) -> dict[str, Any]:
-        """The changes of the request that apply only to a steady state, by name."""
-        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {k: v for k, v in given.items() if v is not None and k not in ("engine", "by", "times")}
+        """Those of them that apply only to a steady state."""
+        return {k: v for k, v in self.asked.items() if k not in ("tolerance", "atol", "errors")}
 
 
 def extend(
@@ -267,8 +281,10 @@ def _extension(record: Record, model: Found, changes: Changes, path: Path, out: 
     if kind == STEADY and out is None:
         raise InputError(f"{path} is a steady state: --out says where a time evolution from it goes")
     times = _further_times(record, changes, path) if kind == EVOLUTION else list(changes.times or ())
-    same = _same(record, model, record, changes)
-    ask = Ask(seed=same.ask.seed, initial=record, times=checked_times(times))
+    same = _same(record, model, record, replace(changes, errors=None) if kind == STEADY else changes)
+    names = ("tolerance", "atol", "errors")
+    known = {name: getattr(same.ask, name) for name in names} if kind == EVOLUTION else {}
+    ask = Ask(seed=same.ask.seed, initial=record, times=checked_times(times), **(known | changes.asked))
     return replace(same, ask=ask)
 
 
@@ -292,7 +308,8 @@ def _same(record: Record, found: Found, initial: Any, changes: Changes) -> Job:
         stored["schedule"] = None  # the record is the coarse stage
     asked = {name: settings[name] for name in field_types(Ask) if name in settings}  # older files hold fewer of them
     asked |= {"initial": initial, "times": settings["times"] if settings["kind"] == EVOLUTION else None}
-    ask = Ask(**(asked | changes.steady))
+    asked.setdefault("errors", settings["kind"] == STEADY)
+    ask = Ask(**(asked | changes.asked))
     return Job(model, name, _same_engine(model, settings["engine"], stored, changes), ask)
 
 

@@ -70,7 +70,11 @@ class Forgetting:
     def is_hopeless(self) -> bool:
         """True where the last kicks would not be forgotten within the longest time, at the rate at which they decay."""
         last = self._last
-        return last is not None and not last.passed and last.needs / PATIENCE > self.longest
+        return (
+            last is not None
+            and not last.passed
+            and (last.needs / PATIENCE > self.longest or last.fast_left > FORGOTTEN)
+        )
 
     @property
     def failed(self) -> bool:
@@ -112,6 +116,10 @@ class Forgetting:
             )
         assert last is not None
         where = f"sites {last.site} and {last.site + 1}"
+        if last.fast_left > FORGOTTEN:
+            return (
+                f"not settled: a kick keeps {last.fast_left:.0%} after a burst beside the slow densities: raise burst"
+            )
         if math.isinf(last.needs):
             return (
                 f"the steady state may not be unique: it depends on the start ({where} keep {last.left:.0%} of a kick)"

@@ -36,7 +36,8 @@ class Kicked:
     at: the run's clock when it was kicked. limit: the time that the kicks were given. forgets_in: the time from which
         on both were small; infinite where one was not. left: what is left at the end of the one of which more is left.
     site: the left one of the two sites on which most is left. rate: at which the slower kick decays late (1 / time).
-    shrinks: by which factor the slower kick shrank in the second half of `forgets_in`.
+    shrinks: by which factor the slower kick shrank in the second half of `forgets_in`. fast_left: what is left after a
+        burst of the part that jumps do not carry: more than the late decay has then.
     """
 
     at: float
@@ -46,11 +47,12 @@ class Kicked:
     site: int
     rate: float
     shrinks: float
+    fast_left: float = 0.0
 
     @property
     def passed(self) -> bool:
         """True where the chain forgot both kicks in time."""
-        return self.forgets_in <= self.limit
+        return self.forgets_in <= self.limit and self.fast_left <= FORGOTTEN
 
     @property
     def needs(self) -> float:
@@ -67,18 +69,18 @@ class Kicked:
     @classmethod
     def load(cls, row: Sequence[float]) -> Kicked:
         """Return what was dumped."""
-        at, limit, forgets_in, left, site, rate, shrinks = (float(value) for value in row)
-        return cls(at, limit, forgets_in, left, int(site), rate, shrinks)
+        at, limit, forgets_in, left, site, *others = (float(value) for value in row)
+        return cls(at, limit, forgets_in, left, int(site), *others)
 
     def errors(self, history: History, stage: int) -> Values:
         """Return for every element an error that the kick tells of: what still moves, continued at its decay.
 
-        e = 2 max_s |x(s) - x(T)| q / (1 - q) over a last part of the stage: half of it, but no more than half of
-        `forgets_in`. q is the factor by which a kick shrinks late in that time: close to 1 in a short part, so that a
-        short stage claims little. x(s) are averages over quarters of that part, which quieten the noise of truncation.
+        e = 2 max_s |x(s) - x(T)| q / (1 - q) over a last part of the stage: a quarter of it, but no more than a quarter
+        of `forgets_in`. q is the factor by which a kick shrinks late in that time: close to 1 in a short part, so that
+        a short stage claims little. x(s) are averages over quarters of that part, against the noise of truncation.
         """
         indices = history.of(stage)
-        window = min(self.forgets_in, history.time_in(stage)) / 2
+        window = min(self.forgets_in, history.time_in(stage)) / 4
         late = [i for i in indices if history.times[i] >= history.times[indices[-1]] - window]
         late = indices[-max(len(late), QUARTERS) :]
         quarters = np.array_split(np.array(late), QUARTERS)

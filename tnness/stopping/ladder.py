@@ -164,7 +164,10 @@ class Ladder(Rule):
         """Return whether the Trotter error is unknown, or decides whether the run is converged."""
         estimates, last = self.errors(history), history.last_of(self.stage)
         trotter, truncation = (self.target.excess(estimates[kind], last) for kind in ("trotter", "truncation"))
-        return math.isnan(trotter) or (trotter > SHARE and not truncation > max(1.0, trotter))
+        if math.isnan(trotter) or (trotter > SHARE and not truncation > max(1.0, trotter)):
+            return True
+        room = 1 - TO_COME - truncation
+        return trotter > max(room, TO_COME) and room > 0
 
     # ------------------------------------------------------------------ the errors
 

@@ -68,6 +68,7 @@ def sweep(
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
+    errors: bool = True,
     initial: str | None = None,
     measure: Measure | str | None = None,
     workers: int | None = None,
@@ -89,7 +90,7 @@ def sweep(
     independent: parameters whose different values have different disorder; along the other axes it is the same.
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
     times: of a time evolution; default: the steady state. tolerance, atol, max_time, watch, kick, initial: as for
-        `steady_state`.
+        `steady_state`. errors: as for `evolve`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
         the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
     workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
@@ -122,6 +123,7 @@ def sweep(
         max_time=max_time,
         watch=names_of(watch),
         kick=kick,
+        errors=errors,
     )
     plan = Plan(
         model=model,
