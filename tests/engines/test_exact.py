@@ -316,4 +316,4 @@ def test_no_convergence_is_an_error(route, take, monkeypatch):
     take(route)
     monkeypatch.setattr(sparse_linalg, "eigs", failing)
     with pytest.raises(NumericalError, match="the iterative steady state did not converge"):
-        steady_vector(driven(3).generator())
+        steady_vector(driven(4).generator())

@@ -22,7 +22,7 @@ from chains import (
 )
 from tnness.errors import ModelError
 from tnness.network.dense_view import DenseView
-from tnness.operators.basis import LocalSpace, bit, classical, oddness, spin_half, spin_one, spinless
+from tnness.operators.basis import LocalSpace, bit, boson, classical, oddness, spin_half, spin_one, spinless
 from tnness.operators.terms import LocalOperator
 from tnness.problems.lindbladian import Lindbladian
 
@@ -259,3 +259,20 @@ def test_jumps_are_numbered_in_messages():
     chain.jump(s.Sm(0))
     with pytest.raises(ModelError, match="jump 1"):
         chain.jump(LocalOperator("A", random_matrix(3, np.random.default_rng(0)))(1))
+
+
+def test_large_windows_are_built_by_sparse_products(monkeypatch):
+    """An oscillator beside a spin: the same matrices as by dense products, which 30 levels would take minutes for."""
+    oscillator, n = boson(3), spin_half
+    matrices = []
+    for largest in (0, 10**6):
+        monkeypatch.setattr("tnness.problems.lindbladian.DENSE_WINDOW", largest)
+        chain = Lindbladian([oscillator, n])
+        chain.hamiltonian(oscillator.N(0) + 0.3j * (oscillator.B(0) - oscillator.Bd(0)))
+        chain.hamiltonian(0.2 * (oscillator.B(0) * n.Sp(1) + oscillator.Bd(0) * n.Sm(1)))
+        chain.jump(oscillator.B(0) + 0.1 * n.Z(1), rate=0.7)
+        chain.jump(oscillator.N(0) * n.Sm(1), rate=0.4)
+        generator = chain.generator()
+        matrices.append((*generator.site_terms, *generator.bond_terms))
+    for one, other in zip(*matrices, strict=True):
+        assert_allclose(one, other, atol=1e-13)

@@ -83,9 +83,15 @@ def leading(
     return Leading(value, real, next_value)
 
 
-def _first(apply: Map, start: Real, which: Literal["LM", "LR"], tolerance: float, ncv: int) -> tuple[complex, Array]:
+def nearest_to_shift(inverse: Callable[[Array], Array], size: int, dtype: np.dtype, seed: int) -> complex:
+    """Return the largest eigenvalue of the inverse of a shifted matrix (size, size), real or complex, by Arnoldi."""
+    start = stream(seed, "arnoldi of a part").standard_normal(size).astype(dtype)
+    return _first(inverse, start, "LM", NEXT_TOLERANCE, 20)[0]
+
+
+def _first(apply: Map, start: Array, which: Literal["LM", "LR"], tolerance: float, ncv: int) -> tuple[complex, Array]:
     size = len(start)
-    operator = sparse_linalg.LinearOperator((size, size), matvec=lambda v: apply(v.ravel()), dtype=float)
+    operator = sparse_linalg.LinearOperator((size, size), matvec=lambda v: apply(v.ravel()), dtype=start.dtype)
     try:
         values, vectors = sparse_linalg.eigs(
             operator, k=1, which=which, v0=start, tol=tolerance, ncv=min(ncv, size), maxiter=200

@@ -1,9 +1,9 @@
 """Exact steady states and time evolution of small chains: the reference for every other engine.
 
-Up to `DIRECT` dimensions the null vector comes from a dense LU factorisation (shift-invert Arnoldi). For larger chains,
-a Lindbladian is solved through its chain of quantum jumps (`tnness.engines.jump_chain`). Any other generator is solved
-by Arnoldi on exp(G tau), whose largest eigenvalue is 1, with G applied bond by bond and never formed. Each method then
-removes the steady state and looks for a second one (`tnness.engines.arnoldi`).
+Up to `DIRECT` dimensions the null vector comes from a dense or sparse LU factorisation (`tnness.engines.direct`). For
+larger chains, a Lindbladian is solved through its chain of quantum jumps (`tnness.engines.jump_chain`). Any other
+generator is solved by Arnoldi on exp(G tau), whose largest eigenvalue is 1, with G applied bond by bond and never
+formed. Each method then removes the steady state and looks for a second one (`tnness.engines.arnoldi`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import scipy.linalg as linalg
 import scipy.sparse.linalg as sparse_linalg
 from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ from tnness.engines.arnoldi import leading
 from tnness.engines.ask import Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import DenseState
+from tnness.engines.direct import null_vector
 from tnness.engines.jump_chain import JumpChain, Unsuitable
 from tnness.engines.limits import check_dense
 from tnness.engines.null_space import settled_from
@@ -43,7 +43,7 @@ from tnness.stopping.course import Course
 from tnness.stopping.protocol import Rule
 
 DIRECT = 10_000
-"""Largest dimension at which G is factorised as a dense matrix."""
+"""Largest dimension at which G is factorised."""
 SPARSE = 70_000
 """Largest dimension at which G is stored as a sparse matrix."""
 SMALLEST_GAP = 1e-9
@@ -226,18 +226,10 @@ def trace_of(generator: ChainGenerator, vector: Real) -> float:
 
 def _direct(generator: ChainGenerator, seed: int) -> SteadyVector:
     shift = 1e-4 * generator.scale / generator.n  # real and positive: G has no eigenvalue there
-    even = _even(generator)
-    matrix = generator.matrix()[even][:, even].toarray()
-    matrix.flat[:: len(matrix) + 1] -= shift
-    factors = linalg.lu_factor(matrix, overwrite_a=True, check_finite=False)
-
-    def inverse(vector: Real) -> Real:
-        return linalg.lu_solve(factors, vector, check_finite=False)
-
-    pair = leading(inverse, _trace_covector(generator)[even], seed, "LM", tolerance=0)
-    vector = np.zeros(generator.dimension)
-    vector[even] = pair.vector
-    return _unique(generator, vector, shift + 1 / pair.next_value)
+    solution = null_vector(generator, shift, seed)
+    if solution is None:
+        raise NotUnique
+    return _unique(generator, *solution)
 
 
 def _by_jumps(generator: ChainGenerator, seed: int, tolerance: float) -> SteadyVector | None:

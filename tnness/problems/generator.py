@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 
+LARGE = 600
+"""Dimension of a matrix above which its spectral norm is estimated from above."""
 TRACE_TOLERANCE = 1e-10
 """Largest |<trace|G| of a local matrix, relative to its own norm, that counts as round-off."""
 
@@ -188,8 +190,11 @@ class ChainGenerator:
 
     @cached_property
     def scale(self) -> float:
-        """An upper estimate of |G|: the sum of the two-site matrices' spectral norms (1 / time)."""
-        return float(sum(np.linalg.norm(matrix, 2) for _, matrix in self.local_terms))
+        """An upper estimate of |G|: the sum of the two-site matrices' spectral norms (1 / time).
+
+        Of a matrix above `LARGE` it takes the geometric mean of the largest sums of rows and of columns instead.
+        """
+        return float(sum(_spectral_norm(matrix) for _, matrix in self.local_terms))
 
     @cached_property
     def mean_diagonal(self) -> float:
@@ -274,6 +279,12 @@ class TransposedGenerator:
         for part in self._parts:
             result += part.apply(vector, self._dims)
         return result
+
+
+def _spectral_norm(matrix: Real) -> float:
+    if len(matrix) <= LARGE:
+        return float(np.linalg.norm(matrix, 2))
+    return math.sqrt(np.linalg.norm(matrix, 1) * np.linalg.norm(matrix, np.inf))
 
 
 def _apply_bonds(bonds: Sequence[Real], dims: Sequence[int], vector: Real) -> Real:

@@ -28,6 +28,10 @@ LARGEST_TERM = 32
 """Most levels, over all its sites, of a single term: its superoperator is a matrix of their fourth power numbers."""
 
 
+DENSE_WINDOW = 600
+"""Largest dimension of a window whose maps are made by dense products."""
+
+
 @dataclass(frozen=True)
 class Jump:
     """One jump operator L with its rate: rate * D[L]."""
@@ -282,12 +286,19 @@ class Lindbladian:
         targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
         distant: dict[tuple[int, ...], Real] = {}
         for window, matrix in self._local_hamiltonians().items():
+            if math.prod(self.spaces[i].dim for i in window) > DENSE_WINDOW:
+                targets[window] += _sparse_superoperator([self.spaces[i] for i in window], -1j * matrix, None)
+                continue
             name = f"the Hamiltonian on sites {window}"
             action = _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
             _add(targets if window in targets else distant, window, action)
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
             matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
+            if math.prod(self.spaces[i].dim for i in window) > DENSE_WINDOW:
+                loss = -0.5 * matrix.conj().T @ matrix
+                targets[window] += _sparse_superoperator([self.spaces[i] for i in window], loss, matrix)
+                continue
             name = f"jump {number} ({jump.operator})"
             action = _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
             _add(targets if window in targets else distant, window, action)
@@ -360,6 +371,25 @@ def _superoperator(elements: Matrix, action: Callable[[Matrix], Matrix], name: s
     if lost > 1e-12 * max(1.0, np.linalg.norm(images) ** 2):
         raise ModelError(f"{name} creates coherences in a classical space; use a quantum space for it")
     return matrix
+
+
+def _sparse_superoperator(spaces: Sequence[LocalSpace], drift: Matrix, jump: Matrix | None) -> Real:
+    """Return rho -> K rho + rho K^+ + L rho L^+ of quantum spaces by sparse products."""
+    one = sparse.eye_array(len(drift))
+    action = sparse.kron(sparse.csr_array(drift), one) + sparse.kron(one, sparse.csr_array(drift.conj()))
+    if jump is not None:
+        action = action + sparse.kron(sparse.csr_array(jump), sparse.csr_array(jump.conj()))
+    elements = sparse.csr_array(np.ones((1, 1)))
+    levels = 1
+    for space in spaces:  # rows: products of elements; columns: (i, j) of the matrices of all sites so far
+        own = sparse.csr_array(space.elements.reshape(space.dim, -1))
+        levels, before = levels * space.levels, levels
+        columns = np.arange(levels**2).reshape(before, space.levels, before, space.levels)
+        order = columns.transpose(0, 2, 1, 3).ravel()  # where (i j, k l) of the Kronecker product belongs
+        product = sparse.coo_array(sparse.kron(elements, own))
+        shape = product.shape
+        elements = sparse.csr_array((product.data, (product.coords[0], order[product.coords[1]])), shape=shape)
+    return np.real(sparse.csr_array(elements.conj() @ action @ elements.T).toarray())
 
 
 def _listed(sites: Sequence[int]) -> str:

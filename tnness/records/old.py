@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
+from tnness.records.lazily import lazily
 from tnness.records.values import Estimates
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 OLD = ("tnness-record-1",)
 """Earlier formats that can be read. Their files state neither their physics (as digests) nor the settings used."""

@@ -18,11 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import RecordError
@@ -33,6 +31,7 @@ from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.files import seal_of, sealed, write_whole
 from tnness.records.history import History
+from tnness.records.lazily import lazily
 from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables, with_total_tolerance
 from tnness.records.schema import (
     check_attributes,
@@ -45,6 +44,13 @@ from tnness.records.schema import (
 )
 from tnness.records.snapshot import Snapshot
 from tnness.records.values import Estimates, Values
+
+if TYPE_CHECKING:
+    import h5py
+    import xarray as xr
+else:
+    h5py, xr = lazily("h5py"), lazily("xarray")
+
 
 FORMAT = "tnness-record-2"
 NETCDF_ENGINE = "h5netcdf"

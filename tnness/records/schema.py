@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
-from h5py import h5d, h5o  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 
 from tnness.errors import RecordError
+from tnness.records.lazily import lazily
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = lazily("h5py")
+
 
 DENSEST = 1100
 """Bytes of data that one byte of a file can hold at most: `deflate` packs 1032 into one."""
@@ -46,10 +51,10 @@ def _declared(group: Any, place: str, depth: int) -> int:
         inside = f"{place}/{name}"
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise RecordError(f"{inside} is a link, perhaps to another file")
-        kind = h5o.get_info(group.id, name.encode()).type
-        if kind == h5o.TYPE_GROUP:
+        kind = h5py.h5o.get_info(group.id, name.encode()).type  # pyright: ignore[reportAttributeAccessIssue]
+        if kind == h5py.h5o.TYPE_GROUP:  # pyright: ignore[reportAttributeAccessIssue]
             total += _declared(group[name], inside, depth + 1)
-        elif kind == h5o.TYPE_DATASET:
+        elif kind == h5py.h5o.TYPE_DATASET:  # pyright: ignore[reportAttributeAccessIssue]
             total += _size(group[name], inside)
         else:
             raise RecordError(f"{inside} is neither a group nor an array")
@@ -58,7 +63,7 @@ def _declared(group: Any, place: str, depth: int) -> int:
 
 def _size(data: Any, place: str) -> int:
     settings = data.id.get_create_plist()
-    if settings.get_external_count() or settings.get_layout() == h5d.VIRTUAL:
+    if settings.get_external_count() or settings.get_layout() == h5py.h5d.VIRTUAL:
         raise RecordError(f"{place} keeps its numbers in another file")
     if data.shape is None:
         raise RecordError(f"{place} is empty")

@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Ask
@@ -23,12 +22,19 @@ from tnness.observables.views import Estimate
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
 from tnness.records.history import History
+from tnness.records.lazily import lazily
 from tnness.records.record import evolution_dataset, steady_dataset, unfinished_dataset
 from tnness.records.values import Values
 from tnness.runs.origin import Origin
 from tnness.runs.progress import Progress
 from tnness.stopping.ladder import MAX_STEPS
 from tnness.stopping.protocol import Rule
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 Estimates = dict[str, Estimate]
 Measured = Callable[[Mapping[str, Observable], Any], Estimates]

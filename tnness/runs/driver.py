@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from tnness.engines.ask import EVOLUTION, Start
@@ -27,6 +26,7 @@ from tnness.model.registry import names_file
 from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
 from tnness.records.history import PRIOR_STAGE, History
+from tnness.records.lazily import lazily
 from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
 from tnness.records.values import Estimates, Values
 from tnness.runs.accounts import Account, Work, account_of, fitting, measured_values
@@ -36,6 +36,12 @@ from tnness.runs.origin import Origin
 from tnness.runs.physics import Physics
 from tnness.runs.progress import Progress, Stop
 from tnness.runs.watch import check_given, left_out_line
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 CONTINUE = "run the same command again to continue"
 """The advice where an unfinished run is kept."""

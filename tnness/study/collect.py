@@ -9,22 +9,27 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
-import xarray as xr
-from h5py import h5o  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
 from tnness.records.certificate import word_of
 from tnness.records.files import seal_of
+from tnness.records.lazily import lazily
 from tnness.records.record import ERROR, PREFIX, Record, error_of, read_dataset
 from tnness.records.schema import check_layout, check_variables
 from tnness.study.plan import Point, canonical
 from tnness.study.store import Store, holds
+
+if TYPE_CHECKING:
+    import h5py
+    import xarray as xr
+else:
+    h5py, xr = lazily("h5py"), lazily("xarray")
+
 
 TABLE_FORMAT = "tnness-table-1"
 REALIZATION = "realization"
@@ -239,7 +244,7 @@ def _variable(file: h5py.h5f.FileID, name: bytes, text: str) -> dict[str, Array]
 
     The low-level interface of h5py takes half the time.
     """
-    data = h5o.open(file, name)
+    data = h5py.h5o.open(file, name)  # pyright: ignore[reportAttributeAccessIssue]
     if not isinstance(data, h5py.h5d.DatasetID) or h5py.h5ds.is_scale(data) or data.dtype.kind not in "fiub":
         return {}
     values = np.empty(data.shape)

@@ -8,22 +8,28 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import engine_class
 from tnness.errors import InputError, RecordError, TnnessError
+from tnness.records.lazily import lazily
 from tnness.records.record import BURSTS, ERROR, EXTRAPOLATED, FORMAT, Record, error_of, observables_in, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job, name_of, offered_engines
 from tnness.runs.solve import chosen_engine
 from tnness.typed import field_types
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 BOND_AND_STEP = {"chi", "dt"}
 """The settings that an engine must have: bond dimension and time step."""

@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from tnness.errors import InputError, RecordError, suggestion
 from tnness.records.files import require_folder
+from tnness.records.lazily import lazily
 from tnness.records.record import EXTRAPOLATED, Record, error_of, observables_in
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions, bars, sweep_panels
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

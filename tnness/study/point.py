@@ -9,13 +9,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from tnness.engines.protocol import Engine
 from tnness.errors import Interrupted, ModelError
+from tnness.records.lazily import lazily
 from tnness.records.record import Record
 from tnness.runs.checkpoint import Output
 from tnness.runs.driver import provenance
@@ -24,6 +24,12 @@ from tnness.runs.solve import run
 from tnness.study.measuring import function
 from tnness.study.plan import Plan, Point, canonical
 from tnness.study.store import Failure, Store
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 Measure = Callable[["Setting"], "Record | xr.Dataset | Mapping[str, float]"]
 

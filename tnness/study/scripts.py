@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-import xarray as xr
 from matplotlib.figure import Figure
 
 from tnness.engines.protocol import Engine
 from tnness.errors import RecordError
+from tnness.records.lazily import lazily
 from tnness.study.collect import collect
 from tnness.study.point import Measure
 from tnness.study.sweep import sweep
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 P = TypeVar("P")
 

@@ -20,9 +20,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from tnness.errors import RecordError
@@ -30,10 +29,17 @@ from tnness.model.protocol import UNKNOWN
 from tnness.model.registry import names_file
 from tnness.records.claims import claim, holder
 from tnness.records.files import remove_orphans, seal_of, sealed_key, write_error, write_whole
+from tnness.records.lazily import lazily
 from tnness.records.old import upgraded, with_total_tolerance
 from tnness.records.record import versions
 from tnness.runs.job import differences
 from tnness.study.plan import GridPoint, Plan, Point, Reference, canonical
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = lazily("h5py")
+
 
 STORE_FORMAT = "tnness-sweep-2"
 OLD_STORES = ("tnness-sweep-1",)

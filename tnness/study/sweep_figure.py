@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from tnness.errors import InputError, suggestion
+from tnness.records.lazily import lazily
 from tnness.records.record import error_of, observables_in
 from tnness.study.collect import REALIZATION
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = lazily("xarray")
+
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
