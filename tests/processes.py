@@ -143,7 +143,7 @@ def assert_same(first: Path, second: Path, groups: tuple[str, ...] = ("", "state
     """Two records hold the same numbers, bit for bit: observables, certificate, state and history."""
     one, two = numbers(first), numbers(second)
     assert set(groups) <= {name.rpartition("/")[0] for name in one}
-    assert one.keys() == two.keys()
+    assert one.keys() == two.keys(), one.keys() ^ two.keys()
     assert [name for name in one if one[name] != two[name]] == []
 
 

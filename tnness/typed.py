@@ -175,7 +175,16 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 @functools.cache
 def _argument_types(function: Callable[..., Any]) -> Mapping[str, Any]:
-    return typing.get_type_hints(function)
+    """Return the types of a function's arguments; one that names something its module lacks is not checked."""
+    found = {}
+    for name, annotation in function.__annotations__.items():
+        alone = types.SimpleNamespace(__annotations__={name: annotation})
+        try:
+            found |= typing.get_type_hints(alone, globalns=inspect.unwrap(function).__globals__)  # type: ignore[attr-defined]
+        except NameError:
+            found[name] = Any
+    found.pop("return", None)
+    return found
 
 
 # ------------------------------------------------------------------ values
@@ -274,7 +283,10 @@ def _several(place: str, value: Any, annotation: Any) -> tuple[Any, ...]:
 def _elements(value: Any) -> tuple[Any, ...] | None:
     """Return the elements of a list of any kind; None for texts, sets, mappings and single values."""
     if hasattr(value, "__array__"):
-        value = np.asarray(value)
+        try:
+            value = np.asarray(value)
+        except (TypeError, ValueError):  # a labelled table of several arrays
+            return None
         return tuple(value) if value.ndim > 0 else None
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, abc.Set, Mapping)):
         return tuple(value)

@@ -63,7 +63,7 @@ def test_a_model_in_a_file_is_found_again_from_another_folder(here, monkeypatch)
     well("run", "chains.py:Pumped", "--chi", 4, "--out", "file.nc", "-q")
     Path("below").mkdir()
     monkeypatch.chdir("below")
-    well("run", "../file.nc", "--chi", 8, "-q")
+    well("run", "../file.nc", "--model", "../chains.py:Pumped", "--chi", 8, "-q")
 
 
 @pytest.mark.parametrize("name", ["steady", "evolution"])

@@ -25,12 +25,12 @@ def test_a_run_is_judged_by_what_is_watched_and_then_by_more(here):
     assert "+-" not in line
     known, early, _ = settings("r.nc")
     assert known["watch"] == ["energy", "fast"]
-    shown = well("run", "r.nc", "--watch", "slow", "--out", "s.nc")
+    shown = well("run", "r.nc", "--model", APART[0], "--watch", "slow", "--out", "s.nc")
     known, late, outcome = settings("s.nc")
     assert (known["watch"], outcome) == (["slow"], "converged")
     assert late > 5 * early
     assert "judged by: slow" in shown.out
-    well("run", "r.nc", "--chi", 8, "--quiet")
+    well("run", "r.nc", "--model", APART[0], "--chi", 8, "--quiet")
     assert settings("r.nc")[0]["watch"] == ["energy", "fast"]  # what a record watched stays
 
 

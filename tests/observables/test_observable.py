@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, random_density_matrix
-from tnness.errors import ModelError
+from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.dense_view import DenseView
@@ -93,7 +93,7 @@ def test_complex_expectations_are_read_part_by_part_or_refused(view):
     for observable in (expectation(hop), two_point(s.Sp, s.Sm)):
         with pytest.raises(ModelError, match='ask for one with part="real" or part="imag"'):
             observable(view(rho))
-    with pytest.raises(ModelError, match='"real" or "imag" is needed'):
+    with pytest.raises(InputError, match="part = 'phase' is not one of real, imag"):
         expectation(hop, part="phase")(view(rho))
 
 

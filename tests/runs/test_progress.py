@@ -53,7 +53,7 @@ def test_a_bar_on_a_terminal(stderr, monkeypatch):
     written = stderr(Terminal())
     steady_state(Pumped(), engine=QUICK, progress=True)
     assert re.search(
-        r"stage 1/\d \(chi=8 dt=0\.2\) \[\d\d:\d\d, t=[\d.]+ bond=\d to come=[\d.e-]+ \(wanted 1e-03\)\]",
+        r"stage \d/\d \(chi=[68] dt=0\.2\) \[\d\d:\d\d, t=[\d.]+ bond=\d to come=[\d.e-]+ \(wanted 1e-03\)\]",
         written.getvalue(),
     )
     assert "\n" not in written.getvalue()  # one line, drawn again and again, and wiped at the end

@@ -98,7 +98,7 @@ def test_the_exact_engine_takes_it():
 def test_a_record_is_no_prior_of_what_it_did_not_watch(early, exact, tmp_path):
     old, path = early
     for watch in (["slow"], []):
-        record = extend(path, Changes(watch=watch), out=tmp_path / "r.nc", overwrite=True)
+        record = extend(path, Changes(watch=watch), model=Apart, out=tmp_path / "r.nc", overwrite=True)
         assert record.outcome == "converged"
         assert record.history.times[0] > old.time  # the time goes on
         assert min(record.history.stages) == 0  # its values are no coarse stage: they have not relaxed
@@ -109,7 +109,7 @@ def test_a_record_is_no_prior_of_what_it_did_not_watch(early, exact, tmp_path):
 @pytest.mark.parametrize("watch", [None, ["energy"]])
 def test_a_record_is_the_coarse_stage_of_what_it_watched(watch, early, exact, tmp_path):
     old, path = early
-    record = extend(path, Changes({"chi": 8}, watch=watch), out=tmp_path / "r.nc")
+    record = extend(path, Changes({"chi": 8}, watch=watch), model=Apart, out=tmp_path / "r.nc")
     assert record.history.stages[0] == -1
     assert record.outcome == "converged"
     assert record.time - old.time < old.time
@@ -135,7 +135,7 @@ def halted_run(path, **settings):
 def test_an_unfinished_run_goes_on_by_what_it_watched(by, early, tmp_path):
     path = tmp_path / "r.nc"
     halted_run(path, watch=["fast", "energy"])
-    assert_same_numbers(solved(["energy", "fast"], out=path) if by == "itself" else extend(path), early[0])
+    assert_same_numbers(solved(["energy", "fast"], out=path) if by == "itself" else extend(path, model=Apart), early[0])
 
 
 def test_an_unfinished_run_is_not_continued_by_another_watch(early, exact, tmp_path):
@@ -143,7 +143,7 @@ def test_an_unfinished_run_is_not_continued_by_another_watch(early, exact, tmp_p
     halted_run(path, watch=["fast", "energy"])
     with pytest.raises(RecordError, match=r'watch = \["energy", "fast"\] there, \["slow"\] here'):
         solved(["slow"], out=path)
-    record = extend(path, Changes(watch=["slow"]))
+    record = extend(path, Changes(watch=["slow"]), model=Apart)
     assert record.settings["watch"] == ["slow"]
     within_errors(record, exact, ["slow"])
 
@@ -157,7 +157,7 @@ def without_watch(path):
 
 
 def test_an_older_unfinished_run_goes_on(everything, tmp_path):
-    for again in (lambda path: solved(out=path), extend):
+    for again in (lambda path: solved(out=path), lambda path: extend(path, model=Apart)):
         path = tmp_path / "r.nc"
         halted_run(path)
         without_watch(part_path(path))
@@ -168,14 +168,14 @@ def test_an_older_unfinished_run_goes_on(everything, tmp_path):
 def test_an_older_record_watched_all(everything, tmp_path):
     everything.save(tmp_path / "r.nc")
     without_watch(tmp_path / "r.nc")
-    record = extend(tmp_path / "r.nc", Changes({"chi": 8}))
+    record = extend(tmp_path / "r.nc", Changes({"chi": 8}), model=Apart)
     assert record.settings["watch"] == []
     assert record.history.stages[0] == -1
     assert set(record.history.values) == {"fast", "energy", "slow"}
 
 
 def test_an_evolution_from_a_record_watches_nothing(early, tmp_path):
-    record = extend(early[1], Changes(times=[0.0, 30.0]), out=tmp_path / "e.nc")
+    record = extend(early[1], Changes(times=[0.0, 30.0]), model=Apart, out=tmp_path / "e.nc")
     assert record.settings["watch"] == []
     assert_allclose(record["slow"][0], early[0]["slow"], atol=1e-12)
     decay = np.exp(-0.05 * 30)
@@ -229,7 +229,7 @@ def test_what_the_engine_cannot_give_is_not_watched():
 def test_a_time_evolution_is_not_judged(tmp_path):
     evolve(Apart(), [0.0, 0.5], engine=replace(FULL, dt=0.1), out=tmp_path / "e.nc", name=NAME)
     with pytest.raises(InputError, match="belong to a steady state"):
-        extend(tmp_path / "e.nc", Changes(times=[1.0], watch=["fast"]))
+        extend(tmp_path / "e.nc", Changes(times=[1.0], watch=["fast"]), model=Apart)
 
 
 def test_an_engine_that_solves_in_one_go_judges_nothing():

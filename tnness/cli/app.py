@@ -41,6 +41,13 @@ app = typer.Typer(
 )
 
 
+MEANINGS = {
+    MemoryError: "this machine has not enough memory for it",
+    RecursionError: "what was given is nested too deeply",
+}
+"""Words for errors whose own text says little."""
+
+
 def main() -> None:
     """Run the command line; turn every error of the package into one line and an exit status."""
     try:
@@ -57,8 +64,8 @@ def main() -> None:
         fail(str(error), 1)
     except TnnessError as error:
         fail(str(error), 2)
-    except OSError as error:
-        fail(str(error), 1)
+    except (OSError, MemoryError, RecursionError) as error:
+        fail(MEANINGS.get(type(error)) or str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -10,6 +10,9 @@ import numpy as np
 
 from tnness.errors import InputError
 
+MOST_TIMES = 1_000_000
+"""Most numbers that `start:stop:count` stands for."""
+
 
 def times(text: str) -> list[float]:
     """Read `start:stop:count`, `log:start:stop:count` (evenly spaced in the logarithm) or a comma list.
@@ -26,14 +29,15 @@ def times(text: str) -> list[float]:
         start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
         if (
             len(parts) != 3
-            or count < 1
+            or not 1 <= count <= MOST_TIMES
             or (count > 1 and not stop > start)
             or not all(map(math.isfinite, (start, stop)))
             or (logarithmic and not start > 0)
         ):
             raise ValueError
     except (ValueError, IndexError):
-        needed = "[log:]start:stop:count with stop > start (> 0) and count >= 1, or a comma list, is needed"
+        needed = f"[log:]start:stop:count with stop > start (> 0) and count from 1 to {MOST_TIMES:,}, or a comma list,"
+        needed += " is needed"
         raise InputError(f"--time {text}: {needed}") from None
     return [float(t) for t in (np.geomspace if logarithmic else np.linspace)(start, stop, count)]
 
@@ -110,5 +114,7 @@ def value_of(text: str) -> Any:
     """Read a JSON value, or else a text."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except RecursionError:
+        raise InputError(f"{text[:20]}...: lists within lists, too deep to be read") from None
+    except ValueError:  # no JSON, or a number of too many digits
         return text

@@ -116,7 +116,7 @@ def converge_command(
     param: options.Parameters = None,
 ) -> None:
     """Converge a steady state in bond dimension and time step: table, extrapolation, error bar, figure."""
-    from tnness.study.converge import converged, default_engine, table
+    from tnness.study.converge import converged, default_engine, finished, table
     from tnness.study.figure import plot, refuse_record
 
     if files.out is None:
@@ -126,7 +126,11 @@ def converge_command(
     fixed, chi, dt = _varied(engine)
     solver = fixed.build(instance, default_engine(instance))
     job = Job(instance, registry.full_name(model), solver, asked.ask)
-    dataset = converged(job, chi, dt, files.output(), not files.quiet)
+    picture, dataset = files.out.with_suffix(".png"), None
+    if files.out.is_file() and not files.overwrite and not picture.exists():
+        dataset = finished(job, chi, dt, files.out)
+    if dataset is None:
+        dataset = converged(job, chi, dt, files.output(), not files.quiet)
     figure = plot(files.out)
     if not files.quiet:
         say(f"{table(dataset)}\nrecord: {files.out}\nfigure: {figure}")

@@ -22,6 +22,8 @@ from tnness.streams import stream
 
 Map = Callable[[Real], Real]
 
+WIDE_TOLERANCE = 1e-6
+"""Relative residual of an eigenvalue that is hard to separate from others at the same distance."""
 NEXT_TOLERANCE = 1e-10
 """Smallest tolerance of the next eigenvalue.
 
@@ -86,7 +88,10 @@ def leading(
 def nearest_to_shift(inverse: Callable[[Array], Array], size: int, dtype: np.dtype, seed: int) -> complex:
     """Return the largest eigenvalue of the inverse of a shifted matrix (size, size), real or complex, by Arnoldi."""
     start = stream(seed, "arnoldi of a part").standard_normal(size).astype(dtype)
-    return _first(inverse, start, "LM", NEXT_TOLERANCE, 20)[0]
+    try:
+        return _first(inverse, start, "LM", NEXT_TOLERANCE, 20)[0]
+    except NumericalError:  # several eigenvalues at nearly the same distance: a larger space separates them
+        return _first(inverse, start, "LM", WIDE_TOLERANCE, 100)[0]
 
 
 def _first(apply: Map, start: Array, which: Literal["LM", "LR"], tolerance: float, ncv: int) -> tuple[complex, Array]:

@@ -177,7 +177,8 @@ class ExactRun:
 
 NOT_UNIQUE = (
     "the steady state is not unique: the generator has more than one eigenvalue at 0; a conserved quantity or a "
-    "disconnected part of the chain keeps its initial value: give the start (--initial) that it belongs to"
+    "disconnected part of the chain keeps its initial value: give the start (--initial) that it belongs to; or its "
+    "rates are too far apart for double precision"
 )
 
 

@@ -270,9 +270,8 @@ class Kicks:
             times, sizes = (column.tolist() for column in arrays[f"kick_{k}_curve"])
             reads = tuple(arrays["kick_reads"].tolist())
             pair.append(Kick(recipe, reads=reads, state=state, times=times, sizes=sizes, **own))  # type: ignore[arg-type]
-        return cls(
-            pair, *(float(numbers[f"kick_{name}"]) for name in ("at", "limit")), chi, float(numbers["kick_burst"])
-        )
+        at, limit, burst = (float(numbers[f"kick_{name}"]) for name in ("at", "limit", "burst"))
+        return cls(pair, at, limit, chi, burst)
 
 
 NUMBERS = ("number", "chi", "dt", "time", "steps", "first", "where")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, suggestion
-from tnness.typed import build_dataclass
+from tnness.typed import build_dataclass, shown
 
 Class = TypeVar("Class", bound=type[Engine])
 
@@ -30,7 +30,7 @@ def register_engine(name: str) -> Callable[[Class], Class]:
 
     def keep(cls: Class) -> Class:
         if not isinstance(name, str) or not name:
-            raise InputError(f"an engine is registered under a name, got {name!r}")
+            raise InputError(f"an engine is registered under a name, got {shown(name)}")
         _check_class(cls)
         other = ENGINES.get(name)
         if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):

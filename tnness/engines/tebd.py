@@ -246,6 +246,8 @@ class TEBD(Engine):
         """
         if self.schedule is not None:
             return self.schedule
+        if self.chi == 1:
+            return ()
         return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or ((3 * self.chi) // 4,)
 
     @property

@@ -18,11 +18,15 @@ from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
 from tnness.streams import stream
+from tnness.typed import typed
 
 BETA_STEP = 0.25
 """Largest |beta step| times the norm of a bond's Hamiltonian: fourth order leaves an error below 1e-7."""
+MOST_STEPS_DOWN = 100_000
+"""Largest number of steps of imaginary time."""
 
 
+@typed
 def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation | None = None) -> ChainState:
     """Return exp(-beta H)/Z for the Hamiltonian of a Lindbladian; its jumps play no part.
 
@@ -50,6 +54,8 @@ def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation 
     bonds, state = lindbladian.cooling_maps(), identity_state(lindbladian.spaces)
     largest = max(float(np.linalg.norm(bond, 2)) for bond in bonds)
     steps = math.ceil(abs(beta) * largest / BETA_STEP)
+    if steps > MOST_STEPS_DOWN:
+        raise InputError(f"beta = {beta:g}: {steps:.3g} steps of imaginary time are more than {MOST_STEPS_DOWN:,}")
     gates, rng = Gates(bonds, state.dtype), stream(0, "thermal")
     for parity, fraction in layers(4, steps):
         sweep_layer(state, gates.layer(parity, fraction * beta / steps), truncation or Truncation(), rng)

@@ -18,6 +18,7 @@ from tnness.network.chain_state import Array, ChainState
 from tnness.operators.basis import LocalSpace
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.transfer import TransferChain
+from tnness.typed import checked
 
 if TYPE_CHECKING:
     from quimb.tensor import MatrixProductOperator, MatrixProductState
@@ -39,6 +40,7 @@ def to_quimb(source: ChainState | ChainGenerator | TransferChain) -> Any:
     """
     from quimb.tensor import MatrixProductOperator, MatrixProductState
 
+    source = checked("source", source, ChainState | ChainGenerator | TransferChain)
     if isinstance(source, ChainState):
         factor = source.dtype.type(math.exp(source.log_norm / source.n))
         return MatrixProductState(_without_ends([factor * t for t in source.tensors], 2), shape="lpr")

@@ -15,6 +15,7 @@ from tnness.errors import InputError
 from tnness.interop.fitting import canonical_state
 from tnness.network.chain_state import Array, ChainState
 from tnness.operators.basis import LocalSpace
+from tnness.typed import checked
 
 if TYPE_CHECKING:
     from tenpy.networks.mps import MPS
@@ -35,7 +36,7 @@ def to_tenpy(state: ChainState) -> MPS:
     from tenpy.networks.mps import MPS
     from tenpy.networks.site import Site
 
-    ready = state.copy()
+    ready = checked("state", state, ChainState).copy()
     ready.canonicalise(0)
     sites = [Site(LegCharge.from_trivial(dim)) for dim in ready.dims]
     flat = [tensor.transpose(1, 0, 2) for tensor in ready.tensors]  # (p, vL, vR), in right-canonical form

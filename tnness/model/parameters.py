@@ -11,6 +11,9 @@ from tnness.errors import ModelError
 from tnness.model.protocol import Model
 from tnness.typed import Parameter
 
+HOOKS = ("problem", "observables", "draw", "initial_state", "small", "engines", "registered_name")
+"""What the package asks of a model by these names; no parameter can have them."""
+
 
 def parameters(model: type | Model) -> dict[str, Parameter]:
     """Return the parameters of a model by name, in their order."""
@@ -32,4 +35,8 @@ def _dataclass_of(model: Any) -> type:
     cls = model if isinstance(model, type) else type(model)
     if not dataclasses.is_dataclass(cls):
         raise ModelError(f"{cls.__name__} is not a dataclass: a model is a frozen dataclass of its parameters")
+    names = {entry.name for entry in dataclasses.fields(cls)}
+    for name in HOOKS:
+        if name in names:
+            raise ModelError(f"{cls.__name__}: a parameter cannot be called {name!r}, which is a method of models")
     return cls

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
 from tnness.model.parameters import parameters
+from tnness.typed import shown, typed
 
 Class = TypeVar("Class", bound=type)
 
@@ -47,7 +48,7 @@ def register(name: str) -> Callable[[Class], Class]:
     ...     def observables(self): ...
     """
     if not isinstance(name, str) or not name:
-        raise ModelError(f"a model is registered under a name, got {name!r}")
+        raise ModelError(f"a model is registered under a name, got {shown(name)}")
 
     def keep(cls: Class) -> Class:
         other = _MODELS.get(name)
@@ -76,6 +77,7 @@ def broken_packages() -> dict[str, str]:
     return dict(_broken)
 
 
+@typed
 def find(name: str) -> type:
     """Return the model class for a registered name or for `path/to/file.py:Class`.
 

@@ -15,11 +15,13 @@ from tnness.errors import InputError
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.truncation import Truncation, kept_rank, safe_svd
 from tnness.operators.basis import LocalSpace
+from tnness.typed import typed
 
 PARITY_TOLERANCE = 1e-8
 """Largest odd part of a state of fermions, relative to the whole, that counts as round-off."""
 
 
+@typed
 def density_from_pure(
     pure: ChainState, spaces: Sequence[LocalSpace], truncation: Truncation | None = None
 ) -> ChainState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
 from tnness.operators.basis import LocalSpace
+from tnness.typed import checked, typed
 
 DENSITY_TOLERANCE = 1e-8
 """Allowed deviation of a given density matrix from Hermitian, positive and of trace 1."""
 
 
+@typed
 def identity_state(spaces: Sequence[LocalSpace]) -> ChainState:
     """Return the maximally mixed state 1/prod(d), or equal probabilities; trace 1.
 
@@ -38,6 +41,8 @@ def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -
     InputError: a wrong number or shape, a matrix that is no density matrix (of trace 1), or coherences in a classical
         space.
     """
+    spaces = checked("spaces", spaces, Sequence[LocalSpace])
+    matrices = checked("matrices", matrices, Sequence[Any])
     if len(matrices) != len(spaces):
         raise InputError(f"a product state of {len(spaces)} sites takes as many matrices, got {len(matrices)}")
     return ChainState.product(

@@ -22,7 +22,7 @@ from tnness.network.orthonormal import cholesky, cholesky_basis
 from tnness.network.sectors import KEPT_PLANS, Array, Bond, Charge, Joint, PairPlan, Rules, SectorGate, SitePlan
 from tnness.network.truncation import Truncation, discarded_weight, dominant_basis, safe_svd, smallest_cutoff
 
-SELECT = 6
+SELECT = 8
 """One split in this many chooses the sizes of the sectors anew, at random: a period could miss some bonds."""
 MORE = 4
 """A sector of n indices is tried with n / MORE random directions more, and at least two."""

@@ -17,6 +17,7 @@ from tnness.digest.content import Content, digest, is_seen_through
 from tnness.errors import ModelError, Unavailable
 from tnness.observables.views import Estimate, View
 from tnness.operators.terms import LocalOperator, Operator
+from tnness.typed import typed
 
 Array = NDArray[Any]
 
@@ -185,6 +186,7 @@ class Stated:
         return digest(self.content)
 
 
+@typed
 def expectation(
     operators: Operator | Sequence[Operator],
     dim: str | None = None,
@@ -227,6 +229,7 @@ def _of(part: str | None) -> tuple[str, ...]:
     return () if part is None else (part,)
 
 
+@typed
 def two_point(
     first: LocalOperator,
     second: LocalOperator,

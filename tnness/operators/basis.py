@@ -35,6 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError, UnknownOperator, suggestion
 from tnness.operators.terms import LocalOperator, Matrix
+from tnness.typed import typed
 
 Vector = NDArray[np.float64]
 
@@ -281,6 +282,7 @@ COUNTED = ("N", "Nu", "Nd", "Sz")
 """Operators whose totals a composite site has."""
 
 
+@typed
 def quantum_space(
     name: str, operators: Mapping[str, ArrayLike], odd: Mapping[str, ArrayLike] | None = None
 ) -> LocalSpace:
@@ -297,8 +299,7 @@ def quantum_space(
     9
     """
     odd = odd or {}
-    matrices = {key: np.asarray(value, complex) for key, value in operators.items()}
-    odd_matrices = {key: np.asarray(value, complex) for key, value in odd.items()}
+    matrices, odd_matrices = _matrices(name, operators), _matrices(name, odd)
     shapes = {m.shape for m in (*matrices.values(), *odd_matrices.values())}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2 or len(set(next(iter(shapes)))) != 1:
         raise InputError(
@@ -320,6 +321,16 @@ def quantum_space(
     return _space(name, hermitian_elements(next(iter(shapes))[0]), matrices, odd_matrices)
 
 
+def _matrices(name: str, operators: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.complex128]]:
+    try:
+        matrices = {str(key): np.asarray(value, complex) for key, value in operators.items()}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"an operator of space {name!r} is no matrix: {error}") from None
+    if not all(np.isfinite(matrix).all() for matrix in matrices.values()):
+        raise InputError(f"an operator of space {name!r} is not finite")
+    return matrices
+
+
 def operator_space(name: str, elements: ArrayLike, operators: Mapping[str, ArrayLike]) -> LocalSpace:
     """Return the space spanned by some matrices, e.g. by the pairs of operators that an averaged replica needs.
 
@@ -336,6 +347,7 @@ def operator_space(name: str, elements: ArrayLike, operators: Mapping[str, Array
     return _space(name, basis, {key: np.asarray(value, complex) for key, value in operators.items()}, {})
 
 
+@typed
 @cache
 def spin(twice: int) -> LocalSpace:
     """Return a spin S = twice/2 with Sx, Sy, Sz, Sp, Sm; levels run from m = S down to -S.
@@ -362,6 +374,7 @@ def spin(twice: int) -> LocalSpace:
     return _space(name, hermitian_elements(twice + 1), operators, {})
 
 
+@typed
 @cache
 def boson(cutoff: int) -> LocalSpace:
     """Return a boson with occupations 0 to `cutoff`: B, Bd, N."""
@@ -372,6 +385,7 @@ def boson(cutoff: int) -> LocalSpace:
     return _space(f"boson-{cutoff}", hermitian_elements(cutoff + 1), operators, {})
 
 
+@typed
 @cache
 def levels(d: int) -> LocalSpace:
     """Return a general d-level system with the transition operators `T{j}{k}` = |j><k| (d <= 10)."""
@@ -382,6 +396,7 @@ def levels(d: int) -> LocalSpace:
     return _space(f"levels-{d}", hermitian_elements(d), operators, {})
 
 
+@typed
 @cache
 def classical(d: int) -> LocalSpace:
     """Return d classical states, coefficients = probabilities; `N` = diag(0, ..., d-1), `T{j}{k}` moves k to j.

@@ -18,6 +18,7 @@ import scipy.linalg as linalg
 from numpy.typing import NDArray
 
 from tnness.errors import ModelError
+from tnness.typed import typed
 
 Matrix = NDArray[np.complex128]
 
@@ -352,6 +353,7 @@ def as_operator(value: Operator | complex) -> Operator:
     raise ModelError(f"an operator can be combined with operators and numbers, not with {type(value).__name__}")
 
 
+@typed
 def total(operators: Iterable[Operator]) -> Operator:
     """Return the sum of any number of operators in one pass."""
     return Operator(tuple(term for operator in operators for term in operator.terms))

@@ -20,6 +20,7 @@ from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, parity_of, product_elements
 from tnness.operators.terms import Matrix, Operator, as_operator, total
 from tnness.problems.generator import ChainGenerator, Real
+from tnness.typed import checked
 
 HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
@@ -64,7 +65,7 @@ class Lindbladian:
     """The kind of problem."""
 
     def __init__(self, spaces: Sequence[LocalSpace]) -> None:
-        self.spaces = tuple(spaces)
+        self.spaces: tuple[LocalSpace, ...] = checked("spaces", spaces, Sequence[LocalSpace])
         if len(self.spaces) < 2:
             raise ModelError(f"a chain needs at least 2 sites, got n = {len(self.spaces)}")
         self.levels = {i: space.levels for i, space in enumerate(self.spaces)}

@@ -163,16 +163,25 @@ def _sync_folder(folder: Path) -> None:
             os.close(place)
 
 
+LONGEST_NAME, LONGEST_PATH = 180, 3900
+"""Bytes that a name and a path may have; temporary files need some more of the 255 and 4096 that a system allows."""
+
+
+def require_name(path: str | Path) -> None:
+    """Refuse a path that no file can have: with a zero byte, or too long."""
+    longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
+    if "\0" in str(path) or longest > LONGEST_NAME or len(os.fsencode(path)) > LONGEST_PATH:
+        raise RecordError(f"{str(path)!r:.80} is no name of a file: it holds a zero byte, or is too long")
+
+
 def require_folder(path: Path) -> None:
     """Refuse a path whose folder does not exist or cannot be written."""
+    require_name(path)
     folder = path.parent
-    try:
-        if not folder.is_dir():
-            raise RecordError(f"the output folder {folder} does not exist")
-        if path.is_dir():
-            raise RecordError(f"the output {path} is a folder; a file name is needed")
-    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
-        raise RecordError(f"the output {str(path)!r:.80} is no file name: {error}") from None
+    if not folder.is_dir():
+        raise RecordError(f"the output folder {folder} does not exist")
+    if path.is_dir():
+        raise RecordError(f"the output {path} is a folder; a file name is needed")
     if not os.access(folder, os.W_OK):
         raise RecordError(f"the output folder {folder} cannot be written to")
 

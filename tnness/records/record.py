@@ -29,7 +29,7 @@ from tnness.network.grouping import taken_apart
 from tnness.observables.observable import Observable
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
-from tnness.records.files import seal_of, sealed, write_whole
+from tnness.records.files import require_name, seal_of, sealed, write_whole
 from tnness.records.history import History
 from tnness.records.lazily import lazily
 from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables, with_total_tolerance
@@ -39,6 +39,7 @@ from tnness.records.schema import (
     check_errors,
     check_history,
     check_layout,
+    check_shapes,
     check_state,
     check_variables,
 )
@@ -189,6 +190,7 @@ class Record:
         RecordError: there is no such file, it is damaged, or it is not a record of this package.
         """
         path = Path(path)
+        require_name(path)
         if not path.is_file():
             raise RecordError(f"there is no record {path}")
         try:
@@ -207,6 +209,7 @@ class Record:
             record = cls(with_errors_as_variables(dataset), snapshot, history, averages)
             record.estimates = estimates or old_estimates(record.dataset)
             check_errors(record.estimates, record.dataset)
+            check_shapes(history.values, record.dataset, record.settings["kind"] == "evolution")
             _ = record.certificate
         except Exception as error:  # HDF5 and xarray raise errors of many kinds on a damaged or foreign file
             raise RecordError(f"{path} cannot be read as a record: {_first_line(error)}") from error

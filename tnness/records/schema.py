@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -272,3 +272,16 @@ def check_errors(estimates: Mapping[str, Arrays], dataset: Any) -> None:
                 raise RecordError(
                     f"its {kind} error of {name!r} has the shape {error.shape}, not {dataset[name].shape}"
                 )
+
+
+def check_shapes(history: Mapping[str, Sequence[NDArray[Any]]], dataset: Any, evolution: bool) -> None:
+    """Refuse a history whose measurements have other shapes than the observables of the record.
+
+    history: name -> one array per measurement. evolution: whether the observables have the dimension `time` first.
+    """
+    for name, series in history.items():
+        if name not in dataset or not series:
+            continue
+        expected = dataset[name].shape[1:] if evolution else dataset[name].shape
+        if np.shape(series[0]) != expected:
+            raise RecordError(f"{name!r} of its history has the shape {np.shape(series[0])}, not {expected}")

@@ -134,12 +134,19 @@ class Relaxation:
         return len(self.work.history.times) >= MAX_STEPS
 
     def certificate(self) -> Certificate:
-        """Return the rule's certificate."""
+        """Return the rule's certificate; the answer is measured first, since an engine may learn its figures by it."""
+        self._measured()
         return self.work.rule.certificate(self.work.history)
+
+    def _measured(self) -> Estimates:
+        """Return all observables of the answer, measured once."""
+        if self._answer is None:
+            self._answer = self.measured(self.observables, self.work.run.view())
+        return self._answer
 
     def dataset(self, certificate: Certificate) -> xr.Dataset:
         """Return the steady state with its errors and its certificate."""
-        answer = self._answer or self.measured(self.observables, self.work.run.view())
+        answer = self._measured()
         _check_some(answer, self.engine)
         with fitting():
             return steady_dataset(measured_values(answer), self.observables, certificate, measured_errors(answer))

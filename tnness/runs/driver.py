@@ -5,10 +5,11 @@ A checkpoint holds everything that a run needs to continue. The moment of a chec
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.companions import begun, extended, resumed, rule_for
 from tnness.engines.initial import Initial, parse_initial
-from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError, WriteError
+from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError, TnnessError, WriteError
 from tnness.model.protocol import values_of
 from tnness.model.registry import names_file
 from tnness.observables.observable import Observable, available, measured, tried
@@ -36,6 +37,7 @@ from tnness.runs.origin import Origin
 from tnness.runs.physics import Physics
 from tnness.runs.progress import Progress, Stop
 from tnness.runs.watch import check_given, left_out_line
+from tnness.typed import field_types
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,17 +65,30 @@ class Driver:
 
     def run(self) -> Record:
         """Run to the end, write the record, and return it."""
-        with self.output.claimed(), threadpool_limits(threads()), self._stop, self._progress as progress:
-            work = self._resume() or self._start()
+        with self.output.claimed(), threadpool_limits(threads()), self._stop, in_words(), self._progress as progress:
+            with self._from_file():
+                work = self._resume() or self._start()
             account = account_of(work, self.job.ask, self.observables, self._measure, self.engine.name)
             progress.skip(len(work.history.times) - work.origin.times)
             record = self._worked(work, account)
             self._publish(record, work, account)
         return record
 
+    @contextlib.contextmanager
+    def _from_file(self) -> Iterator[None]:
+        """Turn an error of an engine that is given a file's state into one that says so: the file may be foreign."""
+        try:
+            yield
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+            part = self.output.part
+            given = isinstance(self.job.initial, Record) or (part is not None and part.exists())
+            if isinstance(error, TnnessError) or not given:
+                raise
+            raise RecordError(f"the state in the file does not fit engine {self.engine.name!r}: {error}") from error
+
     def check(self) -> None:
         """Begin the run without any step: an input that the run would refuse is refused now."""
-        with threadpool_limits(threads()):
+        with threadpool_limits(threads()), in_words():
             self._start()
 
     def _worked(self, work: Work, account: Account) -> Record:
@@ -88,10 +103,17 @@ class Driver:
                     self._checkpoint(work, account)
             work.wall, work.over = time.monotonic() - started, True
             certificate = account.certificate()
-            return self._record(work, account.dataset(certificate), certificate.estimates)
+            dataset = account.dataset(certificate)
+            lost = [name for name in self.observables if name in dataset and _is_nothing(dataset[name].values)]
+            if lost and certificate.converged:
+                certificate = replace(certificate, outcome=f"no number: {', '.join(lost)} is NaN everywhere")
+                dataset = account.dataset(certificate)
+            return self._record(work, dataset, certificate.estimates)
         except Interrupted as error:
             raise Interrupted(f"{error}{self._kept(work, account)}", error.number) from error
-        except (NumericalError, ModelError) as error:
+        except (NumericalError, ModelError, np.linalg.LinAlgError, MemoryError) as error:
+            if not isinstance(error, TnnessError):
+                error = NumericalError(words_of(error))
             text = str(error) if not isinstance(error, ModelError) else self._named(error)
             raise type(error)(f"{text}{self._kept(work, account, failed=True)}") from error
 
@@ -198,6 +220,9 @@ class Driver:
             self._progress.note(left_out_line(left_out, self.engine.name))
         if rehearsed is None:
             return
+        lost = [name for name, estimate in rehearsed.items() if _is_nothing(np.asarray(estimate.value, float))]
+        if lost:  # 0/0 in a state without order may become a number later; at the end it is no answer
+            self._progress.note(f"{', '.join(lost)}: NaN in the initial state")
         history = History()
         history.add(0.0, 0, measured_values(rehearsed))
         try:
@@ -251,7 +276,8 @@ class Driver:
             return f"; {self.output.part} could not be written{self._earlier}"
         if failed:
             again = command_of(self.output.path, self.job.name)
-            advice = f"go on from it with other settings: {again} --dt ... or --chi ..."
+            flags = [f"--{name} ..." for name in ("dt", "chi") if name in field_types(type(self.engine))]
+            advice = f"go on from it with other settings: {again} {' or '.join(flags)}".rstrip()
             return f"; the last good state is in {self.output.part}: {advice}"
         return f"; saved in {self.output.part}: {CONTINUE}"
 
@@ -299,6 +325,28 @@ def provenance(job: Job, time: float, wall: float) -> dict[str, Any]:
         "evolution_time": time,
         "wall_seconds": wall,
     }
+
+
+def _is_nothing(values: Any) -> bool:
+    return values.size > 0 and bool(np.isnan(values).all())
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """Turn errors of linear algebra, of memory and of endless recursion into errors of the package."""
+    try:
+        yield
+    except (np.linalg.LinAlgError, MemoryError, RecursionError) as error:
+        raise NumericalError(words_of(error)) from error
+
+
+def words_of(error: BaseException) -> str:
+    """Return what such an error means."""
+    if isinstance(error, MemoryError):
+        return f"this machine has not enough memory for the run: fewer sites or a smaller --chi need less ({error})"
+    if isinstance(error, RecursionError):
+        return f"a computation calls itself without end: {error}"
+    return f"a matrix could not be factorised: {error}"
 
 
 def command_of(path: Path | None, model: str) -> str:

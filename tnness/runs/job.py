@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,7 @@ from tnness.observables.observable import Observable
 from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
 from tnness.runs.physics import Physics
 from tnness.runs.watch import watched
+from tnness.typed import shown
 
 MODELS_OWN = "model"
 """The label of the model's own initial state (`initial_state(engine)`)."""
@@ -109,9 +113,9 @@ class Job:
 
     def __post_init__(self) -> None:
         if isinstance(self.model, type) or not isinstance(self.model, Model):
-            raise InputError(f"{self.model!r} is not a model: it needs problem() and observables()")
+            raise InputError(f"{shown(self.model)} is not a model: it needs problem() and observables()")
         if not is_engine(self.engine):
-            raise InputError(f"engine = {self.engine!r:.60}: an engine with its settings, or a name, is needed")
+            raise InputError(f"engine = {shown(self.engine)}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
@@ -209,15 +213,39 @@ def observables_of(model: Any, name: str = "") -> dict[str, Observable]:
 
 @contextlib.contextmanager
 def own_code(name: str) -> Iterator[None]:
-    """Turn an error in the model's own code into a `ModelError` that says where it was raised."""
+    """Turn an error in the model's own code into a `ModelError` that says where it was raised.
+
+    An error whose traceback has no line of the user's is one of the package, and stays what it is.
+    """
     try:
         yield
     except TnnessError:
         raise
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raised = f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
-        raise ModelError(f"model {name!r}: its own code raised {raised}") from error
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
+        if not frames:
+            raise
+        reason = OWN_CODE_MEANINGS.get(type(error)) or f"its own code raised {type(error).__name__}: {error}"
+        raise ModelError(f"model {name!r}: {reason} ({frames[-1].filename}, line {frames[-1].lineno})") from error
+
+
+OWN_CODE_MEANINGS = {
+    MemoryError: "its own code asked for more memory than this machine has",
+    RecursionError: "its own code calls itself without end",
+}
+"""Words for errors whose own text says little."""
+PACKAGE = str(Path(__file__).parents[1])
+STANDARD = sysconfig.get_path("stdlib")
+BELOW = tuple(
+    os.path.join(sysconfig.get_path("purelib"), name)
+    for name in ("numpy", "scipy", "xarray", "h5py", "opt_einsum", "quimb", "tenpy", "autoray", "threadpoolctl.py")
+)
+"""Where code lies that is not the user's: the package, the standard library, what the package is built on."""
+
+
+def _is_library(file: str) -> bool:
+    standard = file.startswith(STANDARD) and "site-packages" not in file
+    return standard or file.startswith((PACKAGE, *BELOW)) or file in ("<string>", "<frozen importlib._bootstrap>")
 
 
 def name_of(model: Any) -> str:

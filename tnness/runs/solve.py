@@ -18,15 +18,17 @@ from tnness.errors import InputError, Interrupted, RecordError
 from tnness.model import registry
 from tnness.model.parameters import build
 from tnness.network.chain_state import ChainState
+from tnness.records.files import require_name
 from tnness.records.record import Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job, differences, engine_for, label, loaded_engine, name_of, observables_of
-from tnness.typed import field_types
+from tnness.typed import field_types, typed
 
 __all__ = ["Interrupted", "engine_for", "evolve", "extend", "observables_of", "steady_state"]
 
 
+@typed
 def steady_state(
     model: Any,
     *,
@@ -104,6 +106,7 @@ def steady_state(
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 
 
+@typed
 def evolve(
     model: Any,
     times: Sequence[float],
@@ -187,6 +190,7 @@ class Changes:
         return {k: v for k, v in self.asked.items() if k not in ("tolerance", "atol", "errors")}
 
 
+@typed
 def extend(
     path: str | Path,
     changes: Changes | None = None,
@@ -214,6 +218,7 @@ def extend(
     InputError, RecordError, NumericalError, Interrupted: see `tnness.errors`.
     """
     changes, path = changes or Changes(), Path(path)
+    require_name(path)
     finished = Path(str(path).removesuffix(".part"))
     asked_part = path != finished or not finished.exists()
     record = Record.open(part_path(finished) if asked_part and part_path(finished).exists() else path)

@@ -206,7 +206,7 @@ class Ladder(Rule):
         tails = Waiting(self.target).tails(history)
         known = {} if self.prior is None or not self.prior.rate > 0 else {"relaxation_rate": self.prior.rate}
         kicked = {} if self.forgetting is None else self.forgetting.figures()
-        return {"relaxation_rate": tails.rate()} | self.within.figures(history) | known | kicked
+        return {"relaxation_rate": tails.rate()} | self.within.figures(history) | kicked | known
 
     def verdict(self, history: History) -> str:
         """Return `converged`, or what dominates and what to change."""

@@ -22,7 +22,7 @@ from tnness.engines.exact import DIRECT, Exact, SteadyVector, steady_vector
 from tnness.engines.tdvp import TDVP
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, ModelError, NumericalError, TnnessError
-from tnness.model.protocol import draw, generator_of, problem_of, values_of
+from tnness.model.protocol import Model, draw, generator_of, problem_of, values_of
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.observables.observable import Observable, measured
@@ -38,6 +38,7 @@ from tnness.stopping.balance import positivity
 from tnness.study.declared import declaration, known_engines
 from tnness.study.finding import FAILED, NOTED, PASSED, Finding, guarded
 from tnness.study.measurable import not_finite, observable_findings
+from tnness.typed import shown, typed
 
 LOOKED_AT = ("tebd", "exact")
 """The engines of a chain that the detailed tests cover; of other engines only the results are compared."""
@@ -52,6 +53,7 @@ BEYOND, OF_SCALE = 2.0, 0.01
 """An error beyond BEYOND times its claim and OF_SCALE of its observable's scale is wrong."""
 
 
+@typed
 def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     """Return the findings on a model; nothing is raised for a model that fails.
 
@@ -65,6 +67,8 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     >>> all(finding.verdict != "FAILED" for finding in check(find("ssep")))
     True
     """
+    if not isinstance(model, type) and not isinstance(model, Model):
+        raise InputError(f"model = {shown(model)} is not a model: it needs problem() and observables()")
     findings: list[Finding] = []
     try:
         with own_code(name or getattr(model, "__name__", type(model).__name__)):

@@ -23,6 +23,7 @@ from tnness.records.record import ERROR, PREFIX, Record, error_of, read_dataset
 from tnness.records.schema import check_layout, check_variables
 from tnness.study.plan import Point, canonical
 from tnness.study.store import Store, holds
+from tnness.typed import typed
 
 if TYPE_CHECKING:
     import h5py
@@ -39,6 +40,7 @@ NOT_ASKED, MISSING, DAMAGED, FAILED, NOT_CONVERGED, DONE, CONVERGED, EXACT = ran
 OUTCOMES = {"exact": EXACT, "converged": CONVERGED, "complete": DONE, "measured": DONE}
 
 
+@typed
 def collect(
     folder: str | Path, *, variables: Sequence[str] | None = None, certificate: bool = True, progress: bool = False
 ) -> xr.Dataset:

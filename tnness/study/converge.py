@@ -21,9 +21,9 @@ from tnness.records.lazily import lazily
 from tnness.records.record import BURSTS, ERROR, EXTRAPOLATED, FORMAT, Record, error_of, observables_in, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.driver import Driver
-from tnness.runs.job import Job, name_of, offered_engines
+from tnness.runs.job import Job, differences, name_of, offered_engines
 from tnness.runs.solve import chosen_engine
-from tnness.typed import field_types
+from tnness.typed import field_types, typed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,6 +35,7 @@ BOND_AND_STEP = {"chi", "dt"}
 """The settings that an engine must have: bond dimension and time step."""
 
 
+@typed
 def converge(
     model: Any,
     chi: Sequence[int],
@@ -101,6 +102,29 @@ def converged(
         Record(dataset).save(out)
         points.remove()
     return dataset
+
+
+def finished(job: Job, chi: Sequence[int], dt: Sequence[float | None], path: Path) -> xr.Dataset | None:
+    """Return the convergence that a file holds, if it is that of this job; remove what is left of its points.
+
+    So a process that was killed between its record and its figure is finished by the same command.
+    """
+    chis, steps = _checked(chi, dt)
+    record = Record.open(path)
+    if record.dataset.attrs.get("kind") != "convergence" or list(record.dataset["chi"].values) != chis:
+        return None
+    engine = _at(job.engine, chi=chis[-1], dt=steps[-1])
+    engine = _at(engine, schedule=()) if hasattr(engine, "schedule") else engine
+    last = replace(job, engine=engine, ask=replace(job.ask, refine=len(steps) == 1))
+    initial = {"initial": record.settings["initial"]}  # of the last point: the point before it
+    if len(record.dataset["dt"]) != len(steps) or differences(record.settings, last.settings | initial):
+        return None
+    if last.other(record):
+        return None
+    points = Points(job, Path(f"{path}.points"))
+    points.files = list(Path(f"{path}.points").glob("*chi=*.nc*"))
+    points.remove()
+    return record.dataset
 
 
 def default_engine(model: Any) -> str:

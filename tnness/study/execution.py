@@ -7,10 +7,14 @@ before NumPy loads; they end with the process that started them.
 from __future__ import annotations
 
 import contextlib
+import copyreg
+import dataclasses
+import importlib.util
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -82,8 +86,14 @@ class Local:
         with _environment(dict.fromkeys(THREADS, "1")):
             stopped = context.Event()
             pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(stopped,))
+            pack = _packed if importlib.util.find_spec("cloudpickle") else _as_it_is
+
+            def submit(work: Work) -> Future[Any]:
+                with _main_hidden() if pack is _packed else contextlib.nullcontext():
+                    return pool.submit(_unless_stopped, pack(work))
+
             try:
-                yield Crew(lambda work: pool.submit(_unless_stopped, work), lambda: count)
+                yield Crew(submit, lambda: count)
             except BaseException:
                 stopped.set()
                 for process in set(multiprocessing.active_children()) - before:
@@ -91,6 +101,55 @@ class Local:
                 raise
             finally:
                 pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Work as bytes, in which classes and functions of a script or a notebook go by value."""
+
+    content: bytes
+
+    def __call__(self) -> Any:
+        """Do the work."""
+        import cloudpickle
+
+        return cloudpickle.loads(self.content)()
+
+
+def _packed(work: Work) -> Work:
+    import cloudpickle
+
+    # a class that goes by value takes its fields with it, and the marks in them are compared by identity
+    copyreg.pickle(type(dataclasses.MISSING), lambda mark: "MISSING")
+    copyreg.pickle(dataclasses._FIELD_BASE, lambda mark: mark.name)  # type: ignore[attr-defined]
+    try:
+        return Packed(cloudpickle.dumps(work))
+    except Exception as error:
+        raise InputError(
+            f"the model, its engine or the measuring function cannot be sent to workers ({error}): put them into a "
+            "file, or give workers=0"
+        ) from None
+
+
+def _as_it_is(work: Work) -> Work:
+    return work
+
+
+def belongs_to_script(thing: Any) -> bool:
+    """True for a class or a function of a script or a notebook, which workers cannot import."""
+    return getattr(thing, "__module__", None) == "__main__"
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep a new process from executing the user's script once more: all that it needs is sent to it."""
+    main = sys.modules["__main__"]
+    kept = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update(kept)
 
 
 @dataclass(frozen=True)

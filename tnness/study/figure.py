@@ -18,6 +18,7 @@ from tnness.records.lazily import lazily
 from tnness.records.record import EXTRAPOLATED, Record, error_of, observables_in
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions, bars, sweep_panels
+from tnness.typed import typed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +38,7 @@ TITLE = 48
 """Characters of a panel's title that fit on one line."""
 
 
+@typed
 def plot(
     path: str | Path,
     out: str | Path | None = None,
@@ -53,6 +55,10 @@ def plot(
     import matplotlib
 
     matplotlib.use("Agg")
+    if Path(path).is_dir():
+        raise InputError(
+            f"{path} is a folder; the store of a sweep is collected first: tnness collect {path} --out T.nc"
+        )
     sweep = is_table(path)
     if directions is not None and not sweep:
         raise InputError(f"{path} is no collected sweep: its axes are fixed")

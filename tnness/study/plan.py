@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -25,6 +26,7 @@ from tnness.model import registry
 from tnness.model.parameters import build
 from tnness.model.parameters import parameters as model_parameters
 from tnness.model.protocol import UNKNOWN, values_of
+from tnness.records.record import PREFIX
 from tnness.runs.checkpoint import Output
 from tnness.runs.driver import Driver
 from tnness.runs.job import Job
@@ -33,6 +35,10 @@ from tnness.study.measuring import function
 from tnness.typed import checked
 
 Values = dict[str, Any]
+TABLE_NAMES = ("status", "seed", "cpu_seconds", "realization", "outcome")
+"""Names in every table that no axis can have."""
+MOST_POINTS = 2_000_000
+"""Largest number of points of a sweep: their list alone takes a gigabyte."""
 ALWAYS = ("times", "tolerance", "atol", "max_time", "initial")
 """Fields of a request that are settings of every sweep; the others are where they differ from their defaults."""
 
@@ -113,6 +119,11 @@ class Plan:
             raise InputError(f"realizations = {self.realizations!r}: an integer >= 1 is needed")
         if not isinstance(self.ask.initial, str | None):
             raise InputError("a sweep starts from a state that is named, not from a record or a state")
+        count = len(self.points) if self.points is not None else math.prod(len(values) for values in self.grid.values())
+        if count * self.realizations > MOST_POINTS:
+            raise InputError(
+                f"a sweep of {count} x {self.realizations} points: at most {MOST_POINTS:,} fit into one store"
+            )
         if self.points is not None and self.grid:
             raise InputError("a sweep takes a grid or a list of points, not both")
         for axis in self.axes:
@@ -220,6 +231,24 @@ class Plan:
         if first is not None:
             Driver(self.job_at(first, self.root_seed), Output()).check()
 
+    def check_names(self) -> None:
+        """Refuse an axis whose name has another meaning in the table of the sweep, before anything is computed."""
+        first = next(self._values(), None)
+        if first is None:
+            return
+        taken: dict[str, str] = dict.fromkeys(map(str, TABLE_NAMES), "a column of every table")
+        if self.ask.times is not None:
+            taken["time"] = "the times of the evolution"
+        if self.measure is None:
+            for name, observable in self.job_at(first, self.root_seed).observables.items():
+                taken |= {name: "an observable", f"{name}_error": "the error of an observable"}
+                taken |= dict.fromkeys(observable.dims, "an axis of an observable")
+        for axis in self.axes:
+            if axis in taken:
+                raise InputError(f"axis {axis}: in the table of the sweep this is the name of {taken[axis]}; rename it")
+            if axis.startswith(PREFIX):
+                raise InputError(f"axis {axis}: names that begin with {PREFIX} are those of certificates")
+
     @property
     def base(self) -> dict[str, Any]:
         """The settings that all plans of one store share: all but the axes' values and the number of realizations."""
@@ -238,7 +267,7 @@ class Plan:
         points = []
         for values in self._values():
             settings = self.settings_at(values)
-            identity = hashlib.sha256(canonical(settings).encode()).hexdigest()
+            identity = hashlib.sha256(canonical(_as_before(settings)).encode()).hexdigest()
             points.append(GridPoint(values, identity, self._disorder(settings["parameters"])))
         return points
 
@@ -285,3 +314,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value
+
+
+def _as_before(settings: Values) -> Values:
+    """Return settings as they were hashed when the tolerance was that of the relaxation, a tenth of the total error.
+
+    So the points of older stores keep their keys, where `atol` is left at its default.
+    """
+    if settings["atol"] is not None:
+        return settings
+    tenth = float(f"{settings['tolerance'] / 10:.15g}")
+    return {name: value for name, value in settings.items() if name != "atol"} | {"tolerance": tenth}

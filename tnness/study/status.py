@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tnness.study.store import Failure, Store
+from tnness.typed import typed
 
 RECENT = 200
 """Number of latest finished points from which the present rate is computed."""
@@ -57,6 +58,7 @@ class Status:
         return "\n".join(lines)
 
 
+@typed
 def status(folder: str | Path) -> Status:
     """Return the progress of the sweep in a store.
 

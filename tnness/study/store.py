@@ -28,7 +28,7 @@ from tnness.errors import RecordError
 from tnness.model.protocol import UNKNOWN
 from tnness.model.registry import names_file
 from tnness.records.claims import claim, holder
-from tnness.records.files import remove_orphans, seal_of, sealed_key, write_error, write_whole
+from tnness.records.files import remove_orphans, require_name, seal_of, sealed_key, write_error, write_whole
 from tnness.records.lazily import lazily
 from tnness.records.old import upgraded, with_total_tolerance
 from tnness.records.record import versions
@@ -77,6 +77,7 @@ class Store:
     """
 
     def __init__(self, folder: str | Path) -> None:
+        require_name(folder)
         self.folder = Path(folder)
 
     @classmethod
@@ -241,7 +242,8 @@ class Store:
 
     def misplaced(self, keys: Iterable[str]) -> set[str]:
         """Return the keys whose files hold another point, or have no seal; only the ends of the files are read."""
-        known = {key: sealed_key(self.record_path(key)) for key in keys}
+        points = str(self.folder / "points")  # texts, not paths: a store may hold ten thousands of points
+        known = {key: sealed_key(f"{points}/{key[:2]}/{key}.nc") for key in keys}
         return {key for key, sealed in known.items() if sealed is None or sealed not in ("", key)}
 
     def failures(self) -> dict[str, Failure]:

@@ -5,6 +5,7 @@ Another call computes the missing points; a wider grid or more realizations add 
 
 from __future__ import annotations
 
+import importlib.util
 import signal
 import sys
 from collections import Counter
@@ -21,11 +22,12 @@ from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, Interrupted
 from tnness.runs.progress import Stop
-from tnness.study.execution import AHEAD, Crew, Dask, Here, Local
+from tnness.study.execution import AHEAD, Crew, Dask, Here, Local, belongs_to_script
 from tnness.study.measuring import function
 from tnness.study.plan import Plan, Point, Values
 from tnness.study.point import Ended, Measure, Task
 from tnness.study.store import Failure, Store
+from tnness.typed import checked, shown, typed
 
 ATTEMPTS = 3
 """Number of times that a worker may die at a point before the point counts as failed."""
@@ -51,6 +53,7 @@ class Summary:
         return self.done == self.asked
 
 
+@typed
 def sweep(
     model: str | type,
     grid: Mapping[str, Sequence[Any]] | None = None,
@@ -128,7 +131,7 @@ def sweep(
     plan = Plan(
         model=model,
         parameters=dict(parameters or {}),
-        grid={axis: list(values) for axis, values in (grid or {}).items()},
+        grid={str(axis): list(checked(f"axis {axis}", values, Sequence[Any])) for axis, values in (grid or {}).items()},
         points=None if points is None else [dict(point) for point in points],
         realizations=realizations,
         independent=tuple(independent),
@@ -160,9 +163,12 @@ def place_of(workers: int | None, dask: str | None) -> Here | Local | Dask:
 def _name(measure: Measure | str | None) -> str | None:
     if measure is None or isinstance(measure, str):
         return measure
-    module = sys.modules[measure.__module__]
-    name = Path(str(module.__file__)).stem if module.__name__ == "__main__" else module.__name__
-    return f"{name}:{measure.__qualname__}"
+    if not callable(measure):
+        raise InputError(f"measure = {shown(measure)}: a function, or its name, is needed")
+    module = sys.modules.get(measure.__module__)
+    file = getattr(module, "__file__", None)
+    name = Path(file).stem if file and measure.__module__ == "__main__" else measure.__module__
+    return f"{name}:{getattr(measure, '__qualname__', type(measure).__qualname__)}"
 
 
 @dataclass
@@ -193,6 +199,8 @@ class Sweep:
         if self.measure is None and self.plan.measure is not None:
             function(self.plan.measure)  # refuses a function that is not there
         self.plan.check_watch()
+        self.plan.check_names()
+        self._check_place()
         self.plan = self.store.adopted(self.plan)
         request = self.store.register(self.plan, self.accept_old)
         for warning in self.store.doubts(self.plan):
@@ -210,6 +218,16 @@ class Sweep:
         if missing:
             self._compute(missing, len(points))
         return self._summary(points, damaged)
+
+    def _check_place(self) -> None:
+        """Refuse to send classes and functions of a script to workers where they cannot go by value."""
+        things = (self.plan.model, type(self.plan.engine), self.measure)
+        by_value = importlib.util.find_spec("cloudpickle") is not None
+        if any(map(belongs_to_script, things)) and self.place != Here() and not by_value:
+            raise InputError(
+                "workers cannot import what a script or a notebook defines: put it into a file (file.py:Class), "
+                "install 'tnness[dask]', or give workers=0"
+            )
 
     def _summary(self, points: Sequence[Point], damaged: Sequence[Path]) -> Summary:
         finished, failures = self.store.finished(), self.store.failures()
@@ -245,7 +263,8 @@ class Sweep:
         if self.idle >= ATTEMPTS:
             raise InputError(
                 "the workers died before they began a point: they import model, engine and measuring function by the "
-                "names of their modules, which must be found from everywhere"
+                "names of their modules, which must be found from everywhere (a script that is executed calls sweep "
+                "below `if __name__ == '__main__':`)"
             )
 
     def _results(self, crew: Crew, waiting: list[Point]) -> Iterator[Ended | None]:

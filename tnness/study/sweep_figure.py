@@ -160,7 +160,8 @@ def _directions(data: xr.DataArray, shown: Directions) -> tuple[str, str | None]
         curves = max(left, key=lambda d: data.sizes[d])
         left.remove(curves)
     if left:
-        raise InputError(f"{data.name} depends on {', '.join(left)} too: --at {left[0]}=VALUE fixes it")
+        fixed = " ".join(f"--at {d}={data[d].values[0] if d in data.coords else 0}" for d in left)
+        raise InputError(f"{data.name} depends on {', '.join(left)} too: fix them, for instance by {fixed}")
     return x, curves
 
 

@@ -11,6 +11,7 @@ from tnness.records.files import seal_of
 from tnness.records.record import Record
 from tnness.study.collect import is_table, open_table
 from tnness.study.store import Store
+from tnness.typed import typed
 
 INTACT, UNSEALED = "intact", "unsealed"
 """Verdicts: sealed and unchanged; readable, but nothing shows whether it has changed."""
@@ -24,6 +25,7 @@ class Verdict:
     sound: bool
 
 
+@typed
 def verify(path: str | Path) -> Verdict:
     """Verify a record, a checkpoint, a collected table, or the store of a sweep with every point in it.
 

@@ -17,8 +17,10 @@ from tnness.interop.tenpy import from_tenpy
 from tnness.network.chain_state import ChainState
 from tnness.operators.terms import total
 from tnness.problems.lindbladian import Lindbladian
+from tnness.typed import typed
 
 
+@typed
 def ground_state(problem: Lindbladian, particles: int, chi: int = 128, accuracy: float = 1e-12) -> ChainState:
     """Return the ground state of the problem's Hamiltonian among states with a number of particles: amplitudes, norm 1.
 
@@ -105,6 +107,7 @@ def _tenpy_model(problem: Lindbladian) -> Any:
     return Chain(TrivialLattice(sites), bonds)
 
 
+@typed
 def ground_energy(problem: Lindbladian, particles: int) -> float:
     """Return the energy of `ground_state`: from orbitals if the Hamiltonian is quadratic, otherwise by DMRG.
 

@@ -1,0 +1,134 @@
+"""Sweeps of what a script defines, names that a table cannot have, and sizes that no store can."""
+
+import subprocess
+import sys
+import time
+from dataclasses import make_dataclass
+from pathlib import Path
+
+import pytest
+
+from command_line import call, refused
+from small_runs import Pumped
+from tnness import TEBD, Ask, Observable, expectation, steady_state
+from tnness import spin_half as s
+from tnness.errors import InputError, ModelError
+from tnness.model.parameters import parameters
+from tnness.runs.job import Job
+from tnness.study.plan import Plan
+
+SCRIPT = """
+from dataclasses import dataclass
+
+import tnness
+from tnness import Lindbladian, expectation
+from tnness import spin_half as s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pumped:
+    n: int = 2
+    rate: float = 1.0
+
+    def problem(self):
+        chain = Lindbladian([s] * self.n)
+        chain.jump(s.Sp(0), rate=self.rate)
+        chain.jump(s.Sm(self.n - 1), rate=self.rate)
+        return chain
+
+    def observables(self):
+        return {"z": expectation([s.Z(i) for i in range(self.n)], "site")}
+
+
+done = tnness.sweep(Pumped, {"rate": [1.0, 2.0]}, store="s", engine="exact", workers=1)
+print(done.done, done.failed)
+"""
+
+
+@pytest.mark.parametrize("given", ["file", "stdin"])
+def test_a_sweep_of_a_class_in_an_unguarded_script_ends(tmp_path, given):
+    """It goes by value; its workers used to die on it, and were started again for ever."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    arguments = ["script.py"] if given == "file" else ["-"]
+    done = subprocess.run(
+        [sys.executable, *arguments], input=SCRIPT, capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    assert done.stdout == "2 0\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("axis", "told"),
+    [("status", "column"), ("z", "an observable"), ("site", "axis of an observable"), ("z_error", "error")],
+)
+def test_an_axis_that_has_another_meaning_in_the_table_is_refused_before_the_first_point(tmp_path, axis, told):
+    model = SCRIPT.split("done =")[0].replace("rate: float", f"{axis}: float").replace("self.rate", f"self.{axis}")
+    (tmp_path / "m.py").write_text(model)
+    answer = call("sweep", f"{tmp_path}/m.py:Pumped", "--grid", f"{axis}=1,2", "--store", tmp_path / "s")
+    assert answer.status == 2
+    assert f"axis {axis}: in the table of the sweep this is the name of " in answer.err
+    assert told in answer.err
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("name", ["draw", "small", "problem", "initial_state"])
+def test_a_parameter_is_not_called_like_a_method_of_models(name):
+    with pytest.raises(ModelError, match=f"a parameter cannot be called '{name}'"):
+        parameters(make_dataclass("Named", [(name, int, 1)], frozen=True))
+
+
+def test_sizes_are_refused_before_they_are_allocated(tmp_path):
+    started = time.monotonic()
+    with pytest.raises(InputError, match="at most 2,000,000 fit into one store"):
+        Plan(model="ssep", grid={"n": list(range(2, 2002))}, realizations=10**6)
+    answer = call("run", "ssep", "--time", "0:1:1000000000", "--out", tmp_path / "r.nc")
+    assert "count from 1 to 1,000,000" in answer.err
+    answer = call("run", "ssep", "-p", f"n={'[' * 3000}", "--out", tmp_path / "r.nc")
+    assert "too deep to be read" in answer.err
+    assert time.monotonic() - started < 5
+
+
+def test_a_number_that_is_none_is_not_certified():
+    class Lost(Pumped):
+        def observables(self):
+            return {"lost": Observable(lambda view: float("nan")), "z": expectation(s.Z(0))}
+
+    record = steady_state(Lost(), engine="exact")
+    assert record.outcome == "no number: lost is NaN everywhere"
+    assert not record.certificate.converged
+
+
+def test_the_figure_of_a_convergence_that_was_killed_is_drawn_by_the_same_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ("converge", "ssep", "-p", "n=3", "--chi", "2,4", "--out", "c.nc", "--quiet")
+    assert call(*command).status == 0
+    before = Path("c.nc").read_bytes()
+    Path("c.png").unlink()
+    Path("c.nc.points").mkdir()
+    Path("c.nc.points/chi=2.nc").write_bytes(b"left")
+    assert call(*command).status == 0
+    assert Path("c.png").exists()
+    assert Path("c.nc").read_bytes() == before
+    assert not Path("c.nc.points").exists()
+    refused(*command, told=("c.nc exists already",))
+    Path("c.png").unlink()
+    refused(*[word if word != "2,4" else "2,5" for word in command], told=("c.nc exists already",))
+
+
+def test_plotting_a_store_says_what_to_do_first(tmp_path):
+    (tmp_path / "s").mkdir()
+    answer = call("plot", tmp_path / "s")
+    assert answer.status == 2
+    assert f"tnness collect {tmp_path / 's'} --out" in answer.err
+
+
+def test_the_package_does_not_blame_the_model_for_its_own_errors(monkeypatch):
+    """An error without a line of the user's in its traceback stays what it is."""
+    import tnness.runs.job as job
+
+    def broken(model, name):
+        return [][1]
+
+    broken.__code__ = broken.__code__.replace(co_filename=job.__file__)
+    monkeypatch.setattr(job, "problem_of", broken)
+    with pytest.raises(IndexError):
+        _ = Job(Pumped(), "pumped", TEBD(), Ask()).problem
