@@ -401,7 +401,7 @@ KILLED = {
     "tebd": "run xxz-driven -p n=4 --chi 4 --schedule 2 --dt 0.1 --tol 1e-9 --max-time 6 --no-kick --out k.nc",
     "tebd, times": "run xxz-driven -p n=4 --chi 6 --dt 0.1 --time 0.1:2:20 --out k.nc",
     "exact": "run xxz-driven -p n=4 --engine exact --time 0.1:5:40 --out k.nc",
-    "accelerated": "run ssep -p n=3 --accelerate --chi 4 --max-time 20 --out k.nc",
+    "accelerated": "run xxz-driven -p n=3 --accelerate --chi 4 --max-time 20 --out k.nc",
     "gaussian": "run xx-dephasing -p n=6 --engine gaussian --time 0.1:5:40 --out k.nc",
     "trajectories": "run noisy-anderson -p n=4 --engine trajectories --time 1:5:5 --out k.nc",
     "transfer": "run anderson-wire --out k.nc",

@@ -11,6 +11,7 @@ from small_runs import QUICK, assert_same_numbers, assert_within_its_errors, obs
 from tnness import TEBD, Changes, Record, evolve, extend, steady_state
 from tnness.errors import InputError, RecordError
 from tnness.model.protocol import generator_of
+from tnness.model.registry import find
 
 
 def test_more_bond_dimension_from_where_it_was(coarse, tmp_path):
@@ -135,3 +136,11 @@ def test_extensions_that_make_no_sense(coarse, tmp_path):
     Record(Record.open(coarse).dataset).save(tmp_path / "stateless.nc")
     with pytest.raises(RecordError, match="holds no state"):
         extend(tmp_path / "stateless.nc")
+
+
+def test_an_extension_of_few_measurements_ends_and_claims_little(tmp_path):
+    """Too few for what still moves after a kick: it used to be an error of NumPy."""
+    model = find("ssep")(n=3)
+    steady_state(model, engine=TEBD(chi=2, dt=0.2), max_time=2.0, out=tmp_path / "r.nc")
+    record = extend(tmp_path / "r.nc", Changes({"chi": 3}, max_time=2.0))
+    assert not record.certificate.converged

@@ -80,6 +80,8 @@ class Kicked:
         a short stage claims little. x(s) are averages over quarters of that part, against the noise of truncation.
         """
         indices = history.of(stage)
+        if len(indices) < QUARTERS:  # too few to tell what still moves
+            return {name: np.full(np.shape(series[-1]), math.inf) for name, series in history.values.items()}
         window = min(self.forgets_in, history.time_in(stage)) / 4
         late = [i for i in indices if history.times[i] >= history.times[indices[-1]] - window]
         late = indices[-max(len(late), QUARTERS) :]
