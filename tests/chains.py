@@ -28,6 +28,13 @@ def random_density_matrix(d: int, rng: np.random.Generator) -> NDArray[np.comple
     return rho / np.trace(rho)
 
 
+def even_density_matrix(spaces: list[LocalSpace], rng: np.random.Generator) -> NDArray[np.complex128]:
+    """A random state of a chain: with fermions it does not superpose even and odd numbers of them."""
+    rho = random_density_matrix(int(np.prod([space.levels for space in spaces])), rng)
+    parity = reduce(np.kron, [np.eye(s.levels) if s.parity is None else s.parity for s in spaces])
+    return (rho + parity @ rho @ parity) / 2
+
+
 def random_lindbladian(spaces: list[LocalSpace], seed: int) -> Lindbladian:
     """Random Hermitian terms and jumps on every site and every bond, as general as the spaces allow."""
     chain, rng = Lindbladian(spaces), np.random.default_rng(seed)
@@ -38,10 +45,8 @@ def random_lindbladian(spaces: list[LocalSpace], seed: int) -> Lindbladian:
         if spaces[i].quantum and spaces[i + 1].quantum:
             chain.hamiltonian(_hermitian(_pair(spaces, i, rng)))
         chain.jump(_pair(spaces, i, rng), rate=rng.uniform(0, 2))
-    if spaces[0] is spinless:
-        chain.jump(spinless.C(0), rate=rng.uniform(0, 2))
-    if spaces[-1] is spinless:
-        chain.jump(spinless.Cd(len(spaces) - 1), rate=rng.uniform(0, 2))
+    for i in (i for i, space in enumerate(spaces) if space is spinless):
+        chain.jump(spinless.C(i) - 0.6j * rng.standard_normal() * spinless.Cd(i), rate=rng.uniform(0, 2))
     return chain
 
 
@@ -59,17 +64,26 @@ def dense_lindbladian(chain: Lindbladian) -> tuple[NDArray[np.complex128], list[
 
 
 def density_matrix(vector: NDArray[np.float64], spaces: list[LocalSpace]) -> NDArray[np.complex128]:
-    """sum_a v_a E_a x E_b x ...: (prod d, prod d)."""
+    """sum_a v_a F_a: (prod d, prod d)."""
     return np.tensordot(vector, product_basis(spaces), 1)
 
 
 def coefficients(rho: NDArray[np.complex128], spaces: list[LocalSpace]) -> NDArray[np.float64]:
-    """Tr(E_a rho): (prod D,)."""
-    return np.einsum("aij,ji->a", product_basis(spaces), rho).real
+    """Tr(F_a^+ rho): (prod D,)."""
+    return np.einsum("aij,ij->a", product_basis(spaces).conj(), rho).real
 
 
 def product_basis(spaces: list[LocalSpace]) -> NDArray[np.complex128]:
-    return reduce(lambda a, b: np.array([np.kron(x, y) for x in a for y in b]), (s.elements for s in spaces))
+    """Every product of elements of the sites, those that anticommute with a site's parity with strings from site 0."""
+    products = [np.eye(int(np.prod([space.levels for space in spaces])), dtype=complex)]
+    for site, space in enumerate(spaces):
+        whole = []
+        for element in space.elements:
+            odd = space.parity is not None and np.allclose(space.parity @ element, -element @ space.parity)
+            factor = LocalOperator("E", element, space.parity if odd else None)
+            whole.append(_dense_term(Term(1.0, ((site, factor),)), spaces))
+        products = [left @ right for left in products for right in whole]
+    return np.array(products)
 
 
 def _dense_term(term: Term, spaces: list[LocalSpace]) -> NDArray[np.complex128]:
@@ -78,7 +92,7 @@ def _dense_term(term: Term, spaces: list[LocalSpace]) -> NDArray[np.complex128]:
         parts = [np.eye(s.levels, dtype=complex) for s in spaces]
         parts[site] = factor.matrix
         for j in range(site) if factor.odd else ():
-            parts[j] = spaces[j].P.matrix if "C" in spaces[j].operators else parts[j]
+            parts[j] = parts[j] if spaces[j].parity is None else spaces[j].parity
         product = product @ reduce(np.kron, parts)
     return product
 

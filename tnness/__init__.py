@@ -10,6 +10,7 @@ from tnness.engines.exact import Exact
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_energy, ground_state
 from tnness.engines.registry import register_engine
+from tnness.engines.tdvp import TDVP
 from tnness.engines.tebd import TEBD
 from tnness.engines.thermal import thermal_state
 from tnness.errors import InputError, ModelError, NumericalError, RecordError, TnnessError, Unavailable
@@ -36,18 +37,22 @@ from tnness.operators.basis import (
     bit,
     boson,
     classical,
+    composite,
+    electron,
     levels,
     quantum_space,
     spin,
     spin_half,
     spin_one,
     spinless,
+    tj,
 )
-from tnness.operators.terms import LocalOperator, Operator, total
+from tnness.operators.terms import LocalOperator, Operator, power_law_sum, string, total
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
+from tnness.problems.orderings import ladder, periodic
 from tnness.records.certificate import Certificate
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
@@ -62,6 +67,7 @@ from tnness.study.sweep import sweep
 __version__ = "0.1.0"
 
 __all__ = [
+    "TDVP",
     "TEBD",
     "Accelerated",
     "Ask",
@@ -99,8 +105,10 @@ __all__ = [
     "check",
     "classical",
     "collect",
+    "composite",
     "converge",
     "density_from_pure",
+    "electron",
     "evolve",
     "expectation",
     "extend",
@@ -110,10 +118,13 @@ __all__ = [
     "ground_energy",
     "ground_state",
     "identity_state",
+    "ladder",
     "levels",
     "local_temperature",
     "models",
     "operator_entanglement",
+    "periodic",
+    "power_law_sum",
     "product_state",
     "purity",
     "quantum_space",
@@ -128,8 +139,10 @@ __all__ = [
     "spinless",
     "status",
     "steady_state",
+    "string",
     "sweep",
     "thermal_state",
+    "tj",
     "to_quimb",
     "to_tenpy",
     "total",

@@ -25,7 +25,7 @@ from tnness.runs.solve import Changes
 from tnness.typed import Parameter, field_parameters
 
 COMMANDS = ("run", "converge", "sweep")
-SHIPPED = ("tebd", "accelerated", "exact", "gaussian", "spectral", "trajectories", "transfer")
+SHIPPED = ("tebd", "tdvp", "accelerated", "exact", "gaussian", "spectral", "trajectories", "transfer")
 FIELDS = [(engine, field) for engine in SHIPPED for field in field_parameters(ENGINES[engine])]
 VARIED = {"chi", "dt"}
 REACHED = [(command, *field) for command in ("run", "sweep") for field in FIELDS]
@@ -187,8 +187,8 @@ def test_help_says_types_and_defaults(helps):
         "--schedule INTEGER,... ",
         "--dtype float64|float32 ",
         "--bracket / --no-bracket",
-        "largest bond dimension, default 64 (tebd, accelerated, trajectories)",
-        "default 1e-14 (tebd, accelerated) or 1e-12 (trajectories)",
+        "largest bond dimension, default 64 (tebd, accelerated, tdvp, trajectories)",
+        "default 1e-14 (tebd, accelerated, tdvp) or 1e-12 (trajectories)",
         "time evolved between two jumps [time], default 60 (accelerated)",
     ):
         assert words in helps["run"]

@@ -22,7 +22,7 @@ from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.doubling import density_from_pure
 from tnness.network.truncation import Truncation
-from tnness.operators.basis import bit, boson, quantum_space, spin_half, spin_one, spinless
+from tnness.operators.basis import bit, boson, parity_of, quantum_space, spin_half, spin_one, spinless
 
 s = spin_half
 DIMS = [2, 3, 4, 2]
@@ -185,6 +185,10 @@ def test_tenpy_states_that_do_not_fit_are_refused():
 @given(seed=seeds, chi=st.integers(1, 4))
 def test_pure_states_become_projectors(spaces, seed, chi):
     pure, amplitudes = random_pure([space.levels for space in spaces], chi, seed)
+    if spaces[0] is spinless:
+        amplitudes = amplitudes + np.diag(parity_of(spaces)) * amplitudes
+        amplitudes, chi = amplitudes / linalg.norm(amplitudes), 2 * chi
+        pure = ChainState.from_dense(amplitudes, [2] * 4)
     pure.log_norm = 3.0  # norms are dropped
     rho = density_from_pure(pure, spaces)
     expected = coefficients(np.outer(amplitudes, amplitudes.conj()), spaces)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import coefficients, random_density_matrix
-from tnness.errors import ModelError
+from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.dense_view import DenseView
@@ -79,6 +79,22 @@ def test_a_product_state_has_no_correlations_across_cuts(view):
     assert_allclose(renyi2_entropy()(view(rho)), -np.cumsum(np.log(local))[:-1])
     connected = two_point(s.X, s.Y, connected=True)(view(rho))
     assert_allclose(connected - np.diag(np.diag(connected)), 0, atol=1e-13)
+
+
+def test_complex_expectations_are_read_part_by_part_or_refused(view):
+    """A product that is not Hermitian has a current in its imaginary part, which a real number would lose."""
+    amplitudes = np.kron(np.kron([1, 0], [0, 1]), np.eye(4)[0]) + 1j * np.kron(np.kron([0, 1], [1, 0]), np.eye(4)[0])
+    rho = np.outer(amplitudes, amplitudes.conj()) / 2
+    hop = s.Sp(0) * s.Sm(1)
+    assert_allclose(view(rho).expect(hop), 0.5j, atol=1e-14)
+    assert_allclose(expectation(hop, part="imag")(view(rho)), 0.5, atol=1e-14)
+    assert_allclose(expectation([hop, hop.dag()], "term", part="real")(view(rho)), 0, atol=1e-14)
+    assert_allclose(two_point(s.Sp, s.Sm, part="imag")(view(rho))[:2, :2], [[0, 0.5], [-0.5, 0]], atol=1e-14)
+    for observable in (expectation(hop), two_point(s.Sp, s.Sm)):
+        with pytest.raises(ModelError, match='ask for one with part="real" or part="imag"'):
+            observable(view(rho))
+    with pytest.raises(InputError, match="part = 'phase' is not one of real, imag"):
+        expectation(hop, part="phase")(view(rho))
 
 
 def test_two_bell_pairs(view):

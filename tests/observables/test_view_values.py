@@ -39,11 +39,14 @@ def occupied(spaces):
 
 
 def even(matrix, spaces):
-    """What of an operator, or of a vector, conserves the parity of the particles."""
-    signs = np.ones(1)
-    for level in occupied(spaces):
-        signs = np.kron(signs, [1.0, -1.0] if level else [-1.0, 1.0])
-    return (matrix + signs[:, None] * matrix * signs) / 2 if matrix.ndim == 2 else np.where(signs > 0, matrix, 0.0)
+    """What of an operator, or of a vector, conserves the parity of the particles, and that of the fermions."""
+    for counted in ((spin_half, spinless), (spinless,)):
+        signs = np.ones(1)
+        for level, space in zip(occupied(spaces), spaces, strict=True):
+            signs = np.kron(signs, np.ones(2) if space not in counted else [1.0, -1.0] if level else [-1.0, 1.0])
+        whole = signs[:, None] * matrix * signs if matrix.ndim == 2 else None
+        matrix = np.where(signs > 0, matrix, 0.0) if whole is None else (matrix + whole) / 2
+    return matrix
 
 
 def mixed_state(spaces, seed=0):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from chains import QUANTUM, SPACES, random_density_matrix, random_matrix, seeds
+from chains import QUANTUM, SPACES, even_density_matrix, random_matrix, seeds
 from tnness.errors import InputError, ModelError
 from tnness.operators.basis import (
     bit,
@@ -29,10 +29,11 @@ every_quantum_space = pytest.mark.parametrize("space", QUANTUM.values(), ids=QUA
 
 
 @every_space
-def test_elements_are_hermitian_and_orthonormal(space):
+def test_elements_are_orthonormal_and_hermitian_but_for_the_phase_of_odd_ones(space):
     assert space.elements.shape == (space.dim, space.levels, space.levels)
-    assert_allclose(space.elements, space.elements.conj().transpose(0, 2, 1), atol=1e-16)
-    overlaps = np.einsum("aij,bji->ab", space.elements, space.elements)
+    turned = np.where(space.grading, np.exp(-0.25j * np.pi), 1)[:, None, None] * space.elements
+    assert_allclose(turned, turned.conj().transpose(0, 2, 1), atol=1e-15)
+    overlaps = np.einsum("aij,bij->ab", space.elements, space.elements.conj())
     assert_allclose(overlaps, np.eye(space.dim), atol=1e-14)
 
 
@@ -97,11 +98,11 @@ def test_transitions_move_the_second_level_to_the_first(space):
 @given(seed=seeds)
 def test_coefficients_of_several_sites_are_those_of_products_and_give_the_matrix_back(seed):
     rng, spaces = np.random.default_rng(seed), (spin_half, spin_one, spinless)
-    parts = [random_density_matrix(space.levels, rng) for space in spaces]
+    parts = [even_density_matrix([space], rng) for space in spaces]
     product = np.kron(np.kron(*parts[:2]), parts[2])
     wanted = np.einsum("a,b,c->abc", *(space.vector(part) for space, part in zip(spaces, parts, strict=True)))
     assert_allclose(coefficients(product, spaces), wanted, atol=1e-14)
-    rho = random_density_matrix(12, rng)
+    rho = even_density_matrix([*spaces], rng)
     assert_allclose(density_matrix(coefficients(rho, spaces), spaces), rho, atol=1e-14)
 
 
@@ -109,7 +110,7 @@ def test_coefficients_of_several_sites_are_those_of_products_and_give_the_matrix
 @given(seed=seeds)
 def test_coefficients_give_a_state_back_and_its_expectations(space, seed):
     rng = np.random.default_rng(seed)
-    rho, operator = random_density_matrix(space.levels, rng), random_matrix(space.levels, rng)
+    rho, operator = even_density_matrix([space], rng), random_matrix(space.levels, rng)
     vector = space.vector(rho)
     assert_allclose(np.tensordot(vector, space.elements, 1), rho, atol=1e-14)
     assert_allclose(space.covector(operator) @ vector, np.trace(rho @ operator), atol=1e-13)

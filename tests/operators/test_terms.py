@@ -8,8 +8,10 @@ from numpy.testing import assert_allclose
 
 from chains import dense_operator, random_matrix, seeds
 from tnness.errors import ModelError
+from tnness.network.chain_view import ChainView
+from tnness.network.initial import product_state
 from tnness.operators.basis import boson, spin_half, spin_one, spinless
-from tnness.operators.terms import LocalOperator, Operator, total
+from tnness.operators.terms import LocalOperator, Operator, string, total
 
 s, f = spin_half, spinless
 SPINS = [spin_half, spin_one, boson(2)]
@@ -108,6 +110,49 @@ def test_a_spin_beside_a_fermion_needs_no_string():
     chain = [spin_one, f]
     operator = spin_one.Sz(0) * f.Cd(1) * f.C(1)
     assert_allclose(matrix(operator, chain), dense_operator(operator, chain), atol=1e-15)
+
+
+def test_operators_of_one_site_combine():
+    combined = (1j * s.X @ s.Y + 0.5).matrix
+    assert_allclose(combined, -s.Z.matrix + 0.5 * np.eye(2))
+    assert_allclose((f.Cd @ f.C - f.N).matrix, 0)
+    assert (f.P @ f.C).odd
+    assert s.Sp.dag().name == "Sp^"
+    assert repr(f.C) == "LocalOperator('C', odd, 2 levels)"
+    for make in (lambda: f.C + 1.0, lambda: f.C.exp(), lambda: s.X @ spin_one.Sx, lambda: s.X(0) ** -1):
+        with pytest.raises(ModelError):
+            make()
+
+
+@given(seed=seeds)
+def test_hermiticity_is_that_of_the_dense_matrix(seed):
+    rng = np.random.default_rng(seed)
+    product = np.prod([getattr(f, "C" if rng.random() < 0.5 else "Cd")(int(i)) for i in rng.integers(0, 3, 4)])
+    hermitian = product + product.dag()
+    assert hermitian.is_hermitian
+    assert (1j * (product - product.dag())).is_hermitian
+    dense = matrix(product, [f] * 3)
+    assert product.is_hermitian == np.allclose(dense, dense.conj().T)
+    first, second = matrix(f.N(0), [f] * 3), matrix(f.N(1), [f] * 3)
+    assert_allclose(matrix(product.commutator(f.N(1)), [f] * 3), dense @ second - second @ dense)
+    assert_allclose(matrix(product.anticommutator(f.N(1)), [f] * 3), dense @ second + second @ dense)
+    assert_allclose(matrix((product @ f.N(0)) ** 2, [f] * 3), np.linalg.matrix_power(dense @ first, 2))
+
+
+def test_long_sums_are_shortened_and_spaces_list_their_operators():
+    assert repr(s.X(0) * s.Z(1)) == "Operator(X(0) Z(1))"
+    assert repr(sum(s.X(i) for i in range(60))).endswith("... 60 terms)")
+    assert {"Sp", "Sm", "X", "levels"} <= set(dir(s))
+
+
+def test_a_generating_function_is_one_term():
+    """<prod_i (1 + a N_i)> in a product state of sixty sites, exactly."""
+    filling, a = 0.3, 0.7
+    state = product_state([s] * 60, [np.diag([filling, 1 - filling])] * 60)
+    view = ChainView(state, [s] * 60, {"trace": [s.trace] * 60})
+    generating = string(1.0 * s.I + a * s.N, range(60))
+    assert_allclose(view.expect(generating), (1 + a * filling) ** 60)
+    assert_allclose(view.expect(string(s.N.exp(0.3j), range(60))), (1 - filling + filling * np.exp(0.3j)) ** 60)
 
 
 def test_parity_of_products():

@@ -23,7 +23,7 @@ from tnness.engines.initial import parse_initial
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
-from tnness.engines.tebd import TEBD, TEBDRun, ladder, prior_of
+from tnness.engines.tebd import TEBD, TEBDRun, ladder_rule, prior_of
 from tnness.engines.weak.bursts import Burst, mixed
 from tnness.engines.weak.slow import SlowVariables
 from tnness.errors import InputError
@@ -172,7 +172,7 @@ class Accelerated(Engine):
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule of a run: stages that settle by jumps."""
-        return ladder(run, Settling(run, start.target), start)
+        return ladder_rule(run, Settling(run, start.target), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import scipy.sparse.linalg as sparse_linalg
+from numpy.typing import NDArray
 
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array
@@ -39,7 +40,15 @@ class Leading:
     next_value: complex
 
 
-def leading(apply: Map, left: Real, seed: int, which: Literal["LM", "LR"], tolerance: float, ncv: int = 20) -> Leading:
+def leading(
+    apply: Map,
+    left: Real,
+    seed: int,
+    which: Literal["LM", "LR"],
+    tolerance: float,
+    ncv: int = 20,
+    within: NDArray[np.bool_] | None = None,
+) -> Leading:
     """Return the leading eigenpair of a map by Arnoldi, and the eigenvalue after it by deflation.
 
     Parameters
@@ -50,18 +59,25 @@ def leading(apply: Map, left: Real, seed: int, which: Literal["LM", "LR"], toler
     which: the eigenvalue that leads: "LM" the one of largest modulus, "LR" of largest real part.
     tolerance: relative accuracy of the eigenvalues; 0 for the machine's.
     ncv: size of the Krylov space.
+    within: True for the components of an invariant subspace to which the search is confined; default all.
 
     Raises
     ------
     NumericalError: no convergence.
     """
     first_start, next_start = stream(seed, "arnoldi").standard_normal((2, len(left)))
-    value, vector = _first(apply, first_start, which, tolerance, ncv)
+    inside = np.ones(len(left)) if within is None else within.astype(float)
+    first_start, next_start = first_start * inside, next_start * inside
+
+    def confined(v: Real) -> Real:
+        return apply(v) * inside
+
+    value, vector = _first(confined, first_start, which, tolerance, ncv)
     real = _real(vector)
     real = real / (left @ real)
 
     def deflated(v: Real) -> Real:
-        image = apply(v)
+        image = confined(v)
         return image - (left @ image) * real
 
     next_start -= (left @ next_start) * real

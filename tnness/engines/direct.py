@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from tnness.engines.arnoldi import leading, nearest_to_shift
 from tnness.network.chain_state import Array
+from tnness.operators.basis import oddness
 from tnness.problems.generator import ChainGenerator, Real
 
 FEW_STATES = 400
@@ -45,6 +46,10 @@ def null_vector(generator: ChainGenerator, shift: float, seed: int) -> tuple[Rea
     matrix, turn, partners = _charged(generator)
     trace = reduce(lambda left, right: np.outer(left, right).ravel(), generator.functionals["trace"])
     covector = trace if turn is None else np.conj(turn @ trace)  # of coefficients c = U r, <trace|r> = (U* trace) . c
+    even = np.flatnonzero(_oddness(generator, turn) < 0.5)  # the odd sector of fermions belongs to another problem
+    place = np.zeros(generator.dimension, np.intp)
+    place[even] = np.arange(len(even))
+    matrix, covector, partners = matrix[even][:, even], covector[even], place[partners[even]]
     _, labels = connected_components(abs(matrix), directed=False)
     order = np.argsort(labels, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
@@ -60,10 +65,16 @@ def null_vector(generator: ChainGenerator, shift: float, seed: int) -> tuple[Rea
         for part in parts
         if part is not inside and part.min() <= partners[part].min()
     ]
-    vector = np.zeros(len(labels), complex)
-    vector[inside] = real.conj().T @ null
+    vector = np.zeros(generator.dimension, complex)
+    vector[even[inside]] = real.conj().T @ null
     result = vector if turn is None else turn.conj().T @ vector
     return np.real(result), min(nearest, key=abs)
+
+
+def _oddness(generator: ChainGenerator, turn: sparse.csr_array | None) -> Real:
+    """Return the share of odd elements in every basis state: 0 or 1."""
+    odd = oddness(generator.spaces).astype(float)
+    return odd if turn is None else np.asarray(abs(turn).power(2) @ odd)
 
 
 def _null(matrix: sparse.csc_array, covector: Real, shift: float, seed: int) -> tuple[Array, list[complex]]:

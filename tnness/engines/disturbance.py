@@ -68,6 +68,7 @@ class Disturbance:
         directions = []
         for i, space in enumerate(spaces):
             allowed = self.neutral[i] if self.neutral else np.eye(space.dim)
+            allowed = np.where(space.grading[:, None], 0.0, allowed)  # no state has a single odd element
             own = _traceless(rng.standard_normal(space.dim), space, allowed)
             common = _traceless(shared[space], space, allowed)
             direction = _traceless(common + RANDOM_SHARE * own, space, allowed)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse.linalg as sparse_linalg
+from numpy.typing import NDArray
 
 from tnness.engines.arnoldi import leading
 from tnness.engines.ask import Start
@@ -31,6 +32,7 @@ from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
+from tnness.operators.basis import oddness
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator, Real
@@ -64,7 +66,7 @@ class Exact(Engine):
         """Return a run that starts from `start.initial` at time 0; raise `InputError` if the chain is too long."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, DenseState, start)
-        generator = chain_of(problem, f"engine {self.name!r}")
+        generator = chain_of(problem, f"engine {self.name!r}", any_sites=True)
         check_dense(generator.dims)
         run = self.init(generator, density_operator(start.initial, generator), start.seed)
         run.given = start.given
@@ -74,7 +76,7 @@ class Exact(Engine):
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, DenseState, start, snapshot)
-        run = self.restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
+        run = self.restore(chain_of(problem, f"engine {self.name!r}", any_sites=True), snapshot)
         run.given = start.given
         return run
 
@@ -206,9 +208,9 @@ def steady_vector(generator: ChainGenerator, tolerance: float = 1e-10, seed: int
     ------
     NotUnique: there is a second eigenvalue at 0. NumericalError: Arnoldi did not converge.
     """
-    if all(np.abs(bond + bond.T).max() <= 1e-14 * generator.scale for bond in generator.merged_bonds):
+    if all(np.abs(matrix + matrix.T).max() <= 1e-14 * generator.scale for _, matrix in generator.local_terms):
         raise NotUnique  # no dissipation: every function of H is stationary
-    if generator.dimension <= DIRECT:
+    if _dimensions(generator) <= DIRECT:
         steady = _direct(generator, seed)
     else:
         steady = _by_jumps(generator, seed, tolerance) or _iterative(generator, seed, tolerance)
@@ -255,6 +257,7 @@ def _iterative(generator: ChainGenerator, seed: int, tolerance: float) -> Steady
         "LM",
         tolerance,
         ncv=24,
+        within=_even(generator),
     )
     return _unique(generator, pair.vector, np.log(pair.next_value) / tau)
 
@@ -270,6 +273,19 @@ def _trace_covector(generator: ChainGenerator) -> Real:
     return reduce(lambda left, right: np.outer(left, right).ravel(), generator.functionals["trace"])
 
 
+def _dimensions(generator: ChainGenerator) -> int:
+    """Return the number of dimensions of the states: half of all with fermions, which have no odd part."""
+    return generator.dimension // (2 if any(space.graded for space in generator.spaces) else 1)
+
+
+def _even(generator: ChainGenerator) -> NDArray[np.bool_]:
+    """Return True for the coefficients that a state may have: (prod D,).
+
+    In the odd sector of fermions the generator is that of another problem, whose steady state need not be unique.
+    """
+    return ~oddness(generator.spaces)
+
+
 def _operator(generator: ChainGenerator) -> sparse_linalg.LinearOperator | Any:
     """Return G: as a sparse matrix up to `SPARSE` dimensions, otherwise as an operator applied bond by bond."""
     if generator.dimension <= SPARSE:
@@ -281,5 +297,5 @@ def _operator(generator: ChainGenerator) -> sparse_linalg.LinearOperator | Any:
 
 def _propagate(generator: ChainGenerator, operator: Any, time: float, vector: Real) -> Real:
     """Return exp(G time) v."""
-    trace = time * sum(np.trace(bond) / len(bond) for bond in generator.merged_bonds) * generator.dimension
+    trace = time * generator.mean_diagonal * generator.dimension
     return sparse_linalg.expm_multiply(time * operator, vector, traceA=trace)

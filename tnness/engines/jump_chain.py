@@ -14,7 +14,7 @@ import scipy.linalg as linalg
 
 from tnness.engines.arnoldi import Leading, leading
 from tnness.errors import NumericalError
-from tnness.operators.basis import coefficients, density_matrix
+from tnness.operators.basis import coefficients, density_matrix, oddness
 from tnness.problems.generator import ChainGenerator, Real
 
 WORST_CONDITION = 1e9
@@ -56,7 +56,8 @@ class JumpChain:
         Each step conserves the flux of jumps sum_k Tr(L_k^+ L_k rho) = -Tr(K rho): it is the left eigenvector that the
         deflation needs.
         """
-        return leading(self.apply, self._flux, seed, "LR", tolerance, ncv=12)
+        even = ~oddness(self.generator.spaces)
+        return leading(self.apply, self._flux, seed, "LR", tolerance, ncv=12, within=even)
 
     def apply(self, vector: Real) -> Real:
         """Return -K^{-1} J v = v - K^{-1} G v."""

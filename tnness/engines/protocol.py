@@ -90,17 +90,24 @@ class Engine:
 
     like: the name of another engine: this one also serves the models that list that engine. None: it serves only the
     models that list this engine.
+    instead: the name of the engine that is used by default for a problem that this one does not serve.
     rehearses: whether the driver first measures all observables on the initial state; False for engines whose views do
     the computation.
     """
 
     name: ClassVar[str]
     like: ClassVar[str | None] = None
+    instead: ClassVar[str | None] = None
     rehearses: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check the types of the settings; a subclass with checks of its own calls this first."""
         check_fields(self, f"engine {getattr(self, 'name', type(self).__name__)!r}")
+
+    @classmethod
+    def serves(cls, problem: Any) -> bool:
+        """Return whether the engine can solve a problem; where it cannot, the default is the engine `instead`."""
+        return True
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0.

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from tnness.engines.ask import STEADY, Start
+from tnness.engines.blocked import Blocks
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.disturbance import Disturbance
@@ -37,6 +38,7 @@ from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
 from tnness.operators.charges import Charges
+from tnness.problems.blocks import blocked, takes_blocks
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.conserved import conserved_sums
@@ -108,6 +110,8 @@ class TEBD(Engine):
     dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
 
+    instead = "tdvp"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
@@ -122,12 +126,18 @@ class TEBD(Engine):
 
     # ------------------------------------------------------------------ the engine
 
+    @classmethod
+    def serves(cls, problem: Any) -> bool:
+        """Return whether the terms reach over three sites at most."""
+        return takes_blocks(problem)
+
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
-        generator = chain_of(problem, f"engine {self.name!r}")
-        run = self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
+        generator, blocks = self._chain(problem)
+        initial = density_operator(start.initial, blocks.generator if blocks else generator)
+        run = self._after(start).init(generator, initial, start.seed, blocks=blocks)
         if start.steady and start.ask.kick:
             run.keep_start()
         return run
@@ -136,16 +146,17 @@ class TEBD(Engine):
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, self._circuit_state(start), start, snapshot)
-        return self._after(start).restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
+        generator, blocks = self._chain(problem)
+        return self._after(start).restore(generator, snapshot, blocks)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
         if isinstance(problem, Circuit) or self._continues(record, start):
             return super().extend(problem, start, record)
-        generator = chain_of(problem, f"engine {self.name!r}")
-        given = density_operator(parse_initial(record.state), generator)
+        generator, blocks = self._chain(problem)
+        given = density_operator(parse_initial(record.state), blocks.generator if blocks else generator)
         stray = STRAY_STEADY if start.steady else STRAY_WEIGHT  # of an evolution every part counts
-        run = self._after(start).init(generator, given, start.seed, stray)
+        run = self._after(start).init(generator, given, start.seed, stray, blocks)
         run.time = record.time if math.isfinite(record.time) else 0.0
         return run
 
@@ -156,7 +167,7 @@ class TEBD(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else math.nan
-        return ladder(run, Waiting(start.target, run, rate), start)
+        return ladder_rule(run, Waiting(start.target, run, rate), start)
 
     def companions(self, problem: Any, start: Start) -> Mapping[str, Companion | None]:
         """Return the companions of an evolution, at half the bond dimension and at half the time step.
@@ -178,15 +189,22 @@ class TEBD(Engine):
         given = asdict(self)
         if isinstance(problem, Circuit):
             return given | {"method": self.method or METHOD, "power": self.used_power}
-        generator = chain_of(problem, f"engine {self.name!r}")
+        generator, blocks = self._chain(problem)
         by_svd = self.method_for(generator) == RESOLVING
-        return given | {
+        used = {
             "dt": self.time_step(generator),
             "schedule": list(self.coarse),
             "method": self.method_for(generator),
             "power": 0 if by_svd else self.used_power,
             "symmetry": self.symmetry_for(generator, self.chi),
         }
+        return given | used | ({"joined_sites": 2} if blocks else {})
+
+    def _chain(self, problem: Any) -> tuple[ChainGenerator, Blocks | None]:
+        """Return a chain of terms on neighbours; where terms reach over three sites, it is a chain of blocks."""
+        taker = f"engine {self.name!r}"
+        generator = chain_of(problem, taker, any_sites=True)
+        return (blocked(generator, taker), Blocks(generator)) if generator.distant else (generator, None)
 
     def _circuit_state(self, start: Start) -> partial[NetworkState]:
         """Return a function that makes the state of a circuit."""
@@ -291,16 +309,25 @@ class TEBD(Engine):
     # ------------------------------------------------------------------ runs by hand
 
     def init(
-        self, generator: ChainGenerator, initial: ChainState, seed: int = 0, stray: float = STRAY_WEIGHT
+        self,
+        generator: ChainGenerator,
+        initial: ChainState,
+        seed: int = 0,
+        stray: float = STRAY_WEIGHT,
+        blocks: Blocks | None = None,
     ) -> TEBDRun:
         """Return a run that starts from `initial` (copied) at time 0 in the first stage.
 
-        stray: weight of other total charges that is dropped.
+        stray: weight of other total charges that is dropped. blocks: the single sites, if `generator` is a chain of
+        blocks; `initial` is a state of the single sites.
         """
+        if blocks is not None:
+            check_initial(blocks.generator, initial)
+            initial = blocks.join(initial)
         state = self.prepared(generator, initial)
         symmetry = self.symmetry_for(generator, self.chi)
         definite = self.in_blocks(generator, symmetry, state, stray) is not None
-        return TEBDRun(self, generator, state, seed, definite=definite)
+        return TEBDRun(self, generator, state, seed, definite=definite, blocks=blocks)
 
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
         """Return a copy of a state, scaled by the metric and canonical."""
@@ -309,16 +336,16 @@ class TEBD(Engine):
         state.canonicalise(0)
         return state
 
-    def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> TEBDRun:
+    def restore(self, generator: ChainGenerator, snapshot: Snapshot, blocks: Blocks | None = None) -> TEBDRun:
         """Return the run that was saved."""
-        return TEBDRun.restored(self, generator, snapshot)
+        return TEBDRun.restored(self, generator, snapshot, blocks=blocks)
 
 
-def ladder(run: Any, within: Any, start: Start) -> Ladder:
+def ladder_rule(run: Any, within: Any, start: Start) -> Ladder:
     """Return the stopping rule of a steady state in stages. within: the rule of a single stage."""
 
     def check() -> dict[str, float]:
-        return checks(run.generator, run.view(), residual(run.generator, run.chain_state()))
+        return run.checks()
 
     about = run.settings.order, check, start.target, start.ask.refine, start.prior
     rule = Ladder(run, within, *about)
@@ -354,6 +381,7 @@ class TEBDRun:
     definite: whether the charge of the initial state was, so that there may be blocks. symmetry: the present kind of
     blocks. sectors: the state in these blocks, from which `state` is made, or None.
     start: the state that the run began with, if the chain conserves some of it. trail: the marginals in this stage.
+    blocks: the single sites, if generator and state are of blocks of sites.
     """
 
     settings: TEBD
@@ -376,6 +404,7 @@ class TEBDRun:
     sectors: SectorState | None = None
     start: ChainState | None = None
     trail: Trail = field(default_factory=Trail)
+    blocks: Blocks | None = None
     gates: Gates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -527,6 +556,7 @@ class TEBDRun:
 
     def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
         """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
+        reads = self.blocks.of(reads) if self.blocks else reads
         dims, wanted = self.generator.dims, [not reads or i in reads for i in range(self.n)]
         masks = [np.full(dim, chosen) for dim, chosen in zip(dims, wanted, strict=True)]
         masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
@@ -535,13 +565,13 @@ class TEBDRun:
     def keep_start(self) -> None:
         """Keep a copy of the present state, if the chain conserves some of it: see `next_stage`."""
         if self.conserved:
-            self.start = self.chain_state()
+            self.start = self.whole_state()
 
     @property
     def _displaced(self) -> float:
         """The largest change of a conserved sum since the start, a site, in units of its operator."""
         assert self.start is not None
-        values = [self._sums(state) for state in (self.start, self.chain_state())]
+        values = [self._sums(state) for state in (self.start, self.whole_state())]
         return float(np.abs(values[1] - values[0]).max()) / self.n
 
     def _sums(self, state: ChainState) -> Array:
@@ -563,7 +593,8 @@ class TEBDRun:
 
         reads: the sites on which it must be forgotten; none stands for all.
         """
-        view, stage = self.view(), self._present
+        stage = self._present
+        view, reads = self.whole_view(), self.blocks.of(reads) if self.blocks else reads
         settled = [view.window(i, i + 2) for i in range(self.n - 1)]
         about = stage.chi, stage.dt, self.time, limit, len(self.kicked), reads
         self.kicks = Kicks.of(self._disturbance(settled), *about)
@@ -583,7 +614,8 @@ class TEBDRun:
         """Advance the kicks by a step; the state waits."""
         text = kicks.step()
         if kicks.present is None:
-            self.kicked.append(kicks.result())
+            result = kicks.result()
+            self.kicked.append(replace(result, site=self.blocks.starts[result.site]) if self.blocks else result)
             self.kicks = None
         return Report(self.time, sampled=False, text=text)
 
@@ -621,6 +653,14 @@ class TEBDRun:
 
     def chain_state(self) -> ChainState:
         """Return a copy of the present state in double precision."""
+        if self.blocks is None:
+            return self.whole_state()
+        state = self.blocks.part(self.whole_state())
+        state.canonicalise(0)
+        return state
+
+    def whole_state(self) -> ChainState:
+        """Return a copy of the present state as the generator has it: of sites, or of blocks."""
         state = self._natural().copy(np.float64)
         if state.centre is None:
             state.canonicalise(0)
@@ -656,6 +696,14 @@ class TEBDRun:
 
     def view(self) -> ChainView:
         """Return a view of the present state."""
+        return self.blocks.view(self._natural()) if self.blocks else self.whole_view()
+
+    def checks(self) -> dict[str, float]:
+        """Return the figures that test the state against its equation: residual, balances, positivity."""
+        return checks(self.generator, self.whole_view(), residual(self.generator, self.whole_state()))
+
+    def whole_view(self) -> ChainView:
+        """Return a view of the present state as the generator has it: of sites, or of blocks."""
         return ChainView(self._natural(), self.generator.spaces, self.generator.functionals)
 
     def _natural(self) -> ChainState:

@@ -95,7 +95,7 @@ def generator_of(model: Any, name: str = "") -> ChainGenerator:
     name = name or type(model).__name__
     problem = problem_of(model, name)
     try:
-        return chain_of(problem, "this")
+        return chain_of(problem, "this", any_sites=True)
     except InputError as error:
         raise ModelError(f"model {name!r}: {error}") from error
 

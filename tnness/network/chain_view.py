@@ -73,6 +73,22 @@ class ChainView(ProductView):
             raise NumericalError("the trace of the state is 0: nothing can be read from it")
         return block / norm
 
+    def coefficients_of(self, sites: Sequence[int]) -> Array:
+        """Return the coefficients of any ascending sites, the others traced out, with trace 1: (D, D', ...)."""
+        start, stop = sites[0], sites[-1] + 1
+        block = norm = self._left[start][None, :]
+        for site in range(start, stop):
+            norm = norm @ self._traced[site]
+            if site in sites:
+                block = np.tensordot(block, self.tensors[site], 1).reshape(-1, self.tensors[site].shape[2])
+            else:
+                block = block @ self._traced[site]
+            size = np.abs(norm).max()
+            block, norm = block / size, norm / size
+        right = self._right[stop - 1]
+        shape = [self.tensors[site].shape[1] for site in sites]
+        return (block @ right).reshape(shape) / (norm @ right).item()
+
     def contract(self, covectors: Mapping[int, Array]) -> complex:
         """Contract covectors on the given sites and the trace elsewhere, over the trace."""
         if not covectors:
@@ -94,19 +110,20 @@ class ChainView(ProductView):
             return super().correlations(first, second)
         n = len(self.tensors)
         a, b = ([self._inserted(i, op.matrix) for i in range(n)] for op in (first, second))
-        values = np.empty((n, n))
+        is_real = (first.is_hermitian and second.is_hermitian) or not all(space.quantum for space in self.spaces)
+        values = np.empty((n, n), complex)
         for i in range(n):
-            values[i, i] = self.contract({i: self._covector(i, first.matrix @ second.matrix)}).real
+            values[i, i] = self.contract({i: self._covector(i, first.matrix @ second.matrix)})
             ahead = [self._left[i] @ a[i], self._left[i] @ b[i], self._left[i] @ self._traced[i]]
             for j in range(i + 1, n):
                 right = self._right[j]
                 norm = (ahead[2] @ self._traced[j]) @ right
-                values[i, j] = (((ahead[0] @ b[j]) @ right) / norm).real
-                values[j, i] = (((ahead[1] @ a[j]) @ right) / norm).real
+                values[i, j] = ((ahead[0] @ b[j]) @ right) / norm
+                values[j, i] = ((ahead[1] @ a[j]) @ right) / norm
                 ahead = [vector @ self._traced[j] for vector in ahead]
                 size = np.abs(ahead[2]).max()
                 ahead = [vector / size for vector in ahead]
-        return values
+        return np.real(values) if is_real else values
 
     def functional(self, name: str) -> float:
         """Return a named product functional, relative to the trace."""

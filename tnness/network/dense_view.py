@@ -43,6 +43,10 @@ class DenseView(ProductView):
         """Coefficients of sites start..stop-1, the others traced out, with trace 1."""
         return self._reduce({}, range(start, stop)) / self._norm
 
+    def coefficients_of(self, sites: Sequence[int]) -> Array:
+        """Return the coefficients of any ascending sites, the others traced out, with trace 1."""
+        return self._reduce({}, sites) / self._norm
+
     def contract(self, covectors: Mapping[int, Array]) -> complex:
         """Contract covectors on the given sites and the trace elsewhere, over the trace."""
         return complex(self._reduce(covectors).item() / self._norm)

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import opt_einsum
+from numpy.typing import NDArray
 
 from tnness.errors import InputError
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.truncation import Truncation, kept_rank, safe_svd
 from tnness.operators.basis import LocalSpace
 from tnness.typed import typed
+
+PARITY_TOLERANCE = 1e-8
+"""Largest odd part of a state of fermions, relative to the whole, that counts as round-off."""
 
 
 @typed
@@ -31,7 +35,7 @@ def density_from_pure(
 
     Raises
     ------
-    InputError: the levels of state and spaces differ.
+    InputError: the levels of state and spaces differ, or a state of fermions is neither even nor odd in their number.
     """
     levels = tuple(space.levels for space in spaces)
     if pure.dims != levels:
@@ -39,27 +43,71 @@ def density_from_pure(
     truncation = truncation or Truncation(chi=10**9, cutoff=1e-28, method="svd")
     psi = pure.copy()
     psi.canonicalise(0)
-    carry, tensors = np.ones((1, 1, 1)), []
+    carry, odd, tensors = np.ones((1, 1, 1)), np.zeros(1, bool), []
     for i, (tensor, space) in enumerate(zip(psi.tensors, spaces, strict=True)):
-        double = _doubling(carry.shape, tensor.shape, space.elements.shape)
-        theta = double(carry, tensor, tensor.conj(), space.elements)  # (left, a, r, r'), Hermitian in r, r'
+        theta = _doubled(carry, odd, tensor, space)  # (left, a, r, r'), Hermitian in r, r'
         left, dim, right, _ = theta.shape
-        matrix = _real_bond(theta).reshape(left * dim, right**2)
+        matrix, odd = _real_bond(theta).reshape(left * dim, right**2), (odd[:, None] ^ space.grading).ravel()
         if i == psi.n - 1:
-            tensors.append(matrix.reshape(left, dim, 1))
+            _check_parity(matrix, odd)
+            tensors.append(np.where(odd[:, None], 0, matrix).reshape(left, dim, 1))
             break
-        u, s, vt, _ = safe_svd(matrix)
-        rank = kept_rank(s, truncation.chi, truncation.cutoff)
-        tensors.append(np.ascontiguousarray(u[:, :rank]).reshape(left, dim, rank))
-        carry = _hermitian_bond(s[:rank, None] * vt[:rank])
+        columns, rest, odd = _split_by_parity(matrix, odd, truncation)
+        tensors.append(columns.reshape(left, dim, -1))
+        carry = _hermitian_bond(rest)
     result = ChainState(tensors, centre=psi.n - 1)
     result.canonicalise(0)
     return result
 
 
+def _doubled(carry: Array, odd: NDArray[np.bool_], tensor: Array, space: LocalSpace) -> Array:
+    """Return Tr(F_a^+ A X A^+) for the products F_a of elements up to this site: (left, a, r, r').
+
+    carry: X (left, l, l') of the products before it; the odd ones are Hermitian but for exp(3 i pi/4), which is left
+    out. As the whole is even, what is right of a product has its parity: so the string on this site is known.
+    """
+    theta = np.empty((len(carry), space.dim, tensor.shape[2], tensor.shape[2]), complex)
+    for parity in (False, True):
+        rows = np.flatnonzero(odd == parity)
+        if len(rows):
+            elements = space.elements.conj().transpose(0, 2, 1)
+            if space.parity is not None:
+                after = space.grading ^ parity  # the product is odd with this element, and so is what follows
+                phases = np.exp(0.75j * np.pi * (after.astype(int) - int(parity)))[:, None, None]
+                elements = phases * np.where(after[:, None, None], space.parity @ elements, elements)
+            double = _doubling((len(rows), *carry.shape[1:]), tensor.shape, elements.shape)
+            theta[rows] = double(carry[rows], tensor, tensor.conj(), elements)
+    return theta
+
+
+def _split_by_parity(
+    matrix: Array, odd: NDArray[np.bool_], truncation: Truncation
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Split a matrix whose rows are even or odd: isometric columns, the rest, and which of the columns are odd."""
+    columns, rests, kinds = [], [], []
+    for parity in (False, True):
+        rows = np.flatnonzero(odd == parity)
+        if not (len(rows) and matrix[rows].any()):
+            continue
+        u, s, vt, _ = safe_svd(matrix[rows])
+        rank = kept_rank(s, truncation.chi, truncation.cutoff)
+        block = np.zeros((len(matrix), rank))
+        block[rows] = u[:, :rank]
+        columns.append(block)
+        rests.append(s[:rank, None] * vt[:rank])
+        kinds.append(np.full(rank, parity))
+    return np.hstack(columns), np.vstack(rests), np.concatenate(kinds)
+
+
+def _check_parity(matrix: Array, odd: NDArray[np.bool_]) -> None:
+    """Refuse a state of fermions that superposes even and odd numbers of them."""
+    if np.linalg.norm(matrix[odd]) > PARITY_TOLERANCE * np.linalg.norm(matrix):
+        raise InputError("the pure state superposes even and odd numbers of fermions, which no state of fermions does")
+
+
 @cache
 def _doubling(carry: tuple[int, ...], tensor: tuple[int, ...], elements: tuple[int, ...]) -> Any:
-    """Return the contraction Tr(E_a A X A^+) of X (k, l, l'), A (l, i, r), its conjugate (l', j, r'), E (a, j, i)."""
+    """Return the contraction Tr(O_a A X A^+) of X (k, l, l'), A (l, i, r), its conjugate (l', j, r'), O (a, j, i)."""
     return opt_einsum.contract_expression("klm,lir,mjs,aji->kars", carry, tensor, tensor, elements)
 
 

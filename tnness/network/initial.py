@@ -84,6 +84,8 @@ def _density(site: int, space: LocalSpace, given: ArrayLike) -> NDArray[np.compl
         raise InputError(f"{name} has trace {np.trace(matrix).real:.6g}, not 1")
     if np.linalg.eigvalsh(matrix)[0] < -DENSITY_TOLERANCE:
         raise InputError(f"{name} has the negative eigenvalue {np.linalg.eigvalsh(matrix)[0]:.3g}")
+    if space.parity is not None and np.abs(space.parity @ matrix @ space.parity - matrix).max() > DENSITY_TOLERANCE:
+        raise InputError(f"{name} superposes even and odd numbers of fermions, which no state of fermions does")
     if not space.quantum and np.abs(matrix - np.diag(np.diag(matrix))).max() > DENSITY_TOLERANCE:
         raise InputError(f"{name} has coherences, but its space {space.name} is classical")
     return matrix

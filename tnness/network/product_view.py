@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tnness.errors import ModelError
 from tnness.observables.views import Sites, View
-from tnness.operators.basis import LocalSpace, density_matrix
+from tnness.operators.basis import LocalSpace, density_matrix, oddness
 from tnness.operators.terms import Operator
 
 Array = NDArray[Any]
@@ -36,21 +36,30 @@ class ProductView(View, ABC):
     def window(self, start: int, stop: int) -> Array:
         """Return the trace-normalised coefficients of sites start..stop-1, the others traced out: (D, ..., D)."""
 
+    def coefficients_of(self, sites: Sequence[int]) -> Array:
+        """Return the trace-normalised coefficients of any ascending sites, the others traced out: (D, D', ...)."""
+        start, stop = sites[0], sites[-1] + 1
+        block = self.pair(start) if stop - start == 2 else self.window(start, stop)
+        for site in reversed(range(start, stop)):
+            if site not in sites:
+                block = np.tensordot(block, self.functionals["trace"][site], (site - start, 0))
+        return block
+
     @abstractmethod
     def contract(self, covectors: Mapping[int, Array]) -> complex:
         """Return the chain contracted with covectors on the given sites and the trace elsewhere, over the trace."""
 
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part."""
+    def expect(self, operator: Operator) -> float | complex:
+        """Return <O>: a real number for a Hermitian O, a complex one for another."""
         self._check_sites(operator)
         near, far = _compiled(operator, self.spaces)
         value: complex = sum(complex(np.vdot(covector, self.pair(bond))) for bond, covector in near)
         value += sum(coefficient * self.contract(covectors) for coefficient, covectors in far)
-        return float(value.real)
+        return self._read(operator, value)
 
     def product(self, matrices: Mapping[int, Array]) -> complex:
         """Return <M_i M_j ...> of one matrix (d, d) per site."""
-        return complex(self.contract({site: self._covector(site, matrix) for site, matrix in matrices.items()}))
+        return complex(sum(sign * self.contract(part) for sign, part in _without_strings(matrices, self.spaces)))
 
     def pair(self, bond: int) -> Array:
         """Return the coefficients of sites bond and bond + 1, contracted once and shared: (D, D)."""
@@ -70,6 +79,8 @@ class ProductView(View, ABC):
         coefficients = self.pair(start) if stop - start == 2 else self.window(start, stop)
         spaces = self.spaces[start:stop]
         if all(space.quantum for space in spaces):
+            if any(space.graded for space in spaces):  # truncation may have made odd parts, which no state has
+                coefficients = np.where(oddness(spaces).reshape(coefficients.shape), 0, coefficients)
             return density_matrix(coefficients, spaces)
         for space in spaces:  # the first axis becomes the last
             coefficients = np.tensordot(coefficients, space.populations, (0, 1))
@@ -89,19 +100,48 @@ def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near,
 
     The result is cached: an observable is measured thousands of times.
     """
-    parities = {site: space.parity for site, space in enumerate(spaces)}
     near: dict[int, Array] = {}
     far = []
     for term in operator:
-        covectors = {site: _covector(spaces, site, matrix) for site, matrix in term.matrices(parities).items()}
+        coefficient, matrices, odd = term.graded()
+        if len(odd) % 2:  # no state has an odd part
+            continue
+        coefficient *= _reordered(len(odd))
+        covectors = {site: _covector(spaces, site, matrix) for site, matrix in matrices.items()}
         sites = sorted(covectors) or [0]
         if sites[-1] - sites[0] > 1:
-            far.append((term.coefficient, covectors))
+            far.append((coefficient, covectors))
             continue
         bond = min(sites[0], len(spaces) - 2)
         left, right = (covectors.get(site, spaces[site].trace) for site in (bond, bond + 1))
-        near[bond] = near.get(bond, 0.0) + np.conj(term.coefficient * np.outer(left, right))
+        near[bond] = near.get(bond, 0.0) + np.conj(coefficient * np.outer(left, right))
     return tuple(near.items()), tuple(far)
+
+
+def _reordered(odd: int) -> int:
+    """Return the sign of o_1 .. o_m E_1 .. E_m = +- (o_1 E_1) .. (o_m E_m) for m odd operators and elements."""
+    return -1 if odd * (odd - 1) // 2 % 2 else 1
+
+
+def _without_strings(matrices: Mapping[int, Array], spaces: Sequence[LocalSpace]) -> list[tuple[int, dict[int, Array]]]:
+    """Return a tensor product of matrices, strings written out, as signed products of covectors of the graded basis."""
+    products: list[tuple[int, dict[int, Array]]] = [(0, {})]
+    inner = [site for site in range(max(matrices, default=-1) + 1) if site in matrices or spaces[site].graded]
+    for site in reversed(inner):
+        space, given, longer = spaces[site], np.asarray(matrices.get(site, np.eye(spaces[site].levels))), []
+        for odd, covectors in products:
+            if space.parity is None:
+                longer.append((odd, covectors | {site: _covector(spaces, site, given)}))
+                continue
+            turned = space.parity @ given @ space.parity
+            for is_odd, part in enumerate(((given + turned) / 2, (given - turned) / 2)):
+                if not part.any() or (site not in matrices and odd % 2 == 0):
+                    longer += [(odd, covectors)] if is_odd == 0 and part.any() else []
+                    continue
+                own = part @ space.parity if odd % 2 else part
+                longer.append((odd + is_odd, covectors | {site: _covector(spaces, site, own)}))
+        products = longer
+    return [(_reordered(odd), covectors) for odd, covectors in products if odd % 2 == 0]
 
 
 def _covector(spaces: Sequence[LocalSpace], site: int, matrix: Array) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,6 +71,11 @@ class Observable:
             value, error = measurement.value, measurement.error
         else:
             value, error = measurement, np.nan
+        if np.iscomplexobj(value):
+            raise ModelError(
+                "an observable measured complex numbers: a product that is not Hermitian has two parts; "
+                'ask for one with part="real" or part="imag"'
+            )
         value, error = np.asarray(value, dtype=float), np.asarray(error, dtype=float)
         if value.ndim != len(self.dims):
             raise ModelError(
@@ -182,13 +187,19 @@ class Stated:
 
 
 @typed
-def expectation(operators: Operator | Sequence[Operator], dim: str | None = None, **about: Any) -> Observable:
+def expectation(
+    operators: Operator | Sequence[Operator],
+    dim: str | None = None,
+    part: Literal["real", "imag"] | None = None,
+    **about: Any,
+) -> Observable:
     """Return the expectation of one operator (a number), or of a list along the dimension `dim`.
 
     Parameters
     ----------
     operators: an `Operator`, or a sequence of them.
     dim: name of the axis for a sequence, e.g. "site" or "bond".
+    part: the part of a complex expectation, of operators that are not Hermitian; without it they are refused.
     about: `unit`, `description`, `monitored` of the `Observable`.
 
     >>> from tnness.operators.basis import spin_half as s
@@ -196,19 +207,40 @@ def expectation(operators: Operator | Sequence[Operator], dim: str | None = None
     ('site',)
     """
     if isinstance(operators, Operator):
-        measure = Stated(lambda view: view.expect(operators), ("expectation", operators))
+        measure = Stated(lambda view: _part(view.expect(operators), part), ("expectation", operators, *_of(part)))
         return Observable(measure, sites=operators.sites, needs=("expect",), **about)
     if dim is None:
         raise ModelError("an expectation of several operators needs the name of their dimension")
     several = list(operators)
     sites = tuple(sorted({site for operator in several for site in operator.sites}))
-    measure = Stated(lambda view: [view.expect(o) for o in several], ("expectations", several))
+    content = ("expectations", several, *_of(part))
+    measure = Stated(lambda view: _part([view.expect(o) for o in several], part), content)
     return Observable(measure, dims=(dim,), sites=sites, needs=("expect",), **about)
 
 
+def _part(value: Any, part: str | None) -> Any:
+    """Return a part of a value; the value itself where none is named."""
+    if part not in (None, "real", "imag"):
+        raise ModelError(f'part = {part!r}: "real" or "imag" is needed')
+    return value if part is None else np.real(value) if part == "real" else np.imag(value)
+
+
+def _of(part: str | None) -> tuple[str, ...]:
+    return () if part is None else (part,)
+
+
 @typed
-def two_point(first: LocalOperator, second: LocalOperator, connected: bool = False, **about: Any) -> Observable:
-    """Return <A_i B_j> with dimensions (site, site_2); connected subtracts <A_i><B_j>. The diagonal holds <(AB)_i>."""
+def two_point(
+    first: LocalOperator,
+    second: LocalOperator,
+    connected: bool = False,
+    part: Literal["real", "imag"] | None = None,
+    **about: Any,
+) -> Observable:
+    """Return <A_i B_j> with dimensions (site, site_2); connected subtracts <A_i><B_j>. The diagonal holds <(AB)_i>.
+
+    part: the part of a complex correlation, of operators that are not Hermitian; without it they are refused.
+    """
 
     def measure(view: View) -> Array:
         values = view.correlations(first, second)
@@ -216,10 +248,10 @@ def two_point(first: LocalOperator, second: LocalOperator, connected: bool = Fal
             n = len(view.spaces)
             averages = [np.array([view.expect(operator(i)) for i in range(n)]) for operator in (first, second)]
             values = values - np.outer(*averages)
-        return values
+        return _part(values, part)
 
     needs = ("correlations", "expect") if connected else ("correlations",)
-    stated = Stated(measure, ("two-point", first, second, connected))
+    stated = Stated(measure, ("two-point", first, second, connected, *_of(part)))
     return Observable(stated, dims=("site", "site_2"), needs=needs, **{"monitored": False, **about})
 
 

@@ -119,8 +119,8 @@ class View:
 
     # ------------------------------------------------------------------ words that a representation implements
 
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part. Sites that do not exist raise `ModelError`."""
+    def expect(self, operator: Operator) -> float | complex:
+        """Return <O>, complex where O is not Hermitian. Sites that do not exist raise `ModelError`."""
         raise Unavailable(self.why_not("expect"))
 
     def product(self, matrices: Mapping[int, Array]) -> complex:
@@ -149,11 +149,15 @@ class View:
         """Return measure(view). A view of many realisations returns the mean over them, as an `Estimate`."""
         return measure(self)
 
-    def correlations(self, first: LocalOperator, second: LocalOperator) -> Real:
-        """Return <A_i B_j> for all pairs: (n, n); the diagonal holds <(AB)_i>."""
+    def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
+        """Return <A_i B_j> for all pairs: (n, n); the diagonal holds <(AB)_i>.
+
+        They are complex unless A and B are Hermitian; then the diagonal holds the real part, <(AB + BA)_i>/2.
+        """
         self._need("correlations")
         sites = range(len(self.spaces))
-        return np.array([[self.expect(first(i) * second(j)) for j in sites] for i in sites])
+        values = np.array([[self.expect(first(i) * second(j)) for j in sites] for i in sites])
+        return np.real(values) if first.is_hermitian and second.is_hermitian else values
 
     @property
     def density(self) -> Real:
@@ -202,6 +206,12 @@ class View:
         return dense_negativity(self._occupations_up(self.marginal(region), region), len(lower))
 
     # ------------------------------------------------------------------ for the representations
+
+    def _read(self, operator: Operator, value: complex) -> float | complex:
+        """Return the value of an operator: real where it is Hermitian, or read of sites that hold no state."""
+        touched = (self.spaces[site] for site in operator.sites)
+        is_real = all(not space.quantum for space in touched) or operator.is_hermitian
+        return float(np.real(value)) if is_real else complex(value)
 
     def _need(self, word: str) -> None:
         """Raise `Unavailable` where a word is not given."""
@@ -260,7 +270,7 @@ class View:
 
     @cached_property
     def _densities(self) -> Real:
-        return np.array([self.expect(space.N(i)) for i, space in enumerate(self.spaces)])
+        return np.array([self.expect(space.N(i)) for i, space in enumerate(self.spaces)], float)
 
     @cached_property
     def _hops(self) -> Array:

@@ -7,6 +7,10 @@ r"""Local spaces: named operators, and the orthonormal real basis in which chain
   d = 2: 1, X, Y, Z over sqrt 2). In a *classical* space they are the d projectors |s><s|: coefficients are
   probabilities. An `operator_space` is spanned by any orthonormal matrices, Tr(E_a^+ E_b) = delta_ab, Hermitian
   or not. It serves averages that stay in their span with real coefficients.
+- Sites with fermions have a *graded* basis: every element is even or odd under the site's parity P, odd ones carry
+  exp(i pi/4), and a product E_a x E_b x ... is one of operators with Jordan-Wigner strings, F = prod_j S_j^p_a E_a.
+  Products with an even number of odd elements are Hermitian and orthonormal, and states have no others. An odd jump
+  on any site is then a local superoperator, D[L] F = (-1)^p_F L F L^+ - {L^+ L, F}/2, and nothing carries strings.
 - A state is rho = sum r_{a b ...} E_a x E_b x ..., r real: its Hermiticity is exact. `vector(rho)_a = Tr(E_a rho)`.
 - Averages are read by covectors: `covector(O)_a = Tr(O E_a)`; the trace is the covector of the identity. Expectations
   are <trace|O|P> / <trace|P>. In a quantum space <P|P> is the purity.
@@ -14,7 +18,8 @@ r"""Local spaces: named operators, and the orthonormal real basis in which chain
 - Tensors of a chain have the index order (left bond, physical, right bond); sites and bonds count from 0, bond i
   joins sites i and i + 1.
 - Spin 1/2: X, Y, Z are Pauli matrices; Sx, Sy, Sz half of them; Sp raises Z. State 0 is "up". For `spinless`, state
-  0 is empty; for `bit` (classical), state 1 is occupied. hbar = k_B = 1.
+  0 is empty; for `electron` 0 to 3 are empty, up, down, both; for `bit` (classical), state 1 is occupied.
+  hbar = k_B = 1.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +50,7 @@ class LocalSpace:
     name: str
     elements: Matrix  # (D, d, d) orthonormal; Hermitian except in an `operator_space`
     operators: Mapping[str, LocalOperator] = field(repr=False)
+    parts: tuple[LocalSpace, ...] = field(default=(), repr=False)  # of a composite site
 
     @property
     def levels(self) -> int:
@@ -71,6 +78,30 @@ class LocalSpace:
         return np.trace(self.elements, axis1=1, axis2=2).real.copy()
 
     @cached_property
+    def grading(self) -> NDArray[np.bool_]:
+        """True for the odd elements of a site with fermions: (D,)."""
+        if self.parity is None:
+            return np.zeros(self.dim, bool)
+        turned = self.parity @ self.elements @ self.parity
+        return np.einsum("aij,aij->a", self.elements.conj(), turned).real < 0
+
+    @cached_property
+    def signs(self) -> Vector:
+        """(-1)^p of the elements: (D,)."""
+        return np.where(self.grading, -1.0, 1.0)
+
+    @cached_property
+    def graded(self) -> bool:
+        """True for a site with fermions."""
+        return bool(self.grading.any())
+
+    @cached_property
+    def signed(self) -> Matrix:
+        """K of E_a P = sum_b K_ba E_b, unitary: (D, D)."""
+        assert self.parity is not None
+        return np.einsum("bij,aij->ba", self.elements.conj(), self.elements @ self.parity)
+
+    @cached_property
     def _reading(self) -> Matrix:
         """The elements, transposed and flat: (D, d d)."""
         return np.ascontiguousarray(self.elements.transpose(0, 2, 1)).reshape(self.dim, -1)
@@ -87,6 +118,13 @@ class LocalSpace:
     def vector(self, matrix: ArrayLike) -> Vector:
         """Return the coefficients Tr(E_a^+ rho) of a Hermitian matrix: (D,)."""
         return np.einsum("aij,ij->a", self.elements.conj(), np.asarray(matrix)).real
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.operators})
+
+    def __and__(self, other: LocalSpace) -> LocalSpace:
+        """Return the composite site of both; see `composite`."""
+        return composite((*(self.parts or (self,)), *(other.parts or (other,))))
 
     def __getattr__(self, name: str) -> LocalOperator:
         operators = self.__dict__.get("operators", {})
@@ -121,17 +159,41 @@ def hermitian_elements(d: int) -> Matrix:
 
 @cache
 def product_elements(spaces: tuple[LocalSpace, ...]) -> Matrix:
-    """Return the products E_a x E_b x ... of consecutive sites, first site major: (prod D, prod d, prod d)."""
-    elements = spaces[0].elements
-    for space in spaces[1:]:
+    """Return the products E_a x E_b x ... of consecutive sites, first site major: (prod D, prod d, prod d).
+
+    On sites with fermions they are the products of the graded basis, as Jordan-Wigner matrices.
+    """
+    elements, parity = spaces[0].elements, parity_of(spaces[:1])
+    for number, space in enumerate(spaces[1:], 2):
         size = elements.shape[1] * space.levels
-        elements = np.einsum("aij,bkl->abikjl", elements, space.elements).reshape(-1, size, size)
+        before = np.stack([elements, elements @ parity])[space.grading.astype(int)]  # (b, a, i, j)
+        elements = np.einsum("baij,bkl->abikjl", before, space.elements).reshape(-1, size, size)
+        parity = parity_of(spaces[:number])
     return elements
 
 
+def parity_of(spaces: Sequence[LocalSpace]) -> Matrix:
+    """Return the fermion parity (-1)^n of consecutive sites, 1 on sites without fermions: (prod d, prod d)."""
+    parity = np.eye(1, dtype=complex)
+    for space in spaces:
+        parity = np.kron(parity, np.eye(space.levels) if space.parity is None else space.parity)
+    return parity.astype(complex)
+
+
+def oddness(spaces: Sequence[LocalSpace]) -> NDArray[np.bool_]:
+    """Return True for the products of basis elements that are odd, first site major: (prod D,)."""
+    odd = np.zeros(1, bool)
+    for space in spaces:
+        odd = (odd[:, None] ^ space.grading).ravel()
+    return odd
+
+
 def density_matrix(coefficients: ArrayLike, spaces: Sequence[LocalSpace]) -> Matrix:
-    """Return sum_ab.. r_ab.. E_a x E_b x ... for the coefficients of consecutive sites: (prod d, prod d)."""
-    tensor = np.asarray(coefficients).reshape([space.dim for space in spaces])
+    """Return sum_ab.. r_ab.. E_a x E_b x ... for the coefficients of consecutive sites: (prod d, prod d).
+
+    On sites with fermions it is a Jordan-Wigner matrix.
+    """
+    tensor = _strung(np.asarray(coefficients), spaces).reshape([space.dim for space in spaces])
     for space in spaces:  # the first axis becomes the last two
         tensor = np.tensordot(tensor, space.elements, (0, 0))
     rows, columns = range(0, 2 * len(spaces), 2), range(1, 2 * len(spaces), 2)
@@ -145,7 +207,21 @@ def coefficients(matrix: ArrayLike, spaces: Sequence[LocalSpace]) -> NDArray[np.
     tensor = tensor.transpose([axis for i in range(count) for axis in (i, count + i)])
     for space in spaces:  # the first two axes become the last one
         tensor = np.tensordot(tensor, space.elements.conj(), ((0, 1), (1, 2)))
-    return np.ascontiguousarray(tensor.real)
+    return np.ascontiguousarray(_strung(tensor, spaces, inverse=True).real)
+
+
+def _strung(tensor: Any, spaces: Sequence[LocalSpace], inverse: bool = False) -> Any:
+    """Return coefficients of plain products for those of products with strings, which act left of odd elements."""
+    odd, after = np.zeros(1, bool), 1
+    for space in reversed(spaces):
+        if odd.any() and space.graded:
+            signed = space.signed.conj().T if inverse else space.signed
+            parts = np.array(tensor, complex).reshape(-1, space.dim, after)
+            parts[:, :, odd] = signed @ parts[:, :, odd]
+            tensor = parts.reshape(tensor.shape)
+        odd = (space.grading[:, None] ^ odd).ravel()
+        after *= space.dim
+    return tensor
 
 
 def _space(name: str, elements: Matrix, operators: Mapping[str, Matrix], odd: Mapping[str, Matrix]) -> LocalSpace:
@@ -154,7 +230,56 @@ def _space(name: str, elements: Matrix, operators: Mapping[str, Matrix], odd: Ma
     named |= {key: LocalOperator(key, np.asarray(value, complex)) for key, value in operators.items()}
     parity = operators.get("P")
     named |= {key: LocalOperator(key, np.asarray(value, complex), parity) for key, value in odd.items()}
-    return LocalSpace(name, elements, named)
+    return LocalSpace(name, _graded(elements, parity) if odd and parity is not None else elements, named)
+
+
+def _graded(elements: Matrix, parity: Matrix) -> Matrix:
+    """Return even and odd elements only, the odd ones times exp(i pi/4)."""
+    if np.any(parity != np.diag(np.diag(parity))):
+        states = np.linalg.eigh(parity)[1]
+        elements = states @ elements @ states.conj().T
+    is_odd = np.einsum("aij,aij->a", elements.conj(), parity @ elements @ parity).real < 0
+    return np.where(is_odd, np.exp(0.25j * np.pi), 1)[:, None, None] * elements
+
+
+@cache
+def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
+    """Return several sites as one, with operators `X0`, `N1`, ...: `X` of part 0, `N` of part 1; also `a & b`.
+
+    What both count (N, Sz, ...) also has its total, `N` = N0 + N1.
+
+    >>> pair = spin_half & boson(2)
+    >>> pair.levels, pair.X0.matrix.shape
+    (6, (6, 6))
+    """
+    if len({part.quantum for part in parts}) > 1:
+        raise InputError("a composite site joins quantum spaces, or classical ones")
+    named: dict[str, LocalOperator] = {}
+    parity = parity_of(parts) if any(part.graded for part in parts) else None
+    for number, part in enumerate(parts):
+        before, after = parts[:number], [space.levels for space in parts[number + 1 :]]
+        for name, operator in part.operators.items():
+            left = parity_of(before) if operator.odd else np.eye(math.prod(s.levels for s in before))
+            matrix = np.kron(np.kron(left, operator.matrix), np.eye(math.prod(after)))
+            key = f"{name}{number}"
+            named[key] = LocalOperator(key, matrix.astype(complex), parity if operator.odd else None)
+    size = math.prod(part.levels for part in parts)
+    named["I"] = LocalOperator("I", np.eye(size, dtype=complex))
+    if parity is not None:
+        named["P"] = LocalOperator("P", parity)
+    for name in COUNTED:
+        if all(name in part.operators for part in parts):
+            counted = np.sum([named[f"{name}{number}"].matrix for number in range(len(parts))], axis=0)
+            named[name] = LocalOperator(name, counted)
+    name = " & ".join(part.name for part in parts)
+    if all(part.quantum for part in parts):
+        elements = hermitian_elements(size)
+        return LocalSpace(name, elements if parity is None else _graded(elements, parity), named, parts)
+    return LocalSpace(name, product_elements(parts), named, parts)
+
+
+COUNTED = ("N", "Nu", "Nd", "Sz")
+"""Operators whose totals a composite site has."""
 
 
 @typed
@@ -298,3 +423,27 @@ spinless = quantum_space(
     {"N": np.diag([0.0, 1.0]), "P": np.diag([1.0, -1.0])},
     odd={"C": _LOWER, "Cd": _LOWER.T},
 )
+_UP, _DOWN = np.zeros((2, 4, 4), complex)
+_UP[0, 1] = _UP[2, 3] = _DOWN[0, 2] = 1
+_DOWN[1, 3] = -1
+
+
+def _spinful(name: str, up: Matrix, down: Matrix) -> LocalSpace:
+    number_up, number_down = up.T @ up, down.T @ down
+    raising = up.T @ down
+    operators = {
+        "Nu": number_up,
+        "Nd": number_down,
+        "N": number_up + number_down,
+        "Sp": raising,
+        "Sm": raising.T,
+        "Sz": (number_up - number_down) / 2,
+        "P": np.diag((-1.0) ** np.diag(number_up + number_down).real),
+    }
+    return quantum_space(name, operators, odd={"Cu": up, "Cud": up.T, "Cd": down, "Cdd": down.T})
+
+
+electron = _spinful("electron", _UP, _DOWN)
+"""Electrons: levels empty, up, down, both = c^+_up c^+_down |0>; Cu, Cd destroy, Cud, Cdd create."""
+tj = _spinful("tj", _UP[:3, :3], _DOWN[:3, :3])
+"""Electrons without double occupancy (t-J model): levels empty, up, down."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +42,7 @@ def conserved_charges(
     >>> conserved_charges(*about) is None, conserved_charges(*about, 2).sites[0].ravel().tolist()
     (True, [0, 1, 1, 0])
     """
-    if not all(space.quantum for space in spaces):
+    if not all(space.quantum and _has_plain_elements(space) for space in spaces):
         return None
     kept: list[list[Levels]] = []
     for numbers in _candidates(spaces):
@@ -100,13 +101,15 @@ def _site_charges(
 ) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
     """Return the charges (D, C) of a site's states, and the unitary (D, D) from the coefficients of its elements.
 
-    The elements of a quantum space are diagonal, or the symmetric and antisymmetric parts of one |a><b|.
+    The elements of a quantum space are diagonal, or the symmetric and antisymmetric parts of one |a><b|; the phase of
+    odd elements is left out, so that real coefficients are those of a Hermitian matrix.
     """
+    phases = np.where(space.grading, np.exp(-0.25j * np.pi), 1)
     unitary = np.zeros((space.dim, space.dim), complex)
     labels = np.zeros((space.dim, len(levels)), np.int64)
     numbers = np.array(levels)  # (C, d)
     row, partner_of = 0, {}
-    for index, element in enumerate(space.elements):
+    for index, element in enumerate(phases[:, None, None] * space.elements):
         places = np.argwhere(np.abs(np.triu(element, 1)) > 0)
         charge = numbers[:, places[0][0]] - numbers[:, places[0][1]] if len(places) else np.zeros(len(levels), int)
         neutral = not (charge % modulus if modulus else charge).any()
@@ -126,6 +129,14 @@ def _site_charges(
         unitary[up + 1, index] = np.trace(element @ unit)
         labels[up], labels[up + 1] = charge, -charge
     return labels, unitary
+
+
+@cache
+def _has_plain_elements(space: LocalSpace) -> bool:
+    """True where every element is diagonal, or holds a single pair |a><b|, |b><a|."""
+    upper = np.count_nonzero(np.triu(np.abs(space.elements) > 1e-12, 1), axis=(1, 2))
+    diagonal = np.count_nonzero(np.abs(np.einsum("ajj->aj", space.elements)) > 1e-12, axis=1)
+    return bool(np.all((upper == 0) | ((upper == 1) & (diagonal == 0))))
 
 
 def _conserved(

@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
+import scipy.linalg as linalg
 from numpy.typing import NDArray
 
 from tnness.errors import ModelError
@@ -20,7 +23,7 @@ from tnness.typed import typed
 Matrix = NDArray[np.complex128]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LocalOperator:
     """A named operator on one site.
 
@@ -40,10 +43,57 @@ class LocalOperator:
         """True for an operator that changes the fermion number by an odd amount."""
         return self.parity is not None
 
+    @property
+    def is_hermitian(self) -> bool:
+        """True for a Hermitian matrix, to round-off."""
+        return _vanishes(self.matrix - self.matrix.conj().T, self.matrix)
+
     def dagger(self) -> LocalOperator:
         """Return the Hermitian conjugate."""
         name = self.name[:-1] if self.name.endswith("^") else f"{self.name}^"
         return LocalOperator(name, self.matrix.conj().T, self.parity)
+
+    dag = dagger
+
+    def exp(self, factor: complex = 1.0) -> LocalOperator:
+        """Return exp(factor O) on one site, of an even O.
+
+        >>> from tnness.operators.basis import boson
+        >>> boson(2).N.exp(1j * np.pi).matrix.real.diagonal().round(12).tolist()
+        [1.0, -1.0, 1.0]
+        """
+        if self.odd:
+            raise ModelError(f"exp of {self.name}, which is odd in fermions, is neither even nor odd")
+        matrix: Any = linalg.expm(factor * self.matrix)  # scipy's types name no dtype
+        return LocalOperator(f"exp({factor:.6g} {self.name})", matrix.astype(complex))
+
+    def __add__(self, other: LocalOperator | complex) -> LocalOperator:
+        return self._joined(other, "+", 1)
+
+    def __sub__(self, other: LocalOperator | complex) -> LocalOperator:
+        return self._joined(other, "-", -1)
+
+    def _joined(self, other: LocalOperator | complex, sign: str, factor: int) -> LocalOperator:
+        if not isinstance(other, LocalOperator):
+            other = LocalOperator(f"{other:.6g}", np.array(other * np.eye(len(self.matrix)), np.complex128))
+        if other.odd != self.odd or other.matrix.shape != self.matrix.shape:
+            raise ModelError(f"{self.name} and {other.name} are not of one parity and one number of levels")
+        return LocalOperator(f"({self.name} {sign} {other.name})", self.matrix + factor * other.matrix, self.parity)
+
+    def __mul__(self, other: complex) -> LocalOperator:
+        return LocalOperator(f"{other:.6g} {self.name}", other * self.matrix, self.parity)
+
+    __rmul__ = __mul__
+
+    def __matmul__(self, other: LocalOperator) -> LocalOperator:
+        if other.matrix.shape != self.matrix.shape:
+            raise ModelError(f"{self.name} and {other.name} have {len(self.matrix)} and {len(other.matrix)} levels")
+        parity = (self.parity if self.odd else other.parity) if self.odd != other.odd else None
+        return LocalOperator(f"{self.name}{other.name}", self.matrix @ other.matrix, parity)
+
+    def __repr__(self) -> str:
+        kind = "odd, " if self.odd else ""
+        return f"LocalOperator({self.name!r}, {kind}{len(self.matrix)} levels)"
 
     def __call__(self, site: int) -> Operator:
         """Place the operator on a site."""
@@ -74,27 +124,44 @@ class Term:
         factors = tuple((site, op.dagger()) for site, op in reversed(self.factors))
         return Term(np.conj(self.coefficient).item(), factors)
 
-    def matrices(self, parities: Mapping[int, Matrix | None] | None = None) -> dict[int, Matrix]:
-        """Return one matrix per site, Jordan-Wigner strings made explicit between the outermost sites.
-
-        The string left of the first site is left out: it cancels in an even product; for an odd one
-        the caller adds it or refuses the term (see `Lindbladian.jump_matrix` and `Lindbladian.jump`).
+    def matrices(
+        self, parities: Mapping[int, Matrix | None] | None = None, start: int | None = None
+    ) -> dict[int, Matrix]:
+        """Return one matrix per site, with Jordan-Wigner strings from the site `start` on.
 
         Parameters
         ----------
         parities: (-1)^n of every site, None where a site holds no fermions; without it all sites are taken to be like
             those of the odd operators.
+        start: by default the first site of the term, as the string left of it cancels in an even product.
         """
         result: dict[int, Matrix] = {}
-        sites = self.sites
+        first = start if start is not None else min(self.sites, default=0)
         for site, op in self.factors:
             if op.odd:
-                for other in range(sites[0], site):
+                for other in range(first, site):
                     string = op.parity if parities is None else parities[other]
                     if string is not None:
                         result[other] = result[other] @ string if other in result else string
             result[site] = result[site] @ op.matrix if site in result else op.matrix
         return result
+
+    def graded(self) -> tuple[complex, dict[int, Matrix], tuple[int, ...]]:
+        """Return the term as one operator per site, multiplied in the order of the sites: no strings are needed.
+
+        Returns
+        -------
+        The coefficient, with the sign of putting the odd factors in order; the matrix of each site; the sites whose
+        operator is odd.
+        """
+        coefficient, matrices, odd = self.coefficient, dict[int, Matrix](), set[int]()
+        for site, op in self.factors:
+            if op.odd:
+                if sum(other > site for other in odd) % 2:
+                    coefficient = -coefficient
+                odd ^= {site}
+            matrices[site] = matrices[site] @ op.matrix if site in matrices else op.matrix
+        return coefficient, matrices, tuple(sorted(odd))
 
     def __str__(self) -> str:
         product = " ".join(f"{op.name}({site})" for site, op in self.factors) or "1"
@@ -104,9 +171,9 @@ class Term:
         return f"{number.real:.6g} {product}" if number.imag == 0 else f"({number:.6g}) {product}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Operator:
-    """A sum of terms. Supports `+`, `-`, `*` (with numbers and operators), `/` and `dagger()`.
+    """A sum of terms. Supports `+`, `-`, `*` and `@` (products), `/`, `**` and `dagger()`, also called `dag()`.
 
     >>> from tnness.operators.basis import spin_half as s
     >>> bond = s.X(0) * s.X(1) + s.Y(0) * s.Y(1)
@@ -131,6 +198,38 @@ class Operator:
     def dagger(self) -> Operator:
         """Return the Hermitian conjugate."""
         return Operator(tuple(term.dagger() for term in self.terms))
+
+    dag = dagger
+
+    @cached_property
+    def is_hermitian(self) -> bool:
+        """True where the sum equals its Hermitian conjugate, to round-off."""
+        values, size = _functionals(self)
+        others, _ = _functionals(self.dagger())
+        return bool((np.abs(values - others) <= 1e-10 * size).all())
+
+    def commutator(self, other: Operator) -> Operator:
+        """Return [A, B] = A B - B A."""
+        return self * other - as_operator(other) * self
+
+    def anticommutator(self, other: Operator) -> Operator:
+        """Return {A, B} = A B + B A."""
+        return self * other + as_operator(other) * self
+
+    def __matmul__(self, other: Operator) -> Operator:
+        return self * other
+
+    def __pow__(self, power: int) -> Operator:
+        if isinstance(power, bool) or not isinstance(power, int) or power < 0:
+            raise ModelError(f"an operator can be raised to an integer power >= 0, not to {power!r}")
+        result = as_operator(1.0)
+        for _ in range(power):
+            result = result * self
+        return result
+
+    def __repr__(self) -> str:
+        text = str(self)
+        return f"Operator({text if len(text) <= 100 else f'{text[:80]} ... {len(self.terms)} terms'})"
 
     def __add__(self, other: Operator | complex) -> Operator:
         return Operator(self.terms + as_operator(other).terms)
@@ -184,12 +283,65 @@ class Operator:
         dimension = math.prod(levels[site] for site in sites)
         total = np.zeros((dimension, dimension), dtype=complex)
         for term in self.terms:
-            matrices = term.matrices(parities)
+            matrices = term.matrices(parities, sites[0] if term.odd else None)
             product = np.array([[term.coefficient]], dtype=complex)
             for site in sites:
                 product = np.kron(product, matrices.get(site, np.eye(levels[site])))
             total += product
         return total
+
+
+def string(operator: LocalOperator, sites: Iterable[int]) -> Operator:
+    """Return the product of one operator over sites, as a single term however many there are.
+
+    >>> from tnness.operators.basis import spin_half as s
+    >>> str(string(s.Z, range(1, 4)))
+    'Z(1) Z(2) Z(3)'
+    >>> len(string(s.N.exp(0.5j), range(50)).terms)  # a generating function of the total
+    1
+    """
+    factors = tuple(factor for site in sites for factor in operator(site).terms[0].factors)
+    return Operator((Term(1.0, factors),))
+
+
+def power_law_sum(
+    first: LocalOperator, second: LocalOperator, sites: Sequence[int] | int, alpha: float, strength: float = 1.0
+) -> Operator:
+    """Return strength sum_{i<j} A_i B_j / |i - j|^alpha, with i and j counted along `sites`.
+
+    sites: the sites in their order, or their number.
+
+    >>> from tnness.operators.basis import spin_half as s
+    >>> str(power_law_sum(s.Z, s.Z, 3, alpha=3))
+    'Z(0) Z(1) + 0.125 Z(0) Z(2) + Z(1) Z(2)'
+    """
+    order = range(sites) if isinstance(sites, int) else sites
+    pairs = ((i, j) for i in range(len(order)) for j in range(i + 1, len(order)))
+    return total(strength / (j - i) ** alpha * (first(order[i]) * second(order[j])) for i, j in pairs)
+
+
+def _functionals(operator: Operator) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """Return Tr(O rho) for two products rho of fixed random matrices of trace 1, and the sums of the terms' sizes."""
+    values, size = np.zeros(2, complex), np.zeros(2)
+    for term in operator:
+        coefficient, matrices, _ = term.graded()
+        product = np.full(2, complex(coefficient))
+        for site, matrix in matrices.items():
+            product = product * np.einsum("fij,ji->f", _random_states(site, len(matrix)), matrix)
+        values, size = values + product, size + np.abs(product)
+    return values, size
+
+
+@cache
+def _random_states(site: int, levels: int) -> Matrix:
+    rng = np.random.default_rng((site, levels))
+    states = rng.standard_normal((2, levels, levels)) + 1j * rng.standard_normal((2, levels, levels))
+    traces = np.trace(states, axis1=1, axis2=2)
+    return states + ((1 - traces) / levels)[:, None, None] * np.eye(levels)
+
+
+def _vanishes(difference: Matrix, whole: Matrix) -> bool:
+    return bool(np.abs(difference).max() <= 1e-12 * max(1.0, float(np.abs(whole).max())))
 
 
 def as_operator(value: Operator | complex) -> Operator:

@@ -13,7 +13,7 @@ import scipy.linalg
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 
-from tnness.operators.basis import Vector
+from tnness.operators.basis import LocalSpace, Vector
 from tnness.problems.generator import ChainGenerator
 
 Real = NDArray[np.float64]
@@ -39,8 +39,8 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
     >>> [tuple(round(float(abs(q[3])), 3) for q in total) for total in conserved_sums(chain.generator())]
     [(0.577, 0.577, 0.577)]
     """
-    bases = [_basis(trace) for trace in generator.functionals["trace"]]
-    edges = np.cumsum([0, *(len(basis) - 1 for basis in bases)])
+    bases = [_basis(space) for space in generator.spaces]
+    edges = np.cumsum([0, *(_even_part(space) - 1 for space in generator.spaces)])
     strength = max(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds)
     if strength == 0:
         return _sums(np.eye(int(edges[-1])), edges, bases)
@@ -70,10 +70,16 @@ def _is_positive(band: Real) -> bool:
     return True
 
 
-def _basis(trace: Vector) -> Real:
-    """Return an orthonormal basis (D, D) of one site's covectors; its first row is the trace, normalised."""
-    rows = np.linalg.qr(np.column_stack([trace, np.eye(len(trace))]))[0].T
-    return np.asarray(rows, float)
+def _basis(space: LocalSpace) -> Real:
+    """Return an orthonormal basis (D, D) of one site's covectors: first the trace, normalised, last the odd ones."""
+    even, unit = ~space.grading, np.eye(space.dim)
+    rows = np.linalg.qr(np.column_stack([space.trace[even], np.eye(_even_part(space))]))[0].T
+    return np.vstack([np.asarray(rows, float) @ unit[even], unit[space.grading]])
+
+
+def _even_part(space: LocalSpace) -> int:
+    """Return the number of even elements of a site: no state has a single odd one, and no sum of them is conserved."""
+    return int((~space.grading).sum())
 
 
 def _condition(generator: ChainGenerator, bases: list[Real], edges: NDArray[np.int64]) -> sparse.csr_array:
@@ -94,13 +100,14 @@ def _condition(generator: ChainGenerator, bases: list[Real], edges: NDArray[np.i
     for i, bond in enumerate(generator.merged_bonds):
         first, second = bases[i], bases[i + 1]
         a, b = len(first), len(second)
+        p, q = (_even_part(space) for space in generator.spaces[i : i + 2])
         both = np.kron(first, second)
         into = (both @ bond.T @ both.T).reshape(a, b, a, b)  # covectors to covectors
         # Q enters as q_i x trace and as trace x q_{i+1}
-        entering = np.concatenate([into[:, :, 1:, 0] * norms[i + 1], into[:, :, 0, 1:] * norms[i]], axis=2)
+        entering = np.concatenate([into[:, :, 1:p, 0] * norms[i + 1], into[:, :, 0, 1:q] * norms[i]], axis=2)
         start = int(edges[i])
-        add(entering[1:, 0] / norms[i + 1], start, start)
-        add(entering[0, 1:] / norms[i], int(edges[i + 1]), start)
+        add(entering[1:p, 0] / norms[i + 1], start, start)
+        add(entering[0, 1:q] / norms[i], int(edges[i + 1]), start)
         add(entering[0, 0][None] / (norms[i] * norms[i + 1]), below - 1, start)
         add(entering[1:, 1:].reshape(-1, entering.shape[2]) / math.sqrt(norms[i] * norms[i + 1]), below, start)
         below += (a - 1) * (b - 1)
@@ -110,5 +117,6 @@ def _condition(generator: ChainGenerator, bases: list[Real], edges: NDArray[np.i
 
 def _sums(rows: NDArray[Any], edges: NDArray[np.int64], bases: list[Real]) -> list[tuple[Vector, ...]]:
     return [
-        tuple(row[edges[i] : edges[i + 1]] @ basis[1:] for i, basis in enumerate(bases)) for row in np.asarray(rows)
+        tuple(row[edges[i] : edges[i + 1]] @ basis[1 : 1 + edges[i + 1] - edges[i]] for i, basis in enumerate(bases))
+        for row in np.asarray(rows)
     ]

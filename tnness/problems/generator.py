@@ -1,6 +1,6 @@
-"""`ChainGenerator`: a sum of one- and two-site real matrices on a chain, with a conserved trace.
+"""`ChainGenerator`: a sum of real matrices on sites, neighbours and any few sites of a chain, with a conserved trace.
 
-dP/dt = G P,  G = sum_i G_i + sum_b G_{b,b+1},  <trace|G = 0.
+dP/dt = G P,  G = sum_i G_i + sum_b G_{b,b+1} + sum_S G_S,  <trace|G = 0.
 
 Every Lindbladian, master equation and averaged replica is turned into this form for the engines that solve chains.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,6 +23,8 @@ from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, Vector
 from tnness.operators.charges import Charges
 from tnness.operators.symmetry import conserved_charges
+from tnness.problems.mpo import mpo_of
+from tnness.problems.parts import TermPart, parts_of
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian
@@ -36,7 +38,7 @@ TRACE_TOLERANCE = 1e-10
 
 
 class ChainGenerator:
-    """A sum of real matrices on sites and on neighbouring pairs of a chain.
+    """A sum of real matrices on sites, on neighbouring pairs, and on other small sets of sites of a chain.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ class ChainGenerator:
     origin: the `Lindbladian` it was made from, where there is one: its symbolic terms serve special solvers.
     charges: local charges that the terms conserve, if engines are to use them.
     metric: n vectors (D_i,) of powers of 2, the weights of basis states in the truncation of bonds; default 1.
+    distant: matrices on other sites i < j < ...: {(i, j, ...): (D_i D_j .., D_i D_j ..)}, first site major. With
+        fermions they are written as if no site lay between.
     resolution: size of the part that matters, relative to the whole state (default 1). It is below 1 if that part is a
         small deviation from a known background. Cutoffs and discarded weights are relative to its square.
 
@@ -68,6 +72,7 @@ class ChainGenerator:
         charges: Charges | None = None,
         metric: Sequence[ArrayLike] | None = None,
         resolution: float = 1.0,
+        distant: Mapping[tuple[int, ...], ArrayLike] | None = None,
     ) -> None:
         self.origin = origin
         self.spaces = tuple(spaces)
@@ -85,9 +90,12 @@ class ChainGenerator:
                 raise ModelError(
                     f"the functional {name!r} must have one covector of shape (D,) per site, D = {dims}, got {shapes}"
                 )
+        self.distant = _checked_distant(distant or {}, dims)
         self._check_trace()
         self.charges = charges
         if charges is not None:
+            if self.distant:
+                raise ModelError("charges are checked for terms on sites and neighbours only: leave them out")
             charges.check(dims, self.site_terms, self.bond_terms)
         self.metric = None if metric is None else _checked_metric(metric, dims)
         if not 0 < resolution <= 1:
@@ -103,6 +111,11 @@ class ChainGenerator:
         """Number of sites."""
         return len(self.spaces)
 
+    @property
+    def reach(self) -> int:
+        """Largest distance between two sites of a term; 1 for neighbours."""
+        return max((sites[-1] - sites[0] for sites in self.distant), default=1)
+
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         return f"{self.n} sites of local dimension {', '.join(map(str, sorted(set(self.dims))))}"
@@ -113,7 +126,9 @@ class ChainGenerator:
         terms = [of_arrays(matrices) for matrices in (self.site_terms, self.bond_terms)]
         functionals = {name: of_arrays(vectors) for name, vectors in self.functionals.items()}
         metric = None if self.metric is None else of_arrays(self.metric)
-        return digest("generator", self.spaces, terms, functionals, charges, metric, self.resolution)
+        distant = [digest(list(sites), matrix) for sites, matrix in self.distant.items()]
+        about = (self.spaces, terms, functionals, charges, metric, self.resolution)
+        return digest("generator", *about, *([distant] if distant else []))
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -133,7 +148,29 @@ class ChainGenerator:
         """The same generator as two-site matrices only: one-site terms are shared by their two bonds.
 
         Bulk sites give half to either side, the ends all to their only bond.
+
+        Raises
+        ------
+        ModelError: there are terms on other sites.
         """
+        self.check_neighbours("this computation")
+        return self._near
+
+    def check_neighbours(self, taker: str) -> None:
+        """Raise `ModelError` if a term acts on more than one site or two neighbours. taker: for the message."""
+        for sites in self.distant:
+            raise ModelError(
+                f"{taker} takes terms on one site or two neighbours; this chain has one on sites "
+                f"{', '.join(map(str, sites))}: use engine 'tdvp' or 'exact'"
+            )
+
+    @cached_property
+    def local_terms(self) -> tuple[tuple[tuple[int, ...], Real], ...]:
+        """All terms as (sites, matrix), one-site terms merged into those of neighbours."""
+        return (*(((i, i + 1), bond) for i, bond in enumerate(self._near)), *self.distant.items())
+
+    @cached_property
+    def _near(self) -> tuple[Real, ...]:
         merged = []
         for i, bond in enumerate(self.bond_terms):
             left = self.site_terms[i] * (1.0 if i == 0 else 0.5)
@@ -144,12 +181,12 @@ class ChainGenerator:
     @cached_property
     def conserved(self) -> Charges | None:
         """Charges of diagonal operators that the terms turn out to conserve exactly, or None."""
-        return conserved_charges(self.spaces, self.site_terms, self.bond_terms)
+        return None if self.distant else conserved_charges(self.spaces, self.site_terms, self.bond_terms)
 
     @cached_property
     def parities(self) -> Charges | None:
         """Parities of diagonal operators that the terms turn out to conserve, or None."""
-        return conserved_charges(self.spaces, self.site_terms, self.bond_terms, 2)
+        return None if self.distant else conserved_charges(self.spaces, self.site_terms, self.bond_terms, 2)
 
     @cached_property
     def scale(self) -> float:
@@ -157,7 +194,12 @@ class ChainGenerator:
 
         Of a matrix above `LARGE` it takes the geometric mean of the largest sums of rows and of columns instead.
         """
-        return float(sum(_spectral_norm(bond) for bond in self.merged_bonds))
+        return float(sum(_spectral_norm(matrix) for _, matrix in self.local_terms))
+
+    @cached_property
+    def mean_diagonal(self) -> float:
+        """The trace of G over its dimension."""
+        return float(sum(np.trace(matrix) / len(matrix) for _, matrix in self.local_terms))
 
     def transposed(self) -> TransposedGenerator:
         """Return G^T, which can be applied but does not conserve the trace."""
@@ -165,13 +207,22 @@ class ChainGenerator:
 
     def apply(self, vector: Real) -> Real:
         """Return G v for dense v, shape (prod D,) or (prod D, columns), without forming G."""
-        return _apply_bonds(self.merged_bonds, self.dims, vector)
+        result = _apply_bonds(self._near, self.dims, vector)
+        for part in self._parts:
+            result += part.apply(vector, self.dims)
+        return result
+
+    @cached_property
+    def _parts(self) -> tuple[TermPart, ...]:
+        return tuple(part for sites, matrix in self.distant.items() for part in parts_of(sites, matrix, self.spaces))
 
     def matrix(self) -> sparse.csr_array:
         """Return G as a sparse matrix (prod D, prod D); first site major."""
         total = sparse.csr_array((self.dimension, self.dimension))
         before = 1
-        for i, bond in enumerate(self.merged_bonds):
+        for part in self._parts:
+            total = total + part.matrix(self.dims)
+        for i, bond in enumerate(self._near):
             after = self.dimension // (before * bond.shape[0])
             left, right = sparse.eye_array(before), sparse.eye_array(after)
             total = total + sparse.kron(sparse.kron(left, sparse.csr_array(bond)), right, format="csr")
@@ -182,8 +233,11 @@ class ChainGenerator:
         """Return G as a matrix-product operator: n tensors (left, right, out, in), end bonds of size 1.
 
         Each bond matrix is split exactly by its operator Schmidt decomposition. Bond i has its rank plus two
-        states; the two mean that no term has begun yet, and that one is complete.
+        states; the two mean that no term has begun yet, and that one is complete. With terms on other sites the
+        operator is compressed, to 1e-12 of its norm (`tnness.problems.mpo`).
         """
+        if self.distant:
+            return mpo_of(self)
         factors = [_operator_schmidt(b, *self.dims[i : i + 2]) for i, b in enumerate(self.bond_terms)]
         tensors = []
         for i, dim in enumerate(self.dims):
@@ -206,18 +260,25 @@ class ChainGenerator:
             _check_conserved(f"site {i}", traces[i], matrix)
         for i, matrix in enumerate(self.bond_terms):
             _check_conserved(f"bond {i}", np.outer(traces[i], traces[i + 1]).ravel(), matrix)
+        for sites, matrix in self.distant.items():
+            trace = reduce(lambda left, right: np.outer(left, right).ravel(), (traces[site] for site in sites))
+            _check_conserved(f"sites {sites}", trace, matrix)
 
 
 class TransposedGenerator:
     """The transpose of a `ChainGenerator`."""
 
     def __init__(self, generator: ChainGenerator) -> None:
-        self._bonds = tuple(np.ascontiguousarray(bond.T) for bond in generator.merged_bonds)
+        self._bonds = tuple(np.ascontiguousarray(bond.T) for bond in generator._near)
+        self._parts = tuple(part.transposed() for part in generator._parts)
         self._dims = generator.dims
 
     def apply(self, vector: Real) -> Real:
         """Return G^T v for dense v, shape (prod D,) or (prod D, columns)."""
-        return _apply_bonds(self._bonds, self._dims, vector)
+        result = _apply_bonds(self._bonds, self._dims, vector)
+        for part in self._parts:
+            result += part.apply(vector, self._dims)
+        return result
 
 
 def _spectral_norm(matrix: Real) -> float:
@@ -247,6 +308,15 @@ def _checked(kind: str, matrices: Sequence[ArrayLike], sizes: Sequence[int]) -> 
             raise ModelError(f"the term of {kind} {i} must be real and finite")
         result.append(np.ascontiguousarray(matrix, dtype=float))
     return tuple(result)
+
+
+def _checked_distant(distant: Mapping[tuple[int, ...], ArrayLike], dims: Sequence[int]) -> dict[tuple[int, ...], Real]:
+    result = {}
+    for sites, given in sorted(distant.items()):
+        if list(sites) != sorted(set(sites)) or sites[0] < 0 or sites[-1] >= len(dims):
+            raise ModelError(f"a term acts on increasing sites of 0 to {len(dims) - 1}, got {sites}")
+        result |= {sites: _checked(f"sites {sites}", [given], [math.prod(dims[site] for site in sites)])[0]}
+    return result
 
 
 def _checked_metric(metric: Sequence[ArrayLike], dims: Sequence[int]) -> tuple[Vector, ...]:

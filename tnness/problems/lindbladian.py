@@ -1,4 +1,4 @@
-"""`Lindbladian`: Hamiltonian and jumps on one site or two neighbours, kept symbolic, turned into a `ChainGenerator`.
+"""`Lindbladian`: Hamiltonian and jumps on any sites, kept symbolic, turned into a `ChainGenerator`.
 
 drho/dt = -i[H, rho] + sum_k rate_k ( L_k rho L_k^+ - 1/2 {L_k^+ L_k, rho} )
 """
@@ -17,13 +17,16 @@ import scipy.sparse as sparse
 from tnness.digest.content import digest
 from tnness.digest.operators import probe
 from tnness.errors import ModelError
-from tnness.operators.basis import LocalSpace, product_elements
+from tnness.operators.basis import LocalSpace, parity_of, product_elements
 from tnness.operators.terms import Matrix, Operator, as_operator, total
 from tnness.problems.generator import ChainGenerator, Real
 from tnness.typed import checked
 
 HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
+
+LARGEST_TERM = 32
+"""Most levels, over all its sites, of a single term: its superoperator is a matrix of their fourth power numbers."""
 
 
 DENSE_WINDOW = 600
@@ -81,9 +84,17 @@ class Lindbladian:
         """Number of sites."""
         return len(self.spaces)
 
+    @property
+    def reach(self) -> int:
+        """Largest distance between two sites of a term of H or of a jump; 1 for neighbours."""
+        parts = [(term.sites or (0,)) for operator in self.hamiltonian_terms for term in operator]
+        parts += [jump.operator.sites or (0,) for jump in self.jumps]
+        return max((sites[-1] - sites[0] for sites in parts), default=1)
+
     def summary(self) -> str:
         """Return what the problem is, in one line."""
-        return self.generator().summary()
+        dims = sorted({space.dim for space in self.spaces})
+        return f"{self.n} sites of local dimension {', '.join(map(str, dims))}"
 
     def digest(self) -> str:
         """Return a hash of the equation: of the spaces, H but for a constant, the jumps, and the densities.
@@ -98,7 +109,7 @@ class Lindbladian:
         return digest("lindbladian", self.spaces, values - values[0], rates @ np.abs(jumps) ** 2, densities)
 
     def hamiltonian(self, operator: Operator) -> None:
-        """Add a term (or a sum of terms) to H; each term acts on one site or two neighbours.
+        """Add a term (or a sum of terms) to H; each term acts on any few sites.
 
         Only the whole of H must be Hermitian, so a term and its conjugate may be added one after the other.
         """
@@ -113,10 +124,9 @@ class Lindbladian:
         self.hamiltonian_terms += (operator,)
 
     def jump(self, operator: Operator, rate: float = 1.0) -> None:
-        """Add rate * D[L] for a jump L on one site or two neighbours.
+        """Add rate * D[L] for a jump L on any few sites, or a sum of terms on different sites.
 
-        A fermionic (odd) jump is local only at the first or the last site, on states of definite parity (see
-        `jump_matrix`); in the bulk it is refused.
+        A fermionic (odd) jump may act on any site (see `jump_matrix`); a sum of even and odd terms is refused.
         """
         operator = _placed(operator, f"jump {len(self.jumps)}")
         name = f"jump {len(self.jumps)} ({operator})"
@@ -129,11 +139,6 @@ class Lindbladian:
         self._window(operator, name)
         if operator.odd and not all(term.odd for term in operator):
             raise ModelError(f"{name} mixes even and odd fermionic terms")
-        if operator.odd and operator.sites not in ((0,), (self.n - 1,)):
-            raise ModelError(
-                f"{name} is a fermionic jump on sites {operator.sites}: "
-                f"it is local only at a chain's ends (0 or {self.n - 1})"
-            )
         self._open()
         self.jumps += (Jump(operator, float(rate)),)
 
@@ -151,6 +156,7 @@ class Lindbladian:
 
     def bond_hamiltonian(self, bond: int, site_weight: float = 1.0) -> Matrix:
         """Return h on sites (bond, bond + 1): two-site terms plus `site_weight` times one-site terms: (d d', d d')."""
+        self._check_neighbours()
         window = (bond, bond + 1)
         total = np.zeros((self._levels(window),) * 2, dtype=complex)
         for term in (t for operator in self.hamiltonian_terms for t in operator):
@@ -176,11 +182,20 @@ class Lindbladian:
                 result = result + weight * Operator((term,)).matrix((bond, bond + 1), self.levels, self.parities)
         return result
 
-    def jump_matrix(self, operator: Operator) -> Matrix:
-        """Return a jump L on its own sites, with the part of its Jordan-Wigner string that acts there.
+    def _check_neighbours(self) -> None:
+        """Refuse to take H apart into terms on neighbours where it has others."""
+        for term in (t for operator in self.hamiltonian_terms for t in operator):
+            if term.sites and term.sites[-1] > term.sites[0] + 1:
+                raise ModelError(
+                    f"the Hamiltonian term {term} reaches beyond neighbours, which this start, or engine, cannot take: "
+                    "start from identity, product:01*... or a state, with engine 'tebd', 'tdvp' or 'exact'"
+                )
 
-        The string of an odd L on the last site is P_total P_last. P_total drops out of L rho L^+ on states of definite
-        parity. P_last does not, unless it is only a sign: for c or c^+ alone, with one mode per site.
+    def jump_matrix(self, operator: Operator) -> Matrix:
+        """Return a jump on its own sites as it acts on the graded basis: L, or L P with their parity P if L is odd.
+
+        An odd L takes a sign from each odd element to its left, and L^+ one from each to its right. A state is even, so
+        that both together are (-1)^p of the elements on L's own sites: L F L^+ -> (-1)^p L F L^+ = (L P) F (L P)^+.
 
         Returns
         -------
@@ -188,10 +203,7 @@ class Lindbladian:
         """
         window = operator.sites or (0,)
         matrix = operator.matrix(window, self.levels, self.parities)
-        if not operator.odd or window != (self.n - 1,):
-            return matrix
-        parity = self.parities[self.n - 1]
-        return matrix if parity is None else parity @ matrix
+        return matrix @ parity_of([self.spaces[i] for i in window]) if operator.odd else matrix
 
     def local_map(self, window: Sequence[int], action: Callable[[Matrix], Matrix]) -> Real:
         """Return a Hermiticity-preserving map S of the window's matrices as M_ab = Tr(E_a S(E_b)).
@@ -206,6 +218,7 @@ class Lindbladian:
         Their sum generates exp(-beta H/2) rho exp(-beta H/2).
         """
         self._local_hamiltonians()
+        self._check_neighbours()
         maps = []
         for bond in range(self.n - 1):
             h = self.bond_hamiltonian_shared(bond)
@@ -228,19 +241,25 @@ class Lindbladian:
         """Return A = -iH - 1/2 sum_k rate_k L_k^+ L_k as a sparse matrix (prod d, prod d): small chains only."""
         size = math.prod(self.levels.values())
         total = sparse.csr_array((size, size), dtype=complex)
-        for window, matrix in self._local_hamiltonians().items():
-            total = total - 1j * self._embedded(window, matrix)
-        for number, jump in enumerate(self.jumps):
-            window = self._window(jump.operator, f"jump {number}")
-            matrix = self.jump_matrix(jump.operator)
-            total = total - 0.5 * jump.rate * self._embedded(window, matrix.conj().T @ matrix)
+        self._local_hamiltonians()
+        for operator in self.hamiltonian_terms:
+            total = total - 1j * self.hilbert(operator)
+        for jump in self.jumps:
+            matrix = self.hilbert(jump.operator)
+            total = total - 0.5 * jump.rate * (matrix.conj().T @ matrix)
         return sparse.csr_array(total)
 
-    def _embedded(self, window: Sequence[int], matrix: Matrix) -> sparse.csr_array:
-        before = math.prod(self.spaces[i].levels for i in range(window[0]))
-        after = math.prod(self.spaces[i].levels for i in range(window[-1] + 1, self.n))
-        inner = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(after))
-        return sparse.csr_array(sparse.kron(sparse.eye_array(before), inner))
+    def hilbert(self, operator: Operator) -> sparse.csr_array:
+        """Return an operator on the whole chain as a sparse Jordan-Wigner matrix (prod d, prod d)."""
+        size = math.prod(self.levels.values())
+        total = sparse.csr_array((size, size), dtype=complex)
+        for term in operator:
+            product, matrices = sparse.csr_array([[complex(term.coefficient)]]), term.matrices(self.parities, 0)
+            for site in range(self.n):
+                matrix = sparse.csr_array(matrices[site]) if site in matrices else sparse.eye_array(self.levels[site])
+                product = sparse.csr_array(sparse.kron(product, matrix))
+            total = total + product
+        return sparse.csr_array(total)
 
     def _open(self) -> None:
         """Refuse to change a fixed equation; else drop the matrices, which the change makes invalid."""
@@ -266,12 +285,14 @@ class Lindbladian:
         bonds = [np.zeros((a.dim * b.dim,) * 2) for a, b in zip(self.spaces, self.spaces[1:], strict=False)]
         targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
         targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
+        distant: dict[tuple[int, ...], Real] = {}
         for window, matrix in self._local_hamiltonians().items():
             if math.prod(self.spaces[i].dim for i in window) > DENSE_WINDOW:
                 targets[window] += _sparse_superoperator([self.spaces[i] for i in window], -1j * matrix, None)
                 continue
             name = f"the Hamiltonian on sites {window}"
-            targets[window] += _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
+            action = _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
+            _add(targets if window in targets else distant, window, action)
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
             matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
@@ -280,8 +301,9 @@ class Lindbladian:
                 targets[window] += _sparse_superoperator([self.spaces[i] for i in window], loss, matrix)
                 continue
             name = f"jump {number} ({jump.operator})"
-            targets[window] += _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
-        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed())
+            action = _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
+            _add(targets if window in targets else distant, window, action)
+        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed(), distant=distant)
 
     def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
         local: dict[tuple[int, ...], Matrix] = {}
@@ -299,8 +321,12 @@ class Lindbladian:
         sites = operator.sites
         if sites and sites[-1] >= self.n:
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
-        if len(sites) > 2 or (len(sites) == 2 and sites[1] != sites[0] + 1):
-            raise ModelError(f"{name} acts on sites {_listed(sites)}; a chain takes one site or two neighbours")
+        levels = self._levels(sites)
+        if levels > LARGEST_TERM:
+            raise ModelError(
+                f"{name} acts on {len(sites)} sites with {levels} levels together; a single term, or jump, "
+                f"may have {LARGEST_TERM}: write it as a sum of smaller ones"
+            )
         for term in operator:
             for site, factor in term.factors:
                 if factor.matrix.shape[0] != self.spaces[site].levels:
@@ -315,6 +341,13 @@ class Lindbladian:
 
     def _elements(self, window: Sequence[int]) -> Matrix:
         return product_elements(tuple(self.spaces[i] for i in window))
+
+
+def _add(targets: dict[tuple[int, ...], Real], window: tuple[int, ...], matrix: Real) -> None:
+    if window in targets:
+        targets[window] += matrix
+    else:
+        targets[window] = matrix
 
 
 def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import RecordError
 from tnness.network.chain_state import ChainState
+from tnness.network.grouping import taken_apart
 from tnness.observables.observable import Observable
 from tnness.records.averages import TimeAverage
 from tnness.records.certificate import Certificate
@@ -155,7 +156,8 @@ class Record:
         numbers = self.snapshot.numbers
         # With a metric, the tensors are orthogonal in that metric and not in the plain norm.
         centre = None if numbers.get("metric") else int(numbers["centre"])
-        return ChainState(tensors, centre, float(numbers["log_norm"]))
+        state = ChainState(tensors, centre, float(numbers["log_norm"]))
+        return taken_apart(state, json.loads(self.dataset.attrs.get("local_dimensions", "null")))
 
     def save(self, path: str | Path, replace: bool = True) -> None:
         """Write the file under a temporary name, then rename it; it keeps the permissions of a file it replaces.

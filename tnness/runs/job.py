@@ -38,19 +38,33 @@ MODELS_OWN = "model"
 
 
 def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
-    """Return an engine by name (default: the model's first), with the settings that are not None.
+    """Return an engine by name, with the settings that are not None.
+
+    By default it is the model's first, or the one that this leaves the problem to.
 
     Raises
     ------
     InputError: an engine that does not exist or does not serve the model, or a setting it does not have.
     """
     offered = offered_engines(model)
-    chosen = loaded_engine(name or offered[0])
+    chosen = loaded_engine(name) if name else _default_engine(model, loaded_engine(offered[0]))
     cls = engine_class(chosen)
     if chosen not in offered and cls.like not in offered:
         served = ", ".join(offered)
         raise InputError(f"engine {chosen!r} does not serve model {name_of(model)!r}; it is served by {served}")
     return build_engine(chosen, {key: value for key, value in settings.items() if value is not None})
+
+
+def _default_engine(model: Any, first: str) -> str:
+    """Return the name of an engine, or of another where that one cannot solve the problem of the model."""
+    cls = engine_class(first)
+    if cls.instead is None or isinstance(model, type):
+        return first
+    try:
+        problem = model.problem()
+    except Exception:  # it is built once more by the run, which reports what is wrong with it
+        return first
+    return first if cls.serves(problem) else cls.instead
 
 
 def loaded_engine(name: str) -> str:

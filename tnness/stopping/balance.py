@@ -13,6 +13,7 @@ import numpy as np
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.product_view import ProductView
+from tnness.operators.basis import coefficients
 from tnness.problems.generator import ChainGenerator
 
 LEAST_FLOW = 0.02
@@ -87,11 +88,15 @@ def local_balance(generator: ChainGenerator, view: ProductView) -> float:
     It vanishes in a steady state: the changes of a site by its two bonds cancel, as for any conserved current.
     """
     rates = [np.zeros(dim) for dim in generator.dims]
-    for i, bond in enumerate(generator.merged_bonds):
-        shape = generator.dims[i : i + 2]
-        flow = (bond @ view.window(i, i + 2).reshape(-1)).reshape(shape)
-        rates[i] += flow @ generator.functionals["trace"][i + 1]
-        rates[i + 1] += generator.functionals["trace"][i] @ flow
+    trace = generator.functionals["trace"]
+    for sites, matrix in generator.local_terms:
+        shape = [generator.dims[site] for site in sites]
+        flow = (matrix @ view.coefficients_of(sites).reshape(-1)).reshape(shape)
+        for place, site in enumerate(sites):
+            rate = flow
+            for other in reversed(range(len(sites))):
+                rate = rate if other == place else np.tensordot(rate, trace[sites[other]], (other, 0))
+            rates[site] += rate
     return max(float(np.linalg.norm(rate)) for rate in rates)
 
 
@@ -102,6 +107,8 @@ def energy_balance(generator: ChainGenerator, view: ProductView) -> float:
     """
     origin = generator.origin
     if origin is None or not origin.hamiltonian_terms or not all(space.quantum for space in generator.spaces):
+        return math.nan
+    if generator.distant:
         return math.nan
     dissipator = origin.dissipator().merged_bonds
     flows, possible = [], 0.0
@@ -128,10 +135,7 @@ def _flow(generator: ChainGenerator, view: ProductView, energy: tuple[int, Array
 
 def _pair_covector(generator: ChainGenerator, bond: int, matrix: Array) -> Array:
     """Tr(h E_a x E_b) for a Hermitian two-site matrix: (D, D')."""
-    first, second = generator.spaces[bond : bond + 2]
-    tensor = matrix.reshape(first.levels, second.levels, first.levels, second.levels)
-    half = np.tensordot(first.elements, tensor, ((1, 2), (2, 0)))  # (a, j, l)
-    return np.tensordot(half, second.elements, ((1, 2), (2, 1))).real
+    return coefficients(matrix, generator.spaces[bond : bond + 2])
 
 
 def positivity(view: ProductView) -> float:

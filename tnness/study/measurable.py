@@ -12,30 +12,11 @@ from tnness.errors import ModelError, TnnessError, Unavailable
 from tnness.network.dense_view import DenseView
 from tnness.observables.observable import Observable
 from tnness.observables.views import Estimate, Real, View
-from tnness.operators.terms import LocalOperator, Operator
 from tnness.problems.generator import ChainGenerator
 from tnness.records.history import History
 from tnness.records.record import unfinished_dataset
 from tnness.runs.job import own_code
 from tnness.study.finding import FAILED, NOTED, PASSED, Finding
-
-ROUND = 1e-10
-"""An imaginary part below this is round-off."""
-
-
-class WatchedView(DenseView):
-    """A view that remembers the largest imaginary part that was left out."""
-
-    lost = 0.0
-
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part."""
-        self.lost = max(self.lost, abs(super().expect(-0.5j * (operator - operator.dagger()))))
-        return super().expect(operator)
-
-    def correlations(self, first: LocalOperator, second: LocalOperator) -> Real:
-        """Return <A_i B_j> for all pairs: (n, n)."""
-        return View.correlations(self, first, second)
 
 
 def observable_findings(
@@ -49,7 +30,7 @@ def observable_findings(
     """
     findings, values, left_out = [], dict[str, Any](), []
     for key, observable in observables.items():
-        view = WatchedView(vector, generator.spaces, generator.functionals)
+        view = DenseView(vector, generator.spaces, generator.functionals)
         try:
             values[key] = _value(observable, view, name)
             told = _out_of_range(observable, generator.n) or _unfit(values[key], view, observable, generator.n)
@@ -78,7 +59,7 @@ def not_finite(observables: Mapping[str, Observable], view: View) -> list[str]:
     return names
 
 
-def _value(observable: Observable, view: WatchedView, name: str) -> Any:
+def _value(observable: Observable, view: DenseView, name: str) -> Any:
     """Return what an observable measures: complex numbers are refused before they lose their imaginary part."""
     with own_code(name):
         for word in observable.needs:
@@ -88,7 +69,10 @@ def _value(observable: Observable, view: WatchedView, name: str) -> Any:
         value = np.asarray(given.value if isinstance(given, Estimate) else given)
         if np.iscomplexobj(value):
             largest = np.max(np.abs(np.imag(value)), initial=0.0)
-            raise ModelError(f"it is complex (imaginary part {largest:.2g}), a record holds real numbers")
+            raise ModelError(
+                f"it is complex (imaginary part {largest:.2g}), a record holds real numbers: "
+                'ask for one with part="real" or part="imag"'
+            )
         return observable.estimate(view).value
 
 
@@ -99,15 +83,10 @@ def _out_of_range(observable: Observable, n: int) -> str:
     return ""
 
 
-def _unfit(value: Any, view: WatchedView, observable: Observable, n: int) -> str:
-    """Tell of numbers that are not finite, of a lost imaginary part, and of a length that is not that of the sites."""
+def _unfit(value: Any, view: DenseView, observable: Observable, n: int) -> str:
+    """Tell of numbers that are not finite, and of a length that is not that of the sites."""
     if not np.isfinite(value).all():
         return f"is not finite on a generic state: {np.array2string(np.asarray(value), precision=3, threshold=6)}"
-    if view.lost > ROUND:
-        return (
-            f"loses an imaginary part ({view.lost:.2g} on a generic state): "
-            "its operator is not Hermitian; measure (A + A^+)/2 and (A - A^+)/2i"
-        )
     lengths = {"site": n, "site_2": n, "bond": n - 1, "cut": n - 1}
     for dim, length in zip(observable.dims, np.shape(value), strict=True):
         if dim not in observable.coordinates and length != lengths.get(dim, length):

@@ -27,7 +27,7 @@ def view(vector):
 
 def value(operator: Operator, vector):
     matrix = operator.matrix(range(N), dict.fromkeys(range(N), 2), dict.fromkeys(range(N), f.P.matrix))
-    return np.vdot(vector, matrix @ vector).real
+    return np.vdot(vector, matrix @ vector)
 
 
 @pytest.mark.parametrize(

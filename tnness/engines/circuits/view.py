@@ -36,7 +36,7 @@ class CircuitView(View):
         """Return in one line why the state does not give the quantity named `word`."""
         return self.state.why_not(word)
 
-    def expect(self, operator: Operator) -> float:
+    def expect(self, operator: Operator) -> float | complex:
         """Return <O>, real part."""
         return self.state.expect(operator)
 

@@ -1,13 +1,13 @@
-"""Quadratic Lindbladians, recognised from their terms: hopping, fields, linear jumps at the ends, dephasing.
+"""Quadratic Lindbladians, recognised from their terms: hopping, fields, linear jumps, dephasing.
 
 With G_ij = <c^+_i c_j> and H = sum h_ij c^+_i c_j, averages of two operators obey a closed equation,
 
     dG/dt = X G + G X^+ + diag(gain + dephasing * diag G),   X = i h^T - diag(loss + gain + dephasing) / 2,
 
 even if the state is not Gaussian: dephasing L = n keeps the equation closed, but makes a mixture of Gaussian states.
-Spins are mapped to fermions by Jordan-Wigner; a particle is the state with N = 1 (up). A hop to a neighbour carries no
-string. The string of a jump c or c^+ at an end cancels in averages of even operators. It does not cancel for a jump in
-the bulk, nor for a sum of c and c^+ on the last site.
+Fermions may hop over any distance, and enter or leave on any site. Spins are mapped to fermions by Jordan-Wigner; a
+particle is the state with N = 1 (up). A hop to a neighbour carries no string. The string of a spin's jump at an end
+cancels in averages of even operators; in the bulk it does not.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ CANCELLED = 1e-12
 _READ = np.array([[[1, 0], [0, 0]], [[-1, 0], [0, 1]], [[0, 0], [1, 0]], [[0, 1], [0, 0]]], complex)
 """A one-site matrix M, in the basis (empty, occupied), is the sum over k of _READ[k] . M times (1, n, c^+, c)[k]."""
 _ONE, _NUMBER, _CREATE, _DESTROY = range(4)
+_BARE = 2
+"""What is added to the kinds c^+ and c of two distant spins."""
 
 
 class NotQuadratic(ModelError):
@@ -189,7 +191,7 @@ class _Builder:
             return
         if offset:
             raise NotQuadratic(f"{name} adds a constant to a particle's jump")
-        if site not in (0, self.problem.n - 1):
+        if not operator.odd and site not in (0, self.problem.n - 1):
             raise NotQuadratic(
                 f"{name} adds or removes a particle in the bulk, where it carries a Jordan-Wigner string"
             )
@@ -203,13 +205,13 @@ class _Builder:
 
 
 def _hop(key: Key) -> tuple[int, int] | None:
-    """Return (i, j) of a density or a hop c^+_i c_j between neighbours (it has no string); None for other products."""
+    """Return (i, j) of a density or a hop c^+_i c_j; None for other products."""
     match key:
         case ((i, 1),):
             return i, i
-        case ((i, 2), (j, 3)) if j == i + 1:
+        case ((i, 2), (j, 3)):
             return i, j
-        case ((i, 3), (j, 2)) if j == i + 1:
+        case ((i, 3), (j, 2)):
             return j, i
     return None
 
@@ -240,9 +242,12 @@ def _complaint(kinds: list[int]) -> str:
 
 def _parts(term: Term, spaces: Sequence[LocalSpace]) -> Iterator[tuple[dict[int, int], complex]]:
     """Yield a term as products of n (1), c^+ (2) and c (3) on its sites, with their weights."""
-    parities = {site: space.parity for site, space in enumerate(spaces)}
-    products: list[tuple[dict[int, int], complex]] = [({}, complex(term.coefficient))]
-    for site, matrix in term.matrices(parities).items():
+    coefficient, matrices, odd = term.graded()
+    parity = spaces[odd[0]].parity if len(odd) == 2 else None
+    if parity is not None:  # c x c^+ on sites i, j then means c^+_j c_i, as for neighbouring spins
+        matrices[odd[0]] = matrices[odd[0]] @ parity
+    products: list[tuple[dict[int, int], complex]] = [({}, complex(coefficient))]
+    for site, matrix in matrices.items():
         occupied = int(np.argmax(np.diag(spaces[site].operators["N"].matrix).real))
         order = [1 - occupied, occupied]
         weights = np.einsum("kij,ij->k", _READ, np.asarray(matrix)[np.ix_(order, order)])
@@ -252,4 +257,12 @@ def _parts(term: Term, spaces: Sequence[LocalSpace]) -> Iterator[tuple[dict[int,
             for kind, part in enumerate(weights)
             if part != 0
         ]
-    yield from products
+    yield from products if odd else ((_bare(kinds), weight) for kinds, weight in products)
+
+
+def _bare(kinds: dict[int, int]) -> dict[int, int]:
+    """Return other kinds for c^+ and c of two spins that are no neighbours: their product lacks the string of a hop."""
+    moved = [site for site, kind in kinds.items() if kind in (_CREATE, _DESTROY)]
+    if len(moved) == 2 and abs(moved[0] - moved[1]) > 1:
+        return kinds | {site: kinds[site] + _BARE for site in moved}
+    return kinds

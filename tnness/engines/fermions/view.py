@@ -59,8 +59,8 @@ class GaussianView(View):
         """<n_i>: (n,)."""
         return np.real(np.diag(self._correlation))
 
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part, of densities, hops between neighbours and, in Gaussian states, density pairs."""
+    def expect(self, operator: Operator) -> float | complex:
+        """Return <O> of densities, hops and, in Gaussian states, density pairs; complex where O is not Hermitian."""
         self._check_sites(operator)
         try:
             form = bilinear(operator, self.spaces)
@@ -69,7 +69,7 @@ class GaussianView(View):
         value = form.constant + form.coefficients @ self._correlation[form.rows, form.columns]
         for weight, i, j in form.pairs:
             value += weight * self._density_pairs()[i, j]
-        return float(value.real)
+        return self._read(operator, complex(value))
 
     def correlations(self, first: LocalOperator, second: LocalOperator) -> Vector:
         """Return <A_i B_j> of two diagonal operators for all pairs, by Wick's theorem: (n, n)."""

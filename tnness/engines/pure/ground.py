@@ -118,5 +118,6 @@ def ground_energy(problem: Lindbladian, particles: int) -> float:
     try:
         form = quadratic(closed)
     except NotQuadratic:
-        return PureView(ground_state(problem, particles), problem.spaces).expect(total(problem.hamiltonian_terms))
+        view = PureView(ground_state(problem, particles), problem.spaces)
+        return float(np.real(view.expect(total(problem.hamiltonian_terms))))
     return float(np.linalg.eigvalsh(form.hamiltonian)[:particles].sum()) + form.constant

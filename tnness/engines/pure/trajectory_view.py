@@ -56,9 +56,9 @@ class TrajectoryView(View):
             return Estimate(values[0], np.full(values.shape[1:], math.nan))
         return Estimate(values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(count))
 
-    def expect(self, operator: Operator) -> float:
-        """Return the mean of <O>."""
-        return float(self._mean(lambda view: view.expect(operator)))
+    def expect(self, operator: Operator) -> float | complex:
+        """Return the mean of <O>: a real number for a Hermitian O, a complex one for another."""
+        return self._mean(lambda view: view.expect(operator)).item()
 
     def product(self, matrices: Mapping[int, Array]) -> complex:
         """Return the mean of <M_i M_j ...>."""

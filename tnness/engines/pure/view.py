@@ -49,13 +49,13 @@ class PureView(View):
             values.append(singular / np.linalg.norm(singular))
         return pairs, values
 
-    def expect(self, operator: Operator) -> float:
-        """Return <O>, real part."""
+    def expect(self, operator: Operator) -> float | complex:
+        """Return <O>: a real number for a Hermitian O, a complex one for another."""
         self._check_sites(operator)
         near, far = _compiled(operator, self.spaces)
         value: complex = sum(complex(np.vdot(matrix, self._swept[0][bond])) for bond, matrix in near)
         value += sum(weight * self._product(matrices) for weight, matrices in far)
-        return float(value.real)
+        return self._read(operator, value)
 
     def product(self, matrices: Mapping[int, Array]) -> complex:
         """Return <M_i M_j ...> of one matrix (d, d) per site."""

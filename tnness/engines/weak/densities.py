@@ -68,9 +68,9 @@ def others_of(chain: Lindbladian, conserved: Sequence[Density]) -> list[Density]
     densities = []
     for bond in range(chain.n - 1):
         left, right = chain.spaces[bond : bond + 2]
-        candidates = [np.outer(unit, right.trace) for unit in np.eye(left.dim)]
+        candidates = [np.outer(unit, right.trace) for unit in np.eye(left.dim)[~left.grading]]
         if bond == chain.n - 2:
-            candidates += [np.outer(left.trace, unit) for unit in np.eye(right.dim)]
+            candidates += [np.outer(left.trace, unit) for unit in np.eye(right.dim)[~right.grading]]
         fields = (_traceless(chain.site_hamiltonian(site)) for site in (bond, bond + 1))
         candidates.append(np.outer(*(space.vector(field) for space, field in zip((left, right), fields, strict=True))))
         taken = [np.outer(left.trace, right.trace), *(q.covector for q in conserved if q.bond == bond)]
