@@ -42,14 +42,6 @@ class Pumped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Far(Pumped):
-    def problem(self):
-        chain = super().problem()
-        chain.jump(s.Sm(0) * s.Sm(2))
-        return chain
-
-
-@dataclass(frozen=True, kw_only=True)
 class Negative(Pumped):
     def problem(self):
         chain = super().problem()

@@ -21,7 +21,6 @@ def test_check_passes_a_model_in_a_file(here):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("Far", "sites 0 and 2"),
         ("Negative", "negative rate"),
         ("Skew", "not Hermitian"),
         ("Outside", "site 3"),

@@ -44,7 +44,6 @@ def test_converge_writes_a_record_a_figure_and_a_table(here):
         ("ssep --chi 4,8 --seed -1 --out c.nc", ("seed = -1",)),
         ("ssep --chi 4,8 --tol nan --out c.nc", ("nan",)),
         ("ssep --chi 4,8 --checkpoint-every -1 --out c.nc", ("-1",)),
-        ("chains.py:Far --chi 4,8 --out c.nc", ("sites 0 and 2",)),
         ("chains.py:Outside --chi 4,8 --out c.nc", ("site 3",)),
     ],
 )

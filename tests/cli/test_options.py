@@ -257,7 +257,7 @@ def test_every_option_of_the_job_arrives(served, passed, name):
         "kick": False,
         "watch": ("a", "b"),
     }
-    assert set(options.JOB_FLAGS) == {*given, "times"}  # a new field needs its place here
+    assert set(options.JOB_FLAGS) == {*given, "times", "errors"}  # a new field needs its place here
     assert passed.ask == Ask(**given)
     stopped(*command(name, served))
     assert passed.ask == Ask()
@@ -274,7 +274,12 @@ def test_a_record_is_extended_by_the_same_options(here, passed):
     stopped("run", "steady.nc", "--chi", 8, "--engine", "accelerated", "--no-bracket", *steady)
     given = {"tolerance": 1e-5, "atol": 1e-9, "max_time": 3.0, "kick": False, "watch": ("z",)}
     assert passed.changes == Changes({"chi": 8, "bracket": False}, "accelerated", **given)
-    assert set(options.JOB_FLAGS) == {*given, "times", *run_module.FIXED}  # a new field is a change, or is fixed
+    assert set(options.JOB_FLAGS) == {
+        *given,
+        "times",
+        "errors",
+        *run_module.FIXED,
+    }  # a new field is a change, or is fixed
     stopped("run", "evolution.nc", "--time", "2,3")
     assert passed.changes == Changes(times=(2.0, 3.0))
     assert passed.files["out"] is None

@@ -108,7 +108,6 @@ from crafted import crafted
         ("chains.py:Pumpd --out r.nc", ("did you mean 'Pumped'",)),
         ("chains.py:Pumped -p n=1 --out r.nc", ("at least 2 sites",)),
         ("chains.py:Needs --out r.nc", ("height",)),
-        ("chains.py:Far --out r.nc", ("sites 0 and 2",)),
         ("chains.py:Negative --out r.nc", ("negative rate",)),
         ("chains.py:Skew --out r.nc", ("not Hermitian",)),
         ("chains.py:Outside --out r.nc", ("site 3",)),

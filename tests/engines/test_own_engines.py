@@ -379,14 +379,14 @@ def test_an_engine_is_registered_once_and_only_where_it_is_one():
 
 
 def test_workers_that_cannot_import_the_engine_end_the_sweep(tmp_path, monkeypatch):
-    """Its module is known to this process alone: no worker comes to life, and none is started for ever."""
+    """Its module is known to this process alone: the first worker says so, and none is started for ever."""
     module = types.ModuleType("known_here_alone")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     module.Hidden = type("Hidden", (Exact,), {"__module__": module.__name__})  # type: ignore[attr-defined]
     module.Hidden = dataclass(frozen=True, kw_only=True)(module.Hidden)
     register_engine("hidden")(module.Hidden)
     monkeypatch.setattr("tnness.study.sweep.ATTEMPTS", 1)
-    with pytest.raises(InputError, match="the workers died before they began a point"):
+    with pytest.raises(InputError, match=r"a worker cannot load what it is to compute .*known_here_alone"):
         sweep("ssep", {"n": [3]}, engine=module.Hidden(), store=tmp_path, workers=1, progress=False)
 
 

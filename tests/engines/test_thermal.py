@@ -59,7 +59,7 @@ def test_a_classical_chain_with_energies():
 
 @pytest.mark.parametrize("beta", [float("nan"), float("inf")])
 def test_temperatures_are_finite(beta):
-    with pytest.raises(InputError, match=f"beta = {beta}: the inverse temperature is a finite number"):
+    with pytest.raises(InputError, match=f"beta = {beta}: a finite number is needed"):
         thermal_state(Lindbladian([s] * 2), beta)
 
 

@@ -217,7 +217,7 @@ def test_errors_in_a_problem_name_the_model():
     class Far(Base):
         def problem(self):
             chain = Lindbladian([spin_half] * 4)
-            chain.jump(spin_half.Sm(0) * spin_half.Sp(2))
+            chain.jump(spin_half.Sm(0) * spin_half.Sp(4))
             return chain
 
     class Leaning(Base):
@@ -226,7 +226,7 @@ def test_errors_in_a_problem_name_the_model():
             chain.hamiltonian(1j * spin_half.Z(0))
             return chain
 
-    with pytest.raises(ModelError, match=r"model 'x': jump 0 .* acts on sites 0 and 2"):
+    with pytest.raises(ModelError, match=r"model 'x': jump 0 .* acts on site 4"):
         generator_of(Far(), "x")
     with pytest.raises(ModelError, match="model 'Leaning': the Hamiltonian is not Hermitian"):
         generator_of(Leaning())

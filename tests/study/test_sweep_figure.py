@@ -65,7 +65,7 @@ def test_the_title_counts_the_points(table):
     [
         (["y"], Directions(), "no observable 'y'"),
         (["x"], Directions(x="h"), "no axis 'h'"),
-        (["z"], Directions(), "depends on n too: --at n=VALUE"),
+        (["z"], Directions(), "depends on n too: fix them, for instance by --at n=2"),
         (["x"], Directions(at={"gamma": 3.0}), "gamma = 3.0 is not on the grid: 0.5, 1.0, 2.0"),
     ],
 )

@@ -287,8 +287,9 @@ class Lindbladian:
         targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
         distant: dict[tuple[int, ...], Real] = {}
         for window, matrix in self._local_hamiltonians().items():
-            if math.prod(self.spaces[i].dim for i in window) > DENSE_WINDOW:
-                targets[window] += _sparse_superoperator([self.spaces[i] for i in window], -1j * matrix, None)
+            if self._is_large(window):
+                action = _sparse_superoperator([self.spaces[i] for i in window], -1j * matrix, None)
+                _add(targets if window in targets else distant, window, action)
                 continue
             name = f"the Hamiltonian on sites {window}"
             action = _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
@@ -296,14 +297,20 @@ class Lindbladian:
         for number, jump in enumerate(self.jumps):
             window = self._window(jump.operator, f"jump {number}")
             matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
-            if math.prod(self.spaces[i].dim for i in window) > DENSE_WINDOW:
+            if self._is_large(window):
                 loss = -0.5 * matrix.conj().T @ matrix
-                targets[window] += _sparse_superoperator([self.spaces[i] for i in window], loss, matrix)
+                action = _sparse_superoperator([self.spaces[i] for i in window], loss, matrix)
+                _add(targets if window in targets else distant, window, action)
                 continue
             name = f"jump {number} ({jump.operator})"
             action = _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
             _add(targets if window in targets else distant, window, action)
         return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed(), distant=distant)
+
+    def _is_large(self, window: Sequence[int]) -> bool:
+        """Return whether the maps of a window are made by sparse products, which know no signs of fermions."""
+        spaces = [self.spaces[i] for i in window]
+        return math.prod(space.dim for space in spaces) > DENSE_WINDOW and all(s.parity is None for s in spaces)
 
     def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
         local: dict[tuple[int, ...], Matrix] = {}

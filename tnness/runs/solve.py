@@ -17,7 +17,6 @@ from tnness.engines.registry import engine_class
 from tnness.errors import InputError, Interrupted, RecordError
 from tnness.model import registry
 from tnness.model.parameters import build
-from tnness.network.chain_state import ChainState
 from tnness.records.files import require_name
 from tnness.records.record import Record, part_path
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
@@ -34,7 +33,7 @@ def steady_state(
     *,
     engine: Engine | str | None = None,
     seed: int = 0,
-    initial: ChainState | Record | str | None = None,
+    initial: Any = None,
     tolerance: float = TOLERANCE,
     atol: float | None = None,
     max_time: float | None = None,
@@ -113,7 +112,7 @@ def evolve(
     *,
     engine: Engine | str | None = None,
     seed: int = 0,
-    initial: ChainState | Record | str | None = None,
+    initial: Any = None,
     tolerance: float = TOLERANCE,
     atol: float | None = None,
     errors: bool = True,

@@ -53,6 +53,16 @@ BEYOND, OF_SCALE = 2.0, 0.01
 """An error beyond BEYOND times its claim and OF_SCALE of its observable's scale is wrong."""
 
 
+def _made(model: Any) -> Any:
+    """Return an instance of a model; refuse a class that needs parameters."""
+    if not isinstance(model, type):
+        return model
+    try:
+        return model()
+    except TypeError as error:
+        raise ModelError(f"it cannot be made without parameters: {error}") from error
+
+
 @typed
 def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     """Return the findings on a model; nothing is raised for a model that fails.
@@ -72,7 +82,7 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
     findings: list[Finding] = []
     try:
         with own_code(name or getattr(model, "__name__", type(model).__name__)):
-            undrawn = shortest(model() if isinstance(model, type) else model)
+            undrawn = shortest(_made(model))
             name = name or name_of(undrawn)
             findings += declaration(undrawn, seed, name)
             instance = draw(undrawn, seed)

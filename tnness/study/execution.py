@@ -113,7 +113,14 @@ class Packed:
         """Do the work."""
         import cloudpickle
 
-        return cloudpickle.loads(self.content)()
+        try:
+            work = cloudpickle.loads(self.content)
+        except ImportError as error:
+            raise InputError(
+                f"a worker cannot load what it is to compute ({error}): the modules of model, engine and measuring "
+                "function must be found from everywhere"
+            ) from error
+        return work()
 
 
 def _packed(work: Work) -> Work:

@@ -20,6 +20,7 @@ from tnness.network.chain_state import ChainState
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
+from tnness.operators.terms import Operator
 from tnness.problems.lindbladian import Lindbladian
 from tnness.records.snapshot import Snapshot
 from tnness.streams import restore_stream, save_stream, stream
@@ -48,7 +49,7 @@ def kicks_of(problem: Lindbladian) -> list[NoiseKick]:
     diagonals: dict[int, Array] = {}
     for number, jump in enumerate(problem.jumps):
         sites = jump.operator.sites
-        matrix = problem.jump_matrix(jump.operator) if len(sites) == 1 else np.ones((2, 2))
+        matrix = _matrix(problem, jump.operator) if len(sites) == 1 else np.ones((2, 2))
         diagonal = np.diag(matrix)
         if np.abs(matrix - np.diag(diagonal.real)).max() > 1e-12 * max(1.0, float(np.abs(matrix).max())):
             raise ModelError(
@@ -59,6 +60,20 @@ def kicks_of(problem: Lindbladian) -> list[NoiseKick]:
         if jump.rate:
             diagonals[sites[0]] = math.sqrt(jump.rate) * diagonal.real
     return [NoiseKick(site, diagonals[site]) for site in sorted(diagonals)]
+
+
+def _matrix(problem: Lindbladian, operator: Operator) -> Array:
+    """Return a jump of one site as it acts on amplitudes, or a matrix that is not diagonal where it has a string.
+
+    The string of an odd jump reaches to its left. On the last site it is the parity of all, which is a number, times
+    that of the site.
+    """
+    (site,) = operator.sites
+    matrix = operator.matrix((site,), problem.levels, problem.parities)
+    if not operator.odd or site == 0:
+        return matrix
+    parity = problem.parities[site]
+    return parity @ matrix if site == problem.n - 1 and parity is not None else np.ones_like(matrix)
 
 
 class MPSTrajectories:
