@@ -258,7 +258,7 @@ def test_every_option_of_the_job_arrives(served, passed, name):
         "adjoint": 4,
         "watch": ("a", "b"),
     }
-    assert set(options.JOB_FLAGS) == {*given, "kick", "times"}  # a new field needs its place here
+    assert set(options.JOB_FLAGS) == {*given, "kick", "errors", "times"}  # a new field needs its place here
     assert passed.ask == Ask(**given)
     stopped(*command(name, served, "--no-kick"))
     assert passed.ask == Ask(kick=False)
@@ -277,7 +277,12 @@ def test_a_record_is_extended_by_the_same_options(here, passed):
     stopped("run", "steady.nc", "--chi", 8, "--engine", "accelerated", "--no-bracket", *steady)
     given = {"tolerance": 1e-5, "atol": 1e-9, "max_time": 3.0, "kick": True, "adjoint": 2, "watch": ("z",)}
     assert passed.changes == Changes({"chi": 8, "bracket": False}, "accelerated", **given)
-    assert set(options.JOB_FLAGS) == {*given, "times", *run_module.FIXED}  # a new field is a change, or is fixed
+    assert set(options.JOB_FLAGS) == {
+        *given,
+        "errors",
+        "times",
+        *run_module.FIXED,
+    }  # a new field is a change, or is fixed
     stopped("run", "evolution.nc", "--time", "2,3")
     assert passed.changes == Changes(times=(2.0, 3.0))
     assert passed.files["out"] is None
