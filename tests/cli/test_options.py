@@ -246,7 +246,8 @@ def test_every_option_reaches_its_engine(served, passed, name, engine, setting):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_the_job_arrives(served, passed, name):
-    steady = ("--seed", 5, "--initial", "product:01", "--tol", 1e-4, "--atol", 1e-9, "--max-time", 7, "--no-kick")
+    steady = ("--seed", 5, "--initial", "product:01", "--tol", 1e-4, "--atol", 1e-9, "--max-time", 7)
+    steady += ("--adjoint", 4)
     stopped(*command(name, served, *steady, "--watch", "b", "--watch", "a"))
     given = {
         "seed": 5,
@@ -254,11 +255,13 @@ def test_every_option_of_the_job_arrives(served, passed, name):
         "tolerance": 1e-4,
         "atol": 1e-9,
         "max_time": 7.0,
-        "kick": False,
+        "adjoint": 4,
         "watch": ("a", "b"),
     }
-    assert set(options.JOB_FLAGS) == {*given, "times", "errors"}  # a new field needs its place here
+    assert set(options.JOB_FLAGS) == {*given, "kick", "errors", "times"}  # a new field needs its place here
     assert passed.ask == Ask(**given)
+    stopped(*command(name, served, "--no-kick"))
+    assert passed.ask == Ask(kick=False)
     stopped(*command(name, served))
     assert passed.ask == Ask()
 
@@ -270,14 +273,14 @@ def test_times_arrive(served, passed, name):
 
 
 def test_a_record_is_extended_by_the_same_options(here, passed):
-    steady = ("--tol", 1e-5, "--atol", 1e-9, "--max-time", 3, "--no-kick", "--watch", "z")
+    steady = ("--tol", 1e-5, "--atol", 1e-9, "--max-time", 3, "--kick", "--adjoint", 2, "--watch", "z")
     stopped("run", "steady.nc", "--chi", 8, "--engine", "accelerated", "--no-bracket", *steady)
-    given = {"tolerance": 1e-5, "atol": 1e-9, "max_time": 3.0, "kick": False, "watch": ("z",)}
+    given = {"tolerance": 1e-5, "atol": 1e-9, "max_time": 3.0, "kick": True, "adjoint": 2, "watch": ("z",)}
     assert passed.changes == Changes({"chi": 8, "bracket": False}, "accelerated", **given)
     assert set(options.JOB_FLAGS) == {
         *given,
-        "times",
         "errors",
+        "times",
         *run_module.FIXED,
     }  # a new field is a change, or is fixed
     stopped("run", "evolution.nc", "--time", "2,3")

@@ -170,9 +170,9 @@ class Asked:
 
 def asked(**given: Any) -> Asked:
     """Return the user's request to the job; if times are given, refuse options of a steady state."""
-    steady = [JOB_FLAGS[name] for name in ("max_time", "watch") if name in given]
+    steady = [JOB_FLAGS[name] for name in ("max_time", "adjoint", "watch") if name in given]
     if "times" in given and steady:
-        raise InputError("--max-time and --watch belong to a steady state, not to a time evolution (--time)")
+        raise InputError("--max-time, --adjoint and --watch belong to a steady state, not to a time evolution (--time)")
     return Asked(given)
 
 

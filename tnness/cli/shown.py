@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from tnness.records.record import Record, error_of, observables_in
+from tnness.records.record import ADJOINT, Record, error_of, observables_in
 
 MEANING = {
     "discarded_weight": "relative weight dropped, last stage",
@@ -52,6 +52,11 @@ def report(record: Record) -> str:
         if data.ndim == 0:
             error = record.dataset.get(error_of(name))
             lines.append(f"  {name:<22} {float(data):.10g}" + (f" +- {float(error):.1e}" if error is not None else ""))
+    for name in observables_in(record.dataset):
+        if f"{name}{ADJOINT}" in record.dataset:
+            errors = record[f"{name}{ADJOINT}"].values
+            span = sorted({f"{errors.min():.2e}", f"{errors.max():.2e}"}, key=float)
+            lines.append(f"  {name:<22} signed truncation error {' to '.join(span)}")
     lines.append("certificate")
     for key, value in record.certificate.figures().items():
         if not math.isnan(value):

@@ -36,6 +36,8 @@ class Ask:
     errors: whether a time evolution is accompanied by runs at coarser settings, from which its errors are read.
     kick: whether a settled state is disturbed, and must be forgotten, before it is called converged.
     watch: names of the observables by which a steady state is judged; empty: all that the model monitors.
+    adjoint: bond dimension, in units of the engine's own, at which these observables are evolved backwards in the end:
+        it tells their truncation errors with their signs. 4 is good to some percent; 0 leaves it out.
     """
 
     seed: int = 0  # seed of the disorder
@@ -47,6 +49,7 @@ class Ask:
     refine: bool = True
     kick: bool = True  # disturb the settled state, and watch whether the chain forgets it
     errors: bool = True  # estimate the errors of a time evolution, from companions at coarser settings
+    adjoint: int = 0  # signed truncation errors by the adjoint evolution at this multiple of --chi (4 will do)
     watch: tuple[str, ...] = ()  # observable by which the steady state is judged (repeatable); default: all monitored
 
     def __post_init__(self) -> None:
@@ -59,12 +62,18 @@ class Ask:
             raise InputError(f"atol = {self.atol!r}: a number >= 0 is needed")
         if self.max_time is not None and not self.max_time > 0:
             raise InputError(f"max_time = {self.max_time!r}: a time > 0 is needed")
+        if self.adjoint < 0:
+            raise InputError(f"adjoint = {self.adjoint!r}: a multiple of chi >= 1 is needed, or 0 for none")
+        if self.adjoint and not self.kick:
+            raise InputError("adjoint: without a kick nobody knows for how long observables are to be evolved")
         object.__setattr__(self, "watch", names_of(self.watch))
         if self.times is None:
             if not self.errors:
                 raise InputError("errors: only a time evolution goes without; those of a steady state cost no run")
             return
         object.__setattr__(self, "times", checked_times(self.times))
+        if self.adjoint:
+            raise InputError("adjoint: the adjoint error is that of a steady state, not of a time evolution")
         if self.watch:
             raise InputError("watch: a time evolution is not judged by its observables, a steady state is")
 

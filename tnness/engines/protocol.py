@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
+from tnness.operators.terms import Operator
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
 from tnness.records.history import History
@@ -82,6 +86,10 @@ class Run(Protocol):
         ...
 
 
+Adjoint = Callable[[Any, Sequence[Operator]], NDArray[np.float64] | None]
+"""A function of a finished run and of operators: the signed truncation error of each, or None where none is known."""
+
+
 class Engine:
     """Base class of engines: a frozen dataclass of settings that begins and resumes runs.
 
@@ -141,6 +149,15 @@ class Engine:
         None stands for a kind of error that the engine does not make. By default there are none: no error is estimated.
         """
         return {}
+
+    def adjoint(self, problem: Any, start: Start) -> Adjoint:
+        """Return what tells the signed truncation errors of operators in the state of a finished run.
+
+        Raises
+        ------
+        InputError: the engine cannot tell them, or not of this problem.
+        """
+        raise InputError(f"adjoint: engine {self.name!r} evolves no observables backwards: leave it out")
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the results of a record of the same system that serve as a coarse stage; None if there are none."""

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from tnness.engines.adjoint import MEMORIES, Backwards
 from tnness.engines.ask import STEADY, Start
 from tnness.engines.blocked import Blocks
 from tnness.engines.circuits.network import NetworkState
@@ -25,7 +26,7 @@ from tnness.engines.disturbance import Disturbance
 from tnness.engines.initial import parse_initial
 from tnness.engines.kicks import Kicks
 from tnness.engines.metric import scaled_bonds, scaled_covectors, scaled_state
-from tnness.engines.protocol import Companion, Engine, Report, Run, check_initial
+from tnness.engines.protocol import Adjoint, Companion, Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
@@ -38,6 +39,7 @@ from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import FRACTIONS, Gates, layers
 from tnness.network.truncation import Array, Truncation
 from tnness.operators.charges import Charges
+from tnness.operators.terms import Operator
 from tnness.problems.blocks import blocked, takes_blocks
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
@@ -179,6 +181,23 @@ class TEBD(Engine):
             return {"trotter": None, "truncation": half}
         parts = 2.0**self.order
         return {"trotter": Companion(self, parts / (parts - 1), TEBDRun.refine), "truncation": half}
+
+    def adjoint(self, problem: Any, start: Start) -> Adjoint:
+        """Return what evolves operators backwards for twice the time in which the chain forgets a kick."""
+        if isinstance(problem, Circuit):
+            raise InputError("adjoint: the observables of a circuit are not evolved backwards: leave it out")
+        return partial(self._adjoint_errors, start=start)
+
+    def _adjoint_errors(self, run: TEBDRun, operators: Sequence[Operator], start: Start) -> Array | None:
+        forgets_in = run.kicked[-1].forgets_in if run.kicked else math.inf
+        if not math.isfinite(forgets_in):
+            return None
+        stage = run.stages[min(run.stage, len(run.stages) - 1)]
+        truncation = self.truncation_of(
+            replace(stage, chi=start.ask.adjoint * stage.chi), METHOD if run.generator.resolution == 1 else RESOLVING
+        )
+        about = run.state, self.order, stage.dt, truncation, MEMORIES * forgets_in, start.seed
+        return Backwards(run.generator, *about).errors(operators, start.report)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""

@@ -149,7 +149,8 @@ class ChainState:
             left, dim, right = self.tensors[i].shape
             u, s, vt, _ = safe_svd(self.tensors[i].reshape(left * dim, right))
             rank = kept_rank(s, truncation.chi, truncation.cutoff)
-            worst = max(worst, float(np.sum(s[rank:] ** 2) / np.sum(s**2)))
+            whole = float(np.sum(s**2))
+            worst = max(worst, float(np.sum(s[rank:] ** 2)) / whole if whole > 0 else 0.0)
             self.tensors[i] = np.ascontiguousarray(u[:, :rank]).reshape(left, dim, rank)
             carry = s[:rank, None] * vt[:rank]
             self.tensors[i + 1] = np.tensordot(carry, self.tensors[i + 1], 1)

@@ -63,7 +63,7 @@ def _sweep_right(
             tensors[i + 1] = (qr.factor @ tensors[i + 1].reshape(bond, q * right)).reshape(-1, q, right)
         else:
             guess = tensors[i + 1].reshape(bond, q * right)
-            theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
+            theta = theta_of(gate, tensors[i], tensors[i + 1])  # (left p, q right)
             split = truncation.split(theta, guess, rng, *(() if traces is None else (traces.across(i, p, q),)))
             isometry, helped = split.isometry, split.fallbacks
             tensors[i + 1] = np.ascontiguousarray(split.remainder).reshape(-1, q, right)
@@ -94,7 +94,7 @@ def _sweep_left(
             tensors[i] = (tensors[i].reshape(left * p, bond) @ qr.factor.T).reshape(left, p, -1)
         else:
             guess = tensors[i].reshape(left * p, bond).T
-            theta = _theta(gate, tensors[i], tensors[i + 1])  # (left p, q right)
+            theta = theta_of(gate, tensors[i], tensors[i + 1])  # (left p, q right)
             kept = () if traces is None else (traces.across(i, p, q).transposed(),)
             split = truncation.split(theta.T, guess, rng, *kept)
             isometry, helped = split.isometry, split.fallbacks
@@ -108,7 +108,7 @@ def _sweep_left(
     return discarded, fallbacks
 
 
-def _theta(gate: Array, first: Array, second: Array) -> Array:
+def theta_of(gate: Array, first: Array, second: Array) -> Array:
     """Contract two neighbours and apply a gate: (left p, q right)."""
     left, p, bond = first.shape
     _, q, right = second.shape

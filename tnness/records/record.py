@@ -58,6 +58,8 @@ NETCDF_ENGINE = "h5netcdf"
 PREFIX = "certificate_"
 ERROR = "_error"
 """Ending of the variable that holds the errors of an observable."""
+ADJOINT = "_adjoint_error"
+"""Ending of the variable that holds the errors of an observable by truncation, with their signs."""
 EXTRAPOLATED = "_extrapolated"
 """Ending of the variable that holds an observable extrapolated in the bond dimension."""
 UNFINISHED = "unfinished"
@@ -285,6 +287,15 @@ def with_course(dataset: xr.Dataset, course: Mapping[str, tuple[str, Any, Mappin
     )
 
 
+def with_adjoint_errors(dataset: xr.Dataset, errors: Mapping[str, NDArray[np.float64]]) -> xr.Dataset:
+    """Add the signed errors of observables as variables NAME_adjoint_error with their dimensions."""
+    for name, error in errors.items():
+        data = dataset[name]
+        about = {"units": data.attrs["units"], "long_name": f"signed truncation error of {data.attrs['long_name']}"}
+        dataset = dataset.assign({f"{name}{ADJOINT}": xr.Variable(data.dims, error.reshape(data.shape), about)})
+    return dataset
+
+
 def error_of(name: str) -> str:
     """Return the name of the variable that holds the errors of an observable."""
     return f"{name}{ERROR}"
@@ -297,7 +308,7 @@ def observables_in(dataset: xr.Dataset) -> list[str]:
     ['z']
     """
     names = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k not in (*BURSTS, "outcome")]
-    derived = {f"{name}{ending}" for name in names for ending in (ERROR, EXTRAPOLATED, error_of(EXTRAPOLATED))}
+    derived = {f"{name}{ending}" for name in names for ending in (ERROR, ADJOINT, EXTRAPOLATED, error_of(EXTRAPOLATED))}
     return [name for name in names if name not in derived]
 
 

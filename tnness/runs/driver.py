@@ -21,14 +21,25 @@ from threadpoolctl import threadpool_limits
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.companions import begun, extended, resumed, rule_for
 from tnness.engines.initial import Initial, parse_initial
-from tnness.errors import InputError, Interrupted, ModelError, NumericalError, RecordError, TnnessError, WriteError
+from tnness.errors import (
+    InputError,
+    Interrupted,
+    ModelError,
+    NumericalError,
+    RecordError,
+    TnnessError,
+    Unavailable,
+    WriteError,
+)
 from tnness.model.protocol import values_of
 from tnness.model.registry import names_file
+from tnness.observables.linear import linear_operators
 from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
+from tnness.operators.terms import Operator
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.lazily import lazily
-from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_course
+from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_adjoint_errors, with_course
 from tnness.records.values import Estimates, Values
 from tnness.runs.accounts import Account, Work, account_of, fitting, measured_values
 from tnness.runs.checkpoint import Output
@@ -37,6 +48,7 @@ from tnness.runs.origin import Origin
 from tnness.runs.physics import Physics
 from tnness.runs.progress import Progress, Stop
 from tnness.runs.watch import check_given, left_out_line
+from tnness.streams import stream
 from tnness.typed import field_types
 
 if TYPE_CHECKING:
@@ -108,6 +120,7 @@ class Driver:
             if lost and certificate.converged:
                 certificate = replace(certificate, outcome=f"no number: {', '.join(lost)} is NaN everywhere")
                 dataset = account.dataset(certificate)
+            dataset = with_adjoint_errors(dataset, self._adjoint_errors(work))
             return self._record(work, dataset, certificate.estimates)
         except Interrupted as error:
             raise Interrupted(f"{error}{self._kept(work, account)}", error.number) from error
@@ -204,6 +217,34 @@ class Driver:
     def _monitored(self) -> list[str]:
         return [name for name, observable in self.observables.items() if observable.monitored]
 
+    @cached_property
+    def _judged_operators(self) -> dict[str, list[Operator]]:
+        """The operators of which the monitored observables are expectations, by name, element by element."""
+        found, spaces = {}, getattr(self.problem, "spaces", ())
+        for name in self._monitored:
+            try:
+                with own_code(self.job.name):
+                    rng = stream(self.job.ask.seed, f"linear observable {name}")
+                    found[name] = linear_operators(self.observables[name], spaces, rng)
+            except Unavailable as error:
+                raise InputError(
+                    f"adjoint: observable {name!r} cannot be evolved backwards: {error}; --watch chooses others"
+                ) from error
+        return found
+
+    def _adjoint_errors(self, work: Work) -> Values:
+        """Return the signed truncation errors of the monitored observables, if they are asked for and known."""
+        if not self.job.ask.adjoint:
+            return {}
+        operators = self._judged_operators
+        tell = self.engine.adjoint(self.problem, Start(Initial(), self.job.ask, report=self._report))
+        errors = tell(work.run, [operator for several in operators.values() for operator in several])
+        if errors is None:
+            self._progress.note("no adjoint error: the chain was not seen to forget a kick")
+            return {}
+        ends = np.cumsum([len(several) for several in operators.values()])
+        return dict(zip(operators, np.split(errors, ends[:-1]), strict=True))
+
     def _check(self, work: Work) -> None:
         """Refuse `watch` where the rule judges no observables; try all observables once, before hours are spent."""
         ask = self.job.ask
@@ -218,6 +259,9 @@ class Driver:
         check_given(ask.watch, self.observables.keys() - left_out, self.engine.name, left_out)
         if left_out:
             self._progress.note(left_out_line(left_out, self.engine.name))
+        if ask.adjoint:
+            self.engine.adjoint(self.problem, Start(Initial(), ask))
+            _ = self._judged_operators
         if rehearsed is None:
             return
         lost = [name for name, estimate in rehearsed.items() if _is_nothing(np.asarray(estimate.value, float))]

@@ -165,6 +165,7 @@ class Job:
             "refine": ask.refine,
             "kick": ask.kick,
             "errors": ask.errors,
+            "adjoint": ask.adjoint,
             "watch": list(ask.watch),
         }
 
@@ -274,7 +275,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {"watch": [], "kick": True, "errors": settings.get("kind") != EVOLUTION, **settings}
+    errors = settings.get("kind") != EVOLUTION
+    settings = {"watch": [], "kick": True, "adjoint": 0, "errors": errors, **settings}
     engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
     if engine is None or not isinstance(given, dict):
         return settings

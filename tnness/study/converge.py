@@ -50,6 +50,7 @@ def converge(
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
+    adjoint: int = 0,
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -75,7 +76,7 @@ def converge(
     others may not have relaxed.
     """
     about = {"seed": seed, "initial": initial, "tolerance": tolerance, "atol": atol, "max_time": max_time}
-    ask = Ask(**about, watch=names_of(watch), kick=kick)
+    ask = Ask(**about, watch=names_of(watch), kick=kick, adjoint=adjoint)
     job = Job(model, name or name_of(model), chosen_engine(model, engine or default_engine(model)), ask)
     return converged(job, chi, dt, Output(None if out is None else Path(out), overwrite, checkpoint_every), progress)
 

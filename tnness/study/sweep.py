@@ -72,6 +72,7 @@ def sweep(
     watch: Sequence[str] = (),
     kick: bool = True,
     errors: bool = True,
+    adjoint: int = 0,
     initial: str | None = None,
     measure: Measure | str | None = None,
     workers: int | None = None,
@@ -92,8 +93,8 @@ def sweep(
     points: an explicit list of {axis: value} instead of a grid. realizations: of the disorder, at each point.
     independent: parameters whose different values have different disorder; along the other axes it is the same.
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
-    times: of a time evolution; default: the steady state. tolerance, atol, max_time, watch, kick, initial: as for
-        `steady_state`. errors: as for `evolve`.
+    times: of a time evolution; default: the steady state. tolerance, atol, max_time, watch, kick, adjoint, initial: as
+        for `steady_state`. errors: as for `evolve`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
         the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
     workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
@@ -127,6 +128,7 @@ def sweep(
         watch=names_of(watch),
         kick=kick,
         errors=errors,
+        adjoint=adjoint,
     )
     plan = Plan(
         model=model,

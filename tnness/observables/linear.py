@@ -1,0 +1,98 @@
+"""Linear observables: which operators an observable reads, and with which coefficients.
+
+An observable is linear if each of its elements is sum_k c_k <O_k> + constant, with coefficients that do not depend on
+the state. It is measured on views that answer with chosen numbers instead of a state's expectations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.errors import Unavailable
+from tnness.observables.observable import Observable
+from tnness.observables.views import View
+from tnness.operators.basis import LocalSpace
+from tnness.operators.terms import Operator, as_operator, total
+
+PROBES = 4
+"""Random answers, each with both signs, under which an observable must prove linear."""
+MOST_READINGS = 2000
+"""Largest number of expectations that a linear observable may read."""
+ALIKE = 1e-9
+"""Relative difference of two measurements that counts as round-off."""
+
+Real = NDArray[np.float64]
+
+
+class Asking(View):
+    """A view without a state: it answers the k-th question for an expectation with the k-th of given numbers."""
+
+    def __init__(self, spaces: Sequence[LocalSpace], answer: Callable[[int], float]) -> None:
+        super().__init__(spaces)
+        self.asked: list[Operator] = []
+        self._answer = answer
+
+    def expect(self, operator: Operator) -> float:
+        """Return the next number; note the operator."""
+        self.asked.append(operator)
+        if len(self.asked) > MOST_READINGS:
+            raise Unavailable(f"it reads more than {MOST_READINGS} expectations")
+        return self._answer(len(self.asked) - 1)
+
+
+def linear_operators(observable: Observable, spaces: Sequence[LocalSpace], rng: np.random.Generator) -> list[Operator]:
+    """Return for each element of an observable, in C order, the operator of which it is the expectation.
+
+    Parameters
+    ----------
+    observable: the observable. spaces: local space of each site. rng: of the answers that test it.
+
+    Raises
+    ------
+    Unavailable: it is no linear function of expectations; the reason in one line.
+
+    >>> from tnness.observables.observable import expectation
+    >>> from tnness.operators.basis import spin_half as s
+    >>> rng = np.random.default_rng(1)
+    >>> [str(o) for o in linear_operators(expectation([s.Z(0), s.X(1)], "site"), [s, s], rng)]
+    ['Z(0)', 'X(1)']
+    """
+    constant, asked = _measured(observable, spaces, lambda k: 0.0)
+    slopes = np.array([_measured(observable, spaces, _unit(k))[0] - constant for k in range(len(asked))])
+    slopes = slopes.reshape(len(asked), constant.size)
+    for answers in rng.standard_normal((PROBES, len(asked))):
+        for sign in (1.0, -1.0):
+            told, again = _measured(observable, spaces, lambda k, chosen=sign * answers: float(chosen[k]))
+            scale = np.abs(constant).max(initial=0.0) + np.abs(answers) @ np.abs(slopes).max(axis=1, initial=0.0)
+            expected = constant + sign * answers @ slopes
+            if again != asked or not np.abs(told - expected).max(initial=0.0) <= ALIKE * scale:
+                raise Unavailable("it is no linear function of expectations")
+    return [_combined(asked, slopes[:, i], float(constant[i])) for i in range(constant.size)]
+
+
+def _unit(place: int) -> Callable[[int], float]:
+    return lambda k: float(k == place)
+
+
+def _measured(
+    observable: Observable, spaces: Sequence[LocalSpace], answer: Callable[[int], float]
+) -> tuple[Real, list[Operator]]:
+    """Return the elements, flat, and the operators that were asked for."""
+    view = Asking(spaces, answer)
+    try:
+        with np.errstate(all="ignore"):
+            values = observable(view).reshape(-1)
+    except (Unavailable, ArithmeticError, ValueError) as error:
+        raise Unavailable(f"it is no linear function of expectations: {error}") from error
+    if not np.isfinite(values).all():
+        raise Unavailable("it is no linear function of expectations")
+    return values, view.asked
+
+
+def _combined(asked: Sequence[Operator], coefficients: Real, constant: float) -> Operator:
+    """Return sum_k c_k O_k + constant."""
+    terms = [c * operator if c != 1 else operator for c, operator in zip(coefficients, asked, strict=True) if c != 0]
+    return total([*terms, *([as_operator(constant)] if constant else [])])
