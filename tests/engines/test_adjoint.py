@@ -13,9 +13,11 @@ from tnness import TEBD, InputError, Observable, Record, expectation, steady_sta
 from tnness import spin_half as s
 from tnness.engines.adjoint import Backwards
 from tnness.network.chain_state import ChainState
+from tnness.network.chain_view import ChainView
+from tnness.network.overlap import overlap
 from tnness.network.truncation import Truncation
 from tnness.operators.basis import bit as b
-from tnness.operators.basis import classical
+from tnness.operators.basis import classical, oddness, spinless
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,20 @@ def test_covectors_evolve_by_the_transposed_generator():
     assert_allclose(found.dense(), covector, atol=1e-13)
     expected = linalg.expm(0.1 * generator.matrix().toarray().T) @ covector
     assert_allclose(backwards.evolved(found).dense(), expected, atol=1e-6 * np.abs(covector).max())
+
+
+def test_covectors_of_fermions_read_what_views_read():
+    spaces = [spinless, s, spinless]
+    chain = random_lindbladian(spaces, 3)
+    generator, rng = chain.generator(), np.random.default_rng(2)
+    vector = np.where(oddness(spaces), 0.0, rng.standard_normal(generator.dimension))
+    vector[0] = 3.0
+    state = ChainState.from_dense(vector, generator.dims)
+    backwards = Backwards(generator, state.copy(), 2, 0.01, Truncation(chi=100, method="svd"), 0.01)
+    operator = spinless.Cd(0) * spinless.C(2) + spinless.Cd(2) * spinless.C(0) + s.Z(1) * spinless.N(2)
+    view = ChainView(state, generator.spaces, generator.functionals)
+    read = overlap(backwards.covector(operator), state).value / overlap(backwards.covector(0 * s.Z(1) + 1), state).value
+    assert_allclose(read, view.expect(operator), rtol=1e-10)
 
 
 def signed(model, engine, factor, **about):

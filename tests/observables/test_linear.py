@@ -58,3 +58,11 @@ def test_what_is_not_linear_is_refused(observable):
 def test_expectations_are_linear():
     found = operators(expectation([s.Z(i) for i in range(3)], "site"))
     np.testing.assert_allclose(found[2], whole(s.Z(2)), atol=1e-14)
+
+
+def test_parts_of_complex_expectations_are_linear():
+    hop = s.Sp(0) * s.Sm(1)
+    found = operators(Observable(lambda view: [view.expect(hop).real, view.expect(hop).imag], dims=("part",)))
+    matrix = whole(hop)
+    np.testing.assert_allclose(found[0], (matrix + matrix.conj().T) / 2, atol=1e-14)
+    np.testing.assert_allclose(found[1], (matrix - matrix.conj().T) / 2j, atol=1e-14)

@@ -24,6 +24,7 @@ from tnness.engines.metric import scaled_bonds, scaled_covectors
 from tnness.network.chain_state import ChainState
 from tnness.network.overlap import Overlap, overlap
 from tnness.network.product_sum import product_sum
+from tnness.network.product_view import covectors_of
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
@@ -113,14 +114,12 @@ class Backwards:
     def covector(self, operator: Operator) -> ChainState:
         """Return the Hermitian part of an operator as a matrix product of covectors, which read scaled states."""
         spaces, metric = self.generator.spaces, self.generator.metric
-        parities = {site: space.parity for site, space in enumerate(spaces)}
         weights, products = [], []
-        for term in operator + 0.0:  # there may be no other
-            matrices = term.matrices(parities)
-            product = [space.covector(matrices[i]) if i in matrices else space.trace for i, space in enumerate(spaces)]
+        for coefficient, covectors in covectors_of(operator + 0.0, spaces):  # there may be no other term
+            product = [covectors.get(i, space.trace) for i, space in enumerate(spaces)]
             if metric is not None:
                 product = [vector / weight for vector, weight in zip(product, metric, strict=True)]
-            weights.append(term.coefficient)
+            weights.append(coefficient)
             products.append(product)
         return product_sum(products, weights)
 

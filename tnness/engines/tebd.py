@@ -186,6 +186,8 @@ class TEBD(Engine):
         """Return what evolves operators backwards for twice the time in which the chain forgets a kick."""
         if isinstance(problem, Circuit):
             raise InputError("adjoint: the observables of a circuit are not evolved backwards: leave it out")
+        if self._chain(problem)[1] is not None:
+            raise InputError("adjoint: terms over three sites are not evolved backwards: leave it out")
         return partial(self._adjoint_errors, start=start)
 
     def _adjoint_errors(self, run: TEBDRun, operators: Sequence[Operator], start: Start) -> Array | None:

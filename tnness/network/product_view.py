@@ -102,12 +102,7 @@ def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near,
     """
     near: dict[int, Array] = {}
     far = []
-    for term in operator:
-        coefficient, matrices, odd = term.graded()
-        if len(odd) % 2:  # no state has an odd part
-            continue
-        coefficient *= _reordered(len(odd))
-        covectors = {site: _covector(spaces, site, matrix) for site, matrix in matrices.items()}
+    for coefficient, covectors in covectors_of(operator, spaces):
         sites = sorted(covectors) or [0]
         if sites[-1] - sites[0] > 1:
             far.append((coefficient, covectors))
@@ -116,6 +111,20 @@ def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near,
         left, right = (covectors.get(site, spaces[site].trace) for site in (bond, bond + 1))
         near[bond] = near.get(bond, 0.0) + np.conj(coefficient * np.outer(left, right))
     return tuple(near.items()), tuple(far)
+
+
+def covectors_of(operator: Operator, spaces: tuple[LocalSpace, ...]) -> list[tuple[complex, dict[int, Array]]]:
+    """Return an operator as a sum of products of covectors: coefficients, and covectors by site (elsewhere the trace).
+
+    Odd terms are left out: no state has an odd part.
+    """
+    products = []
+    for term in operator:
+        coefficient, matrices, odd = term.graded()
+        if len(odd) % 2 == 0:
+            covectors = {site: _covector(spaces, site, matrix) for site, matrix in matrices.items()}
+            products.append((_reordered(len(odd)) * coefficient, covectors))
+    return products
 
 
 def _reordered(odd: int) -> int:

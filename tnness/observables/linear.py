@@ -35,8 +35,14 @@ class Asking(View):
         self.asked: list[Operator] = []
         self._answer = answer
 
-    def expect(self, operator: Operator) -> float:
-        """Return the next number; note the operator."""
+    def expect(self, operator: Operator) -> float | complex:
+        """Return the next number, or two as a complex one for an operator that is not Hermitian; note what is asked."""
+        self._check_sites(operator)
+        real = self._next((operator + operator.dagger()) / 2 if not operator.is_hermitian else operator)
+        imaginary = 0.0 if operator.is_hermitian else self._next((operator - operator.dagger()) / 2j)
+        return self._read(operator, real + 1j * imaginary)
+
+    def _next(self, operator: Operator) -> float:
         self.asked.append(operator)
         if len(self.asked) > MOST_READINGS:
             raise Unavailable(f"it reads more than {MOST_READINGS} expectations")
@@ -68,7 +74,9 @@ def linear_operators(observable: Observable, spaces: Sequence[LocalSpace], rng: 
             told, again = _measured(observable, spaces, lambda k, chosen=sign * answers: float(chosen[k]))
             scale = np.abs(constant).max(initial=0.0) + np.abs(answers) @ np.abs(slopes).max(axis=1, initial=0.0)
             expected = constant + sign * answers @ slopes
-            if again != asked or not np.abs(told - expected).max(initial=0.0) <= ALIKE * scale:
+            if [*map(str, again)] != [*map(str, asked)] or not np.abs(told - expected).max(
+                initial=0.0
+            ) <= ALIKE * scale:
                 raise Unavailable("it is no linear function of expectations")
     return [_combined(asked, slopes[:, i], float(constant[i])) for i in range(constant.size)]
 
