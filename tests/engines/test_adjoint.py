@@ -86,14 +86,14 @@ def test_covectors_evolve_by_the_transposed_generator():
 
 
 def test_covectors_of_fermions_read_what_views_read():
-    spaces = [spinless, s, spinless]
+    spaces = [spinless, s, spinless, spinless]
     chain = random_lindbladian(spaces, 3)
     generator, rng = chain.generator(), np.random.default_rng(2)
     vector = np.where(oddness(spaces), 0.0, rng.standard_normal(generator.dimension))
     vector[0] = 3.0
     state = ChainState.from_dense(vector, generator.dims)
     backwards = Backwards(generator, state.copy(), 2, 0.01, Truncation(chi=100, method="svd"), 0.01)
-    operator = spinless.Cd(0) * spinless.C(2) + spinless.Cd(2) * spinless.C(0) + s.Z(1) * spinless.N(2)
+    operator = spinless.Cd(0) * spinless.C(3) + spinless.Cd(3) * spinless.C(0) + s.Z(1) * spinless.N(2)
     view = ChainView(state, generator.spaces, generator.functionals)
     read = overlap(backwards.covector(operator), state).value / overlap(backwards.covector(0 * s.Z(1) + 1), state).value
     assert_allclose(read, view.expect(operator), rtol=1e-10)
