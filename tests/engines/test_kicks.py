@@ -216,3 +216,15 @@ def test_what_is_not_watched_need_not_forget():
     assert fast.certificate.converged
     assert whole.certificate.converged
     assert fast.certificate.further["forgets_in"] < whole.certificate.further["forgets_in"] / 5
+
+
+def test_a_kick_that_disturbs_nothing_tells_nothing():
+    """Where no element may be disturbed there is no kick: it must not count as forgotten."""
+    generator = find("ssep")(n=4).problem().generator()
+    view = DenseView(steady_vector(generator).vector, generator.spaces, generator.functionals)
+    settled = [view.window(i, i + 2) for i in range(3)]
+    kicks = Kicks.of(Disturbance(generator, settled, 1, neutral=[np.zeros((2, 2))] * 4), 8, 0.1, 1.0, 2.0)
+    while kicks.present is not None:
+        kicks.step()
+    assert not kicks.result().passed
+    assert kicks.result().needs == np.inf

@@ -35,6 +35,8 @@ EVERY = 2
 """Time steps between two measurements."""
 IN_A_ROW = 3
 """Measurements in a row that must be below FORGOTTEN."""
+NOTHING = 1e-8
+"""Size of a kick, in units of a one-site operator, up to which it is the round-off of none."""
 FEWEST_STEPS = 9
 """Time steps before a kick may count as forgotten."""
 
@@ -86,7 +88,7 @@ class Kick:
         self.state, self.steps, self.time = state, self.steps + 1, self.time + self.dt
         if self.steps % EVERY == 0:
             self.times.append(self.time)
-            self.sizes.append(self._size() / self.first if self.first > 0 else 0.0)
+            self.sizes.append(self._size() / self.first if self.first > NOTHING else 1.0)  # no kick tells nothing
 
     @property
     def forgotten(self) -> bool:

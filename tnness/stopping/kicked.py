@@ -59,7 +59,7 @@ class Kicked:
         """The time after which less than FORGOTTEN should be left, at the late rate; infinite where nothing decays."""
         if self.passed:
             return self.forgets_in
-        needed = self.limit + math.log(self.left / FORGOTTEN) / self.rate if self.rate > 0 else math.inf
+        needed = self.limit + math.log(max(self.left / FORGOTTEN, 1.0)) / self.rate if self.rate > 0 else math.inf
         return needed if needed < NEVER * self.limit else math.inf
 
     def dump(self) -> tuple[float, ...]:
