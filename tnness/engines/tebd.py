@@ -263,13 +263,14 @@ class TEBD(Engine):
     def coarse(self) -> tuple[int, ...]:
         """Bond dimensions that come before chi: the given schedule, or chi/4 and chi/2, those that are at least 8.
 
-        A chi below 16 has one of 3/4 of its size before it, since half of so little says nothing; one below 8 has half.
+        A chi below 16 has one of 3/4 of its size before it, since half of so little says nothing; one below 8 has half,
+        rounded up.
         """
         if self.schedule is not None:
             return self.schedule
         if self.chi == 1:
             return ()
-        few = (3 * self.chi) // 4 if self.chi >= 8 else self.chi // 2
+        few = (3 * self.chi) // 4 if self.chi >= 8 else (self.chi + 1) // 2
         return tuple(c for c in (self.chi // 4, self.chi // 2) if c >= 8) or (few,)
 
     @property

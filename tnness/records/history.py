@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,8 +62,8 @@ class History:
         return History(list(self.times), list(self.stages), values, errors, estimates)
 
     def of(self, stage: int) -> list[int]:
-        """Return the indices of a stage's measurements."""
-        return [i for i, s in enumerate(self.stages) if s == stage]
+        """Return the indices of a stage's measurements; a run never goes back to an earlier stage."""
+        return list(range(bisect_left(self.stages, stage), bisect_right(self.stages, stage)))
 
     def last_of(self, stage: int) -> Values | None:
         """Return the last values measured in a stage, or None if it was not visited."""

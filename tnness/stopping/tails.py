@@ -61,6 +61,7 @@ class Tails:
     def __init__(self, history: History) -> None:
         self.history = history
         self._rates: dict[int, float] = {}  # stage -> fitted rate, for stages that are over
+        self._known: tuple[int, dict[tuple[int, float, float], Tail | None]] = 0, {}  # tails of so many measurements
 
     def of(self, stage: int) -> Tail | None:
         """Extrapolate a stage; None while there are too few measurements.
@@ -142,6 +143,15 @@ class Tails:
         return self._tail(stage, math.nan, share=0.5)
 
     def _tail(self, stage: int, known_rate: float, share: float = 1.0) -> Tail | None:
+        """Return the tail of the first part of a stage; computed once for each number of measurements."""
+        if self._known[0] != len(self.history.times):
+            self._known = len(self.history.times), {}
+        key = stage, known_rate if known_rate > 0 else 0.0, share  # NaN, which is unlike itself, is no key
+        if key not in self._known[1]:
+            self._known[1][key] = self._extrapolated(stage, known_rate, share)
+        return self._known[1][key]
+
+    def _extrapolated(self, stage: int, known_rate: float, share: float) -> Tail | None:
         history, indices = self.history, self.history.of(stage)
         indices = indices[: math.ceil(share * len(indices))]
         if len(indices) < FEWEST:

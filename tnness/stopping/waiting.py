@@ -20,6 +20,8 @@ TO_COME = 0.1
 """Share of it that the change still to come may have, by extrapolation, when any stage ends."""
 STALLED = 100
 """Fewest measurements in a stage that is called stalled."""
+LOOK = 10
+"""Measurements from one look at whether a stage is stalled to the next."""
 SETTLED_AFTER = 3.0
 """Fewest relaxation times in a later stage that is called stalled: it first settles into its own state."""
 
@@ -87,15 +89,15 @@ class Waiting(Rule):
         The last stage is stalled only if the change still to come was within the error asked for at half of its
         measurements, and still is.
         """
-        tails, last = self.tails(history), history.last_of(self.stage)
-        if self.place is None or len(history.of(self.stage)) < STALLED or not tails.wanders(self.stage):
+        tails, last, count = self.tails(history), history.last_of(self.stage), len(history.of(self.stage))
+        if self.place is None or count < STALLED or count % LOOK:
             return False
         if not self._last:
-            return True
+            return tails.wanders(self.stage)
         if self.stage > 0 and history.time_in(self.stage) * tails.rate() < SETTLED_AFTER:
             return False
         looks = [tail for tail in (tails.halfway(self.stage), tails.of(self.stage)) if tail is not None]
-        return all(self.target.excess(tail.remaining, last) <= 1 for tail in looks)
+        return all(self.target.excess(tail.remaining, last) <= 1 for tail in looks) and tails.wanders(self.stage)
 
     def errors(self, history: History) -> Estimates:
         """Return bounds on the relaxation still to come; infinite while there are too few measurements."""
