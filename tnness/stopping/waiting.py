@@ -20,7 +20,7 @@ TO_COME = 0.1
 """Share of it that the change still to come may have, by extrapolation, when any stage ends."""
 STALLED = 100
 """Fewest measurements in a stage that is called stalled."""
-LOOK = 10
+LOOK_EVERY = 10
 """Measurements from one look at whether a stage is stalled to the next."""
 SETTLED_AFTER = 3.0
 """Fewest relaxation times in a later stage that is called stalled: it first settles into its own state."""
@@ -90,7 +90,7 @@ class Waiting(Rule):
         measurements, and still is.
         """
         tails, last, count = self.tails(history), history.last_of(self.stage), len(history.of(self.stage))
-        if self.place is None or count < STALLED or count % LOOK:
+        if self.place is None or count < STALLED or count % LOOK_EVERY:
             return False
         if not self._last:
             return tails.wanders(self.stage)
