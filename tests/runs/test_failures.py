@@ -10,7 +10,7 @@ import pytest
 
 from halting import LOW, XX, halt_after
 from small_runs import QUICK, Pumped, assert_same_numbers
-from tnness import Observable, Record, expectation, extend, steady_state
+from tnness import TEBD, Lindbladian, Observable, Record, expectation, extend, steady_state
 from tnness import spin_half as s
 from tnness.errors import Interrupted, ModelError, NumericalError, WriteError
 from tnness.records import record as records
@@ -19,18 +19,21 @@ from tnness.records.record import part_path
 from tnness.runs import checkpoint
 from tnness.runs.checkpoint import Output
 
+AT_ONCE = TEBD(chi=3, schedule=())
+"""An engine without coarse stages."""
+
 
 def test_a_nan_stops_the_run_with_the_last_good_state_saved(tmp_path, monkeypatch):
     path = tmp_path / "r.nc"
     with monkeypatch.context() as patch:
         halt_after(4, patch, NumericalError)
         with pytest.raises(NumericalError, match=r"halted; the last good state is in .*r\.nc\.part") as error:
-            steady_state(XX, engine=LOW, out=path)
+            steady_state(XX, engine=AT_ONCE, out=path)
     assert "\n" not in str(error.value)
     part = Record.open(part_path(path))
     assert len(part.history.times) == 4
     assert all(np.isfinite(tensor).all() for tensor in part.snapshot.arrays.values())
-    assert_same_numbers(extend(path), steady_state(XX, engine=LOW))  # and it can be gone on from
+    assert_same_numbers(extend(path), steady_state(XX, engine=AT_ONCE))  # and it can be gone on from
 
 
 def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
@@ -48,7 +51,7 @@ def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tebd, "sweep_layer", poisoned)
     with pytest.raises(NumericalError, match="not finite"):
-        steady_state(XX, engine=LOW, out=tmp_path / "r.nc")
+        steady_state(XX, engine=AT_ONCE, out=tmp_path / "r.nc")
     part = Record.open(part_path(tmp_path / "r.nc"))
     assert part.time > 0
     assert np.isfinite(part.state.dense()).all()
@@ -169,3 +172,29 @@ def test_a_record_without_room_is_tried_again_and_then_written_elsewhere(tmp_pat
         steady_state(Pumped(), engine="exact", out=tmp_path / "r.nc")
     assert [Path(place).name for place in places] == ["r.nc"] * checkpoint.TRIES + ["r.nc.part", "r-2.nc"]
     assert Record.open(tmp_path / "r-2.nc").outcome == "exact"
+
+
+class WeaklyDriven(Pumped):
+    """A chain of four whose ends are driven, and which entangles faster than they disturb it."""
+
+    def problem(self):
+        chain = Lindbladian([s] * 4)
+        for i in range(3):
+            chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1) + 0.5 * s.Z(i) * s.Z(i + 1))
+        chain.jump(s.Sm(0), 0.5)
+        chain.jump(s.Sp(3), 0.5)
+        return chain
+
+    def observables(self):
+        return {"z": expectation([s.Z(i) for i in range(4)], "site")}
+
+
+def test_a_coarse_stage_that_loses_its_state_is_left_for_the_next_one():
+    """The answer is that of the last stage; without a coarse one at its time step nothing tells its truncation."""
+    with pytest.raises(NumericalError, match="the trace of the state is not positive"):
+        steady_state(WeaklyDriven(), engine=TEBD(chi=2, schedule=()), initial="product:0110")
+    record = steady_state(WeaklyDriven(), engine=TEBD(chi=16, schedule=(2,)), initial="product:0110")
+    assert set(record.history.stages).isdisjoint({0, 1})
+    exact = steady_state(WeaklyDriven(), engine="exact")
+    assert np.abs(record["z"].values - exact["z"].values).max() < 1e-2
+    assert record.outcome.startswith("converged")  # at the full bond dimension nothing is dropped

@@ -140,8 +140,8 @@ class TEBD(Engine):
         generator, blocks = self._chain(problem)
         initial = density_operator(start.initial, blocks.generator if blocks else generator)
         run = self._after(start).init(generator, initial, start.seed, blocks=blocks)
-        if start.steady and start.ask.kick:
-            run.keep_start()
+        if start.steady and len(run.stages) > 1:
+            run.start = run.whole_state()
         return run
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
@@ -403,7 +403,7 @@ class TEBDRun:
     kicks: kicks that are being watched, while the state waits. kicked: the results of earlier ones.
     definite: whether the charge of the initial state was, so that there may be blocks. symmetry: the present kind of
     blocks. sectors: the state in these blocks, from which `state` is made, or None.
-    start: the state that the run began with, if the chain conserves some of it. trail: the marginals in this stage.
+    start: the state that a steady state's run began with, until its last stage. trail: the marginals in this stage.
     blocks: the single sites, if generator and state are of blocks of sites.
     """
 
@@ -517,10 +517,19 @@ class TEBDRun:
         """
         self.stage += 1
         self.discarded, self.truncated, self.trace_drift, self.trail = 0.0, 0.0, 0.0, Trail()
-        if self.start is not None and self.stage == self.refined_stage - 1 and self._displaced > DISPLACED:
-            self.state = self.settings.prepared(self.generator, self.start)
-            self.symmetry, self.sectors = "none", None  # `_enter` brings it into blocks
+        if self.stage >= self.refined_stage - 1:
+            if self.start is not None and self.conserved and self._displaced > DISPLACED:
+                self.start_over()
+            self.start = None
         self.log_trace = self._log_trace(self.state)
+
+    def start_over(self) -> bool:
+        """Return to the state that the run began with; False where it was not kept."""
+        if self.start is None:
+            return False
+        self.state = self.settings.prepared(self.generator, self.start)
+        self.symmetry, self.sectors = "none", None  # `_enter` brings it into blocks
+        return True
 
     def step(self, until: float | None = None) -> Report:
         """Advance by one block of steps, not beyond `until`.
@@ -584,11 +593,6 @@ class TEBDRun:
         masks = [np.full(dim, chosen) for dim, chosen in zip(dims, wanted, strict=True)]
         masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
         return self.trail.to_come(noise, np.concatenate(masks))
-
-    def keep_start(self) -> None:
-        """Keep a copy of the present state, if the chain conserves some of it: see `next_stage`."""
-        if self.conserved:
-            self.start = self.whole_state()
 
     @property
     def _displaced(self) -> float:

@@ -54,6 +54,16 @@ class History:
         values, series = self.values[name], self.estimates.get(kind, {}).get(name, [])
         return np.array([*series, *[np.full_like(values[0], math.nan)] * (len(values) - len(series))])
 
+    def forget(self, stage: int) -> None:
+        """Leave the measurements of a stage out."""
+        gone = self.of(stage)
+        told = [of for kind in self.estimates.values() for of in kind.values()]
+        for series in (self.times, self.stages, *self.values.values(), *self.errors.values(), *told):
+            if gone:
+                del series[gone[0] : gone[-1] + 1]
+        if not self.times:
+            self.values, self.errors, self.estimates = {}, {}, {}
+
     def copy(self) -> History:
         """Return a history that can grow on its own."""
         values = {name: list(series) for name, series in self.values.items()}

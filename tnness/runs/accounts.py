@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Run
-from tnness.errors import ModelError
+from tnness.errors import ModelError, NumericalError
 from tnness.observables.observable import Observable
 from tnness.observables.views import Estimate
 from tnness.records.averages import TimeAverage
@@ -107,7 +107,14 @@ class Relaxation:
     def advance(self, progress: Progress) -> bool:
         """Take one step and measure; the stopping rule decides whether the run goes on."""
         run, rule, history = self.work.run, self.work.rule, self.work.history
-        report = run.step()
+        try:
+            report = run.step()
+        except NumericalError as error:
+            stage, at = rule.stage_name(), run.time
+            if not rule.lost(history):
+                raise
+            progress.stage_over(stage, at, f"left: {error}")
+            return True
         if report.finished:
             self._answer = self.measured(self.observables, run.view())
             monitored = {name: self._answer[name] for name in self._monitored if name in self._answer}

@@ -51,6 +51,10 @@ class Staged(Discretised, Kickable, Protocol):
         """Enter the next stage."""
         ...
 
+    def start_over(self) -> bool:
+        """Return to the state that the run began with; False where it was not kept."""
+        ...
+
     def refine(self) -> bool:
         """Append a stage that measures the Trotter error directly; False where there is none to append."""
         ...
@@ -153,6 +157,17 @@ class Ladder(Rule):
         """Enter the next stage; after the last one, where it ended well, one that measures an error still open."""
         if self._is_last and not (self.over(history) and self._append(history)):
             return False
+        self.run.next_stage()
+        return True
+
+    def lost(self, history: History) -> bool:
+        """Enter the next stage from the start of the run: a larger bond dimension may keep what a coarse one lost.
+
+        What was measured in the lost stage tells no error.
+        """
+        if self._is_last or not self.run.start_over():
+            return False
+        history.forget(self.stage)
         self.run.next_stage()
         return True
 

@@ -62,6 +62,10 @@ class Rule:
         """Enter the next stage; return False where the present one was the last."""
         return False
 
+    def lost(self, history: History) -> bool:
+        """Enter the next stage after the state was lost in the present one; return False where the run cannot go on."""
+        return False
+
     def errors(self, history: History) -> Estimates:
         """Return the estimated errors, element by element."""
         return {}
