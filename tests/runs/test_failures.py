@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halting import LOW, XX, halt_after
+from halting import XX, halt_after
 from small_runs import QUICK, Pumped, assert_same_numbers
 from tnness import TEBD, Lindbladian, Observable, Record, expectation, extend, steady_state
 from tnness import spin_half as s
