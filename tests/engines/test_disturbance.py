@@ -75,3 +75,19 @@ def test_neutral_directions_leave_the_rest_alone():
     for axis in range(4):
         assert_allclose(np.take(difference, [1, 2], axis), 0, atol=1e-14)
     assert np.abs(difference).max() > 0.01
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_slow_density_has_its_share_of_every_kick(seed):
+    """Whatever the seed, the densities of a staggered kick are no smaller than four tenths of it."""
+    generator, trace = hops(s, 6, 0), s.trace
+    settled = [np.outer(trace, trace) / trace.dot(trace) ** 2] * 5
+    directions = [Disturbance(generator, settled, seed)._directions(number) for number in (1, 3)]
+    z = s.covector(s.Z.matrix).real
+    for staggered in directions:
+        shares = [(-1) ** i * z @ d for i, d in enumerate(staggered)]
+        assert abs(np.mean(shares)) > 0.4
+    first, second = (np.array(d) * (-1.0) ** np.arange(6)[:, None] for d in directions)
+    flips = [s.covector(o.matrix).real for o in (s.X, s.Y)]
+    one, other = ([c @ d.mean(axis=0) for c in flips] for d in (first, second))
+    assert abs(np.dot(one, other)) < 0.35 * np.linalg.norm(one) * np.linalg.norm(other) + 0.1

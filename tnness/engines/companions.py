@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
 from tnness.engines.protocol import Companion, Engine, Report, Run
@@ -17,6 +20,7 @@ from tnness.stopping.protocol import Rule
 
 ASIDE = "companion_"
 """Prefix, in a snapshot, of a companion's arrays and numbers: `companion_KIND_NAME`."""
+Sizes = Mapping[str, NDArray[np.float64]]
 LOST = "lost"
 """Number, in a snapshot, that a companion leaves whose state was lost."""
 
@@ -69,6 +73,13 @@ class Accompanied:
     @property
     def _all(self) -> dict[str, Any]:
         return {kind: self.beside.get(kind) for kind, each in self.companions.items() if each is not None}
+
+    def apart(self, kind: str) -> float:
+        """Return the largest difference of a companion's one- and two-site marginals from the run's; 0 if unknown."""
+        first, second = (getattr(run, "marginals", None) for run in (self.main, self.beside.get(kind)))
+        if first is None or second is None:
+            return 0.0
+        return float(np.abs(first() - second()).max(initial=0.0))
 
     def step(self, until: float | None = None) -> Report:
         """Advance the run that is furthest behind, the main run first."""
@@ -147,14 +158,14 @@ def extended(engine: Engine, problem: Any, start: Start, record: Record) -> Run:
     return Accompanied(main, companions, beside, lost)
 
 
-def rule_for(engine: Engine, run: Any, start: Start, judged: list[str]) -> Rule:
+def rule_for(engine: Engine, run: Any, start: Start, judged: list[str], sizes: Callable[[], Sizes]) -> Rule:
     """Return the stopping rule of a run; that of an evolution with companions compares it with them.
 
-    judged: the observables by which the outcome is judged.
+    judged: the observables by which the outcome is judged. sizes: of all observables, see `Compared`.
     """
     if not isinstance(run, Accompanied):
         return engine.rule(run, start)
-    return Compared(engine.rule(run.main, start), run, start.target, judged)
+    return Compared(engine.rule(run.main, start), run, start.target, judged, sizes())
 
 
 def part_of(snapshot: Snapshot, kind: str = "") -> Snapshot:

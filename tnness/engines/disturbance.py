@@ -61,9 +61,14 @@ class Disturbance:
         return [pair @ trace[i + 1] for i, pair in enumerate(self.settled)] + [trace[-2] @ self.settled[-1]]
 
     def _directions(self, number: int) -> list[Real]:
-        """Return the traceless d_i of size 1: a part that all sites share, with a sign, and a random part."""
+        """Return the traceless d_i of size 1: a part that all sites share, with a sign, and a random part.
+
+        Slow densities are diagonal in most chains, so that half of the square of a shared direction is; a later pair of
+        kicks has directions orthogonal to those of the pair before.
+        """
         spaces, rng = self.generator.spaces, stream(self.seed, "kick", number)
-        shared = {space: rng.standard_normal(space.dim) for space in dict.fromkeys(spaces)}
+        frames = stream(self.seed, "kick frames", number % 2)
+        shared = {space: _balanced(space, number // 2, frames) for space in dict.fromkeys(spaces)}
         signs = self._signs(number)
         directions = []
         for i, space in enumerate(spaces):
@@ -121,6 +126,34 @@ def _spanned(vectors: Sequence[Real]) -> Real:
     """Return an orthonormal basis of some vectors, as rows."""
     _, sizes, rows = np.linalg.svd(np.array(vectors), full_matrices=False)
     return rows[sizes > 1e-10 * sizes.max()]
+
+
+def _balanced(space: LocalSpace, pair: int, rng: np.random.Generator) -> Real:
+    """Return a traceless direction, one half of its square diagonal: column `pair` of a random frame of each part."""
+    diagonal = np.array([np.count_nonzero(m - np.diag(np.diag(m))) == 0 for m in space.elements])
+    parts = [_column(space, part, pair, rng) for part in (diagonal, ~diagonal)]
+    whole = np.sum([part / max(1e-12, float(np.linalg.norm(part))) for part in parts], axis=0)
+    return whole / max(1e-12, float(np.linalg.norm(whole)))
+
+
+def _column(space: LocalSpace, part: NDArray[np.bool_], number: int, rng: np.random.Generator) -> Real:
+    """Return one direction of a random orthonormal frame of the traceless vectors on some elements; 0 without any."""
+    trace = np.where(part, space.trace, 0.0)
+    size = float(trace @ trace)
+    inside = np.diag(part.astype(float)) - (np.outer(trace, trace) / size if size > 1e-24 else 0.0)
+    frame = _spanned_by_projection(inside) @ _rotation(round(float(np.trace(inside))), rng)
+    return frame[:, number % frame.shape[1]] if frame.shape[1] else np.zeros(space.dim)
+
+
+def _spanned_by_projection(projection: Real) -> Real:
+    """Return an orthonormal basis of the range of a projection, as columns."""
+    values, vectors = np.linalg.eigh(projection)
+    return vectors[:, values > 0.5]
+
+
+def _rotation(size: int, rng: np.random.Generator) -> Real:
+    """Return a random orthogonal matrix."""
+    return np.linalg.qr(rng.standard_normal((size, size)))[0] if size else np.zeros((0, 0))
 
 
 def _traceless(vector: Real, space: LocalSpace, allowed: Real) -> Real:

@@ -204,7 +204,7 @@ class Kicks:
         number: int = 0,
         reads: tuple[int, ...] = (),
     ) -> Kicks:
-        """Return two kicks of a state. number: of the pairs of kicks before."""
+        """Return two kicks of a state. number: of the pairs before that were forgotten; each has other directions."""
         first = max(min(chi, SMALLEST_CHI), chi // 2)
         return cls([Kick(disturbance, 2 * number + k, first, dt, reads) for k in range(2)], at, limit, chi)
 

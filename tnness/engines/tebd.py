@@ -574,17 +574,21 @@ class TEBDRun:
         return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
 
     def _follow(self) -> None:
-        """Offer the one- and two-site marginals to the trail, in units of their operators (+-1 for a Pauli matrix)."""
+        """Offer the one- and two-site marginals to the trail."""
         if not self.trail.wants():
             self.trail.skip()
             return
+        self.trail.offer(self.marginals())
+
+    def marginals(self) -> Array:
+        """Return all one- and two-site marginals, flat, in units of their operators (+-1 for a Pauli matrix)."""
         trace = self.generator.functionals["trace"]
         pairs, whole = neighbour_marginals(self._natural(), trace)
         norms = [float(np.linalg.norm(covector)) for covector in trace]
         singles = [pairs[0] @ trace[1], *(trace[i] @ pair for i, pair in enumerate(pairs))]
         parts = [single * norm for single, norm in zip(singles, norms, strict=True)]
         parts += [pair * norms[i] * norms[i + 1] for i, pair in enumerate(pairs)]
-        self.trail.offer(np.concatenate([part.ravel() for part in parts]) / whole)
+        return np.concatenate([part.ravel() for part in parts]) / whole
 
     def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
         """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
@@ -623,7 +627,7 @@ class TEBDRun:
         stage = self._present
         view, reads = self.whole_view(), self.blocks.of(reads) if self.blocks else reads
         settled = [view.window(i, i + 2) for i in range(self.n - 1)]
-        about = stage.chi, stage.dt, self.time, limit, len(self.kicked), reads
+        about = stage.chi, stage.dt, self.time, limit, sum(kicked.passed for kicked in self.kicked), reads
         self.kicks = Kicks.of(self._disturbance(settled), *about)
 
     def _disturbance(self, settled: list[Array]) -> Disturbance:

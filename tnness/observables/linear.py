@@ -19,6 +19,8 @@ from tnness.operators.terms import Operator, as_operator, total
 
 PROBES = 4
 """Random answers, each with both signs, under which an observable must prove linear."""
+SIZED = 8
+"""Random answers from which its size is found, to about a quarter."""
 MOST_READINGS = 2000
 """Largest number of expectations that a linear observable may read."""
 ALIKE = 1e-9
@@ -81,6 +83,48 @@ def linear_operators(observable: Observable, spaces: Sequence[LocalSpace], rng: 
     return [_combined(asked, slopes[:, i], float(constant[i])) for i in range(constant.size)]
 
 
+def sizes(observable: Observable, spaces: Sequence[LocalSpace], rng: np.random.Generator) -> Real | None:
+    """Return the root mean square of each element, in C order, if the expectations that it reads were random.
+
+    Each expectation has a random sign and the size of its operator, sqrt(tr O^2 / tr 1): this is the change of the
+    observable if all elements of the marginals change by 1. It is found from a few random answers. Return None for an
+    observable that is no linear function of expectations.
+
+    >>> from tnness.observables.observable import expectation
+    >>> from tnness.operators.basis import spin_half as s
+    >>> found = sizes(expectation([s.Z(0), 3 * s.Z(1)], "site"), [s, s], np.random.default_rng(1))
+    >>> bool(0.3 < found[0] < 3 and 1 < found[1] < 9)
+    True
+    """
+    try:
+        constant, asked = _measured(observable, spaces, lambda k: 0.0)
+        of = np.array([_size(operator, spaces) for operator in asked])
+        square = np.zeros_like(constant)
+        for answers in rng.standard_normal((SIZED, len(asked))) * of:
+            up, down = (_answered(observable, spaces, sign * answers) - constant for sign in (1.0, -1.0))
+            if not np.abs(up + down).max(initial=0.0) <= ALIKE * np.abs(up).max(initial=1.0):
+                return None
+            square += up**2 / SIZED
+    except Unavailable:
+        return None
+    return np.sqrt(square)
+
+
+def _answered(observable: Observable, spaces: Sequence[LocalSpace], answers: Real) -> Real:
+    """Return the elements, flat, where the k-th question is answered by answers[k]."""
+    return _measured(observable, spaces, lambda k: float(answers[k]) if k < len(answers) else np.nan)[0]
+
+
+def _size(operator: Operator, spaces: Sequence[LocalSpace]) -> float:
+    """Return sqrt(tr O^2 / tr 1), as if the terms were orthogonal to each other."""
+    square = 0.0
+    for term in operator:
+        coefficient, matrices, _ = term.graded()
+        mean = [float(np.mean(np.abs(m) ** 2)) * spaces[site].levels for site, m in matrices.items()]
+        square += abs(coefficient) ** 2 * float(np.prod(mean))
+    return float(np.sqrt(square))
+
+
 def _unit(place: int) -> Callable[[int], float]:
     return lambda k: float(k == place)
 
@@ -90,6 +134,11 @@ def _measured(
 ) -> tuple[Real, list[Operator]]:
     """Return the elements, flat, and the operators that were asked for."""
     view = Asking(spaces, answer)
+    return _values(observable, view), view.asked
+
+
+def _values(observable: Observable, view: Asking) -> Real:
+    """Return the elements of an observable, flat."""
     try:
         with np.errstate(all="ignore"):
             values = observable(view).reshape(-1)
@@ -97,7 +146,7 @@ def _measured(
         raise Unavailable(f"it is no linear function of expectations: {error}") from error
     if not np.isfinite(values).all():
         raise Unavailable("it is no linear function of expectations")
-    return values, view.asked
+    return values
 
 
 def _combined(asked: Sequence[Operator], coefficients: Real, constant: float) -> Operator:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tnness.engines.ask import EVOLUTION, Start
@@ -33,7 +34,7 @@ from tnness.errors import (
 )
 from tnness.model.protocol import values_of
 from tnness.model.registry import names_file
-from tnness.observables.linear import linear_operators
+from tnness.observables.linear import linear_operators, sizes
 from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
 from tnness.operators.terms import Operator
@@ -167,7 +168,7 @@ class Driver:
             origin, history = Origin(), History()
             begin = Start(self._initial(), ask, None, self._reads, self._report)
             run = begun(self.engine, self.problem, begin)
-        work = Work(run, rule_for(self.engine, run, begin, self._monitored), history, origin)
+        work = Work(run, rule_for(self.engine, run, begin, self._monitored, self._sizes), history, origin)
         self._check(work)
         return work
 
@@ -230,6 +231,16 @@ class Driver:
                 raise InputError(
                     f"adjoint: observable {name!r} cannot be evolved backwards: {error}; --watch chooses others"
                 ) from error
+        return found
+
+    def _sizes(self) -> dict[str, NDArray[np.float64]]:
+        """Return the change of each element of the linear observables if all marginals change by 1."""
+        found, spaces = {}, getattr(self.problem, "spaces", ())
+        for name, observable in self.observables.items():
+            with own_code(self.job.name):
+                size = sizes(observable, spaces, stream(self.job.ask.seed, f"size {name}"))
+            if size is not None:
+                found[name] = size
         return found
 
     def _adjoint_errors(self, work: Work) -> Values:
@@ -296,7 +307,13 @@ class Driver:
         run = resumed(self.engine, self.problem, start, part.snapshot)
         wall, over = float(part.dataset.attrs["wall_seconds"]), bool(part.dataset.attrs.get("over", False))
         return Work(
-            run, rule_for(self.engine, run, start, self._monitored), part.history, origin, part.averages, wall, over
+            run,
+            rule_for(self.engine, run, start, self._monitored, self._sizes),
+            part.history,
+            origin,
+            part.averages,
+            wall,
+            over,
         )
 
     # ------------------------------------------------------------------ the end

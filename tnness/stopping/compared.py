@@ -2,7 +2,9 @@
 
 error(t) is the sum of the running maxima over time of |O(chi) - O(chi/2)| and of |O(dt) - O(dt/2)| 2^p / (2^p - 1), p
 the order of the Trotter formula, element by element: a difference that passes through zero does not promise that the
-error does. Where hardly anything was truncated, the weight dropped is the better bound on the error of truncation.
+error does. Truncation prefers no observable: |O(chi) - O(chi/2)| counts as no smaller than half of the largest change
+of a one- or two-site marginal, times the size of the observable. Where hardly anything was truncated, the weight
+dropped is the better bound on the error of truncation.
 """
 
 from __future__ import annotations
@@ -24,8 +26,12 @@ from tnness.stopping.target import FLOOR, Target
 ADVICE = {"truncation": "truncation: raise --chi", "trotter": "Trotter error: lower --dt"}
 """Kind of error -> what to change where it dominates."""
 
+ALIKE = 0.5
+"""Least share of the largest change of a marginal, by truncation, that every observable is taken to have."""
 HARDLY = 0.1
 """Largest share of the state, by the weight dropped, that counts as hardly truncated."""
+NEGLIGIBLE = 1e-3
+"""Largest share of it up to which the change of an observable is a share of its own scale, however small that is."""
 
 
 class Beside(Protocol):
@@ -59,6 +65,10 @@ class Beside(Protocol):
         """A bound on the share of the state that truncation has changed; infinite where it is not known."""
         ...
 
+    def apart(self, kind: str) -> float:
+        """Return the largest difference of a companion's one- and two-site marginals from the run's; 0 if unknown."""
+        ...
+
 
 class Compared(Rule):
     """The rule of a time evolution that is compared with companions.
@@ -66,19 +76,27 @@ class Compared(Rule):
     Parameters
     ----------
     rule: the evolution's own rule. run: the evolution. target: the error that is asked for, an observable's scale being
-        its largest magnitude in the whole evolution. judged: the observables that must keep to it.
+        its largest magnitude in the whole evolution. judged: the observables that must keep to it. sizes: the change of
+        each element of the linear observables if all marginals change by 1.
     """
 
-    def __init__(self, rule: Rule, run: Beside, target: Target, judged: Sequence[str]) -> None:
-        self.rule, self.run, self.target, self.judged = rule, run, target, judged
+    def __init__(
+        self, rule: Rule, run: Beside, target: Target, judged: Sequence[str], sizes: Mapping[str, NDArray[np.float64]]
+    ) -> None:
+        self.rule, self.run, self.target, self.judged, self.sizes = rule, run, target, judged, sizes
 
     def seen(self, history: History, measure: Measure) -> None:
         """Measure the companions, and note their differences from the evolution in the history."""
         now = {name: series[-1] for name, series in history.values.items()}
         for kind, view in self.run.views.items():
             values, factor = {} if view is None else measure(view), self.run.factors[kind] or 0.0
-            limit = self.run.truncated if kind == "truncation" else math.inf
-            history.tell(kind, {name: _apart(value, values.get(name), factor, limit) for name, value in now.items()})
+            truncation = kind == "truncation" and view is not None
+            limit, least = (self.run.truncated, ALIKE * self.run.apart(kind)) if truncation else (math.inf, 0.0)
+            about = factor, limit, least
+            history.tell(
+                kind,
+                {name: _apart(value, values.get(name), self.sizes.get(name), *about) for name, value in now.items()},
+            )
 
     def errors(self, history: History) -> Estimates:
         """Return the running maxima of the differences: (time, ...) for every observable; 0 for what does not exist."""
@@ -150,13 +168,22 @@ class Compared(Rule):
 
 
 def _apart(
-    value: NDArray[np.float64], other: NDArray[np.float64] | None, factor: float, limit: float
+    value: NDArray[np.float64],
+    other: NDArray[np.float64] | None,
+    sizes: NDArray[np.float64] | None,
+    factor: float,
+    limit: float,
+    least: float,
 ) -> NDArray[np.float64]:
     """Return the difference of an observable in two runs, absolute, times a factor; infinite where one has none.
 
-    limit: a bound on it, relative to the observable's scale, which is used where it is small.
+    limit: a bound on it, relative to the observable's scale, or to its size, which is used where it is small.
+    least: the smallest difference for an element of size 1, where the sizes of the elements are known.
     """
     if other is None:
         return np.full_like(value, math.inf)
     apart = cautious(factor * np.abs(change(value, other)))
-    return np.minimum(apart, limit * max(scale(value), FLOOR)) if limit <= HARDLY else apart
+    own = np.zeros_like(value) if sizes is None or sizes.size != value.size else sizes.reshape(value.shape)
+    apart = np.maximum(apart, least * own)
+    reach = np.maximum(max(scale(value), FLOOR), own if limit > NEGLIGIBLE else 0.0)
+    return np.minimum(apart, limit * reach) if limit <= HARDLY else apart

@@ -14,6 +14,9 @@ from tnness.records.history import History
 from tnness.records.values import Values
 from tnness.stopping.kicked import AGAIN, FORGOTTEN, PATIENCE, Kicked
 
+SOON = 4.0
+"""Times `forgets_in` above which the run's time makes a pair of kicks cheap, and worth a second one."""
+
 
 class Kickable(Protocol):
     """A run that can be kicked. kicked: what kicks told."""
@@ -54,7 +57,16 @@ class Forgetting:
 
     @property
     def _last(self) -> Kicked | None:
-        return self.run.kicked[-1] if self.run.kicked else None
+        """What the last pair of kicks told; where it was forgotten, the slowest of those that were."""
+        if not self.run.kicked or not self.run.kicked[-1].passed:
+            return self.run.kicked[-1] if self.run.kicked else None
+        return max((pair for pair in self.run.kicked if pair.passed), key=lambda pair: pair.forgets_in)
+
+    @property
+    def _confirmed(self) -> bool:
+        """True where a pair of kicks that was forgotten soon was followed by one in other directions that was too."""
+        passed = [pair for pair in self.run.kicked if pair.passed]
+        return len(passed) > 1 or not passed[-1].forgets_in * SOON < passed[-1].at
 
     @property
     def is_open(self) -> bool:
@@ -63,8 +75,8 @@ class Forgetting:
 
     @property
     def passed(self) -> bool:
-        """True where the last kicks were forgotten in time."""
-        return self._last is not None and self._last.passed
+        """True where the last kicks were forgotten in time, and confirmed where they were forgotten soon."""
+        return self._last is not None and self._last.passed and self._confirmed
 
     @property
     def is_hopeless(self) -> bool:
@@ -82,9 +94,16 @@ class Forgetting:
         return self._last is not None and not self._last.passed
 
     def kick(self) -> None:
-        """Kick a settled state, unless it was kicked not long ago."""
-        last = self._last
-        again = last is None or (not last.passed and not self.is_hopeless and self.run.time >= AGAIN * last.at)
+        """Kick a settled state, unless it was kicked not long ago.
+
+        A slow mode may have a small share of a pair of kicks by chance. One that was forgotten soon, in less than a
+        quarter of the run's time, is cheap: a second one with other directions confirms it.
+        """
+        last = self.run.kicked[-1] if self.run.kicked else None
+        if last is None or (last.passed and not self._confirmed):
+            again = True
+        else:
+            again = not last.passed and not self.is_hopeless and self.run.time >= AGAIN * last.at
         if self.is_open and again:
             self.run.begin_kicks(self.run.patience, self.reads)
 
