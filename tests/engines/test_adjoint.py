@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 
 import tnness
 from tests.chains import coefficients, dense_operator, random_lindbladian
-from tnness import TEBD, InputError, Observable, Record, expectation, steady_state
+from tests.systems import xx_dephasing_exact
+from tnness import TEBD, InputError, Observable, Record, expectation, find, steady_state
 from tnness import spin_half as s
 from tnness.engines.adjoint import Backwards
 from tnness.network.chain_state import ChainState
@@ -127,6 +128,17 @@ def test_errors_of_a_quantum_chain_come_with_their_signs():
     assert np.abs(true["z"]).min() > 1e-3
     assert_allclose(record["z_adjoint_error"], true["z"], rtol=0.2)
     assert_allclose(record["current_adjoint_error"], true["current"], rtol=0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [7, 8])
+def test_errors_of_an_exactly_solved_chain_come_with_their_signs(n):
+    record = steady_state(find("xx-dephasing")(n=n), engine=TEBD(chi=8), adjoint=4, tolerance=0.05)
+    exact = xx_dephasing_exact(n, 1.0, 1.0, 1.0, 1.0)
+    for name in ("z", "current"):
+        true = record[name].values - exact[name]
+        assert np.abs(true).max() > 1e-4
+        assert_allclose(record[f"{name}_adjoint_error"], true, atol=0.1 * np.abs(true).max())
 
 
 def test_an_observable_that_is_not_linear_is_refused_before_the_run():
