@@ -56,6 +56,10 @@ class NumericalError(TnnessError):
     """A computation broke down (NaN, or a factorisation that failed even after its fallback)."""
 
 
+class StateLost(NumericalError):
+    """Truncation has left a state whose trace is not positive."""
+
+
 def suggestion(given: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the closest known name, or the list of known names.
 

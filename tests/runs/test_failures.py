@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halting import XX, halt_after
+from halting import LOW, XX, halt_after
 from small_runs import QUICK, Pumped, assert_same_numbers
 from tnness import TEBD, Lindbladian, Observable, Record, expectation, extend, steady_state
 from tnness import spin_half as s
@@ -19,21 +19,18 @@ from tnness.records.record import part_path
 from tnness.runs import checkpoint
 from tnness.runs.checkpoint import Output
 
-AT_ONCE = TEBD(chi=3, schedule=())
-"""An engine without coarse stages."""
-
 
 def test_a_nan_stops_the_run_with_the_last_good_state_saved(tmp_path, monkeypatch):
     path = tmp_path / "r.nc"
     with monkeypatch.context() as patch:
         halt_after(4, patch, NumericalError)
         with pytest.raises(NumericalError, match=r"halted; the last good state is in .*r\.nc\.part") as error:
-            steady_state(XX, engine=AT_ONCE, out=path)
+            steady_state(XX, engine=LOW, out=path)
     assert "\n" not in str(error.value)
     part = Record.open(part_path(path))
     assert len(part.history.times) == 4
     assert all(np.isfinite(tensor).all() for tensor in part.snapshot.arrays.values())
-    assert_same_numbers(extend(path), steady_state(XX, engine=AT_ONCE))  # and it can be gone on from
+    assert_same_numbers(extend(path), steady_state(XX, engine=LOW))  # and it can be gone on from
 
 
 def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
@@ -51,7 +48,7 @@ def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tebd, "sweep_layer", poisoned)
     with pytest.raises(NumericalError, match="not finite"):
-        steady_state(XX, engine=AT_ONCE, out=tmp_path / "r.nc")
+        steady_state(XX, engine=LOW, out=tmp_path / "r.nc")
     part = Record.open(part_path(tmp_path / "r.nc"))
     assert part.time > 0
     assert np.isfinite(part.state.dense()).all()

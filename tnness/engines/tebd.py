@@ -29,7 +29,7 @@ from tnness.engines.metric import scaled_bonds, scaled_covectors, scaled_state
 from tnness.engines.protocol import Adjoint, Companion, Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
-from tnness.errors import InputError, NumericalError
+from tnness.errors import InputError, NumericalError, StateLost
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
 from tnness.network.difference import neighbour_marginals
@@ -746,7 +746,7 @@ class TEBDRun:
         if not (np.isfinite(mantissa) and np.isfinite(logarithm)):
             raise NumericalError("a number that is not finite (NaN or infinity) appeared in the state")
         if not mantissa.real > 0:
-            raise NumericalError(f"the trace of the state is not positive ({mantissa.real:.3g}): the state is lost")
+            raise StateLost(f"the trace of the state is not positive ({mantissa.real:.3g}): the state is lost")
         return math.log(mantissa.real) + logarithm
 
 

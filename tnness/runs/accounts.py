@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Run
-from tnness.errors import ModelError, NumericalError
+from tnness.errors import ModelError, StateLost
 from tnness.observables.observable import Observable
 from tnness.observables.views import Estimate
 from tnness.records.averages import TimeAverage
@@ -109,7 +109,7 @@ class Relaxation:
         run, rule, history = self.work.run, self.work.rule, self.work.history
         try:
             report = run.step()
-        except NumericalError as error:
+        except StateLost as error:
             stage, at = rule.stage_name(), run.time
             if not rule.lost(history):
                 raise
