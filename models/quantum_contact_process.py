@@ -26,7 +26,7 @@ class QuantumContactProcess:
     """
 
     n: int = 20  # number of sites
-    omega: float = 6.0  # amplitude of the oscillations beside an active site [1/time]
+    omega: float = 2.0  # amplitude of the oscillations beside an active site [1/time]
     branching: float = 0.0  # rate at which an active site activates each empty neighbour [1/time]
     decay: float = 1.0  # rate at which an active site becomes empty [1/time]
 

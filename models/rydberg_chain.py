@@ -72,12 +72,17 @@ class RydbergChain:
     def observables(self) -> dict[str, Observable]:
         """Return the Rydberg populations, their average over even and odd atoms, neighbours, and correlations."""
         atoms, bonds = range(self.n), range(self.n - 1)
-        signs = [(-1) ** i / self.n for i in atoms]
+        signs, pairs = [(-1) ** i / self.n for i in atoms], [s.N(i) * s.N(i + 1) for i in bonds]
         staggered = sum((sign * s.N(i) for i, sign in zip(atoms, signs, strict=True)), start=0 * s.I(0))
         return {
             "rydberg": expectation([s.N(i) for i in atoms], "site", description="<N_i>"),
             "staggered": expectation(staggered, description="sum_i (-1)^i <N_i> / n: order of period two"),
-            "neighbours": expectation([s.N(i) * s.N(i + 1) for i in bonds], "bond", description="<N_i N_{i+1}>"),
+            "neighbours": expectation(
+                pairs,
+                "bond",
+                description="<N_i N_{i+1}>: 0 in the blockade, whose runs it does not judge",
+                monitored=not self.blockade,
+            ),
             "rydberg_correlation": two_point(
                 s.N, s.N, connected=True, description="<N_i N_j> - <N_i><N_j>: the variance on the diagonal"
             ),
