@@ -17,7 +17,7 @@ from tnness.model.registry import find
 
 Contact, Quantum = find("contact-process"), find("quantum-contact-process")
 TIMES = [0.3, 1.0, 4.0]
-every_engine = pytest.mark.parametrize("engine", [Exact(), TEBD(chi=64, dt=0.02)], ids=["exact", "tebd"])
+every_engine = pytest.mark.parametrize("engine", [Exact(), TEBD(chi=64, dt=0.05)], ids=["exact", "tebd"])
 
 
 def decays(jumps, hamiltonian, n, times):
