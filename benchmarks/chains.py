@@ -196,11 +196,11 @@ def spinless_chain(n: int = 20) -> Row:
     return free_fermions("spinless, gain and loss at every site", gain, loss, 40.0)
 
 
-def spinless_sparse(n: int = 20) -> Row:
+def spinless_sparse(chi: int, n: int = 20) -> Row:
     """Three sources and three sinks on twenty sites: long coherent stretches between baths, which need a larger chi."""
     gain, loss = np.zeros((2, n))
     gain[[0, 6, 13]], loss[[4, 10, 19]] = (0.5, 0.3, 0.4), (0.3, 0.5, 0.6)
-    return free_fermions("spinless, six baths: hard", gain.tolist(), loss.tolist(), 60.0)
+    return free_fermions("spinless, six baths: hard", gain.tolist(), loss.tolist(), 60.0, chi)
 
 
 def electrons(n: int = 8, chi: int = 64, until: float = 60.0) -> Row:
@@ -247,7 +247,8 @@ def rows() -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "operator", lambda: power_law_operator(40)
     yield "operator-100", lambda: power_law_operator(100)
     yield "spinless", spinless_chain
-    yield "spinless-sparse", spinless_sparse
+    yield "spinless-sparse", lambda: spinless_sparse(32)
+    yield "spinless-sparse-64", lambda: spinless_sparse(64)
     yield "electrons", electrons
     yield "tasep", exclusion
     yield "contact-process", contact
