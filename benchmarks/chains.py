@@ -1,0 +1,267 @@
+"""What can be stated, and what it costs: chains of any range and statistics, each against an answer known otherwise.
+
+Run from the root: `python -m benchmarks.chains` (two minutes on one core; `--only j1` for rows whose name holds "j1").
+One row a chain: the engine, the sites, the bond dimension and time step, the largest error, against what, and CPU
+seconds without those of the reference.
+
+The first five are quenches to t = 2 from down, up, down, up, ...; their error is the largest one of X, Y and Z of every
+site, Z Z of neighbours, Z_0 Z_{n-1} and X_{n/2-1} X_{n/2+1}, against exact evolution.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any
+
+import numpy as np
+import scipy.linalg
+import typer
+from threadpoolctl import threadpool_limits
+
+from tnness import (
+    TDVP,
+    TEBD,
+    Exact,
+    Lindbladian,
+    Operator,
+    electron,
+    evolve,
+    find,
+    ladder,
+    periodic,
+    spinless,
+    steady_state,
+)
+from tnness import spin_half as s
+from tnness.operators.basis import coefficients
+from tnness.problems.mpo import mpo_of
+
+UNTIL = 2.0
+"""End of the quenches."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    chain: str
+    engine: str
+    n: int
+    chi: int
+    dt: float | None
+    error: float
+    against: str
+    seconds: float
+
+    def __str__(self) -> str:
+        step = "" if self.dt is None else f"{self.dt:.2g}"
+        told = f"{self.chain:44} {self.engine:18} {self.n:4d} {self.chi or '':>4} {step:>5} {self.error:9.1e}"
+        return f"{told} {self.seconds:7.1f}  {self.against}"
+
+
+HEADER = f"{'chain':44} {'engine':18} {'n':>4} {'chi':>4} {'dt':>5} {'error':>9} {'CPU s':>7}  against"
+
+
+# ---------------------------------------------------------------- quenches
+
+
+def exchange(i: int, j: int, x: float, z: float) -> Operator:
+    """Return x (X X + Y Y) + z Z Z on two sites."""
+    return x * (s.X(i) * s.X(j) + s.Y(i) * s.Y(j)) + z * s.Z(i) * s.Z(j)
+
+
+def with_baths(chain: Lindbladian) -> Lindbladian:
+    """Add the jumps of every site: sigma^- at the rate 0.3, Z at 0.1."""
+    for i in range(chain.n):
+        chain.jump(s.Sm(i), 0.3)
+        chain.jump(s.Z(i), 0.1)
+    return chain
+
+
+def spin_ladder(rungs: int) -> Lindbladian:
+    """Heisenberg rungs, legs of half the coupling of Z, rung after rung along the chain."""
+    chain = Lindbladian([s] * (2 * rungs))
+    legs = ladder(rungs)
+    for a, b in zip(*legs, strict=True):
+        chain.hamiltonian(exchange(a, b, 0.25, 0.25))
+    for leg in legs:
+        for a, b in pairwise(leg):
+            chain.hamiltonian(exchange(a, b, 0.25, 0.125))
+    for i in range(chain.n):
+        chain.hamiltonian(0.2 * s.X(i))
+    return with_baths(chain)
+
+
+def ring(n: int) -> Lindbladian:
+    """XXZ spins on a ring, folded so that no term reaches over more than three sites."""
+    chain, at = Lindbladian([s] * n), periodic(n)
+    for i in range(n):
+        chain.hamiltonian(exchange(at[i], at[(i + 1) % n], 0.25, 0.175))
+        chain.hamiltonian((0.2 + 0.1 * (i % 3)) * s.X(at[i]))
+    return with_baths(chain)
+
+
+def watched(n: int) -> list[Operator]:
+    """Return the operators whose errors are looked at."""
+    single = [operator(i) for i in range(n) for operator in (s.X, s.Y, s.Z)]
+    pairs = [s.Z(i) * s.Z(i + 1) for i in range(n - 1)]
+    return [*single, *pairs, s.Z(0) * s.Z(n - 1), s.X(n // 2 - 1) * s.X(n // 2 + 1)]
+
+
+def quench(name: str, chain: Lindbladian, engine: TEBD | TDVP, order: Sequence[int] = ()) -> Row:
+    """Evolve from down, up, down, up, ... along `order` (by default along the chain), and compare."""
+    digits = np.empty(chain.n, int)
+    digits[list(order or range(chain.n))] = 1 - np.arange(chain.n) % 2
+    values, spent = [], []
+    for one in (Exact(), engine):
+        start = time.process_time()
+        *_, (_, view) = one.solve(chain, initial=f"product:{''.join(map(str, digits))}", times=[UNTIL]).views
+        spent.append(time.process_time() - start)
+        values.append(np.array([view.expect(operator) for operator in watched(chain.n)]))
+    error = float(np.abs(values[1] - values[0]).max())
+    return Row(name, described(engine, chain), chain.n, engine.chi, engine.dt, error, "exact evolution", spent[1])
+
+
+def described(engine: TEBD | TDVP, chain: Lindbladian) -> str:
+    """Return the engine, and whether it joins sites in twos."""
+    return f"{engine.name}{', sites in twos' if engine.name == 'tebd' and chain.reach > 1 else ''}"
+
+
+def quenches(n: int = 8, chi: int = 32) -> Iterator[Callable[[], Row]]:
+    """Yield the five quenches."""
+    atoms = {"n": n, "decay": 0.3, "dephasing": 0.05, "omega": 1.2, "detuning": 0.3, "alpha": 3.0}
+    blocked = {"n": n, "decay": 0.2, "dephasing": 0.1, "omega": 2.0, "detuning": 0.0, "blockade": True}
+    frustrated, rydberg = find("j1-j2-dissipative")(n=n), find("rydberg-chain")
+    yield lambda: quench("J1-J2 (j1-j2-dissipative)", frustrated.problem(), TEBD(chi=chi, dt=0.4))
+    yield lambda: quench("spin ladder", spin_ladder(n // 2), TEBD(chi=chi, dt=0.4))
+    yield lambda: quench("PXP (rydberg-chain, blockade)", rydberg(**blocked).problem(), TEBD(chi=chi, dt=0.1))
+    yield lambda: quench("1/r^3 (rydberg-chain)", rydberg(**atoms).problem(), TDVP(chi=chi, dt=0.1))
+    yield lambda: quench("ring, folded, full chi", ring(6), TEBD(chi=64, dt=0.1), periodic(6))
+
+
+# ---------------------------------------------------------------- operators
+
+
+def power_law_operator(n: int, accuracy: float = 1e-10) -> Row:
+    """Build the Lindbladian of 1/r^3 couplings as a matrix-product operator; error of its elements X_i Z_j -> Y_i."""
+    chain = find("long-range-ising")(n=n, alpha=3.0, decay=0.3).problem()
+    start = time.process_time()
+    operator = mpo_of(chain.generator(), accuracy)
+    spent = time.process_time() - start
+    one, x, y, z = (coefficients(matrix, [s]) for matrix in (s.I.matrix, s.X.matrix, s.Y.matrix, s.Z.matrix))
+    x, y, z, one = (vector / np.linalg.norm(vector) for vector in (x, y, z, one))
+    worst = 0.0
+    for i, j in ((0, 1), (0, n - 1), (n // 2, n // 2 + 3), (1, n // 2)):
+        value = np.ones(1)
+        for site, tensor in enumerate(operator):
+            into = x if site == i else z if site == j else one
+            value = value @ np.einsum("abij,i,j->ab", tensor, y if site == i else one, into)
+        worst = max(worst, abs(value.item() - 2 / (j - i) ** 3))
+    width = max(tensor.shape[1] for tensor in operator[:-1])
+    return Row(f"operator of 1/r^3 Z Z, 1e-10: width {width}", "tdvp", n, 0, None, worst, "2/r^3, four pairs", spent)
+
+
+# ---------------------------------------------------------------- steady states
+
+
+def free_densities(hopping: float, gain: Sequence[float], loss: Sequence[float]) -> Any:
+    """<n_i> of free fermions, by their covariance: i [h, C] - {G_+ + G_-, C}/2 + G_+ = 0."""
+    n = len(gain)
+    h = hopping * (np.eye(n, k=1) + np.eye(n, k=-1))
+    drift = 1j * h - np.diag(np.add(gain, loss)) / 2
+    return np.diag(scipy.linalg.solve_continuous_lyapunov(drift, -np.diag(gain).astype(complex))).real
+
+
+def free_fermions(name: str, gain: Sequence[float], loss: Sequence[float], until: float, chi: int = 32) -> Row:
+    """Free fermions of hopping 1 with gain and loss on their sites, from infinite temperature to their steady state."""
+    f, n, engine = spinless, len(gain), TEBD(chi=chi, dt=0.3)
+    chain = Lindbladian([f] * n)
+    for i in range(n - 1):
+        hop = f.Cd(i) * f.C(i + 1)
+        chain.hamiltonian(hop + hop.dag())
+    for i in range(n):
+        chain.jump(f.Cd(i), gain[i])
+        chain.jump(f.C(i), loss[i])
+    start = time.process_time()
+    *_, (_, view) = engine.solve(chain, times=[until]).views
+    spent = time.process_time() - start
+    error = np.abs([view.expect(f.N(i)) for i in range(n)] - free_densities(1.0, gain, loss)).max()
+    return Row(name, "tebd", n, chi, engine.dt, float(error), "covariance equation", spent)
+
+
+def spinless_chain(n: int = 20) -> Row:
+    """Gain of 0.05, 0.1 or 0.15 and loss of 0.075, 0.15 or 0.225 at every site."""
+    gain, loss = ([rate * ((i + shift) % 3 + 1) for i in range(n)] for rate, shift in ((0.05, 0), (0.075, 1)))
+    return free_fermions("spinless, gain and loss at every site", gain, loss, 40.0)
+
+
+def spinless_sparse(chi: int, n: int = 20) -> Row:
+    """Three sources and three sinks on twenty sites: long coherent stretches between baths, which need a larger chi."""
+    gain, loss = np.zeros((2, n))
+    gain[[0, 6, 13]], loss[[4, 10, 19]] = (0.5, 0.3, 0.4), (0.3, 0.5, 0.6)
+    return free_fermions("spinless, six baths: hard", gain.tolist(), loss.tolist(), 60.0, chi)
+
+
+def electrons(n: int = 8, chi: int = 64, until: float = 60.0) -> Row:
+    """The driven Hubbard chain without interaction, to its steady state."""
+    chain, engine = find("fermi-hubbard-driven")(n=n, interaction=0.0).problem(), TEBD(chi=chi, dt=0.4)
+    start = time.process_time()
+    *_, (_, view) = engine.solve(chain, times=[until]).views
+    spent = time.process_time() - start
+    ends = np.eye(n)
+    expected = free_densities(1.0, ends[0], ends[-1])
+    values = np.array([[view.expect(number(i)) for i in range(n)] for number in (electron.Nu, electron.Nd)])
+    error = float(np.abs(values - expected).max())
+    return Row("electrons, U = 0 (fermi-hubbard-driven)", "tebd", n, chi, 0.4, error, "covariance equation", spent)
+
+
+def exclusion(n: int = 50, chi: int = 48) -> Row:
+    """The totally asymmetric exclusion process with alpha = beta = 1."""
+    engine = TEBD(chi=chi)
+    start = time.process_time()
+    record = steady_state(find("tasep")(n=n), engine=engine, tolerance=1e-3, watch=("current",))
+    spent = time.process_time() - start
+    error = float(np.abs(record["current"].values - (n + 2) / (2 * (2 * n + 1))).max())
+    return Row("tasep, alpha = beta = 1: J", "tebd", n, chi, record.used["dt"], error, "(n+2)/(2(2n+1))", spent)
+
+
+def contact(n: int = 60, chi: int = 24) -> Row:
+    """The critical contact process from the full chain: slope of ln density over ln t, t = 2 to 16, in the middle.
+
+    The average over the sites falls faster, as the ends do.
+    """
+    times, engine = np.geomspace(2.0, 16.0, 10), TEBD(chi=chi)
+    start = time.process_time()
+    record = evolve(find("contact-process")(n=n), times.tolist(), engine=engine, errors=False)
+    spent = time.process_time() - start
+    middle = record["density"].values[:, n // 2]
+    slope = float(np.polyfit(np.log(times), np.log(middle), 1)[0])
+    name = f"contact-process, critical: slope {slope:.4f}"
+    return Row(name, "tebd", n, chi, record.used["dt"], abs(slope + 0.1595), "-0.1595", spent)
+
+
+def rows() -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Yield (name, what makes the row)."""
+    yield from zip(("j1-j2", "ladder", "pxp", "power-law", "ring"), quenches(), strict=True)
+    yield "operator", lambda: power_law_operator(40)
+    yield "operator-100", lambda: power_law_operator(100)
+    yield "spinless", spinless_chain
+    yield "spinless-sparse", lambda: spinless_sparse(32)
+    yield "spinless-sparse-64", lambda: spinless_sparse(64)
+    yield "electrons", electrons
+    yield "tasep", exclusion
+    yield "contact-process", contact
+
+
+def main(only: Annotated[str, typer.Option(help="rows whose name contains this")] = "") -> None:
+    """Print the table."""
+    typer.echo(HEADER)
+    with threadpool_limits(1):
+        for name, made in rows():
+            if only in name:
+                typer.echo(str(made()))
+
+
+if __name__ == "__main__":
+    typer.run(main)
