@@ -195,3 +195,16 @@ def test_a_coarse_stage_that_loses_its_state_is_left_for_the_next_one():
     exact = steady_state(WeaklyDriven(), engine="exact")
     assert np.abs(record["z"].values - exact["z"].values).max() < 1e-2
     assert record.outcome.startswith("converged")  # at the full bond dimension nothing is dropped
+
+
+class StartsAlike(Pumped):
+    """A model whose start does not ask which engine it is for."""
+
+    def initial_state(self):
+        return "product:010"
+
+
+def test_a_start_that_does_not_take_the_engine_is_refused_in_one_line():
+    with pytest.raises(ModelError, match=r"initial_state\(engine\) takes the engine's name") as error:
+        steady_state(StartsAlike(), engine=QUICK)
+    assert "\n" not in str(error.value)

@@ -3,7 +3,8 @@
 A model is any dataclass with `problem()` and `observables()`; the rest is optional:
 
 - `draw(rng) -> Self`: the same model with every random number explicit (disorder is drawn once and kept);
-- `initial_state()`: the state from which it starts by default: a label such as `product:0101`, or a state;
+- `initial_state(engine)`: the state from which an engine, given by its name, starts by default: a label such as
+  `product:0101`, or a state;
 - `small() -> Self`: the smallest instance that still shows the physics, for `tnness check`;
 - `engines: ClassVar[tuple[str, ...]]`: the engines that serve it, the default first.
 

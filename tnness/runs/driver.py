@@ -6,6 +6,7 @@ A checkpoint holds everything that a run needs to continue. The moment of a chec
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import time
@@ -175,8 +176,13 @@ class Driver:
     def _initial(self) -> Initial:
         given = self.job.initial
         if isinstance(given, str) and given == MODELS_OWN:
+            start, engine = self.job.model.initial_state, self.engine.like or self.engine.name
+            try:
+                inspect.signature(start).bind(engine)
+            except TypeError as error:
+                raise ModelError(f"model {self.job.name!r}: initial_state(engine) takes the engine's name") from error
             with own_code(self.job.name):
-                given = self.job.model.initial_state(self.engine.like or self.engine.name)
+                given = start(engine)
         return parse_initial(given)
 
     def _origin(self, record: Record) -> Origin:

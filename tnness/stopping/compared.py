@@ -26,7 +26,7 @@ from tnness.stopping.target import FLOOR, Target
 ADVICE = {"truncation": "truncation: raise --chi", "trotter": "Trotter error: lower --dt"}
 """Kind of error -> what to change where it dominates."""
 
-ALIKE = 0.5
+AT_LEAST = 0.5
 """Least share of the largest change of a marginal, by truncation, that every observable is taken to have."""
 HARDLY = 0.1
 """Largest share of the state, by the weight dropped, that counts as hardly truncated."""
@@ -91,7 +91,7 @@ class Compared(Rule):
         for kind, view in self.run.views.items():
             values, factor = {} if view is None else measure(view), self.run.factors[kind] or 0.0
             truncation = kind == "truncation" and view is not None
-            limit, least = (self.run.truncated, ALIKE * self.run.apart(kind)) if truncation else (math.inf, 0.0)
+            limit, least = (self.run.truncated, AT_LEAST * self.run.apart(kind)) if truncation else (math.inf, 0.0)
             about = factor, limit, least
             history.tell(
                 kind,
