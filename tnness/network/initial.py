@@ -53,21 +53,34 @@ def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -
     )
 
 
-def basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[NDArray[np.float64]]:
-    """Return the populations (d,) of each site: a digit is one level, * all of them alike.
+def labels_of(text: str) -> list[str]:
+    """Return the labels of the sites in `product:...`: one character each, or separated by commas.
 
-    >>> from tnness.operators.basis import spin_half
+    >>> labels_of("01*"), labels_of("0,12,*")
+    (['0', '1', '*'], ['0', '12', '*'])
+    """
+    return [label.strip() for label in text.split(",")] if "," in text else list(text)
+
+
+def basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[NDArray[np.float64]]:
+    """Return the populations (d,) of each site: a number is one level, * all of them alike.
+
+    >>> from tnness.operators.basis import boson, spin_half
     >>> [p.tolist() for p in basis_states("1*", [spin_half] * 2)]
     [[0.0, 1.0], [0.5, 0.5]]
+    >>> [int(p.argmax()) for p in basis_states("1,12", [spin_half, boson(14)])]
+    [1, 12]
     """
-    fit = len(digits) == len(spaces) and all(d == "*" or (d.isascii() and d.isdigit()) for d in digits)
-    if not fit or not all(d == "*" or int(d) < s.levels for d, s in zip(digits, spaces, strict=True)):
+    labels = labels_of(digits)
+    fit = len(labels) == len(spaces) and all(d == "*" or (d.isascii() and d.isdigit()) for d in labels)
+    if not fit or not all(d == "*" or int(d) < s.levels for d, s in zip(labels, spaces, strict=True)):
         raise InputError(
-            f"product:{digits} needs one digit per site ({len(spaces)}), each below the site's number of levels, or *"
+            f"product:{digits} needs one level per site ({len(spaces)}), each a number below the site's number of "
+            "levels, or *: digits in a row, or numbers with commas between (0,12,3)"
         )
     return [
         np.full(s.levels, 1 / s.levels) if d == "*" else np.eye(s.levels)[int(d)]
-        for d, s in zip(digits, spaces, strict=True)
+        for d, s in zip(labels, spaces, strict=True)
     ]
 
 
