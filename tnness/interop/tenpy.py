@@ -82,9 +82,9 @@ def _level_order(number: int, site: Site, space: LocalSpace) -> Array:
     order = np.arange(space.levels)
     if labels:
         ours, theirs = (np.array([pair[k] for pair in labels.values()]) for k in (0, 1))
-        same = (np.abs(ours[:, :, None] - theirs[:, None, :]) < SAME_LABEL).all(axis=0)  # (our level, their level)
-        _check_matching(number, space, labels, same)
-        order = same.argmax(axis=1)
+        same = np.all(np.abs(ours[:, :, None] - theirs[:, None, :]) < SAME_LABEL, axis=0)  # (our level, their level)
+        _check_matching(number, space, labels, np.asarray(same))
+        order = np.argmax(same, axis=1)
     for name, (own, given) in pairs.items():
         if np.abs(own - given[np.ix_(order, order)]).max() > SAME_LABEL:
             raise InputError(
