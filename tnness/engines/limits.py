@@ -22,3 +22,12 @@ def check_dense(dims: Sequence[int]) -> None:
             f"engine 'exact' takes up to {MOST_COEFFICIENTS:,} dimensions, this chain has "
             f"10^{math.log10(dimension):.1f}: use 'tebd'"
         )
+
+
+def check_ket(levels: Sequence[int]) -> None:
+    """Raise `InputError` if a dense vector of amplitudes is too large to be split into a matrix-product state."""
+    if math.prod(levels) > MOST_COEFFICIENTS:
+        raise InputError(
+            f"a dense vector may have {MOST_COEFFICIENTS:,} amplitudes, this one has "
+            f"10^{math.log10(math.prod(levels)):.1f}: give a matrix-product state"
+        )

@@ -65,17 +65,19 @@ def from_tenpy(psi: MPS, spaces: Sequence[LocalSpace] | None = None) -> ChainSta
     """
     if not psi.finite:
         raise InputError("the TeNPy state is infinite; a chain has open ends")
+    if "q" in psi.get_B(0).get_leg_labels():
+        raise InputError("the TeNPy state is a purification, which has no amplitudes: give it as the initial state")
     tensors = []
     for i, site in enumerate(psi.sites):
         tensor = psi.get_B(i, form="B").transpose(["vL", "p", "vR"]).to_ndarray()
         tensor = tensor[:, np.argsort(site.perm), :]  # undo the sorting by charge
         if spaces is not None and i < len(spaces) and tensor.shape[1] == spaces[i].levels:
-            tensor = tensor[:, _level_order(i, site, spaces[i]), :]
+            tensor = tensor[:, level_order(i, site, spaces[i]), :]
         tensors.append(tensor)
     return canonical_state(tensors, math.log(abs(psi.norm)), spaces)
 
 
-def _level_order(number: int, site: Site, space: LocalSpace) -> Array:
+def level_order(number: int, site: Site, space: LocalSpace) -> Array:
     """Return for each level of the space the TeNPy level (in the order without charges) that is the same state."""
     pairs = _shared(site, space)
     labels = {name: (np.diag(a), np.diag(b)) for name, (a, b) in pairs.items() if _is_diagonal(a) and _is_diagonal(b)}
