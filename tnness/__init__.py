@@ -23,6 +23,7 @@ from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
 from tnness.observables.observable import (
     Observable,
+    cutoff_weight,
     expectation,
     operator_entanglement,
     purity,
@@ -109,6 +110,7 @@ __all__ = [
     "collect",
     "composite",
     "converge",
+    "cutoff_weight",
     "density_from_pure",
     "electron",
     "evolve",

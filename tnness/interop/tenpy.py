@@ -103,7 +103,9 @@ def _shared(site: Site, space: LocalSpace) -> dict[str, tuple[Array, Array]]:
         theirs = SYNONYMS.get(name, name) if space.parity is not None else name
         theirs = theirs if theirs in site.opnames else name
         if theirs in site.opnames:
-            pairs[name] = operator.matrix, site.get_op(theirs).to_ndarray()[undo][:, undo]
+            given = site.get_op(theirs).to_ndarray()[undo][:, undo]
+            if theirs != "JW" or not np.allclose(given, np.eye(len(given))):  # what a site has that was told of none
+                pairs[name] = operator.matrix, given
     return pairs
 
 

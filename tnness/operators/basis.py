@@ -123,7 +123,7 @@ class LocalSpace:
         """Return the coefficients Tr(E_a^+ rho) of a Hermitian matrix: (D,)."""
         return np.einsum("aij,ij->a", self.elements.conj(), np.asarray(matrix)).real
 
-    @property
+    @cached_property
     def last(self) -> LocalOperator:
         """The projector on the levels next to a cutoff: its expectation tells what the cutoff may have changed.
 

@@ -65,7 +65,8 @@ def _default_engine(model: Any, first: str) -> str:
         problem = model.problem()
     except Exception:  # it is built once more by the run, which reports what is wrong with it
         return first
-    return first if cls.serves(problem) else cls.instead
+    other = None if cls.serves(problem) else cls.leaves_to(problem)
+    return first if other is None else other
 
 
 def loaded_engine(name: str) -> str:
