@@ -11,14 +11,14 @@ from numpy.testing import assert_allclose
 from chains import coefficients, dense_lindbladian, density_matrix, random_matrix, seeds
 from tnness.errors import ModelError
 from tnness.interop.quimb import to_quimb
-from tnness.operators.basis import LocalSpace, boson, clock, levels, spin_half, spin_one, spinless
+from tnness.operators.basis import LocalSpace, boson, clock, spin_half, spin_one, spinless
 from tnness.operators.terms import LocalOperator
 from tnness.problems import lindbladian
 from tnness.problems.conserved import conserved_sums
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 
-SITES = [spin_half, spin_one, boson(2), clock(3), levels(4)]
+SITES = [spin_half, spin_one, boson(2), clock(3)]
 
 
 def random_chain(spaces: list[LocalSpace], seed: int) -> Lindbladian:
