@@ -10,7 +10,7 @@ import scipy.sparse as sparse
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
-from chains import random_density_matrix
+from chains import coefficients, dense_lindbladian, random_density_matrix
 from tnness.engines.exact import Exact
 from tnness.engines.initial import parse_initial
 from tnness.engines.limits import check_network, memory
@@ -172,6 +172,40 @@ def test_a_single_site_is_solved_exactly_and_by_default():
     assert_allclose(late["n"].values[0], 3)
     with pytest.raises(InputError, match="takes chains of at least two sites: this one is solved by engine 'exact'"):
         steady_state(Mode(), engine=TEBD(chi=4))
+
+
+@pytest.mark.parametrize("spaces", [[boson(2), spin_half, boson(3)], [boson(4)]], ids=["three", "one"])
+def test_thermal_states(monkeypatch, spaces):
+    monkeypatch.setattr(lindbladian, "LARGEST_TERM", 5)
+    chain = driven(spaces)
+    h, _ = dense_lindbladian(chain)
+    rho = linalg.expm(-0.4 * h)
+    state = density_operator(parse_initial("thermal:0.4"), chain.generator())
+    assert_allclose(state.dense(), coefficients(rho / np.trace(rho), spaces), atol=1e-7)
+
+
+def test_bosons_that_hop_and_get_lost():
+    """<b^+_i b_j> obeys a closed equation: dG/dt = A G + G A^+, A = -i h - Gamma/2. A gate as a matrix: 134 MB."""
+
+    @dataclass(frozen=True)
+    class Hopping:
+        def problem(self):
+            b, chain = boson(7), Lindbladian([boson(7)] * 3)
+            for i in range(2):
+                chain.hamiltonian(b.Bd(i) * b.B(i + 1) + b.Bd(i + 1) * b.B(i))
+            for i in range(3):
+                chain.jump(b.B(i), rate=0.2 * (i + 1))
+            return chain
+
+        def observables(self):
+            b = boson(7)
+            return {"n": expectation([b.N(i) for i in range(3)], "site")}
+
+    h = np.eye(3, k=1) + np.eye(3, k=-1)
+    moved = linalg.expm(0.2 * (-1j * h - 0.1 * np.diag([1, 2, 3])))
+    wanted = np.diag(moved @ np.diag([0, 2, 0]) @ moved.conj().T).real
+    record = evolve(Hopping(), [0.2], engine=TEBD(chi=10, dt=0.1, order=4), initial="product:0,2,0", errors=False)
+    assert_allclose(record["n"].values[-1], wanted, atol=1e-6)
 
 
 def test_what_does_not_fit_into_the_memory_is_refused_before_anything_is_allocated(monkeypatch):

@@ -118,8 +118,6 @@ def test_what_no_large_site_can_do_is_refused_in_one_line():
     big = boson(40)
     with pytest.raises(ModelError, match="1681 levels together; a single term, or jump, may have 1024"):
         Lindbladian([big] * 2).hamiltonian(big.N(0) * big.N(1))
-    with pytest.raises(ModelError, match="a thermal state takes"):
-        hopping([boson(5)] * 2).cooling_maps()
     with pytest.raises(ModelError, match="Hamiltonian of bond 0 is not Hermitian"):
         ChainGenerator([spin_half] * 2, np.zeros((2, 4, 4)), [None], coherent={0: np.triu(np.ones((4, 4)))})
     with pytest.raises(ModelError, match="bond 0 has a Hamiltonian in `coherent` and takes no matrix besides"):

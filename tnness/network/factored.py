@@ -35,7 +35,8 @@ class FactoredGates:
     Parameters
     ----------
     sites: the generator's matrices (D, D) of the sites. bonds: those of bonds (D D', D D'), None where there is none.
-    coherent: Hamiltonians of bonds. dtype: of the gates.
+    coherent: Hamiltonians of bonds. dtype: of the gates. cooling: whether these act as rho -> -(h rho + rho h)/2, in
+        imaginary time, and not as -i[h, rho].
     """
 
     def __init__(
@@ -44,7 +45,9 @@ class FactoredGates:
         bonds: Sequence[Real | None],
         coherent: Mapping[int, PairHamiltonian],
         dtype: np.dtype,
+        cooling: bool = False,
     ) -> None:
+        self._cooling = cooling
         self._sites, self._bonds, self._coherent, self._dtype = sites, bonds, coherent, dtype
         self._alike = [_first_like(sites, i) for i in range(len(sites))]
         self._kept: dict[tuple[str, int, float], Real | KetBra] = {}
@@ -84,7 +87,7 @@ class FactoredGates:
         key, matrix = ("bond", bond, time), self._bonds[bond] if bond < len(self._bonds) else None
         if key not in self._kept:
             if bond in self._coherent:
-                self._kept[key] = self._coherent[bond].unitary(time)
+                self._kept[key] = self._coherent[bond].conjugation((-0.5 if self._cooling else -1j) * time)
             elif matrix is not None and matrix.any():
                 self._kept[key] = linalg.expm(time * matrix).astype(self._dtype)
             else:

@@ -24,7 +24,7 @@ from tnness.operators.terms import Matrix
 
 Array = NDArray[Any]
 
-WORKING_SET = 4_000_000
+WORKING_SET = 2_000_000
 """Bytes of matrix elements that are treated at a time: they stay in a processor's cache."""
 _ROOT = np.sqrt(0.5)
 
@@ -119,8 +119,16 @@ class PairHamiltonian:
     @cached_property
     def spread(self) -> float:
         """The difference of the largest and smallest eigenvalue: the spectral norm of rho -> -i[h, rho]."""
-        values = np.concatenate([values for values, _ in self._spectra])
-        return float(values.max() - values.min())
+        return float(np.ptp(self._values))
+
+    @cached_property
+    def size(self) -> float:
+        """The largest eigenvalue in size: the spectral norm of rho -> -(h rho + rho h)/2."""
+        return float(np.abs(self._values).max())
+
+    @cached_property
+    def _values(self) -> NDArray[np.float64]:
+        return np.concatenate([values for values, _ in self._spectra])
 
     def unitary(self, time: float) -> KetBra:
         """Return rho -> exp(-i h t) rho exp(i h t)."""

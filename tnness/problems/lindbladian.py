@@ -19,6 +19,7 @@ from tnness.digest.content import digest
 from tnness.digest.operators import probe
 from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, parity_of, product_elements
+from tnness.operators.ketbra import PairHamiltonian
 from tnness.operators.terms import Matrix, Operator, as_operator, total
 from tnness.problems.generator import ChainGenerator, Real
 from tnness.typed import checked
@@ -225,15 +226,30 @@ class Lindbladian:
         """
         self._local_hamiltonians()
         self._check_neighbours()
-        if self.n == 1 or any(self._is_pair_large(bond) for bond in range(self.n - 1)):
-            raise ModelError(
-                f"a thermal state takes two to more sites with up to {LARGEST_TERM} levels on two neighbours"
-            )
         maps = []
         for bond in range(self.n - 1):
             h = self.bond_hamiltonian_shared(bond)
-            maps.append(self.local_map((bond, bond + 1), lambda e, h=h: -0.5 * (h @ e + e @ h)))
+            maps.append(self.local_map((bond, bond + 1), _cooling(h)))
         return maps
+
+    @property
+    def is_factored(self) -> bool:
+        """True where one-site terms are kept apart from those of bonds: large sites, or a single one."""
+        return self.n == 1 or any(self._is_pair_large(bond) for bond in range(self.n - 1))
+
+    def factored_cooling(self) -> tuple[list[Real], list[Real | None], dict[int, PairHamiltonian]]:
+        """Return rho -> -(h rho + rho h)/2 of sites and of bonds, and the Hamiltonians of bonds without a matrix."""
+        self._local_hamiltonians()
+        self._check_neighbours()
+        sites = [self.local_map((i,), _cooling(self.site_hamiltonian(i))) for i in range(self.n)]
+        bonds: list[Real | None] = []
+        coherent = dict[int, PairHamiltonian]()
+        for i in range(self.n - 1):
+            h = self.bond_hamiltonian(i, site_weight=0.0)
+            if self._is_pair_large(i):
+                coherent[i] = PairHamiltonian(h, *self.spaces[i : i + 2])
+            bonds.append(None if i in coherent else self.local_map((i, i + 1), _cooling(h)))
+        return sites, bonds, coherent
 
     def dissipator(self) -> ChainGenerator:
         """Return the jumps alone, without the Hamiltonian."""
@@ -386,6 +402,10 @@ def _add(targets: dict[tuple[int, ...], Real], window: tuple[int, ...], matrix: 
 def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:
     square = jump.conj().T @ jump
     return jump @ rho @ jump.conj().T - 0.5 * (square @ rho + rho @ square)
+
+
+def _cooling(h: Matrix) -> Callable[[Matrix], Matrix]:
+    return lambda e: -0.5 * (h @ e + e @ h)
 
 
 def _placed(operator: Operator, name: str) -> Operator:
