@@ -50,6 +50,8 @@ class FactoredGates:
         self._cooling = cooling
         self._sites, self._bonds, self._coherent, self._dtype = sites, bonds, coherent, dtype
         self._alike = [_first_like(sites, i) for i in range(len(sites))]
+        kinds = list(dict.fromkeys(coherent))
+        self._same = {i: next(k for k in kinds if _are_alike(coherent[k], coherent[i])) for i in kinds}
         self._kept: dict[tuple[str, int, float], Real | KetBra] = {}
 
     def layers(self, order: int, steps: int, dt: float) -> Iterator[list[FactoredGate | None]]:
@@ -84,6 +86,7 @@ class FactoredGates:
         return self._kept[key]  # type: ignore[return-value]
 
     def _bond(self, bond: int, time: float) -> Real | KetBra | None:
+        bond = self._same.get(bond, bond)
         key, matrix = ("bond", bond, time), self._bonds[bond] if bond < len(self._bonds) else None
         if key not in self._kept:
             if bond in self._coherent:
@@ -98,3 +101,7 @@ class FactoredGates:
 def _first_like(matrices: Sequence[Real], place: int) -> int:
     """Return the place of the first equal matrix."""
     return next(k for k in range(place + 1) if k == place or np.array_equal(matrices[k], matrices[place]))
+
+
+def _are_alike(one: PairHamiltonian, other: PairHamiltonian) -> bool:
+    return one.spaces == other.spaces and np.array_equal(one.matrix, other.matrix)

@@ -105,8 +105,8 @@ class PairHamiltonian:
         self._levels = blocks_of(self.matrix)
 
     @cached_property
-    def _units(self) -> tuple[Units, Units]:
-        return _units_of(self.spaces[0]), _units_of(self.spaces[1])
+    def _layout(self) -> Layout:
+        return Layout(_units_of(self.spaces[0]), _units_of(self.spaces[1]), self._levels)
 
     @cached_property
     def _pieces(self) -> list[Matrix]:
@@ -137,7 +137,7 @@ class PairHamiltonian:
     def conjugation(self, factor: complex) -> KetBra:
         """Return rho -> exp(factor h) rho exp(factor h)^+."""
         pieces = [(vectors * np.exp(factor * values)) @ vectors.conj().T for values, vectors in self._spectra]
-        return KetBra(self._units, self._levels, pieces)
+        return KetBra(self._layout, pieces)
 
     def evolved(self, coefficients: Array, time: float) -> Array:
         """Return the coefficients after a time: (left, D D', right), real."""
@@ -145,7 +145,7 @@ class PairHamiltonian:
 
     @cached_property
     def _commutator(self) -> KetBra:
-        return KetBra(self._units, self._levels, self._pieces, commutator=True)
+        return KetBra(self._layout, self._pieces, commutator=True)
 
     def commuted(self, coefficients: Array) -> Array:
         """Return those of -i [h, rho]: (left, D D', right), real."""
@@ -161,36 +161,33 @@ def _units_of(space: LocalSpace) -> Units:
     return _UNITS[space]
 
 
+class Layout:
+    """Where the matrix elements of two sites stand: in the order of their units, and in blocks of levels.
+
+    Parameters
+    ----------
+    first, second: the units of the sites. levels: the blocks.
+    """
+
+    def __init__(self, first: Units, second: Units, levels: Sequence[NDArray[np.intp]]) -> None:
+        self.first, self.second = first, second
+        self.size, self.dims = first.levels * second.levels, (first.levels**2, second.levels**2)
+        self.edges = [*pairwise(np.cumsum([0, *(len(own) for own in levels)]).tolist())]
+        i, k = np.divmod(np.concatenate(levels), second.levels)  # levels of the two sites, in the order of the blocks
+        self.gather = (first.place[np.ix_(i, i)] * self.dims[1] + second.place[np.ix_(k, k)]).ravel()
+        back = np.empty(self.size**2, np.intp)
+        back[self.gather] = np.arange(self.size**2).reshape(self.size, -1).T.ravel()  # it is transposed in between
+        rows = np.r_[0 : first.count, 2 * first.count : self.dims[0]]
+        self.back = np.ascontiguousarray(back.reshape(self.dims)[rows].ravel())
+
+
 class KetBra:
     """rho -> A rho A^+, or -i [A, rho], on coefficients of two sites; A in blocks of levels."""
 
-    def __init__(
-        self,
-        units: tuple[Units, Units],
-        levels: Sequence[NDArray[np.intp]],
-        pieces: Sequence[Matrix],
-        commutator: bool = False,
-    ) -> None:
-        self._first, self._second = units
+    def __init__(self, layout: Layout, pieces: Sequence[Matrix], commutator: bool = False) -> None:
+        self._layout, self._is_commutator = layout, commutator
+        self._first, self._second, self._edges = layout.first, layout.second, layout.edges
         self._pieces = [np.ascontiguousarray(piece) for piece in pieces]
-        edges = np.cumsum([0, *(len(own) for own in levels)]).tolist()
-        self._edges, self._is_commutator = [*pairwise(edges)], commutator
-        order, size = np.concatenate(levels), self._first.levels * self._second.levels
-        i, k = np.divmod(order, self._second.levels)  # levels of the two sites, in the order of the blocks
-        self._gather = self._first.place[np.ix_(i, i)] * self._second_dim + self._second.place[np.ix_(k, k)]
-        self._gather = self._gather.ravel()
-        back = np.empty(size * size, np.intp)
-        back[self._gather] = np.arange(size * size).reshape(size, size).T.ravel()  # it is transposed in between
-        rows = np.r_[0 : self._first.count, 2 * self._first.count : self._first_dim]
-        self._back = np.ascontiguousarray(back.reshape(self._first_dim, self._second_dim)[rows].ravel())
-
-    @property
-    def _first_dim(self) -> int:
-        return self._first.levels**2
-
-    @property
-    def _second_dim(self) -> int:
-        return self._second.levels**2
 
     def theta(self, first: Array, second: Array) -> Array:
         """Contract two neighbouring tensors and apply the map: (left p, q right)."""
@@ -203,9 +200,9 @@ class KetBra:
         """Apply the map to real coefficients (left, D D', right), which are overwritten and returned."""
         left, _, right = theta.shape
         dtype = np.complex64 if theta.dtype == np.float32 else np.complex128
-        per_column = (self._first_dim * self._second_dim) * np.dtype(dtype).itemsize
+        per_column = self._layout.size**2 * np.dtype(dtype).itemsize
         width = max(1, min(right, WORKING_SET // per_column))
-        whole = theta.reshape(left, self._first_dim, self._second_dim, right)
+        whole = theta.reshape(left, *self._layout.dims, right)
         for part in whole:
             for start in range(0, right, width):
                 self._apply_to(part[..., start : start + width], dtype)
@@ -213,9 +210,9 @@ class KetBra:
 
     def _apply_to(self, part: Array, dtype: Any) -> None:
         """Apply the map to (D, D', columns), in place."""
-        size, columns = self._first.levels * self._second.levels, part.shape[2]
+        size, columns = self._layout.size, part.shape[2]
         elements = self._elements_of(part, dtype).reshape(-1, columns)
-        matrix = elements.take(self._gather, axis=0).reshape(size, size * columns)
+        matrix = elements.take(self._layout.gather, axis=0).reshape(size, size * columns)
         moved = np.empty_like(matrix)
         for piece, (start, stop) in zip(self._pieces, self._edges, strict=True):
             np.matmul(piece.astype(dtype, copy=False), matrix[start:stop], out=moved[start:stop])
@@ -227,8 +224,8 @@ class KetBra:
             result = matrix  # its memory is free
             for piece, (start, stop) in zip(self._pieces, self._edges, strict=True):
                 np.matmul(piece.conj().astype(dtype, copy=False), turned[start:stop], out=result[start:stop])
-        half = np.ascontiguousarray(result).reshape(-1, columns).take(self._back, axis=0)
-        self._write_back(half.reshape(-1, self._second_dim, columns), part)
+        half = np.ascontiguousarray(result).reshape(-1, columns).take(self._layout.back, axis=0)
+        self._write_back(half.reshape(-1, self._layout.dims[1], columns), part)
 
     def _elements_of(self, part: Array, dtype: Any) -> Array:
         """Return the matrix elements rho of both sites, in the order of their units: (D, D', columns)."""

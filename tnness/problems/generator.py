@@ -168,7 +168,7 @@ class ChainGenerator:
             size = self.dims[bond] * self.dims[bond + 1]
             raise ModelError(
                 f"sites {bond} and {bond + 1} are too large for what was asked: the matrix of their bond would take "
-                f"{8e-9 * size**2:.1f} GB; engines 'tebd' and 'exact' and the trajectories do without it"
+                f"{8e-9 * size**2:.2g} GB; engines 'tebd', 'tdvp' and 'exact' do without it"
             )
         return tuple(bond for bond in self.small_bonds if bond is not None)
 
