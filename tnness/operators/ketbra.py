@@ -105,8 +105,8 @@ class PairHamiltonian:
         self._levels = blocks_of(self.matrix)
 
     @cached_property
-    def _layout(self) -> Layout:
-        return Layout(_units_of(self.spaces[0]), _units_of(self.spaces[1]), self._levels)
+    def _layout(self) -> PairLayout:
+        return PairLayout(_units_of(self.spaces[0]), _units_of(self.spaces[1]), self._levels)
 
     @cached_property
     def _pieces(self) -> list[Matrix]:
@@ -161,7 +161,7 @@ def _units_of(space: LocalSpace) -> Units:
     return _UNITS[space]
 
 
-class Layout:
+class PairLayout:
     """Where the matrix elements of two sites stand: in the order of their units, and in blocks of levels.
 
     Parameters
@@ -184,7 +184,7 @@ class Layout:
 class KetBra:
     """rho -> A rho A^+, or -i [A, rho], on coefficients of two sites; A in blocks of levels."""
 
-    def __init__(self, layout: Layout, pieces: Sequence[Matrix], commutator: bool = False) -> None:
+    def __init__(self, layout: PairLayout, pieces: Sequence[Matrix], commutator: bool = False) -> None:
         self._layout, self._is_commutator = layout, commutator
         self._first, self._second, self._edges = layout.first, layout.second, layout.edges
         self._pieces = [np.ascontiguousarray(piece) for piece in pieces]
