@@ -163,5 +163,6 @@ def test_equal_states_have_equal_labels():
     other = quimb_tensor.MPS_rand_state(3, 2, seed=2)
     assert label(mps) == label(mps.copy()) != label(other)
     assert label([np.eye(2), np.eye(3)]) == label([np.eye(2), np.eye(3)]) != label([np.eye(2), np.eye(2)])
+    assert label([[1.0, 0.0], [[0.5, 0], [0]]]) == "[[1.0, 0.0], [[0.5, 0], [0]]]"  # refused by the run
     psi = MPS.from_product_state([SpinHalfSite(None)] * 2, ["up"] * 2, unit_cell_width=2)
     assert label(psi) == label(psi.copy())

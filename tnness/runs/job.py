@@ -268,7 +268,8 @@ def label(initial: Any) -> str | dict[str, str]:
     if foreign_kind(initial) is not None:
         return {"state": _digest_of_list(raw_tensors(initial))}
     if isinstance(initial, (list, tuple)):
-        return {"list": _digest_of_list([np.asarray(entry) for entry in initial])}
+        with contextlib.suppress(TypeError, ValueError):  # what is no list of numbers is refused when the run begins
+            return {"list": _digest_of_list([np.asarray(entry, complex) for entry in initial])}
     return initial if isinstance(initial, dict) else str(initial)
 
 
