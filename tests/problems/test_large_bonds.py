@@ -118,7 +118,9 @@ def test_what_no_large_site_can_do_is_refused_in_one_line():
     with pytest.raises(ModelError, match="a Hamiltonian of two neighbours without fermions may have 1024"):
         chain.hamiltonian(b.N(0) * b.N(2))
     big = boson(40)
-    with pytest.raises(ModelError, match="1681 levels together; a single term, or jump, may have 1024"):
+    with pytest.raises(
+        ModelError, match="1681 levels together; two neighbouring sites may have 1024: lower the cutoff"
+    ):
         Lindbladian([big] * 2).hamiltonian(big.N(0) * big.N(1))
     with pytest.raises(ModelError, match="Hamiltonian of bond 0 is not Hermitian"):
         ChainGenerator([spin_half] * 2, np.zeros((2, 4, 4)), [None], coherent={0: np.triu(np.ones((4, 4)))})

@@ -371,10 +371,12 @@ class Lindbladian:
         levels = self._levels(sites)
         of_pair = coherent and len(sites) == 2 and sites[1] == sites[0] + 1 and self._is_pair_large(sites[0])
         if len(sites) > 1 and levels > (LARGEST_PAIR if of_pair else LARGEST_TERM):
-            more = f"; a Hamiltonian of two neighbours without fermions may have {LARGEST_PAIR}" if not of_pair else ""
+            many = f"{name} acts on {len(sites)} sites with {levels} levels together"
+            if of_pair:
+                raise ModelError(f"{many}; two neighbouring sites may have {LARGEST_PAIR}: lower the cutoff")
             raise ModelError(
-                f"{name} acts on {len(sites)} sites with {levels} levels together; a single term, or jump, "
-                f"may have {LARGEST_PAIR if of_pair else LARGEST_TERM}: write it as a sum of smaller ones{more}"
+                f"{many}; a single term, or jump, may have {LARGEST_TERM}: write it as a sum of smaller ones; "
+                f"a Hamiltonian of two neighbours without fermions may have {LARGEST_PAIR}"
             )
         for term in operator:
             for site, factor in term.factors:
