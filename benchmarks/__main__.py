@@ -8,9 +8,9 @@ import typer
 
 
 def main(quick: Annotated[bool, typer.Option(help="chi = 50 steps and the scaling only")] = False) -> None:
-    """Steps against TeNPy and quimb, scaling and memory, time to a steady state; scattering states against Kwant."""
+    """Steps against TeNPy and quimb, scaling, time to a steady state; scattering against Kwant; large sites."""
     runs = [["steps", "--chi", "50"], ["scaling"]] if quick else [["steps"], ["scaling"], ["steady"], ["noise"]]
-    runs += [] if quick else [["scattering"], ["deflation"], ["circuits"]]
+    runs += [] if quick else [["scattering"], ["deflation"], ["circuits"], ["hopping"]]
     for module, *options in runs:
         typer.echo(f"== {module} {' '.join(options)}".rstrip())
         subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *options], check=True)

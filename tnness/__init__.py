@@ -23,6 +23,7 @@ from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
 from tnness.observables.observable import (
     Observable,
+    cutoff_weight,
     expectation,
     operator_entanglement,
     purity,
@@ -37,6 +38,7 @@ from tnness.operators.basis import (
     bit,
     boson,
     classical,
+    clock,
     composite,
     electron,
     levels,
@@ -104,9 +106,11 @@ __all__ = [
     "boson",
     "check",
     "classical",
+    "clock",
     "collect",
     "composite",
     "converge",
+    "cutoff_weight",
     "density_from_pure",
     "electron",
     "evolve",

@@ -39,11 +39,12 @@ def test_check_fails_a_wrong_model_with_the_reason(here, name, told):
     assert told not in answer.err
 
 
-def test_check_fails_a_chain_of_one_site(here):
-    answer = call("check", "chains.py:Pumped", "-p", "n=1")
+def test_check_passes_a_chain_of_one_site(here):
+    assert "unique" in well("check", "chains.py:Pumped", "-p", "n=1").out
+    answer = call("check", "chains.py:Pumped", "-p", "n=0")
     assert answer.status != 0
     assert_one_line(answer.err)
-    assert "at least 2 sites" in answer.out
+    assert "at least one site" in answer.out
     for name in REGISTERED:
         refused("check", name, "-p", "n=1", told=("n = 1",))
 

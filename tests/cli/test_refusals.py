@@ -106,7 +106,7 @@ from crafted import crafted
         ("lost.py:Pumped --out r.nc", ("lost.py",)),
         ("chains.py --out r.nc", ("file.py:Class",)),
         ("chains.py:Pumpd --out r.nc", ("did you mean 'Pumped'",)),
-        ("chains.py:Pumped -p n=1 --out r.nc", ("at least 2 sites",)),
+        ("chains.py:Pumped -p n=0 --out r.nc", ("at least one site",)),
         ("chains.py:Needs --out r.nc", ("height",)),
         ("chains.py:Negative --out r.nc", ("negative rate",)),
         ("chains.py:Skew --out r.nc", ("not Hermitian",)),

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from tenpy.algorithms.dmrg import TwoSiteDMRGEngine
 from tenpy.models.xxz_chain import XXZChain
 from tenpy.networks.mps import MPS
-from tenpy.networks.site import BosonSite, FermionSite, SpinHalfSite, SpinSite
+from tenpy.networks.site import BosonSite, FermionSite, SpinHalfFermionSite, SpinHalfHoleSite, SpinHalfSite, SpinSite
 
 from chains import coefficients, dense_operator, random_lindbladian, random_state, seeds
 from tnness.errors import InputError
@@ -22,7 +22,7 @@ from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.doubling import density_from_pure
 from tnness.network.truncation import Truncation
-from tnness.operators.basis import bit, boson, parity_of, quantum_space, spin_half, spin_one, spinless
+from tnness.operators.basis import bit, boson, electron, parity_of, quantum_space, spin_half, spin_one, spinless, tj
 
 s = spin_half
 DIMS = [2, 3, 4, 2]
@@ -146,6 +146,45 @@ def test_levels_are_matched_by_their_operators():
                 view = ChainView(density_from_pure(pure, [space] * 2), [space] * 2, {"trace": [space.trace] * 2})
                 value = view.expect(space.operators[name](1))
                 assert_allclose(value, psi.expectation_value(name)[1], atol=1e-14, err_msg=f"{i} {name} {state}")
+
+
+@pytest.mark.parametrize("conserve", [("N", "Sz"), (None, None), ("parity", "parity")])
+@pytest.mark.parametrize(("kind", "space"), [(SpinHalfFermionSite, electron), (SpinHalfHoleSite, tj)])
+def test_levels_of_electrons_are_matched_by_all_that_they_share(kind, space, conserve):
+    """Sz alone does not tell empty from both, N alone not up from down."""
+    site = kind(*conserve)
+    names = {"empty": 0, "up": 1, "down": 2, "full": 3}
+    for name in site.state_labels:
+        psi = MPS.from_product_state([site] * 2, [name, "up"], unit_cell_width=2)
+        assert_same(from_tenpy(psi, [space] * 2), np.eye(space.levels**2)[names[name] * space.levels + 1])
+
+
+def test_electrons_of_tenpy_keep_their_signs():
+    """<c^+_0 c_1> of a state of two electrons in a superposition, from TeNPy and from here."""
+    n, sites = 3, [SpinHalfFermionSite("N", "Sz")] * 3
+    psi = MPS.from_product_state(sites, ["full", "up", "empty"], unit_cell_width=n)
+    psi.apply_local_term([("Cdd", 2), ("Cd", 0)])
+    other = MPS.from_product_state(sites, ["up", "full", "empty"], unit_cell_width=n)
+    other.apply_local_term([("Cdd", 2), ("Cd", 1)])
+    third = MPS.from_product_state(sites, ["up", "full", "empty"], unit_cell_width=n)
+    psi = psi.add(third, 0.6, 0.8)
+    psi.norm = 1.0
+    psi.canonical_form()
+    spaces = [electron] * n
+    view = ChainView(density_from_pure(from_tenpy(psi, spaces), spaces), spaces, {"trace": [electron.trace] * n})
+    for ours, theirs in (("Cu", "Cu"), ("Cd", "Cd")):
+        mine = view.correlations(electron.operators[f"{ours}d"], electron.operators[ours])
+        assert_allclose(mine, psi.correlation_function(f"Cd{ours[1]}", theirs), atol=1e-13)
+    assert abs(mine).max() > 0.4
+
+
+def test_an_ambiguous_order_of_tenpys_levels_is_refused():
+    psi = MPS.from_product_state([SpinHalfFermionSite("N", "Sz")] * 2, ["up", "down"], unit_cell_width=2)
+    with pytest.raises(InputError, match="levels of TeNPy site 0 and of the space mine cannot be matched by Sz, which"):
+        from_tenpy(psi, [quantum_space("mine", {"Sz": np.diag([0, 0.5, -0.5, 0])})] * 2)
+    half = MPS.from_product_state([SpinHalfSite(None)] * 2, ["up"] * 2, unit_cell_width=2)
+    with pytest.raises(InputError, match="site 0 and the space classical-2 have different operators Sp"):
+        from_tenpy(half, [bit] * 2)
 
 
 def test_a_ground_state_of_dmrg_becomes_a_density_matrix():

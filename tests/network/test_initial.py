@@ -1,5 +1,7 @@
 """Product states as initial states."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,8 +10,8 @@ from numpy.testing import assert_allclose
 import systems as exact
 from chains import coefficients, random_density_matrix, seeds
 from tnness.errors import InputError
-from tnness.network.initial import identity_state, product_state
-from tnness.operators.basis import bit, spin_half, spin_one
+from tnness.network.initial import basis_states, identity_state, labels_of, product_state
+from tnness.operators.basis import bit, boson, spin_half, spin_one
 
 SPACES = [spin_half, spin_one, spin_half]
 
@@ -52,3 +54,16 @@ def test_what_is_no_state_is_refused(space, matrix, message):
 def test_one_matrix_per_site():
     with pytest.raises(InputError, match="a product state of 2 sites takes as many matrices, got 1"):
         product_state([spin_half] * 2, [[1.0, 0.0]])
+
+
+def test_labels_are_digits_in_a_row_or_numbers_with_commas_between():
+    assert labels_of("012") == ["0", "1", "2"]
+    assert labels_of("0, 12,*") == ["0", "12", "*"]
+    states = basis_states("1,12,*", [spin_half, boson(14), spin_half])
+    assert_allclose([states[0][1], states[1][12], *states[2]], [1, 1, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("digits", ["1,15,*", "1,12", "1,x,0", "1,-1,0", "11200"])
+def test_labels_that_fit_no_site_are_refused(digits):
+    with pytest.raises(InputError, match=re.escape(f"product:{digits} needs one level per site")):
+        basis_states(digits, [spin_half, boson(14), spin_half])

@@ -12,6 +12,7 @@ from tnness.operators.basis import (
     bit,
     boson,
     classical,
+    clock,
     coefficients,
     density_matrix,
     hermitian_elements,
@@ -80,6 +81,43 @@ def test_bosons_commute_to_1_below_the_cutoff(cutoff):
     commutator = b.B.matrix @ b.Bd.matrix - b.Bd.matrix @ b.B.matrix
     assert_allclose(np.diag(commutator)[:-1], 1, atol=1e-14)
     assert_allclose(b.Bd.matrix @ b.B.matrix, b.N.matrix, atol=1e-14)
+
+
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_clock_operators_commute_to_a_root_of_1(d):
+    space, root = clock(d), np.exp(2j * np.pi / d)
+    z, x = space.Z.matrix, space.X.matrix
+    assert_allclose(z @ x, root * x @ z, atol=1e-14)
+    assert_allclose(np.linalg.matrix_power(x, d), np.eye(d))
+    assert_allclose(np.linalg.matrix_power(z, d), np.eye(d), atol=1e-14)
+    assert_allclose(x[:, 0], np.eye(d)[1])  # |0> -> |1>
+    assert_allclose([space.Zd.matrix @ z, space.Xd.matrix @ x], [np.eye(d)] * 2, atol=1e-14)
+
+
+def test_the_spin_itself_names_a_spin_space():
+    assert [spin(S=length).levels for length in (0.5, 1, 1.5)] == [2, 3, 4]
+    for wrong in ({"S": 0.7}, {"twice": 1, "S": 0.5}, {}):
+        with pytest.raises(InputError, match="spin"):
+            spin(**wrong)
+
+
+def test_levels_next_to_a_cutoff_are_known_also_of_composite_sites():
+    assert_allclose(boson(3).last.matrix, np.diag([0, 0, 0, 1]))
+    pair = boson(1) & spin_half & boson(2)
+    occupations = np.indices((2, 2, 3)).reshape(3, -1)
+    assert_allclose(np.diag(pair.last.matrix), (occupations[0] == 1) | (occupations[2] == 2))
+    own = quantum_space("own", {"A": np.eye(3)}, cut=[2])
+    assert_allclose(own.last.matrix, np.diag([0, 0, 1]))
+    with pytest.raises(InputError, match="spin-half has no cutoff"):
+        _ = spin_half.last
+    with pytest.raises(InputError, match=r"cut = \(3,\) names levels of 0 to 2"):
+        quantum_space("own", {"A": np.eye(3)}, cut=[3])
+
+
+@pytest.mark.parametrize("make", [lambda: boson(64), lambda: spin(70), lambda: boson(11) & boson(11)])
+def test_a_site_that_is_too_large_is_refused_before_anything_is_allocated(make):
+    with pytest.raises(InputError, match=r"a site of \d+ levels needs .* GB .* up to 64 levels"):
+        make()
 
 
 def test_fermions_fill_one_state():

@@ -162,6 +162,20 @@ def test_parity_of_products():
     assert not f.N(0).odd
 
 
+def test_operators_of_one_site_have_the_algebra_of_their_matrices():
+    b = boson(3)
+    assert_allclose((b.B**3).matrix, np.linalg.matrix_power(b.B.matrix, 3))
+    assert_allclose((b.B**0).matrix, np.eye(4))
+    assert_allclose(b.N.commutator(b.Bd).matrix, b.Bd.matrix, atol=1e-14)
+    assert_allclose(f.C.anticommutator(f.Cd).matrix, np.eye(2))
+    assert_allclose((-b.N / 2).matrix, -0.5 * b.N.matrix)
+    assert [(f.C**k).odd for k in range(4)] == [False, True, False, True]
+    assert not f.C.anticommutator(f.Cd).odd
+    assert f.C.commutator(f.N).odd
+    with pytest.raises(ModelError, match="integer power >= 0"):
+        _ = b.B**-1
+
+
 # ---------------------------------------------------------------- what is refused
 
 

@@ -111,7 +111,7 @@ LEAK = np.diag([0.0, -1.0])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([bit], NOTHING[:1], []), "a chain needs at least 2 sites, got 1"),
+        (([], [], []), "a chain needs at least one site"),
         (([bit] * 2, NOTHING[:1], NO_BOND), "takes 2 site terms, got 1"),
         (([bit] * 2, NOTHING, []), "takes 1 bond terms, got 0"),
         (([bit] * 2, np.zeros((2, 3, 3)), NO_BOND), r"site 0 must have shape \(2, 2\), but has shape \(3, 3\)"),

@@ -221,7 +221,7 @@ def jump(operator, rate=1.0, spaces=(s, s, s)):
 
 
 REFUSED = [
-    (lambda: Lindbladian([s]), "a chain needs at least 2 sites, got n = 1"),
+    (lambda: Lindbladian([]), "a chain needs at least one site"),
     (lambda: hamiltonian(s.X(3)), "acts on site 3; the chain has sites 0 to 2"),
     (lambda: hamiltonian(1j * s.X(1)), r"not Hermitian on sites \(1,\): \|h - h\^\+\| = 2.00e\+00"),
     (lambda: hamiltonian(s.Sp(0) * s.Sm(1)), r"not Hermitian on sites \(0, 1\)"),

@@ -41,7 +41,7 @@ class Ask:
     """
 
     seed: int = 0  # seed of the disorder
-    initial: Any = None  # identity, thermal:BETA, product:01*..., ground:N, or a record
+    initial: Any = None  # identity, thermal:BETA, product:01*..., domain_wall:K, ghz, ground:N, or a record
     times: tuple[float, ...] | None = None  # times of an evolution; without them, the steady state [time]
     tolerance: float = TOLERANCE  # total error asked for, relative to the largest element of each watched observable
     atol: float | None = None  # absolute error that always suffices, in the observable's unit; default 1e-4 of --tol

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.errors import InputError
+from tnness.interop.states import foreign_kind
 from tnness.network.chain_state import ChainState
-from tnness.network.initial import basis_states
+from tnness.network.initial import basis_states, domain_wall
 from tnness.operators.basis import LocalSpace
 
-Kind = Literal["identity", "product", "thermal", "ground", "network", "array"]
+Kind = Literal["identity", "product", "thermal", "ground", "network", "array", "ghz", "random", "foreign", "tensors"]
 
-FORMS = "identity, thermal:BETA, product:01*... or ground:N"
+FORMS = "identity, thermal:BETA, product:01*..., domain_wall:K, ghz, random:SEED:CHI or ground:N"
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,24 @@ class Initial:
 
     Parameters
     ----------
-    kind: `identity` (mixed), `product` (one label per site), `thermal`, `ground`, `network` (a `ChainState`) or
-        `array` (numbers that the engine interprets: a correlation matrix, or states of the sites).
-    value: the labels, the inverse temperature, the number of particles, the state or the array.
+    kind: `identity` (mixed), `product` (one label per site, or a domain wall), `thermal`, `ground`, `ghz`, `random` (a
+        pure state), `network` (a `ChainState`), `foreign` (an object of quimb or TeNPy), `tensors` (of a matrix-product
+        state or operator) or `array` (numbers that the engine interprets: a correlation matrix, amplitudes, a density
+        matrix, or states of the sites).
+    value: the labels, the inverse temperature, the number of particles, seed and bond dimension, the state, the tensors
+        or the array.
     text: the name that error messages show.
+    wall: of a domain wall, the first site on its right.
     """
 
     kind: Kind = "identity"
     value: Any = None
     text: str = "identity"
+    wall: int | None = None
 
     def populations(self, spaces: Sequence[LocalSpace]) -> list[NDArray[np.float64]]:
         """Return the populations of the levels of each site of a product state: (d,) each."""
-        return basis_states(self.value, spaces)
+        return basis_states(self.value, spaces) if self.wall is None else domain_wall(spaces, self.wall)
 
     def refused(self, needed: str = f"{FORMS} is needed") -> InputError:
         """Return the error for a state that an engine cannot start from. needed: states that it can start from."""
@@ -46,7 +52,14 @@ class Initial:
 
 
 def parse_initial(given: Any) -> Initial:
-    """Return an initial state from a label, a `ChainState`, an object whose `state` is a `ChainState`, or an array.
+    """Return an initial state from a label, a state, an object whose `state` is a `ChainState`, or numbers.
+
+    Parameters
+    ----------
+    given: a label; a `ChainState` of amplitudes or of coefficients; a record; a `MatrixProductState` or
+        `MatrixProductOperator` of quimb; an `MPS`, `MPO` or `PurificationMPS` of TeNPy; a list of tensors (left, d,
+        right) or (left, d, d, right); amplitudes (prod d,), a density matrix (prod d, prod d), or one density matrix
+        (d, d) or probabilities (d,) for each site.
 
     Raises
     ------
@@ -71,6 +84,10 @@ def parse_initial(given: Any) -> Initial:
     state = getattr(given, "state", None)
     if isinstance(state, ChainState):
         return Initial("network", state, f"a {type(given).__name__}")
+    if foreign_kind(given) is not None:
+        return Initial("foreign", given, f"a {foreign_kind(given)}")
+    if isinstance(given, (list, tuple)) and given and all(np.ndim(entry) in (3, 4) for entry in given):
+        return Initial("tensors", given, "a list of tensors")
     if isinstance(given, (np.ndarray, list, tuple)):
         return Initial("array", given, f"a {type(given).__name__}")
     raise InputError(f"initial = a {type(given).__name__}: {FORMS}, a state or a record is needed")
@@ -96,4 +113,30 @@ def _ground(value: str, text: str) -> Initial:
     return Initial("ground", int(value), text)
 
 
-_PARSERS: dict[str, Callable[[str, str], Initial]] = {"product": _product, "thermal": _thermal, "ground": _ground}
+def _wall(value: str, text: str) -> Initial:
+    if not (value.isascii() and value.isdigit()):
+        raise Initial(text=text).refused("domain_wall:K takes the first site on the right of the wall")
+    return Initial("product", "", text, int(value))
+
+
+def _ghz(value: str, text: str) -> Initial:
+    if value:
+        raise Initial(text=text).refused("ghz takes nothing else")
+    return Initial("ghz", None, text)
+
+
+def _random(value: str, text: str) -> Initial:
+    seed, _, chi = value.partition(":")
+    if not all(part.isascii() and part.isdigit() for part in (seed, chi)) or int(chi) < 1:
+        raise Initial(text=text).refused("random:SEED:CHI takes two numbers, the second one at least 1")
+    return Initial("random", (int(seed), int(chi)), text)
+
+
+_PARSERS: dict[str, Callable[[str, str], Initial]] = {
+    "product": _product,
+    "thermal": _thermal,
+    "ground": _ground,
+    "domain_wall": _wall,
+    "ghz": _ghz,
+    "random": _random,
+}

@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.disturbance import Disturbance
-from tnness.engines.metric import scaled_bonds, scaled_state
+from tnness.engines.metric import gates_of, scaled_state
 from tnness.errors import NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.network.difference import neighbour_marginals
 from tnness.network.sweep import sweep_layer
-from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.kicked import FORGOTTEN, NEVER, Kicked
@@ -72,7 +71,7 @@ class Kick:
         if self.state is None:
             self.state = scaled_state(self.disturbance.difference(self.number), generator.metric)
             self.state.canonicalise(0)
-        self._gates = Gates(scaled_bonds(generator), self.state.dtype)
+        self._gates = gates_of(generator, self.state.dtype)
         if math.isnan(self.first):
             self.first = self._size()
 
@@ -81,9 +80,9 @@ class Kick:
         truncation = Truncation(chi=self.chi, method="cholesky-qr", power=0)
         assert self.state is not None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
-        for layer, (parity, fraction) in enumerate(layers(2, 1)):
+        for layer, gates in enumerate(self._gates.layers(2, 1, self.dt)):
             rng = stream(self.disturbance.seed, "kick directions", self.number, self.steps, layer)
-            sweep_layer(state, self._gates.layer(parity, fraction * self.dt), truncation, rng)
+            sweep_layer(state, gates, truncation, rng)
         state.normalise()
         self.state, self.steps, self.time = state, self.steps + 1, self.time + self.dt
         if self.steps % EVERY == 0:

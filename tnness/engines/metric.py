@@ -11,7 +11,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from tnness.errors import ModelError
 from tnness.network.chain_state import Array, ChainState
+from tnness.network.factored import FactoredGates
+from tnness.network.trotter import Gates
 from tnness.problems.generator import ChainGenerator
 
 
@@ -31,6 +34,28 @@ def scaled_bonds(generator: ChainGenerator) -> Sequence[Array]:
         return generator.merged_bonds
     weights = [np.kron(*pair) for pair in pairwise(metric)]
     return [w[:, None] * bond / w for w, bond in zip(weights, generator.merged_bonds, strict=True)]
+
+
+def gates_of(generator: ChainGenerator, dtype: np.dtype) -> Gates | FactoredGates:
+    """Return the gates of a generator, as they act on scaled states."""
+    if not generator.is_factored:
+        return Gates(scaled_bonds(generator), dtype)
+    if generator.metric is not None:
+        raise ModelError("a chain with a metric has at least two sites, and none that are too large for a matrix")
+    return FactoredGates(generator.site_terms, generator.small_bonds, generator.coherent, dtype)
+
+
+def strength_of(generator: ChainGenerator) -> float:
+    """Return the largest spectral norm (1 / time) of a bond with its share of one-site terms, or an upper bound."""
+    if not generator.is_factored:
+        return max(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds)
+    sites = [float(np.linalg.norm(matrix, 2)) for matrix in generator.site_terms]
+    shares = [size * (1.0 if i in (0, generator.n - 1) else 0.5) for i, size in enumerate(sites)]
+    strengths = [max(sites)]
+    for i, bond in enumerate(generator.small_bonds):
+        own = generator.coherent[i].spread if bond is None else float(np.linalg.norm(bond, 2))
+        strengths.append(own + shares[i] + shares[i + 1])
+    return max(strengths)
 
 
 def scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:

@@ -117,6 +117,11 @@ class Engine:
         """Return whether the engine can solve a problem; where it cannot, the default is the engine `instead`."""
         return True
 
+    @classmethod
+    def leaves_to(cls, problem: Any) -> str | None:
+        """Return the engine that is used by default for a problem that this one does not serve: `instead`."""
+        return cls.instead
+
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0.
 

@@ -83,7 +83,10 @@ class TDVP(Engine):
         """Return dt, or its default for this problem."""
         if self.dt is not None:
             return self.dt
-        return TDVP_STEP / max(1e-12, *(float(np.linalg.norm(matrix, 2)) for _, matrix in generator.local_terms))
+        large = (hamiltonian.spread for hamiltonian in generator.coherent.values())
+        return TDVP_STEP / max(
+            1e-12, *(float(np.linalg.norm(matrix, 2)) for _, matrix in generator.local_terms), *large
+        )
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
@@ -129,6 +132,10 @@ class TDVP(Engine):
         generator = chain_of(problem, f"engine {self.name!r}", any_sites=True)
         if generator.charges is not None or generator.metric is not None or generator.resolution != 1:
             raise InputError(f"engine {self.name!r} takes no chain with charges, a metric or a background: use 'tebd'")
+        if generator.n == 1:
+            raise InputError(
+                f"engine {self.name!r} takes chains of at least two sites: this one is solved by engine 'exact'"
+            )
         return generator
 
     def _run(self, generator: ChainGenerator, initial: ChainState, start: Start) -> TDVPRun:

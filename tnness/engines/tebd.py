@@ -25,7 +25,8 @@ from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.disturbance import Disturbance
 from tnness.engines.initial import parse_initial
 from tnness.engines.kicks import Kicks
-from tnness.engines.metric import scaled_bonds, scaled_covectors, scaled_state
+from tnness.engines.limits import check_network
+from tnness.engines.metric import gates_of, scaled_covectors, scaled_state, strength_of
 from tnness.engines.protocol import Adjoint, Companion, Engine, Report, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
@@ -33,10 +34,11 @@ from tnness.errors import InputError, NumericalError, StateLost
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
 from tnness.network.difference import neighbour_marginals
+from tnness.network.factored import FactoredGates
 from tnness.network.sector_state import STRAY_WEIGHT, SectorState
 from tnness.network.sectors import Rules
 from tnness.network.sweep import sweep_layer
-from tnness.network.trotter import FRACTIONS, Gates, layers
+from tnness.network.trotter import FRACTIONS, Gates
 from tnness.network.truncation import Array, Truncation
 from tnness.operators.charges import Charges
 from tnness.operators.terms import Operator
@@ -130,8 +132,13 @@ class TEBD(Engine):
 
     @classmethod
     def serves(cls, problem: Any) -> bool:
-        """Return whether the terms reach over three sites at most."""
-        return takes_blocks(problem)
+        """Return whether there are two sites or more, and the terms reach over three at most."""
+        return getattr(problem, "n", 2) > 1 and takes_blocks(problem)
+
+    @classmethod
+    def leaves_to(cls, problem: Any) -> str | None:
+        """Return engine 'exact' for a single site, 'tdvp' for terms that reach further."""
+        return "exact" if getattr(problem, "n", 2) == 1 else cls.instead
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
@@ -188,6 +195,8 @@ class TEBD(Engine):
             raise InputError("adjoint: the observables of a circuit are not evolved backwards: leave it out")
         if self._chain(problem)[1] is not None:
             raise InputError("adjoint: terms over three sites are not evolved backwards: leave it out")
+        if self._chain(problem)[0].is_factored:
+            raise InputError("adjoint: chains of one site, or of large sites, are not evolved backwards: leave it out")
         return partial(self._adjoint_errors, start=start)
 
     def _adjoint_errors(self, run: TEBDRun, operators: Sequence[Operator], start: Start) -> Array | None:
@@ -225,7 +234,12 @@ class TEBD(Engine):
         """Return a chain of terms on neighbours; where terms reach over three sites, it is a chain of blocks."""
         taker = f"engine {self.name!r}"
         generator = chain_of(problem, taker, any_sites=True)
-        return (blocked(generator, taker), Blocks(generator)) if generator.distant else (generator, None)
+        if generator.n == 1:
+            raise InputError(f"{taker} takes chains of at least two sites: this one is solved by engine 'exact'")
+        if generator.distant:
+            return blocked(generator, taker), Blocks(generator)
+        check_network(generator.dims, self.chi, np.dtype(self.dtype).itemsize)
+        return generator, None
 
     def _circuit_state(self, start: Start) -> partial[NetworkState]:
         """Return a function that makes the state of a circuit."""
@@ -283,11 +297,11 @@ class TEBD(Engine):
         if self.dt is not None:
             return self.dt
         share = 1.0 if self.order == 4 else 1 / 3
-        return share * AUTO_STEP / max(1e-12, *(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds))
+        return share * AUTO_STEP / max(1e-12, strength_of(generator))
 
     def symmetry_for(self, generator: ChainGenerator, chi: int) -> str:
         """Return which blocks are used at a bond dimension: of charges, of parities, or none."""
-        if self.symmetry == "none" or self.method not in IN_BLOCKS:
+        if self.symmetry == "none" or self.method not in IN_BLOCKS or generator.is_factored:
             return "none"
         if generator.charges is not None:
             return "charges" if self.dtype == "float64" or generator.resolution == 1 else "none"
@@ -428,10 +442,10 @@ class TEBDRun:
     start: ChainState | None = None
     trail: Trail = field(default_factory=Trail)
     blocks: Blocks | None = None
-    gates: Gates = field(init=False, repr=False)
+    gates: Gates | FactoredGates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.gates = Gates(scaled_bonds(self.generator), self.state.dtype)
+        self.gates = gates_of(self.generator, self.state.dtype)
         self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
         self._schedule = self.settings.stages(self.generator)
@@ -550,11 +564,10 @@ class TEBDRun:
         sectors = self.sectors.copy() if self.sectors is not None else None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         discarded, truncated, fallbacks = 0.0, 0.0, 0
-        for number, (parity, fraction) in enumerate(layers(self.settings.order, steps)):
-            gates = self.gates.layer(parity, fraction * dt)
+        for number, gates in enumerate(self.gates.layers(self.settings.order, steps, dt)):
             rng = stream(self.seed, "truncation", self.steps, number)
             if sectors is not None:
-                dropped, helped = sectors.sweep(gates, truncation, rng)
+                dropped, helped = sectors.sweep(gates, truncation, rng)  # type: ignore[arg-type]
             else:
                 dropped, helped = sweep_layer(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped

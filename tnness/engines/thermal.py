@@ -12,9 +12,10 @@ import numpy as np
 
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState, product_overlap
+from tnness.network.factored import FactoredGates
 from tnness.network.initial import identity_state
 from tnness.network.sweep import sweep_layer
-from tnness.network.trotter import Gates, layers
+from tnness.network.trotter import Gates
 from tnness.network.truncation import Truncation
 from tnness.problems.lindbladian import Lindbladian
 from tnness.streams import stream
@@ -51,14 +52,14 @@ def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation 
     """
     if not math.isfinite(beta):
         raise InputError(f"beta = {beta!r}: the inverse temperature is a finite number")
-    bonds, state = lindbladian.cooling_maps(), identity_state(lindbladian.spaces)
-    largest = max(float(np.linalg.norm(bond, 2)) for bond in bonds)
+    state = identity_state(lindbladian.spaces)
+    gates, largest = _cooling_gates(lindbladian, state.dtype)
     steps = math.ceil(abs(beta) * largest / BETA_STEP)
     if steps > MOST_STEPS_DOWN:
         raise InputError(f"beta = {beta:g}: {steps:.3g} steps of imaginary time are more than {MOST_STEPS_DOWN:,}")
-    gates, rng = Gates(bonds, state.dtype), stream(0, "thermal")
-    for parity, fraction in layers(4, steps):
-        sweep_layer(state, gates.layer(parity, fraction * beta / steps), truncation or Truncation(), rng)
+    rng = stream(0, "thermal")
+    for layer in gates.layers(4, steps, beta / max(1, steps)):
+        sweep_layer(state, layer, truncation or Truncation(), rng)
         state.normalise()
     state.move_centre(0)
     mantissa, logarithm = product_overlap(state, [space.trace for space in lindbladian.spaces])
@@ -66,3 +67,15 @@ def thermal_state(lindbladian: Lindbladian, beta: float, truncation: Truncation 
         raise NumericalError(f"the thermal state at beta = {beta:g} lost its trace: raise chi")
     state.log_norm -= math.log(mantissa.real) + logarithm
     return state
+
+
+def _cooling_gates(lindbladian: Lindbladian, dtype: np.dtype) -> tuple[Gates | FactoredGates, float]:
+    """Return the gates of imaginary time, and the largest norm of a bond's Hamiltonian, or a bound of it."""
+    if not lindbladian.is_factored:
+        bonds = lindbladian.cooling_maps()
+        return Gates(bonds, dtype), max(float(np.linalg.norm(bond, 2)) for bond in bonds)
+    sites, bonds, coherent = lindbladian.factored_cooling()
+    norms = [float(np.linalg.norm(matrix, 2)) for matrix in sites]
+    sizes = [coherent[i].size if bond is None else float(np.linalg.norm(bond, 2)) for i, bond in enumerate(bonds)]
+    pairs = [size + norms[i] + norms[i + 1] for i, size in enumerate(sizes)] or norms
+    return FactoredGates(sites, bonds, coherent, dtype, cooling=True), max(pairs)

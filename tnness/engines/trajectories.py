@@ -25,6 +25,7 @@ from tnness.engines.pure.trajectories import MPSTrajectories
 from tnness.engines.pure.trajectory_view import TrajectoryView
 from tnness.engines.pure.view import PureView
 from tnness.engines.registry import register_engine
+from tnness.engines.starting import amplitudes_on
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
@@ -307,15 +308,13 @@ class MatrixProducts:
 
 def _amplitudes(problem: Lindbladian, initial: Initial) -> ChainState:
     """Return the amplitudes of a pure initial state."""
-    levels = [space.levels for space in problem.spaces]
-    if initial.kind == "network":
-        if initial.value.dims != tuple(levels):
-            raise InputError(
-                f"the initial amplitudes have {initial.value.dims} levels, not those of the problem's sites"
-            )
-        return initial.value
     if initial.kind == "product" and MIXED not in initial.value:
         return ChainState.product([p.astype(float) for p in initial.populations(problem.spaces)], dtype=complex)
     if initial.kind == "ground":
         return ground_state(problem, initial.value)
+    pure = amplitudes_on(initial, problem.spaces)
+    if pure is not None:
+        return pure.copy(complex)
+    if initial.kind == "network":
+        raise InputError(f"the initial amplitudes have {initial.value.dims} levels, not those of the problem's sites")
     raise initial.refused(PURE)

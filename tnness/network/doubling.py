@@ -23,7 +23,10 @@ PARITY_TOLERANCE = 1e-8
 
 @typed
 def density_from_pure(
-    pure: ChainState, spaces: Sequence[LocalSpace], truncation: Truncation | None = None
+    pure: ChainState,
+    spaces: Sequence[LocalSpace],
+    truncation: Truncation | None = None,
+    partners: Sequence[int] = (),
 ) -> ChainState:
     """Return |psi><psi|, normalised, as a matrix-product state in the operator basis of `spaces`.
 
@@ -32,12 +35,15 @@ def density_from_pure(
     pure: amplitudes of |psi>, n tensors (left, d, right), real or complex.
     spaces: the local space of each site; classical ones keep the probabilities only.
     truncation: of the doubled bonds, whose exact size is chi^2 (the default drops nothing but round-off).
+    partners: levels of a second system on each site, to be traced out: then |psi> is a purification, and has d times as
+        many levels, the second system's minor.
 
     Raises
     ------
     InputError: the levels of state and spaces differ, or a state of fermions is neither even nor odd in their number.
     """
-    levels = tuple(space.levels for space in spaces)
+    beside = tuple(partners) or (1,) * len(spaces)
+    levels = tuple(space.levels * other for space, other in zip(spaces, beside, strict=True))
     if pure.dims != levels:
         raise InputError(f"the pure state has {pure.dims} levels, the spaces have {levels}")
     truncation = truncation or Truncation(chi=10**9, cutoff=1e-28, method="svd")
@@ -45,7 +51,7 @@ def density_from_pure(
     psi.canonicalise(0)
     carry, odd, tensors = np.ones((1, 1, 1)), np.zeros(1, bool), []
     for i, (tensor, space) in enumerate(zip(psi.tensors, spaces, strict=True)):
-        theta = _doubled(carry, odd, tensor, space)  # (left, a, r, r'), Hermitian in r, r'
+        theta = _doubled(carry, odd, tensor, space, beside[i])  # (left, a, r, r'), Hermitian in r, r'
         left, dim, right, _ = theta.shape
         matrix, odd = _real_bond(theta).reshape(left * dim, right**2), (odd[:, None] ^ space.grading).ravel()
         if i == psi.n - 1:
@@ -60,7 +66,7 @@ def density_from_pure(
     return result
 
 
-def _doubled(carry: Array, odd: NDArray[np.bool_], tensor: Array, space: LocalSpace) -> Array:
+def _doubled(carry: Array, odd: NDArray[np.bool_], tensor: Array, space: LocalSpace, beside: int) -> Array:
     """Return Tr(F_a^+ A X A^+) for the products F_a of elements up to this site: (left, a, r, r').
 
     carry: X (left, l, l') of the products before it; the odd ones are Hermitian but for exp(3 i pi/4), which is left
@@ -75,6 +81,8 @@ def _doubled(carry: Array, odd: NDArray[np.bool_], tensor: Array, space: LocalSp
                 after = space.grading ^ parity  # the product is odd with this element, and so is what follows
                 phases = np.exp(0.75j * np.pi * (after.astype(int) - int(parity)))[:, None, None]
                 elements = phases * np.where(after[:, None, None], space.parity @ elements, elements)
+            if beside > 1:
+                elements = np.kron(elements, np.eye(beside))
             double = _doubling((len(rows), *carry.shape[1:]), tensor.shape, elements.shape)
             theta[rows] = double(carry[rows], tensor, tensor.conj(), elements)
     return theta

@@ -104,7 +104,7 @@ def _compiled(operator: Operator, spaces: tuple[LocalSpace, ...]) -> tuple[Near,
     far = []
     for coefficient, covectors in covectors_of(operator, spaces):
         sites = sorted(covectors) or [0]
-        if sites[-1] - sites[0] > 1:
+        if sites[-1] - sites[0] > 1 or len(spaces) == 1:
             far.append((coefficient, covectors))
             continue
         bond = min(sites[0], len(spaces) - 2)

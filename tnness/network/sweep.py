@@ -12,14 +12,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from tnness.network.chain_state import Array, ChainState
+from tnness.network.factored import FactoredGate
 from tnness.network.marginals import Traces
 from tnness.network.orthonormal import cholesky
 from tnness.network.truncation import Truncation
+from tnness.operators.ketbra import KetBra
+
+Gate = Array | FactoredGate
+"""What a layer does at a bond."""
 
 
 def sweep_layer(
     state: ChainState,
-    gates: list[Array | None],
+    gates: Sequence[Gate | None],
     truncation: Truncation,
     rng: np.random.Generator,
     trace: Sequence[Array] | None = None,
@@ -29,7 +34,7 @@ def sweep_layer(
     Parameters
     ----------
     state: centre at site 0 or n - 1 (elsewhere it is moved to 0 first); changed in place.
-    gates: per bond a matrix (D D', D D') or None.
+    gates: per bond a matrix (D D', D D'), a `FactoredGate` or None; on a single site, one for its non-existent bond.
     truncation: how the bonds with a gate are split.
     rng: for random directions, where a bond grows.
     trace: one covector per site, for a method that keeps marginals; without it none are kept.
@@ -38,6 +43,10 @@ def sweep_layer(
     -------
     The sum of the relative discarded weights, and the number of LAPACK fallbacks.
     """
+    if state.n == 1:
+        for gate in gates:
+            state.tensors[0] = _on_sites(gate, state.tensors[0], state.tensors[0])[0]
+        return 0.0, 0
     if state.centre != state.n - 1:
         state.move_centre(0)
     rightwards = state.centre == 0
@@ -48,13 +57,15 @@ def sweep_layer(
 
 def _sweep_right(
     state: ChainState,
-    gates: list[Array | None],
+    gates: Sequence[Gate | None],
     truncation: Truncation,
     rng: np.random.Generator,
     traces: Traces | None,
 ) -> tuple[float, int]:
     tensors, discarded, fallbacks = state.tensors, 0.0, 0
-    for i, gate in enumerate(gates):
+    for i, given in enumerate(gates):
+        old = tensors[i + 1]
+        tensors[i], tensors[i + 1], gate = _on_sites(given, tensors[i], tensors[i + 1])
         left, p, bond = tensors[i].shape
         _, q, right = tensors[i + 1].shape
         if gate is None:
@@ -62,7 +73,7 @@ def _sweep_right(
             isometry, helped = qr.basis, qr.fallbacks
             tensors[i + 1] = (qr.factor @ tensors[i + 1].reshape(bond, q * right)).reshape(-1, q, right)
         else:
-            guess = tensors[i + 1].reshape(bond, q * right)
+            guess = old.reshape(bond, q * right)
             theta = theta_of(gate, tensors[i], tensors[i + 1])  # (left p, q right)
             split = truncation.split(theta, guess, rng, *(() if traces is None else (traces.across(i, p, q),)))
             isometry, helped = split.isometry, split.fallbacks
@@ -78,14 +89,15 @@ def _sweep_right(
 
 def _sweep_left(
     state: ChainState,
-    gates: list[Array | None],
+    gates: Sequence[Gate | None],
     truncation: Truncation,
     rng: np.random.Generator,
     traces: Traces | None,
 ) -> tuple[float, int]:
     tensors, discarded, fallbacks = state.tensors, 0.0, 0
     for i in range(state.n - 2, -1, -1):
-        gate = gates[i]
+        old = tensors[i]
+        tensors[i], tensors[i + 1], gate = _on_sites(gates[i], tensors[i], tensors[i + 1])
         left, p, bond = tensors[i].shape
         _, q, right = tensors[i + 1].shape
         if gate is None:
@@ -93,7 +105,7 @@ def _sweep_left(
             isometry, helped = qr.basis, qr.fallbacks
             tensors[i] = (tensors[i].reshape(left * p, bond) @ qr.factor.T).reshape(left, p, -1)
         else:
-            guess = tensors[i].reshape(left * p, bond).T
+            guess = old.reshape(left * p, bond).T
             theta = theta_of(gate, tensors[i], tensors[i + 1])  # (left p, q right)
             kept = () if traces is None else (traces.across(i, p, q).transposed(),)
             split = truncation.split(theta.T, guess, rng, *kept)
@@ -108,9 +120,23 @@ def _sweep_left(
     return discarded, fallbacks
 
 
-def theta_of(gate: Array, first: Array, second: Array) -> Array:
+def theta_of(gate: Array | KetBra, first: Array, second: Array) -> Array:
     """Contract two neighbours and apply a gate: (left p, q right)."""
+    if isinstance(gate, KetBra):
+        return gate.theta(first, second)
     left, p, bond = first.shape
     _, q, right = second.shape
     pair = first.reshape(left * p, bond) @ second.reshape(bond, q * right)
     return np.matmul(gate, pair.reshape(left, p * q, right)).reshape(left * p, q * right)
+
+
+def _on_sites(gate: Gate | None, first: Array, second: Array) -> tuple[Array, Array, Array | KetBra | None]:
+    """Apply the one-site maps of a gate to the tensors of its sites; return them, and what acts on the bond."""
+    if not isinstance(gate, FactoredGate):
+        return first, second, gate
+    return _mapped(gate.first, first), _mapped(gate.second, second), gate.bond
+
+
+def _mapped(matrix: Array | None, tensor: Array) -> Array:
+    """Apply a map (D, D) to the physical index of a tensor."""
+    return tensor if matrix is None else np.matmul(matrix, tensor)

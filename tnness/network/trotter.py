@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import scipy.linalg as linalg
@@ -61,6 +62,11 @@ class Gates:
         self._bonds = bonds
         self._dtype = dtype
         self._kept: dict[tuple[int, float], list[Real | None]] = {}
+
+    def layers(self, order: int, steps: int, dt: float) -> Iterator[list[Any]]:
+        """Yield the gates of `steps` steps, layer after layer."""
+        for parity, fraction in layers(order, steps):
+            yield self.layer(parity, fraction * dt)
 
     def layer(self, parity: int, time: float) -> list[Real | None]:
         """Return one entry per bond: its gate (D D', D D'), or None where the layer leaves the bond alone.

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.digest.content import Content, digest, is_seen_through
 from tnness.errors import ModelError, Unavailable
 from tnness.observables.views import Estimate, View
+from tnness.operators.basis import LocalSpace
 from tnness.operators.terms import LocalOperator, Operator
 from tnness.typed import typed
 
@@ -227,6 +228,22 @@ def _part(value: Any, part: str | None) -> Any:
 
 def _of(part: str | None) -> tuple[str, ...]:
     return () if part is None else (part,)
+
+
+def cutoff_weight(spaces: Sequence[LocalSpace], **about: Any) -> Observable:
+    """Return the probability of the levels next to a cutoff for each site, 0 on sites without one: the cutoff's error.
+
+    Parameters
+    ----------
+    spaces: of the sites of the chain. about: `unit`, `description`, `monitored` of the `Observable`.
+
+    >>> from tnness.operators.basis import boson, spin_half
+    >>> cutoff_weight([boson(4), spin_half]).dims
+    ('site',)
+    """
+    operators = [space.last(i) if space.cut else 0.0 * space.I(i) for i, space in enumerate(spaces)]
+    about = {"description": "probability of the levels next to the cutoff"} | about
+    return expectation(operators, "site", None, **about)
 
 
 @typed

@@ -39,6 +39,9 @@ from tnness.typed import typed
 
 Vector = NDArray[np.float64]
 
+LARGEST_SITE = 64
+"""Most levels of a site: its basis holds their fourth power numbers."""
+
 
 @dataclass(frozen=True, eq=False)
 class LocalSpace:
@@ -51,6 +54,7 @@ class LocalSpace:
     elements: Matrix  # (D, d, d) orthonormal; Hermitian except in an `operator_space`
     operators: Mapping[str, LocalOperator] = field(repr=False)
     parts: tuple[LocalSpace, ...] = field(default=(), repr=False)  # of a composite site
+    cut: tuple[int, ...] = field(default=(), repr=False)  # levels beyond which a cutoff has left out others
 
     @property
     def levels(self) -> int:
@@ -119,6 +123,17 @@ class LocalSpace:
         """Return the coefficients Tr(E_a^+ rho) of a Hermitian matrix: (D,)."""
         return np.einsum("aij,ij->a", self.elements.conj(), np.asarray(matrix)).real
 
+    @cached_property
+    def last(self) -> LocalOperator:
+        """The projector on the levels next to a cutoff: its expectation tells what the cutoff may have changed.
+
+        >>> boson(2).last.matrix.real.diagonal().tolist()
+        [0.0, 0.0, 1.0]
+        """
+        if not self.cut:
+            raise InputError(f"{self.name} has no cutoff: nothing is left out of it")
+        return LocalOperator("last", np.diag(np.isin(np.arange(self.levels), self.cut)).astype(complex))
+
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.operators})
 
@@ -142,7 +157,16 @@ def hermitian_elements(d: int) -> Matrix:
     """Return d^2 orthonormal Hermitian matrices (normalised generalised Gell-Mann, 1/sqrt(d) first): (d^2, d, d).
 
     For d = 2 the order is 1, X, Y, Z over sqrt 2.
+
+    Raises
+    ------
+    InputError: d is above `LARGEST_SITE`; nothing has been allocated then.
     """
+    if d > LARGEST_SITE:
+        raise InputError(
+            f"a site of {d} levels needs {d**4 * 16 / 1e9:.1f} GB for its operator basis alone; "
+            f"sites have up to {LARGEST_SITE} levels: lower the cutoff, or split the site"
+        )
     elements = [np.eye(d, dtype=complex) / np.sqrt(d)]
     for j in range(d):
         for k in range(j + 1, d):
@@ -224,13 +248,19 @@ def _strung(tensor: Any, spaces: Sequence[LocalSpace], inverse: bool = False) ->
     return tensor
 
 
-def _space(name: str, elements: Matrix, operators: Mapping[str, Matrix], odd: Mapping[str, Matrix]) -> LocalSpace:
+def _space(
+    name: str,
+    elements: Matrix,
+    operators: Mapping[str, Matrix],
+    odd: Mapping[str, Matrix],
+    cut: tuple[int, ...] = (),
+) -> LocalSpace:
     d = elements.shape[1]
     named = {"I": LocalOperator("I", np.eye(d, dtype=complex))}
     named |= {key: LocalOperator(key, np.asarray(value, complex)) for key, value in operators.items()}
     parity = operators.get("P")
     named |= {key: LocalOperator(key, np.asarray(value, complex), parity) for key, value in odd.items()}
-    return LocalSpace(name, _graded(elements, parity) if odd and parity is not None else elements, named)
+    return LocalSpace(name, _graded(elements, parity) if odd and parity is not None else elements, named, cut=cut)
 
 
 def _graded(elements: Matrix, parity: Matrix) -> Matrix:
@@ -272,10 +302,14 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
             counted = np.sum([named[f"{name}{number}"].matrix for number in range(len(parts))], axis=0)
             named[name] = LocalOperator(name, counted)
     name = " & ".join(part.name for part in parts)
+    at_cutoff = np.zeros(1, bool)
+    for part in parts:
+        at_cutoff = (at_cutoff[:, None] | np.isin(np.arange(part.levels), part.cut)).ravel()
+    cut = tuple(np.flatnonzero(at_cutoff).tolist())
     if all(part.quantum for part in parts):
         elements = hermitian_elements(size)
-        return LocalSpace(name, elements if parity is None else _graded(elements, parity), named, parts)
-    return LocalSpace(name, product_elements(parts), named, parts)
+        return LocalSpace(name, elements if parity is None else _graded(elements, parity), named, parts, cut)
+    return LocalSpace(name, product_elements(parts), named, parts, cut)
 
 
 COUNTED = ("N", "Nu", "Nd", "Sz")
@@ -284,7 +318,10 @@ COUNTED = ("N", "Nu", "Nd", "Sz")
 
 @typed
 def quantum_space(
-    name: str, operators: Mapping[str, ArrayLike], odd: Mapping[str, ArrayLike] | None = None
+    name: str,
+    operators: Mapping[str, ArrayLike],
+    odd: Mapping[str, ArrayLike] | None = None,
+    cut: Sequence[int] = (),
 ) -> LocalSpace:
     """Return a quantum space with operators of your own.
 
@@ -293,6 +330,7 @@ def quantum_space(
     name: for messages and records.
     operators: name -> (d, d) matrix; all of one d >= 2. With fermions, "P" must be the parity (-1)^n.
     odd: name -> (d, d) matrix of the fermionic (odd) operators.
+    cut: levels next to a cutoff, if the space is cut out of a larger one; the certificate then tells their weight.
 
     >>> qutrit = quantum_space("qutrit", {"N": np.diag([0.0, 1.0, 2.0])})
     >>> qutrit.dim
@@ -318,7 +356,10 @@ def quantum_space(
         parity = matrices["P"]
         if not (np.allclose(parity @ parity, np.eye(len(parity))) and np.allclose(parity @ matrix, -matrix @ parity)):
             raise InputError(f"space {name!r}: P must square to 1 and anticommute with the fermionic operator {key!r}")
-    return _space(name, hermitian_elements(next(iter(shapes))[0]), matrices, odd_matrices)
+    size = next(iter(shapes))[0]
+    if not all(0 <= level < size for level in cut):
+        raise InputError(f"space {name!r}: cut = {tuple(cut)} names levels of 0 to {size - 1}")
+    return _space(name, hermitian_elements(size), matrices, odd_matrices, tuple(cut))
 
 
 def _matrices(name: str, operators: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.complex128]]:
@@ -349,12 +390,20 @@ def operator_space(name: str, elements: ArrayLike, operators: Mapping[str, Array
 
 @typed
 @cache
-def spin(twice: int) -> LocalSpace:
-    """Return a spin S = twice/2 with Sx, Sy, Sz, Sp, Sm; levels run from m = S down to -S.
+def spin(twice: int | None = None, *, S: float | None = None) -> LocalSpace:
+    """Return a spin S with Sx, Sy, Sz, Sp, Sm; levels run from m = S down to -S.
 
-    >>> spin(2).levels
-    3
+    Parameters
+    ----------
+    twice: 2 S. S: the spin itself, instead of `twice`.
+
+    >>> spin(2).levels, spin(S=1) is spin(2), spin(S=3 / 2).levels
+    (3, True, 4)
     """
+    if S is not None:
+        if twice is not None or int(2 * S) != 2 * S:
+            raise InputError(f"spin takes either twice the spin or S = 1/2, 1, 3/2, ...; got {twice!r} and S = {S!r}")
+        return spin(int(2 * S))
     if not isinstance(twice, int) or twice < 1:
         raise InputError(f"spin(twice) takes twice the spin as an integer >= 1, got {twice!r}")
     s = twice / 2
@@ -377,12 +426,35 @@ def spin(twice: int) -> LocalSpace:
 @typed
 @cache
 def boson(cutoff: int) -> LocalSpace:
-    """Return a boson with occupations 0 to `cutoff`: B, Bd, N."""
+    """Return a boson with occupations 0 to `cutoff`: B, Bd, N.
+
+    `boson(cutoff).last` projects on the last level: what it weighs tells whether the cutoff is high enough.
+    """
     if not isinstance(cutoff, int) or cutoff < 1:
         raise InputError(f"boson(cutoff) takes the largest occupation as an integer >= 1, got {cutoff!r}")
+    elements = hermitian_elements(cutoff + 1)  # refuses what is too large
     lowering = np.diag(np.sqrt(np.arange(1, cutoff + 1)), 1).astype(complex)
     operators = {"B": lowering, "Bd": lowering.T.copy(), "N": np.diag(np.arange(cutoff + 1)).astype(complex)}
-    return _space(f"boson-{cutoff}", hermitian_elements(cutoff + 1), operators, {})
+    return _space(f"boson-{cutoff}", elements, operators, {}, cut=(cutoff,))
+
+
+@typed
+@cache
+def clock(d: int) -> LocalSpace:
+    """Return a d-state clock: Z |k> = w^k |k>, X |k> = |k + 1 mod d>, w = exp(2 pi i/d), so that Z X = w X Z.
+
+    `Zd` and `Xd` are their conjugates, `N` is diag(0, ..., d - 1). For d = 2 they are Pauli matrices.
+
+    >>> z3 = clock(3)
+    >>> bool(np.allclose(z3.Z.matrix @ z3.X.matrix, np.exp(2j * np.pi / 3) * z3.X.matrix @ z3.Z.matrix))
+    True
+    """
+    if not isinstance(d, int) or d < 2:
+        raise InputError(f"clock(d) takes the number of states as an integer >= 2, got {d!r}")
+    elements = hermitian_elements(d)
+    turned, shifted = np.diag(np.exp(2j * np.pi * np.arange(d) / d)), np.roll(np.eye(d, dtype=complex), 1, axis=0)
+    operators = {"Z": turned, "X": shifted, "Zd": turned.conj(), "Xd": shifted.T.copy()}
+    return _space(f"clock-{d}", elements, {**operators, "N": np.diag(np.arange(d)).astype(complex)}, {})
 
 
 @typed

@@ -67,6 +67,27 @@ class LocalOperator:
         matrix: Any = linalg.expm(factor * self.matrix)  # scipy's types name no dtype
         return LocalOperator(f"exp({factor:.6g} {self.name})", matrix.astype(complex))
 
+    def __pow__(self, power: int) -> LocalOperator:
+        _check_power(power)
+        matrix, odd = np.linalg.matrix_power(self.matrix, power), self.odd and power % 2 == 1
+        return LocalOperator(f"{self.name}**{power}", matrix, self.parity if odd else None)
+
+    def commutator(self, other: LocalOperator) -> LocalOperator:
+        """Return [A, B] = A B - B A on one site."""
+        matrix = (self @ other).matrix - (other @ self).matrix
+        return LocalOperator(f"[{self.name}, {other.name}]", matrix, (self @ other).parity)
+
+    def anticommutator(self, other: LocalOperator) -> LocalOperator:
+        """Return {A, B} = A B + B A on one site."""
+        matrix = (self @ other).matrix + (other @ self).matrix
+        return LocalOperator(f"{{{self.name}, {other.name}}}", matrix, (self @ other).parity)
+
+    def __neg__(self) -> LocalOperator:
+        return self * -1.0
+
+    def __truediv__(self, other: complex) -> LocalOperator:
+        return self * (1 / other)
+
     def __add__(self, other: LocalOperator | complex) -> LocalOperator:
         return self._joined(other, "+", 1)
 
@@ -220,8 +241,7 @@ class Operator:
         return self * other
 
     def __pow__(self, power: int) -> Operator:
-        if isinstance(power, bool) or not isinstance(power, int) or power < 0:
-            raise ModelError(f"an operator can be raised to an integer power >= 0, not to {power!r}")
+        _check_power(power)
         result = as_operator(1.0)
         for _ in range(power):
             result = result * self
@@ -338,6 +358,11 @@ def _random_states(site: int, levels: int) -> Matrix:
     states = rng.standard_normal((2, levels, levels)) + 1j * rng.standard_normal((2, levels, levels))
     traces = np.trace(states, axis1=1, axis2=2)
     return states + ((1 - traces) / levels)[:, None, None] * np.eye(levels)
+
+
+def _check_power(power: object) -> None:
+    if isinstance(power, bool) or not isinstance(power, int) or power < 0:
+        raise ModelError(f"an operator can be raised to an integer power >= 0, not to {power!r}")
 
 
 def _vanishes(difference: Matrix, whole: Matrix) -> bool:

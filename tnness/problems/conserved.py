@@ -6,6 +6,7 @@ A sum Q = sum_i q_i is conserved if G^T Q = 0. The condition is linear in the q_
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from tnness.operators.basis import LocalSpace, Vector
+from tnness.operators.terms import LocalOperator
 from tnness.problems.generator import ChainGenerator
 
 Real = NDArray[np.float64]
@@ -39,6 +41,8 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
     >>> [tuple(round(float(abs(q[3])), 3) for q in total) for total in conserved_sums(chain.generator())]
     [(0.577, 0.577, 0.577)]
     """
+    if generator.is_factored:
+        return _named_sums(generator)
     bases = [_basis(space) for space in generator.spaces]
     edges = np.cumsum([0, *(_even_part(space) - 1 for space in generator.spaces)])
     strength = max(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds)
@@ -57,6 +61,65 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
         return []
     _, sizes, rotation = np.linalg.svd(np.asarray(condition @ vectors), full_matrices=False)
     return _sums((vectors @ rotation[sizes < UNMOVED].T).T, edges, bases)
+
+
+def _named_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
+    """Return the conserved ones among the uniform sums of operators that all sites have by one name.
+
+    Where bonds have no matrices, the condition on arbitrary sums would be as large as they are. On a single site it is
+    that an operator is conserved, and all are looked at.
+    """
+    if generator.n == 1:
+        trace = generator.spaces[0].trace
+        turned = scipy.linalg.null_space(generator.site_terms[0].T, rcond=UNMOVED)  # covectors q with q G = 0
+        unit = trace / np.linalg.norm(trace)
+        apart = turned - np.outer(unit, unit @ turned)
+        u, sizes, _ = np.linalg.svd(apart, full_matrices=False)
+        return [(u[:, k],) for k in range(int((sizes > math.sqrt(UNMOVED)).sum()))]
+    found: list[tuple[Vector, ...]] = []
+    for name in generator.spaces[0].operators:
+        operators = [space.operators.get(name) for space in generator.spaces]
+        for part in _hermitian_parts(operators):
+            covectors = [
+                np.real(space.covector(matrix - np.trace(matrix) / space.levels * np.eye(space.levels)))
+                for space, matrix in zip(generator.spaces, part, strict=True)
+            ]
+            if max(float(np.abs(q).max()) for q in covectors) < NEARLY or not _is_conserved(generator, part, covectors):
+                continue
+            known = np.array([np.concatenate(q) for q in [*found, covectors]])
+            if np.linalg.matrix_rank(known, tol=1e-9 * np.abs(known).max()) == len(known):
+                found.append(tuple(covectors))
+    return found
+
+
+def _hermitian_parts(operators: Sequence[LocalOperator | None]) -> list[list[NDArray[np.complex128]]]:
+    """Return the Hermitian and the anti-Hermitian parts (times i) of even operators that all sites have."""
+    if any(operator is None or operator.odd for operator in operators):
+        return []
+    matrices = [operator.matrix for operator in operators if operator is not None]
+    return [[(m + m.conj().T) / 2 for m in matrices], [(m - m.conj().T) / 2j for m in matrices]]
+
+
+def _is_conserved(
+    generator: ChainGenerator, matrices: Sequence[NDArray[np.complex128]], covectors: Sequence[Vector]
+) -> bool:
+    """Return whether no term changes sum_i q_i; a Hamiltonian conserves it if it commutes with it."""
+    for q, matrix in zip(covectors, generator.site_terms, strict=True):
+        if np.abs(q @ matrix).max() > UNMOVED * max(1.0, np.abs(matrix).max() * np.abs(q).max()):
+            return False
+    for i, bond in enumerate(generator.small_bonds):
+        first, second = matrices[i], matrices[i + 1]
+        both = np.kron(first, np.eye(len(second))) + np.kron(np.eye(len(first)), second)
+        if bond is None:
+            h = generator.coherent[i].matrix
+            changed, scale = h @ both - both @ h, np.abs(h).max() * np.abs(both).max()
+        else:
+            traces = generator.functionals["trace"][i : i + 2]
+            pair = np.outer(covectors[i], traces[1]) + np.outer(traces[0], covectors[i + 1])
+            changed, scale = pair.ravel() @ bond, np.abs(bond).max() * np.abs(pair).max()
+        if np.abs(changed).max() > UNMOVED * max(1.0, scale):
+            return False
+    return True
 
 
 def _is_positive(band: Real) -> bool:

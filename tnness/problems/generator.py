@@ -8,10 +8,10 @@ Every Lindbladian, master equation and averaged replica is turned into this form
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cached_property, reduce
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
@@ -23,6 +23,7 @@ from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, Vector
 from tnness.operators.charges import Charges
 from tnness.operators.symmetry import conserved_charges
+from tnness.problems.large_bonds import apply_local, coherent_factors, large_hamiltonians, sparse_local
 from tnness.problems.mpo import mpo_of
 from tnness.problems.parts import TermPart, parts_of
 
@@ -42,15 +43,16 @@ class ChainGenerator:
 
     Parameters
     ----------
-    spaces: the local space of each of the n >= 2 sites.
+    spaces: the local space of each of the n sites.
     site_terms: n matrices (D_i, D_i), output first.
-    bond_terms: n - 1 matrices (D_i D_{i+1}, D_i D_{i+1}), left site major.
+    bond_terms: n - 1 matrices (D_i D_{i+1}, D_i D_{i+1}), left site major; None where `coherent` has a Hamiltonian.
     functionals: named product functionals besides `trace`, each n covectors (D_i,).
     origin: the `Lindbladian` it was made from, where there is one: its symbolic terms serve special solvers.
     charges: local charges that the terms conserve, if engines are to use them.
     metric: n vectors (D_i,) of powers of 2, the weights of basis states in the truncation of bonds; default 1.
     distant: matrices on other sites i < j < ...: {(i, j, ...): (D_i D_j .., D_i D_j ..)}, first site major. With
         fermions they are written as if no site lay between.
+    coherent: Hamiltonians (d d', d d') of bonds whose matrices (D D', D D') would be too large, by bond.
     resolution: size of the part that matters, relative to the whole state (default 1). It is below 1 if that part is a
         small deviation from a known background. Cutoffs and discarded weights are relative to its square.
 
@@ -66,22 +68,26 @@ class ChainGenerator:
         self,
         spaces: Sequence[LocalSpace],
         site_terms: Sequence[ArrayLike],
-        bond_terms: Sequence[ArrayLike],
+        bond_terms: Sequence[ArrayLike | None],
         functionals: Mapping[str, Sequence[ArrayLike]] | None = None,
         origin: Lindbladian | None = None,
         charges: Charges | None = None,
         metric: Sequence[ArrayLike] | None = None,
         resolution: float = 1.0,
         distant: Mapping[tuple[int, ...], ArrayLike] | None = None,
+        coherent: Mapping[int, ArrayLike] | None = None,
     ) -> None:
         self.origin = origin
         self.spaces = tuple(spaces)
-        if len(self.spaces) < 2:
-            raise ModelError(f"a chain needs at least 2 sites, got {len(self.spaces)}")
+        if not self.spaces:
+            raise ModelError("a chain needs at least one site")
+        self.coherent = large_hamiltonians(self.spaces, coherent or {})
+        """Hamiltonians of bonds that have no matrix."""
         dims = self.dims
         pairs = [a * b for a, b in pairwise(dims)]
         self.site_terms = _checked("site", site_terms, dims)
-        self.bond_terms = _checked("bond", bond_terms, pairs)
+        self.small_bonds = _checked("bond", bond_terms, pairs, self.coherent)
+        """The matrices of bonds, None where there is a Hamiltonian in `coherent`."""
         self.functionals: dict[str, tuple[Vector, ...]] = {"trace": tuple(s.trace for s in self.spaces)}
         for name, vectors in (functionals or {}).items():
             self.functionals[name] = tuple(np.asarray(v, float) for v in vectors)
@@ -118,12 +124,14 @@ class ChainGenerator:
 
     def summary(self) -> str:
         """Return what the problem is, in one line."""
-        return f"{self.n} sites of local dimension {', '.join(map(str, sorted(set(self.dims))))}"
+        sites = f"{self.n} site{'s' if self.n != 1 else ''}"
+        return f"{sites} of local dimension {', '.join(map(str, sorted(set(self.dims))))}"
 
     def digest(self) -> str:
         """Return a hash of the matrices as they are given, of the functionals, charges, metric and resolution."""
         charges = None if self.charges is None else (self.charges.moduli, self.charges.sites)
-        terms = [of_arrays(matrices) for matrices in (self.site_terms, self.bond_terms)]
+        terms = [of_arrays(matrices) for matrices in (self.site_terms, [b for b in self.small_bonds if b is not None])]
+        terms += [of_arrays([h.matrix for h in self.coherent.values()]), [*self.coherent]] if self.coherent else []
         functionals = {name: of_arrays(vectors) for name, vectors in self.functionals.items()}
         metric = None if self.metric is None else of_arrays(self.metric)
         distant = [digest(list(sites), matrix) for sites, matrix in self.distant.items()]
@@ -143,6 +151,27 @@ class ChainGenerator:
             result *= dim
         return result
 
+    @property
+    def is_factored(self) -> bool:
+        """True where terms of sites are kept apart from those of bonds: large sites, or a single one."""
+        return bool(self.coherent) or self.n == 1
+
+    @property
+    def bond_terms(self) -> tuple[Real, ...]:
+        """The matrices (D D', D D') of the bonds.
+
+        Raises
+        ------
+        ModelError: a bond has none, as it would be too large.
+        """
+        for bond in self.coherent:
+            size = self.dims[bond] * self.dims[bond + 1]
+            raise ModelError(
+                f"sites {bond} and {bond + 1} are too large for what was asked: the matrix of their bond would take "
+                f"{8e-9 * size**2:.2g} GB; engines 'tebd', 'tdvp' and 'exact' do without it"
+            )
+        return tuple(bond for bond in self.small_bonds if bond is not None)
+
     @cached_property
     def merged_bonds(self) -> tuple[Real, ...]:
         """The same generator as two-site matrices only: one-site terms are shared by their two bonds.
@@ -151,9 +180,11 @@ class ChainGenerator:
 
         Raises
         ------
-        ModelError: there are terms on other sites.
+        ModelError: there are terms on other sites, a single site, or a bond without a matrix.
         """
         self.check_neighbours("this computation")
+        if self.n == 1:
+            raise ModelError("this chain has one site, and what was asked takes bonds: use engine 'exact'")
         return self._near
 
     def check_neighbours(self, taker: str) -> None:
@@ -166,8 +197,19 @@ class ChainGenerator:
 
     @cached_property
     def local_terms(self) -> tuple[tuple[tuple[int, ...], Real], ...]:
-        """All terms as (sites, matrix), one-site terms merged into those of neighbours."""
+        """All terms as (sites, matrix), one-site terms merged into those of neighbours.
+
+        Where the chain `is_factored` they are not merged, and Hamiltonians in `coherent` are left out.
+        """
+        if self.is_factored:
+            return (*self._own_terms, *self.distant.items())
         return (*(((i, i + 1), bond) for i, bond in enumerate(self._near)), *self.distant.items())
+
+    @cached_property
+    def _own_terms(self) -> tuple[tuple[tuple[int, ...], Real], ...]:
+        """The matrices of sites and of bonds, those that there are."""
+        sites = (((i,), matrix) for i, matrix in enumerate(self.site_terms))
+        return (*sites, *(((i, i + 1), bond) for i, bond in enumerate(self.small_bonds) if bond is not None))
 
     @cached_property
     def _near(self) -> tuple[Real, ...]:
@@ -181,12 +223,15 @@ class ChainGenerator:
     @cached_property
     def conserved(self) -> Charges | None:
         """Charges of diagonal operators that the terms turn out to conserve exactly, or None."""
-        return None if self.distant else conserved_charges(self.spaces, self.site_terms, self.bond_terms)
+        return None if self.distant or self.coherent else self._conserved(0)
 
     @cached_property
     def parities(self) -> Charges | None:
         """Parities of diagonal operators that the terms turn out to conserve, or None."""
-        return None if self.distant else conserved_charges(self.spaces, self.site_terms, self.bond_terms, 2)
+        return None if self.distant or self.coherent else self._conserved(2)
+
+    def _conserved(self, modulus: int) -> Charges | None:
+        return conserved_charges(self.spaces, self.site_terms, self.bond_terms, modulus)
 
     @cached_property
     def scale(self) -> float:
@@ -194,7 +239,8 @@ class ChainGenerator:
 
         Of a matrix above `LARGE` it takes the geometric mean of the largest sums of rows and of columns instead.
         """
-        return float(sum(_spectral_norm(matrix) for _, matrix in self.local_terms))
+        large = sum(hamiltonian.spread for hamiltonian in self.coherent.values())
+        return float(sum(_spectral_norm(matrix) for _, matrix in self.local_terms)) + large
 
     @cached_property
     def mean_diagonal(self) -> float:
@@ -207,7 +253,10 @@ class ChainGenerator:
 
     def apply(self, vector: Real) -> Real:
         """Return G v for dense v, shape (prod D,) or (prod D, columns), without forming G."""
-        result = _apply_bonds(self._near, self.dims, vector)
+        if self.is_factored:
+            result = apply_local(self._own_terms, self.coherent, self.dims, vector)
+        else:
+            result = _apply_bonds(self._near, self.dims, vector)
         for part in self._parts:
             result += part.apply(vector, self.dims)
         return result
@@ -222,6 +271,8 @@ class ChainGenerator:
         before = 1
         for part in self._parts:
             total = total + part.matrix(self.dims)
+        if self.is_factored:
+            return total + sparse_local(self._own_terms, self.coherent, self.spaces)
         for i, bond in enumerate(self._near):
             after = self.dimension // (before * bond.shape[0])
             left, right = sparse.eye_array(before), sparse.eye_array(after)
@@ -238,7 +289,10 @@ class ChainGenerator:
         """
         if self.distant:
             return mpo_of(self)
-        factors = [_operator_schmidt(b, *self.dims[i : i + 2]) for i, b in enumerate(self.bond_terms)]
+        factors = [
+            _operator_schmidt(b, *self.dims[i : i + 2]) if b is not None else coherent_factors(self.coherent[i])
+            for i, b in enumerate(self.small_bonds)
+        ]
         tensors = []
         for i, dim in enumerate(self.dims):
             left_rank = len(factors[i - 1][1]) if i else 0
@@ -251,14 +305,17 @@ class ChainGenerator:
             if left_rank:
                 tensor[1:-1, -1] = factors[i - 1][1]
             tensors.append(tensor)
-        tensors[0], tensors[-1] = tensors[0][:1], tensors[-1][:, -1:]
+        tensors[0] = tensors[0][:1]
+        tensors[-1] = tensors[-1][:, -1:]
         return tensors
 
     def _check_trace(self) -> None:
         traces = self.functionals["trace"]
         for i, matrix in enumerate(self.site_terms):
             _check_conserved(f"site {i}", traces[i], matrix)
-        for i, matrix in enumerate(self.bond_terms):
+        for i, matrix in enumerate(self.small_bonds):
+            if matrix is None:  # a Hamiltonian conserves it
+                continue
             _check_conserved(f"bond {i}", np.outer(traces[i], traces[i + 1]).ravel(), matrix)
         for sites, matrix in self.distant.items():
             trace = reduce(lambda left, right: np.outer(left, right).ravel(), (traces[site] for site in sites))
@@ -269,13 +326,21 @@ class TransposedGenerator:
     """The transpose of a `ChainGenerator`."""
 
     def __init__(self, generator: ChainGenerator) -> None:
-        self._bonds = tuple(np.ascontiguousarray(bond.T) for bond in generator._near)
+        self._factored = generator.is_factored
         self._parts = tuple(part.transposed() for part in generator._parts)
         self._dims = generator.dims
+        if self._factored:
+            self._local = tuple((sites, matrix.T) for sites, matrix in generator._own_terms)
+            self._coherent = generator.coherent
+        else:
+            self._bonds = tuple(np.ascontiguousarray(bond.T) for bond in generator._near)
 
     def apply(self, vector: Real) -> Real:
         """Return G^T v for dense v, shape (prod D,) or (prod D, columns)."""
-        result = _apply_bonds(self._bonds, self._dims, vector)
+        if self._factored:
+            result = apply_local(self._local, self._coherent, self._dims, vector, transposed=True)
+        else:
+            result = _apply_bonds(self._bonds, self._dims, vector)
         for part in self._parts:
             result += part.apply(vector, self._dims)
         return result
@@ -296,11 +361,19 @@ def _apply_bonds(bonds: Sequence[Real], dims: Sequence[int], vector: Real) -> Re
     return result
 
 
-def _checked(kind: str, matrices: Sequence[ArrayLike], sizes: Sequence[int]) -> tuple[Real, ...]:
+def _checked(
+    kind: str, matrices: Sequence[ArrayLike | None], sizes: Sequence[int], without: Container[int] = ()
+) -> tuple[Any, ...]:
+    """Return the matrices, checked; those of the places in `without` are None."""
     if len(matrices) != len(sizes):
         raise ModelError(f"a chain of this length takes {len(sizes)} {kind} terms, got {len(matrices)}")
     result = []
     for i, (given, size) in enumerate(zip(matrices, sizes, strict=True)):
+        if i in without:
+            if given is not None:
+                raise ModelError(f"{kind} {i} has a Hamiltonian in `coherent` and takes no matrix besides")
+            result.append(None)
+            continue
         matrix = np.asarray(given)
         if matrix.shape != (size, size):
             raise ModelError(f"the term of {kind} {i} must have shape ({size}, {size}), but has shape {matrix.shape}")

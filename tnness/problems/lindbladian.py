@@ -9,6 +9,7 @@ import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from tnness.digest.content import digest
 from tnness.digest.operators import probe
 from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, parity_of, product_elements
+from tnness.operators.ketbra import PairHamiltonian
 from tnness.operators.terms import Matrix, Operator, as_operator, total
 from tnness.problems.generator import ChainGenerator, Real
 from tnness.typed import checked
@@ -26,8 +28,13 @@ HERMITICITY_TOLERANCE = 1e-12
 """Largest |H - H^+| of a local Hamiltonian, relative to its norm, that counts as round-off."""
 
 LARGEST_TERM = 32
-"""Most levels, over all its sites, of a single term: its superoperator is a matrix of their fourth power numbers."""
+"""Most levels, over all its sites, of a single term: its superoperator is a matrix of their fourth power numbers.
 
+A term on one site may have as many levels as the site. A Hamiltonian on two neighbouring sites may have the levels of
+`LARGEST_PAIR`: then it acts on ket and bra apart (`tnness.operators.ketbra`).
+"""
+LARGEST_PAIR = 1024
+"""Most levels of two neighbouring sites with a Hamiltonian of both."""
 
 DENSE_WINDOW = 600
 """Largest dimension of a window whose maps are made by dense products."""
@@ -46,7 +53,7 @@ class Lindbladian:
 
     Parameters
     ----------
-    spaces: the local space of each site (n >= 2). With `classical` spaces it is the master equation of the
+    spaces: the local space of each site; they may differ. With `classical` spaces it is the master equation of the
         populations, and every term must map populations to populations.
 
     Examples
@@ -66,8 +73,8 @@ class Lindbladian:
 
     def __init__(self, spaces: Sequence[LocalSpace]) -> None:
         self.spaces: tuple[LocalSpace, ...] = checked("spaces", spaces, Sequence[LocalSpace])
-        if len(self.spaces) < 2:
-            raise ModelError(f"a chain needs at least 2 sites, got n = {len(self.spaces)}")
+        if not self.spaces:
+            raise ModelError("a chain needs at least one site")
         self.levels = {i: space.levels for i, space in enumerate(self.spaces)}
         """Hilbert dimension of each site."""
         self.parities = {i: space.parity for i, space in enumerate(self.spaces)}
@@ -94,7 +101,7 @@ class Lindbladian:
     def summary(self) -> str:
         """Return what the problem is, in one line."""
         dims = sorted({space.dim for space in self.spaces})
-        return f"{self.n} sites of local dimension {', '.join(map(str, dims))}"
+        return f"{self.n} site{'s' if self.n != 1 else ''} of local dimension {', '.join(map(str, dims))}"
 
     def digest(self) -> str:
         """Return a hash of the equation: of the spaces, H but for a constant, the jumps, and the densities.
@@ -119,7 +126,7 @@ class Lindbladian:
                 raise ModelError(f"the Hamiltonian term {term} has a coefficient that is not finite")
             if term.odd:
                 raise ModelError(f"the Hamiltonian term {term} is odd in fermions, which no Hamiltonian can be")
-            self._window(Operator((term,)), f"the Hamiltonian term {term}")
+            self._window(Operator((term,)), f"the Hamiltonian term {term}", coherent=True)
         self._open()
         self.hamiltonian_terms += (operator,)
 
@@ -222,8 +229,27 @@ class Lindbladian:
         maps = []
         for bond in range(self.n - 1):
             h = self.bond_hamiltonian_shared(bond)
-            maps.append(self.local_map((bond, bond + 1), lambda e, h=h: -0.5 * (h @ e + e @ h)))
+            maps.append(self.local_map((bond, bond + 1), _cooling(h)))
         return maps
+
+    @property
+    def is_factored(self) -> bool:
+        """True where one-site terms are kept apart from those of bonds: large sites, or a single one."""
+        return self.n == 1 or any(self._is_pair_large(bond) for bond in range(self.n - 1))
+
+    def factored_cooling(self) -> tuple[list[Real], list[Real | None], dict[int, PairHamiltonian]]:
+        """Return rho -> -(h rho + rho h)/2 of sites and of bonds, and the Hamiltonians of bonds without a matrix."""
+        self._local_hamiltonians()
+        self._check_neighbours()
+        sites = [self.local_map((i,), _cooling(self.site_hamiltonian(i))) for i in range(self.n)]
+        bonds: list[Real | None] = []
+        coherent = dict[int, PairHamiltonian]()
+        for i in range(self.n - 1):
+            h = self.bond_hamiltonian(i, site_weight=0.0)
+            if self._is_pair_large(i):
+                coherent[i] = PairHamiltonian(h, *self.spaces[i : i + 2])
+            bonds.append(None if i in coherent else self.local_map((i, i + 1), _cooling(h)))
+        return sites, bonds, coherent
 
     def dissipator(self) -> ChainGenerator:
         """Return the jumps alone, without the Hamiltonian."""
@@ -282,11 +308,19 @@ class Lindbladian:
 
     def _built(self) -> ChainGenerator:
         sites = [np.zeros((space.dim,) * 2) for space in self.spaces]
-        bonds = [np.zeros((a.dim * b.dim,) * 2) for a, b in zip(self.spaces, self.spaces[1:], strict=False)]
+        large = [self._is_pair_large(i) for i in range(self.n - 1)]
+        sizes = [a.dim * b.dim for a, b in pairwise(self.spaces)]
+        bonds = [None if is_large else np.zeros((size,) * 2) for size, is_large in zip(sizes, large, strict=True)]
         targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
-        targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds)}
+        targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds) if matrix is not None}
+        coherent: dict[int, Matrix] = {
+            i: np.zeros((self._levels((i, i + 1)),) * 2, complex) for i, is_large in enumerate(large) if is_large
+        }
         distant: dict[tuple[int, ...], Real] = {}
         for window, matrix in self._local_hamiltonians().items():
+            if len(window) == 2 and window[1] == window[0] + 1 and window[0] in coherent:
+                coherent[window[0]] = matrix
+                continue
             if self._is_large(window):
                 action = _sparse_superoperator([self.spaces[i] for i in window], -1j * matrix, None)
                 _add(targets if window in targets else distant, window, action)
@@ -305,7 +339,13 @@ class Lindbladian:
             name = f"jump {number} ({jump.operator})"
             action = _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
             _add(targets if window in targets else distant, window, action)
-        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed(), distant=distant)
+        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed(), distant=distant, coherent=coherent)
+
+    def _is_pair_large(self, bond: int) -> bool:
+        """Return whether the matrix of a bond is too large to be formed, so that its Hamiltonian acts instead."""
+        pair = self.spaces[bond : bond + 2]
+        plain = all(space.quantum and space.parity is None for space in pair)
+        return plain and math.prod(space.levels for space in pair) > LARGEST_TERM
 
     def _is_large(self, window: Sequence[int]) -> bool:
         """Return whether the maps of a window are made by sparse products, which know no signs of fermions."""
@@ -315,7 +355,7 @@ class Lindbladian:
     def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
         local: dict[tuple[int, ...], Matrix] = {}
         for term in (t for operator in self.hamiltonian_terms for t in operator):
-            window = self._window(Operator((term,)), "a Hamiltonian term")
+            window = self._window(Operator((term,)), "a Hamiltonian term", coherent=True)
             matrix = Operator((term,)).matrix(window, self.levels, self.parities)
             local[window] = local[window] + matrix if window in local else matrix
         for window, matrix in local.items():
@@ -324,15 +364,19 @@ class Lindbladian:
                 raise ModelError(f"the Hamiltonian is not Hermitian on sites {window}: |h - h^+| = {asymmetry:.2e}")
         return local
 
-    def _window(self, operator: Operator, name: str) -> tuple[int, ...]:
+    def _window(self, operator: Operator, name: str, coherent: bool = False) -> tuple[int, ...]:
         sites = operator.sites
         if sites and sites[-1] >= self.n:
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
         levels = self._levels(sites)
-        if levels > LARGEST_TERM:
+        of_pair = coherent and len(sites) == 2 and sites[1] == sites[0] + 1 and self._is_pair_large(sites[0])
+        if len(sites) > 1 and levels > (LARGEST_PAIR if of_pair else LARGEST_TERM):
+            many = f"{name} acts on {len(sites)} sites with {levels} levels together"
+            if of_pair:
+                raise ModelError(f"{many}; two neighbouring sites may have {LARGEST_PAIR}: lower the cutoff")
             raise ModelError(
-                f"{name} acts on {len(sites)} sites with {levels} levels together; a single term, or jump, "
-                f"may have {LARGEST_TERM}: write it as a sum of smaller ones"
+                f"{many}; a single term, or jump, may have {LARGEST_TERM}: write it as a sum of smaller ones; "
+                f"a Hamiltonian of two neighbours without fermions may have {LARGEST_PAIR}"
             )
         for term in operator:
             for site, factor in term.factors:
@@ -360,6 +404,10 @@ def _add(targets: dict[tuple[int, ...], Real], window: tuple[int, ...], matrix: 
 def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:
     square = jump.conj().T @ jump
     return jump @ rho @ jump.conj().T - 0.5 * (square @ rho + rho @ square)
+
+
+def _cooling(h: Matrix) -> Callable[[Matrix], Matrix]:
+    return lambda e: -0.5 * (h @ e + e @ h)
 
 
 def _placed(operator: Operator, name: str) -> Operator:

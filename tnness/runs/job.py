@@ -11,7 +11,7 @@ import json
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from tnness.engines.ask import EVOLUTION, Ask
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, is_engine, plain_settings
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
+from tnness.interop.states import foreign_kind, raw_tensors
 from tnness.model.protocol import UNKNOWN, Model, draw, problem_of, values_of
 from tnness.model.registry import module_from_file, names_file
 from tnness.network.chain_state import ChainState
@@ -64,7 +65,8 @@ def _default_engine(model: Any, first: str) -> str:
         problem = model.problem()
     except Exception:  # it is built once more by the run, which reports what is wrong with it
         return first
-    return first if cls.serves(problem) else cls.instead
+    other = None if cls.serves(problem) else cls.leaves_to(problem)
+    return first if other is None else other
 
 
 def loaded_engine(name: str) -> str:
@@ -263,7 +265,16 @@ def label(initial: Any) -> str | dict[str, str]:
         return {"state": _digest({f"{i:04d}": tensor for i, tensor in enumerate(initial.tensors)}, {})}
     if isinstance(initial, np.ndarray):
         return {"array": _digest({str(initial.shape): initial}, {})}
+    if foreign_kind(initial) is not None:
+        return {"state": _digest_of_list(raw_tensors(initial))}
+    if isinstance(initial, (list, tuple)):
+        with contextlib.suppress(TypeError, ValueError):  # what is no list of numbers is refused when the run begins
+            return {"list": _digest_of_list([np.asarray(entry, complex) for entry in initial])}
     return initial if isinstance(initial, dict) else str(initial)
+
+
+def _digest_of_list(arrays: Sequence[Any]) -> str:
+    return _digest({f"{i:04d} {array.shape} {array.dtype}": array for i, array in enumerate(arrays)}, {})
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -54,9 +54,11 @@ def steady_state(
     model: an instance of a registered model (or any dataclass with `problem()` and `observables()`).
     engine: an engine, its name, or None for the model's default.
     seed: of the disorder (`model.draw`) and of the engine's random directions; default 0.
-    initial: "identity", "thermal:BETA", "product:01*..." (basis states, * mixed), "ground:N" (with N particles), a
-        state, or a record. A record of the same system is extended: its time goes on, and it serves as the coarse
-        stage. Of another record only the state is used. Default: the model's own initial state, or the identity.
+    initial: "identity", "thermal:BETA", "product:01*..." (basis states, * mixed; "product:0,12,3" above 9),
+        "domain_wall:K", "ghz", "random:SEED:CHI", "ground:N" (with N particles), amplitudes, density matrices, a state
+        of this package, of quimb or of TeNPy (`tnness.engines.initial.parse_initial`), or a record. A record of the
+        same system is extended: its time goes on, and it serves as the coarse stage. Of another record only the state
+        is used. Default: the model's own initial state, or the identity.
     tolerance: error that every element of the watched observables may have, all kinds together, relative to the
         observable's scale (its largest element); default 1e-2.
     atol: absolute error that always suffices, in the unit of each observable; default 1e-4 times the tolerance.

@@ -13,6 +13,7 @@ import numpy as np
 from tnness.errors import NumericalError
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.product_view import ProductView
+from tnness.network.variational import change_of
 from tnness.operators.basis import coefficients
 from tnness.problems.generator import ChainGenerator
 
@@ -31,12 +32,13 @@ UNBALANCED = 0.2
 
 
 def checks(generator: ChainGenerator, view: ProductView, rate: float) -> dict[str, float]:
-    """Return the four figures of a state, by the names they have in a certificate. rate: its residual (1 / time)."""
+    """Return the figures of a state, by the names they have in a certificate. rate: its residual (1 / time)."""
     return {
         "residual": rate,
         "local_balance": local_balance(generator, view),
         "energy_balance": energy_balance(generator, view),
         "positivity": positivity(view),
+        **last_level(view),
     }
 
 
@@ -49,6 +51,8 @@ def residual(generator: ChainGenerator, state: ChainState) -> float:
     """
     state = state.copy(np.float64)
     state.canonicalise(0)
+    if generator.is_factored:
+        return change_of(generator.mpo_tensors(), state)
     bonds = generator.merged_bonds
     total = 0.0
     earlier: Array = np.zeros((1, 1))  # sum over bonds that end left of here of <P|G_b P>: (bra, ket)
@@ -97,6 +101,11 @@ def local_balance(generator: ChainGenerator, view: ProductView) -> float:
             for other in reversed(range(len(sites))):
                 rate = rate if other == place else np.tensordot(rate, trace[sites[other]], (other, 0))
             rates[site] += rate
+    for bond, hamiltonian in generator.coherent.items():
+        pair = view.coefficients_of((bond, bond + 1))
+        flow = hamiltonian.commuted(pair.reshape(1, -1, 1)).reshape(pair.shape)
+        rates[bond] += flow @ trace[bond + 1]
+        rates[bond + 1] += trace[bond] @ flow
     return max(float(np.linalg.norm(rate)) for rate in rates)
 
 
@@ -108,7 +117,7 @@ def energy_balance(generator: ChainGenerator, view: ProductView) -> float:
     origin = generator.origin
     if origin is None or not origin.hamiltonian_terms or not all(space.quantum for space in generator.spaces):
         return math.nan
-    if generator.distant:
+    if generator.distant or generator.is_factored:
         return math.nan
     dissipator = origin.dissipator().merged_bonds
     flows, possible = [], 0.0
@@ -138,11 +147,21 @@ def _pair_covector(generator: ChainGenerator, bond: int, matrix: Array) -> Array
     return coefficients(matrix, generator.spaces[bond : bond + 2])
 
 
+def last_level(view: ProductView) -> dict[str, float]:
+    """Return the largest probability of a level next to a cutoff, `cutoff_weight`; nothing where no site has one.
+
+    What a cutoff leaves out is about as large as what stands next to it.
+    """
+    weights = [np.real(view.expect(space.last(i))) for i, space in enumerate(view.spaces) if space.cut]
+    return {"cutoff_weight": float(max(weights))} if weights else {}
+
+
 def positivity(view: ProductView) -> float:
     """Return the smallest eigenvalue (quantum) or probability (classical) of the two-site marginals."""
     lowest = math.inf
-    for i in range(len(view.spaces) - 1):
-        marginal = view.marginal((i, i + 1))
+    pairs = [(i, i + 1) for i in range(len(view.spaces) - 1)] or [(0,)]
+    for pair in pairs:
+        marginal = view.marginal(pair)
         if not np.isfinite(marginal).all():
             raise NumericalError("a number that is not finite (NaN or infinity) appeared in the state")
         values = np.linalg.eigvalsh(marginal) if marginal.ndim == 2 else marginal

@@ -7,7 +7,7 @@ from typing import Protocol
 from tnness.network.product_view import ProductView
 from tnness.records.history import History
 from tnness.stopping.answers import COMPLETE
-from tnness.stopping.balance import NEGATIVE, positivity
+from tnness.stopping.balance import NEGATIVE, last_level, positivity
 from tnness.stopping.protocol import Rule
 
 
@@ -40,13 +40,14 @@ class Course(Rule):
         self.run = run
 
     def figures(self, history: History) -> dict[str, float]:
-        """Return the discarded weight, the drift of the trace, the fallbacks and the positivity."""
-        run = self.run
+        """Return the discarded weight, the drift of the trace, the fallbacks, the positivity, and a cutoff's weight."""
+        run, view = self.run, self.run.view()
         return {
             "discarded_weight": run.discarded,
             "trace_drift": run.trace_drift,
             "fallbacks": run.fallbacks,
-            "positivity": positivity(run.view()),
+            "positivity": positivity(view),
+            **last_level(view),
         }
 
     def verdict(self, history: History) -> str:

@@ -241,6 +241,8 @@ class _Physics:
 
     def findings(self) -> list[Finding]:
         """Return all of them."""
+        if self.generator.n == 1:
+            return self._steady_state()  # a single site is solved exactly
         if self.generator.distant:
             return [*self._steady_state(), guarded("dynamics", lambda: _far_dynamics(self.generator, self.measure))]
         return [
@@ -272,7 +274,7 @@ class _Physics:
 
     @property
     def _by_tebd(self) -> bool:
-        return "tebd" in offered_engines(self.model) and not self.generator.distant
+        return "tebd" in offered_engines(self.model) and not self.generator.distant and self.generator.n > 1
 
     def _from_the_default_start(self, gap: float) -> Record:
         """Return the steady state by TEBD without truncation, from where a user's run starts."""

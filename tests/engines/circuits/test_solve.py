@@ -143,9 +143,9 @@ def test_what_the_others_refuse():
         TEBD(dt=0.1).solve(law)
     with pytest.raises(InputError, match=r"up to 1,100,000 dimensions, this chain has 10\^7.2: use 'tebd'"):
         Exact().solve(Circuit([spin_half] * 12, FREE, LEFT, RIGHT))
-    with pytest.raises(InputError, match=r"one digit per site \(4\)"):
+    with pytest.raises(InputError, match=r"one level per site \(4\)"):
         Exact().solve(law, initial="product:01")
-    with pytest.raises(InputError, match="not those of the circuit's sites"):
+    with pytest.raises(InputError, match=r"local dimensions \(4, 4, 4\), the problem \(4, 4, 4, 4\)"):
         TEBD().solve(law, initial=ChainState.product([np.ones(4)] * 3))
 
 

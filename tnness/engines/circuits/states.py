@@ -13,7 +13,8 @@ from tnness.engines.fermions.states import correlation_matrix, occupied_level
 from tnness.engines.fermions.view import GaussianView
 from tnness.engines.initial import Initial
 from tnness.engines.limits import check_dense
-from tnness.errors import InputError, ModelError
+from tnness.engines.starting import density_on
+from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.network.initial import product_state
@@ -21,6 +22,8 @@ from tnness.problems.circuit import Circuit, GateSequence
 from tnness.records.snapshot import Snapshot
 
 Array = NDArray[Any]
+NAMED = "identity, product:01*..., domain_wall:K, ghz or random:SEED:CHI"
+"""Initial states that need no Hamiltonian."""
 
 
 class State(Protocol):
@@ -154,13 +157,11 @@ class DenseState:
 
 def chain_state(circuit: Circuit, initial: Initial) -> ChainState:
     """Return an initial state as a matrix-product state."""
-    if initial.kind == "network":
-        if initial.value.dims != tuple(space.dim for space in circuit.spaces):
-            raise InputError(
-                f"the initial state has local dimensions {initial.value.dims}, not those of the circuit's sites"
-            )
-        return initial.value
-    return product_state(circuit.spaces, list(site_states(circuit, initial)))
+    if initial.kind in ("identity", "product"):
+        return product_state(circuit.spaces, list(site_states(circuit, initial)))
+    if initial.kind in ("thermal", "ground"):
+        raise initial.refused(f"a circuit has no Hamiltonian: {NAMED}, or a state is needed")
+    return density_on(initial, circuit.spaces)
 
 
 def site_states(circuit: Circuit, initial: Initial) -> Array:

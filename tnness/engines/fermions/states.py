@@ -16,7 +16,7 @@ from tnness.operators.basis import LocalSpace
 Matrix = NDArray[Any]
 MIXED = "*"
 """The sign in `product:...` for a site in its maximally mixed state."""
-PURE = "a trajectory starts from a pure state, product:0101... or ground:N"
+PURE = "a trajectory starts from a pure state: product:0101..., domain_wall:K, ground:N, ghz or amplitudes"
 
 
 def initial_correlation(initial: Initial, form: Quadratic, spaces: Sequence[LocalSpace]) -> Matrix:
