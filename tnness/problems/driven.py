@@ -18,7 +18,7 @@ import numpy as np
 
 from tnness.errors import InputError, ModelError
 from tnness.problems.blocks import blocked, mapped
-from tnness.problems.envelope import SAME_TIME, Function, breaks_of, is_periodic, largest, piece_of, value_at
+from tnness.problems.envelope import SAME_TIME, Function, breaks_of, is_periodic, largest, piece_of, quickness, value_at
 from tnness.problems.generator import ChainGenerator, Real
 
 if TYPE_CHECKING:
@@ -130,11 +130,15 @@ class Drive:
     def _generators(self) -> list[ChainGenerator]:
         return [self.static, *(part.generator for part in self.parts)]
 
-    def strength(self, span: float | None = None) -> float:
+    def strength(self, span: float) -> float:
         """Return a bound on the norm of a bond's matrix, from values of the functions within a span of time."""
         sizes = [np.array([np.linalg.norm(bond, 2) for bond in g.merged_bonds]) for g in self._generators]
         factors = [1.0, *(largest(part.function, span) for part in self.parts)]
         return float(sum((f * size for f, size in zip(factors, sizes, strict=True)), np.zeros(1)).max())
+
+    def quickness(self, span: float) -> float:
+        """Return the largest rate (1 / time) at which a function changes within a span of time, its jumps left out."""
+        return max((quickness(part.function, span) for part in self.parts), default=0.0)
 
     def values(self, start: float, end: float) -> Callable[[float], Real]:
         """Return the function that gives f_k(t) on a stretch without jumps, ends included."""

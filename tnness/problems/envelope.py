@@ -140,10 +140,26 @@ def is_periodic(function: Function, period: float) -> bool:
     return bool(np.allclose(first, later, rtol=1e-7, atol=1e-7 * max(1e-300, float(np.abs(first).max()))))
 
 
-def largest(function: Function, span: float | None = None) -> float:
-    """Return the largest magnitude of a function of time among the values read within a span of time (default: all)."""
-    times = _times() if span is None else span * (np.arange(READINGS + 1) / READINGS)
-    return float(np.nanmax(np.abs(_values(function, times)), initial=0.0))
+def largest(function: Function, span: float) -> float:
+    """Return the largest magnitude of a function of time among the values read within a span of time."""
+    return float(np.nanmax(np.abs(_values(function, _spread(span))), initial=0.0))
+
+
+def quickness(function: Function, span: float) -> float:
+    """Return how fast a function changes, relative to its largest magnitude, within a span of time (1 / time).
+
+    It is the rate that nine tenths of the readings do not exceed, so that a few jumps do not count.
+    """
+    size, apart = largest(function, span), 1e-4 * span
+    if isinstance(function, Piecewise) and not any(callable(value) for value in function.values):
+        return 0.0
+    changes = np.abs(_values(function, _spread(span) + apart) - _values(function, _spread(span))) / apart
+    known = changes[np.isfinite(changes)]
+    return float(np.quantile(known, 0.9)) / size if known.size and size > 0 else 0.0
+
+
+def _spread(span: float) -> NDArray[np.float64]:
+    return span * (np.arange(READINGS + 1) / READINGS)
 
 
 def _times() -> NDArray[np.float64]:
