@@ -115,8 +115,8 @@ def _on_bond(operation: Operation, bond: int, dims: Sequence[int]) -> Real:
     if len(operation.sites) == 2:
         return operation.matrix
     if operation.sites[0] == bond:
-        return np.kron(operation.matrix, np.eye(dims[bond + 1]))
-    return np.kron(np.eye(dims[bond]), operation.matrix)
+        return np.asarray(np.kron(operation.matrix, np.eye(dims[bond + 1])), float)
+    return np.asarray(np.kron(np.eye(dims[bond]), operation.matrix), float)
 
 
 def _rounded(value: float) -> float:

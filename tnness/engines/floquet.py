@@ -108,9 +108,14 @@ class DenseCourse:
             return sum(images, np.zeros(shape)).ravel()
 
         size = float(np.abs(vectors).max())
-        span, about = (stretch.start, stretch.end), {"rtol": ACCURACY, "atol": ACCURACY * size}
         solution: Any = integrate.solve_ivp(
-            change, span, vectors.ravel(), method="DOP853", t_eval=[stretch.end], **about
+            change,
+            (stretch.start, stretch.end),
+            vectors.ravel(),
+            method="DOP853",
+            t_eval=[stretch.end],
+            rtol=ACCURACY,
+            atol=ACCURACY * size,
         )
         if not solution.success:
             raise NumericalError(f"the integration from t = {stretch.start:g} failed: {solution.message}")

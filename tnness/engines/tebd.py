@@ -265,14 +265,14 @@ class TEBD(Engine):
         ------
         InputError: the given dt does not divide the period.
         """
-        if self.dt is not None:
-            parts = 1.0 if ask.period is None else ask.period / self.dt
-            if abs(parts - round(parts)) > 1e-6 * parts or round(parts) < 1:
-                least = max(1, math.ceil(parts))
-                raise InputError(
-                    f"dt = {self.dt:g} does not divide the period {ask.period:g}: dt = {ask.period / least:.6g} does"
-                )
-            return self.dt if ask.period is None else ask.period / round(parts)
+        if self.dt is not None and ask.period is None:
+            return self.dt
+        if self.dt is not None and ask.period is not None:
+            parts = ask.period / self.dt
+            if abs(parts - round(parts)) > 1e-6 * parts:
+                fitting = ask.period / math.ceil(parts)
+                raise InputError(f"dt = {self.dt:g} does not divide the period {ask.period:g}: dt = {fitting:.6g} does")
+            return ask.period / round(parts)
         span = ask.period or (ask.times or (1.0,))[-1]
         share = 1.0 if self.order == 4 else 1 / 3
         bounds = (AUTO_STEP / max(1e-12, drive.strength(span)), 1 / max(1e-12, drive.quickness(span)))

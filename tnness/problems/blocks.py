@@ -94,7 +94,7 @@ def _product(vectors: Sequence[Real]) -> Real:
     return np.outer(*vectors).ravel() if len(vectors) > 1 else vectors[0]
 
 
-def mapped(generator: ChainGenerator, where: tuple[int, ...], matrix: Real) -> tuple[tuple[int, ...], Real]:
+def on_blocks(generator: ChainGenerator, where: tuple[int, ...], matrix: Real) -> tuple[tuple[int, ...], Real]:
     """Return a matrix on some sites as one on the blocks that hold them: the blocks, and the matrix."""
     first, last = where[0] // 2, where[-1] // 2
     blocks = (first,) if first == last else (first, last)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tnness.errors import InputError, ModelError
-from tnness.problems.blocks import blocked, mapped
+from tnness.problems.blocks import blocked, on_blocks
 from tnness.problems.envelope import SAME_TIME, Function, breaks_of, is_periodic, largest, piece_of, quickness, value_at
 from tnness.problems.generator import ChainGenerator, Real
 
@@ -187,7 +187,7 @@ class Drive:
         operations = []
         for operation in self.operations:
             _check_reach(operation.sites, operation.matrix, operation.name, taker)
-            blocks, matrix = mapped(self.static, operation.sites, operation.matrix)
+            blocks, matrix = on_blocks(self.static, operation.sites, operation.matrix)
             operations.append(replace(operation, sites=blocks, matrix=matrix))
         parts = [replace(part, generator=blocked(part.generator, taker)) for part in self.parts]
         return Drive(blocked(self.static, taker), tuple(parts), tuple(operations), self.origin)

@@ -159,7 +159,7 @@ def quickness(function: Function, span: float) -> float:
 
 
 def _spread(span: float) -> NDArray[np.float64]:
-    return span * (np.arange(READINGS + 1) / READINGS)
+    return np.array([span * k / READINGS for k in range(READINGS + 1)])
 
 
 def _times() -> NDArray[np.float64]:

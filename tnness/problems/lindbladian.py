@@ -104,11 +104,19 @@ class Lindbladian:
         self._refuse_driven()
         return self._hamiltonian_terms
 
+    @hamiltonian_terms.setter
+    def hamiltonian_terms(self, terms: tuple[Operator, ...]) -> None:
+        self._hamiltonian_terms = terms
+
     @property
     def jumps(self) -> tuple[Jump, ...]:
         """The jumps, of a chain that does not depend on time."""
         self._refuse_driven()
         return self._jumps
+
+    @jumps.setter
+    def jumps(self, jumps: tuple[Jump, ...]) -> None:
+        self._jumps = jumps
 
     def _refuse_driven(self) -> None:
         if self.is_driven:
@@ -234,9 +242,9 @@ class Lindbladian:
         >>> chain.at(0.0, s.X(0))  # a pulse
         >>> chain.at(1.0, [math.sqrt(0.9), math.sqrt(0.1) * s.Z(1)], every=1.0)  # dephasing at 1, 2, 3, ...
         """
-        operation = scheduled(self, time, operation, sites, every)
+        added = scheduled(self, time, operation, sites, every)
         self._open()
-        self.scheduled += (operation,)
+        self.scheduled += (added,)
 
     def frozen(self, time: float) -> Lindbladian:
         """Return the chain as it is at a time, as one that is constant and has no scheduled operations."""

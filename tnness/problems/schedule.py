@@ -121,7 +121,7 @@ def scheduled(
             raise ModelError(f"{name} mixes even and odd fermionic terms in its operator {number}")
         acting.append(matrix @ parity if odd and np.abs(matrix).max() > COMPLETE_TO else matrix)
     stacked = np.array(acting)
-    matrix = chain.local_map(window, lambda e: sum(np.matmul(np.matmul(k, e), k.conj().T) for k in stacked))
+    matrix = chain.local_map(window, lambda e: np.einsum("kab,ebc,kdc->ead", stacked, e, stacked.conj(), optimize=True))
     return Operation(window, matrix, float(time), None if every is None else float(every), name)
 
 
