@@ -44,8 +44,8 @@ class Told:
             self.operations.append((time, [dense_operator(k, self.spaces) for k in kraus]))
 
     def change(self, time: float, rho: Matrix) -> Matrix:
-        """drho/dt at a time."""
-        effective = sum((-1j * f(time) * h for h, f in self.terms), np.zeros_like(rho))
+        """drho/dt at a time, of one matrix or of a stack of them."""
+        effective = sum((-1j * f(time) * h for h, f in self.terms), np.zeros(rho.shape[-2:], complex))
         result = np.zeros_like(rho)
         for jump, rate in self.jumps:
             effective = effective - rate(time) * jump.conj().T @ jump / 2
@@ -78,9 +78,8 @@ class Told:
     def map_of(self, period: float, jumps_at: Sequence[float] = ()) -> Matrix:
         """The map of vec(rho) over a period, column by column: (d^2, d^2)."""
         size = len(dense_operator(Operator(()), self.spaces))
-        columns = np.eye(size**2, dtype=complex)
-        images = [self.evolved(column.reshape(size, size), period, jumps_at).ravel() for column in columns]
-        return np.array(images).T
+        units = np.eye(size**2, dtype=complex).reshape(-1, size, size)
+        return self.evolved(units, period, jumps_at).reshape(size**2, size**2).T
 
     def floquet_state(self, period: float, jumps_at: Sequence[float] = ()) -> Matrix:
         """The fixed point of the one-period map with trace 1."""

@@ -164,7 +164,7 @@ def _spread(span: float) -> NDArray[np.float64]:
 
 def _times() -> NDArray[np.float64]:
     numbers_ = np.arange(READINGS)
-    return (numbers_ * GOLDEN % 1) * np.resize(SPANS, READINGS)
+    return np.asarray((numbers_ * GOLDEN % 1) * np.resize(SPANS, READINGS), float)
 
 
 def _probed(function: Function) -> NDArray[np.float64]:
