@@ -184,7 +184,7 @@ def test_operations_that_share_no_site_share_a_layer():
     chain.at(0.0, s.Z(0) * s.Z(1))
     chain.at(0.0, s.Z(1) * s.Z(2))
     layers = operation_layers(chain.drive().operations, chain.drive().static.dims)
-    assert [[bond for bond, gate in enumerate(layer) if gate is not None] for layer in layers] == [[0, 2], [0, 3], [1]]
+    assert [[bond for bond, gate in enumerate(layer) if gate is not None] for layer in layers] == [[0, 2], [1, 3]]
 
 
 def test_operations_far_apart_are_refused_by_tebd_in_one_line():

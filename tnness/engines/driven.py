@@ -84,13 +84,16 @@ class DrivenGates:
 
 
 def operation_layers(operations: Sequence[Operation], dims: Sequence[int]) -> list[list[Real | None]]:
-    """Return operations on one site or two neighbours as layers of gates; those of a layer share no site.
+    """Return operations on one site or two neighbours as layers of gates, each operation in the first layer it fits.
+
+    The gates of a layer share no site. An operation joins the last gate on its sites where that covers them.
 
     Raises
     ------
     ModelError: an operation acts on other sites.
     """
     layers: list[dict[int, Real]] = []
+    latest: dict[int, int] = {}  # site -> the last layer with an operation on it
     for operation in operations:
         first, last = operation.sites[0], operation.sites[-1]
         if last > first + 1:
@@ -98,17 +101,26 @@ def operation_layers(operations: Sequence[Operation], dims: Sequence[int]) -> li
                 f"{operation.name} acts on sites {', '.join(map(str, operation.sites))}, and engine 'tebd' takes "
                 "operations on one site or two neighbours: write it as several of these, or use engine 'exact'"
             )
-        latest = layers[-1] if layers else {}
-        fitting = list(range(max(0, last - 1), min(first, len(dims) - 2) + 1))
-        same = [bond for bond in fitting if bond in latest]
-        free = [bond for bond in fitting if not {bond - 1, bond, bond + 1} & latest.keys()]
-        if same:
-            latest[same[0]] = _on_bond(operation, same[0], dims) @ latest[same[0]]
-        elif free and layers:
-            latest[free[0]] = _on_bond(operation, free[0], dims)
+        bonds = range(max(0, last - 1), min(first, len(dims) - 2) + 1)
+        number = max(latest.get(site, -1) for site in operation.sites)
+        joined = next((bond for bond in bonds if number >= 0 and bond in layers[number]), None)
+        if joined is not None:
+            layers[number][joined] = _on_bond(operation, joined, dims) @ layers[number][joined]
         else:
-            layers.append({fitting[0]: _on_bond(operation, fitting[0], dims)})
+            number, bond = _first_place(layers, number + 1, bonds)
+            layers[number][bond] = _on_bond(operation, bond, dims)
+        latest |= dict.fromkeys(operation.sites, number)
     return [[layer.get(bond) for bond in range(len(dims) - 1)] for layer in layers]
+
+
+def _first_place(layers: list[dict[int, Real]], start: int, bonds: range) -> tuple[int, int]:
+    """Return the first layer from `start` on, perhaps a new one, with room on one of some bonds, and that bond."""
+    for number in range(start, len(layers)):
+        for bond in bonds:
+            if not {bond - 1, bond, bond + 1} & layers[number].keys():
+                return number, bond
+    layers.append({})
+    return len(layers) - 1, bonds[0]
 
 
 def _on_bond(operation: Operation, bond: int, dims: Sequence[int]) -> Real:
