@@ -299,3 +299,14 @@ def test_splitting_a_term_does_not_matter():
     split.hamiltonian(s.X(1), envelope)
     split.hamiltonian(s.X(0), envelope)
     assert whole.digest() == split.digest()
+
+
+def test_a_circuit_is_a_list_of_layers():
+    flip = [math.sqrt(0.9), math.sqrt(0.1) * s.X(1)]
+    layers = [[s.Z(0), flip], [], [(np.diag([1, 1, 1, -1]), [0, 1])]]
+    chain, one_by_one = Lindbladian([s] * 2), Lindbladian([s] * 2)
+    chain.circuit(layers, start=1.0, apart=0.5)
+    one_by_one.at(1.0, s.Z(0))
+    one_by_one.at(1.0, flip)
+    one_by_one.at(2.0, np.diag([1, 1, 1, -1]), sites=[0, 1])
+    assert chain.digest() == one_by_one.digest()

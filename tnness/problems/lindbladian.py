@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
@@ -170,7 +170,7 @@ class Lindbladian:
         >>> chain = Lindbladian([s] * 2)
         >>> chain.hamiltonian(s.Z(0) * s.Z(1))
         >>> chain.hamiltonian(s.X(0) + s.X(1), envelope=lambda t: math.cos(3 * t))
-        >>> round(chain.frozen(0.0).bond_hamiltonian(0)[0, 1].real, 12)
+        >>> float(chain.frozen(0.0).bond_hamiltonian(0)[0, 1].real)
         1.0
         """
         operator = _placed(operator, "the Hamiltonian")
@@ -245,6 +245,29 @@ class Lindbladian:
         added = scheduled(self, time, operation, sites, every)
         self._open()
         self.scheduled += (added,)
+
+    def circuit(self, layers: Iterable[Iterable[Any]], start: float = 0.0, apart: float = 1.0) -> None:
+        """Schedule the layers of a circuit of gates and channels, one after the other.
+
+        The state after k layers is measured at the time start + k apart.
+
+        Parameters
+        ----------
+        layers: of each layer its operations, in their order: a unitary operator, a list of Kraus operators, or a pair
+            (matrices, sites). start: time of the first layer. apart: time between two layers.
+
+        >>> from tnness.operators.basis import spin_half as s
+        >>> chain = Lindbladian([s] * 3)
+        >>> flip = [math.sqrt(0.99), math.sqrt(0.01) * s.X(1)]
+        >>> hadamard = np.array([[1, 1], [1, -1]]) / math.sqrt(2)
+        >>> chain.circuit([[(hadamard, [0]), (np.diag([1, 1, 1, -1]), [0, 1])], [s.Z(2), flip]])
+        >>> [operation.time for operation in chain.scheduled]
+        [0.0, 0.0, 1.0, 1.0]
+        """
+        for number, layer in enumerate(layers):
+            for operation in layer:
+                given = operation if isinstance(operation, tuple) and len(operation) == 2 else (operation, None)
+                self.at(start + number * apart, *given)
 
     def frozen(self, time: float) -> Lindbladian:
         """Return the chain as it is at a time, as one that is constant and has no scheduled operations."""
