@@ -13,7 +13,7 @@ from chains import coefficients
 from driven_chains import Told, positive, waves
 from tnness import TEBD, Exact, Lindbladian, Observable, Record, evolve, expectation, extend, steady_state
 from tnness.engines.ask import Ask, Start
-from tnness.engines.driven import operation_layers
+from tnness.engines.driven import DrivenGates, operation_layers
 from tnness.engines.initial import parse_initial
 from tnness.errors import InputError, ModelError, NumericalError
 from tnness.operators.basis import spin_half as s
@@ -185,6 +185,24 @@ def test_operations_that_share_no_site_share_a_layer():
     chain.at(0.0, s.Z(1) * s.Z(2))
     layers = operation_layers(chain.drive().operations, chain.drive().static.dims)
     assert [[bond for bond, gate in enumerate(layer) if gate is not None] for layer in layers] == [[0, 2], [1, 3]]
+
+
+def test_equal_bonds_and_equal_phases_of_a_drive_share_their_gates():
+    chain = Lindbladian([s] * 8)
+    for i in range(7):
+        chain.hamiltonian(s.X(i) * s.X(i + 1), Piecewise({0.0: 1.0, 0.5: 2.0}, period=1.0))
+    gates = DrivenGates(chain.drive(), np.dtype(float))
+    for _ in range(3):
+        [*gates.period(2, 1.0, 0.25)]
+    shared = Piecewise({0.0: 1.0, 0.5: 2.0}, period=1.0)
+    alike = Lindbladian([s] * 8)
+    for i in range(7):
+        alike.hamiltonian(s.X(i) * s.X(i + 1), shared)
+    few = DrivenGates(alike.drive(), np.dtype(float))
+    for _ in range(3):
+        [*few.period(2, 1.0, 0.25)]
+    assert len(few._kept) == 2 * 2  # two values, steps and half steps on even bonds, steps on odd ones
+    assert len(gates._kept) > 4 * len(few._kept)
 
 
 def test_operations_far_apart_are_refused_by_tebd_in_one_line():

@@ -27,7 +27,7 @@ VALUE_DIGITS = 12
 
 
 class DrivenGates:
-    """exp(length G_bond(t)), made once per bond, length and values of the functions of time, and kept.
+    """exp(length G_bond(t)), made once per length and values of the functions, and kept; equal bonds share them.
 
     drive: the generator, with terms on neighbours only. dtype: of the gates.
     """
@@ -37,6 +37,11 @@ class DrivenGates:
         self._static = drive.static.merged_bonds
         near = [part.generator.merged_bonds for part in drive.parts]
         self._driven = [[(k, bonds[i]) for k, bonds in enumerate(near) if bonds[i].any()] for i in range(drive.n - 1)]
+        contents = [
+            (bond.tobytes(), *((k, part.tobytes()) for k, part in parts))
+            for bond, parts in zip(self._static, self._driven, strict=True)
+        ]
+        self._like = [contents.index(content) for content in contents]  # the first bond with the same matrices
         self._kept: dict[tuple[Any, ...], Real] = {}
         self._bytes = 0
 
@@ -67,7 +72,7 @@ class DrivenGates:
             yield from self.stretch(order, stretch, stretch.start, length / steps, steps)
 
     def _gate(self, bond: int, length: float, values: Real) -> Real:
-        length = _rounded(length)
+        bond, length = self._like[bond], _rounded(length)
         factors = tuple(_rounded(values[k]) for k, _ in self._driven[bond])
         key = bond, length, factors
         if key not in self._kept:

@@ -78,7 +78,8 @@ class Exact(Engine):
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, DenseState, start, snapshot)
-        run = self.restore(*self._prepared(problem, start), snapshot)
+        generator, course = self._prepared(problem, start)
+        run = self.restore(generator, snapshot, course)
         run.given = start.given
         return run
 
@@ -107,7 +108,7 @@ class Exact(Engine):
         check_initial(generator, initial)
         return ExactRun(self, generator, initial.dense().astype(float), seed, course=course)
 
-    def restore(self, generator: ChainGenerator, course: DenseCourse | None, snapshot: Snapshot) -> ExactRun:
+    def restore(self, generator: ChainGenerator, snapshot: Snapshot, course: DenseCourse | None = None) -> ExactRun:
         """Return the run that was saved."""
         numbers = snapshot.numbers
         run = ExactRun(self, generator, snapshot.arrays["vector"], int(numbers["seed"]), course=course)

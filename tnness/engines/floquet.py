@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.integrate as integrate
 from numpy.typing import NDArray
 
 from tnness.engines.arnoldi import leading
@@ -99,6 +98,8 @@ class DenseCourse:
             vectors = sum((part.apply(vectors, drive.static.dims) for part in parts), np.zeros_like(vectors))
         if drive.is_still:
             return vectors
+        from scipy import integrate  # it takes longer to load than the rest of the engine
+
         values, shape = drive.values(stretch.start, stretch.end), vectors.shape
 
         def change(time: float, flat: Real) -> Real:
