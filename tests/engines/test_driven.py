@@ -15,6 +15,7 @@ from tnness import TEBD, Exact, Lindbladian, Observable, Record, evolve, expecta
 from tnness.engines.ask import Ask, Start
 from tnness.engines.driven import DrivenGates, operation_layers
 from tnness.engines.initial import parse_initial
+from tnness.engines.registry import ENGINES
 from tnness.errors import InputError, ModelError, NumericalError
 from tnness.operators.basis import spin_half as s
 from tnness.operators.basis import spinless as f
@@ -405,17 +406,18 @@ def advanced(run, steps):
     return run
 
 
-@pytest.mark.parametrize("steps", [1, 3, 40])
-def test_a_saved_floquet_run_goes_on_bit_for_bit(steps):
+@pytest.mark.parametrize(("steps", "kicked"), [(1, False), (3, False), (12, True)])
+def test_a_saved_floquet_run_goes_on_bit_for_bit(steps, kicked):
     """Within a period as well, and with kicks on their way."""
     engine, problem = TEBD(chi=6, schedule=(), block=1), Shaken(3).problem()
     start = Start(ask=Ask(period=PERIOD))
     run: Any = engine.begin(problem, start)
-    if steps == 40:
+    if kicked:
         while not run.is_sample or run.time == 0:
             run.step()
         run.begin_kicks(10 * PERIOD)
     advanced(run, steps)
+    assert (run.kicks is not None) == kicked  # the second kick is on its way
     again: Any = engine.resume(Shaken(3).problem(), start, run.save())
     for _ in range(7):
         run.step()
@@ -423,7 +425,8 @@ def test_a_saved_floquet_run_goes_on_bit_for_bit(steps):
     assert again.time == run.time
     for ours, theirs in zip(run.state.tensors, again.state.tensors, strict=True):
         assert_array_equal(ours, theirs)
-    assert (run.kicks is None) == (again.kicks is None)
+    if kicked:
+        assert run.kicked[-1].dump() == again.kicked[-1].dump()
 
 
 def test_an_evolution_in_two_pieces_is_the_one_in_one_piece(tmp_path):
@@ -465,3 +468,27 @@ def test_other_functions_are_other_physics(tmp_path):
     LOUDNESS[0] = 1.5
     with pytest.raises(Exception, match="other physics"):
         extend(path, Changes(times=[2.0]), model=Loud, out=tmp_path / "n.nc")
+
+
+def test_a_thermal_start_is_that_of_the_chain_at_time_zero():
+    chain = Lindbladian([s] * 3)
+    for i in range(2):
+        chain.hamiltonian(s.X(i) * s.X(i + 1), lambda t: math.cos(t))
+    chain.hamiltonian(s.Z(1), lambda t: 5 * math.sin(t))
+    starts = [
+        Exact().begin(problem, Start(parse_initial("thermal:0.7"), Ask(times=(1.0,)))).save().arrays["vector"]
+        for problem in (chain, chain.frozen(0.0))
+    ]
+    assert_allclose(starts[0], starts[1], atol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ["gaussian", "trajectories", "tdvp", "spectral"])
+def test_engines_that_know_no_clock_say_so(engine):
+    chain = Lindbladian([f] * 3)
+    chain.hamiltonian(f.Cd(0) * f.C(1) + f.Cd(1) * f.C(0), math.cos)
+    chain.jump(f.N(1))
+    with pytest.raises((InputError, ModelError)) as raised:
+        ENGINES[engine]().begin(chain, Start(parse_initial("product:010"), Ask(times=(1.0,))))
+    assert "\n" not in str(raised.value)
+    if engine != "spectral":
+        assert "this chain depends on time" in str(raised.value)

@@ -132,7 +132,10 @@ class Drive:
 
     def strength(self, span: float) -> float:
         """Return a bound on the norm of a bond's matrix, from values of the functions within a span of time."""
-        sizes = [np.array([np.linalg.norm(bond, 2) for bond in g.merged_bonds]) for g in self._generators]
+        sizes = [
+            np.array([np.linalg.norm(bond, 2) if bond.any() else 0.0 for bond in g.merged_bonds])
+            for g in self._generators
+        ]
         factors = [1.0, *(largest(part.function, span) for part in self.parts)]
         return float(sum((f * size for f, size in zip(factors, sizes, strict=True)), np.zeros(1)).max())
 

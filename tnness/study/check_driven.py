@@ -24,6 +24,8 @@ from tnness.study.measurable import observable_findings
 
 TIMES = (0.0, 0.37, 1.93)
 """Times at which the equation is compared with its terms."""
+READ, LONG = 129, 10.0
+"""Number of times at which functions are read, within a period, or within LONG where the model has none."""
 AGREED = 1e-10
 """Largest difference of the equation at a time from its terms, relative to it, that counts as round-off."""
 EVOLVED = 1e-5
@@ -68,6 +70,8 @@ class DrivenModel:
         drive, worst = self.chain.drive(), 0.0
         vector = stream(self.seed, "driven statement").standard_normal(drive.whole.dimension)
         vector = np.where(oddness(self.chain.spaces), 0.0, vector)
+        for time in np.linspace(0.0, float(getattr(self.model, "period", LONG)), READ):
+            drive.values(time, time)(time)  # raises where a rate is negative, or a value no number
         for time in TIMES:
             frozen = self.chain.frozen(time)
             generator = frozen.generator()
