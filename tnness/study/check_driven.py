@@ -31,8 +31,8 @@ AGREED = 1e-10
 EVOLVED = 1e-5
 """Largest difference of two evolutions, in units of the observables where these are above 1."""
 CLAIMED = 2.0
-"""Times its claim that an error may be, where it is more than HARDLY of its observable's scale."""
-HARDLY = 0.01
+"""Times its claim that an error may be, where it is more than LEAST_SHARE of its observable's scale."""
+LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class DrivenModel:
         for key, claim in record.certificate.errors.items():
             error, largest = np.abs(change(record[key].values, exact[key].values)), scale(exact[key].values)
             worst = max(worst, size(error))
-            if (~(error <= CLAIMED * claim) & (error > HARDLY * max(largest, HARDLY))).any():
+            if (~(error <= CLAIMED * claim) & (error > LEAST_SHARE * max(largest, LEAST_SHARE))).any():
                 return Finding(
                     "Floquet state", FAILED, f"{told}; {key!r} is off by {size(error):.1e}, beyond its claims"
                 )
