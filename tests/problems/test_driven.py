@@ -189,6 +189,14 @@ def test_an_operation_waits_for_the_measurement_at_its_time(stop):
     assert [len(x.operations) for x in after] == [1]
 
 
+def test_two_times_that_are_one_are_refused():
+    """Whether an operation is between them cannot be told."""
+    chain = Lindbladian([s] * 2)
+    chain.at(0.3, s.X(0))
+    with pytest.raises(InputError, match="too close for a chain that depends on time"):
+        [*chain.drive().stretches(0.3, 0.3 + 1e-10)]
+
+
 def test_periods_are_checked():
     chain = Lindbladian([s] * 2)
     chain.hamiltonian(s.X(0), lambda t: math.cos(math.pi * t))

@@ -96,6 +96,7 @@ def test_equal_functions_have_equal_digests():
 def test_the_digest_of_bytecode_names_the_version_of_python():
     assert content_of(_wave(2.0))[0].startswith("cpython-")
     assert content_of(SQUARE)[0] == ""
+    assert content_of(RAMP)[0] == content_of(_wave(2.0))[0]
 
 
 def test_a_digest_reads_values_too():

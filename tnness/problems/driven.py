@@ -150,7 +150,14 @@ class Drive:
         return lambda time: np.array([value_at(f, time, *c) for f, c in zip(pieces, checks, strict=True)])
 
     def next_stretch(self, start: float, end: float) -> Stretch:
-        """Return the stretch from `start` to the next jump or operation, or to `end`; times that are one are `end`."""
+        """Return the stretch from `start` to the next jump or operation, or to `end`; times that are one are `end`.
+
+        Raises
+        ------
+        InputError: `start` and `end` themselves are one: it could not be told which operations are between them.
+        """
+        if 0 < end - start <= same_time(end):
+            raise InputError(f"t = {start!r} and t = {end!r} are too close for a chain that depends on time")
         least = start + same_time(start)
         stops = [t for part in self.parts for t in breaks_of(part.function, least, end)]
         stops += [t for operation in self.operations for t in operation.times(least + same_time(start), end)]

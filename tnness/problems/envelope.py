@@ -130,6 +130,8 @@ def content_of(function: Function) -> tuple[str, str]:
     The tag names the version of Python whose bytecode was read; it is empty where none was.
     """
     tag, _, code = digest_of_function(function).rpartition(":")
+    if isinstance(function, Piecewise):
+        tag = "+".join(sorted({content_of(value)[0] for value in function.values if callable(value)} - {""}))
     return tag, digest(code, _probed(function))
 
 
