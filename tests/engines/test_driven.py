@@ -125,6 +125,30 @@ def test_a_function_that_jumps_keeps_the_order_where_it_says_so():
     assert ratios["plain"] < 8
 
 
+@pytest.mark.parametrize("symmetry", ["charges", "parity"])
+def test_a_drive_that_conserves_a_charge_runs_in_its_blocks(symmetry):
+    told = Told([s] * 4)
+    for i in range(3):
+        told.hamiltonian(0.5 * s.X(i) * s.X(i + 1) + 0.5 * s.Y(i) * s.Y(i + 1), lambda t: 1 + math.cos(3 * t) / 2)
+    for i in range(4):
+        told.hamiltonian(0.3 * i * s.Z(i), math.sin)
+        told.jump(s.Z(i), lambda t: 0.1 + 0.1 * math.cos(t))
+    told.jump(s.Sp(0), 0.5)
+    told.at([0.5], [math.sqrt(0.5) * s.I(2), math.sqrt(0.5) * s.Z(2)])
+    expected = coefficients(told.evolved(neel(told.spaces), 1.0), told.spaces)
+    engine = TEBD(chi=64, dt=0.1, symmetry=symmetry)
+    initial = Start(parse_initial("product:0101"), Ask(times=(1.0,)))
+    run: Any = engine.begin(told.chain, initial)
+    while run.time < 1:
+        run.step(1.0)
+    assert run.sectors is not None
+    assert run.symmetry == symmetry
+    assert_allclose(solved(told.chain, engine, 1.0), expected, atol=1e-6)
+    told.at([0.2], [s.X.exp(0.3j)(0)])  # it turns what was conserved
+    expected = coefficients(told.evolved(neel(told.spaces), 1.0), told.spaces)
+    assert_allclose(solved(told.chain, engine, 1.0), expected, atol=1e-6)
+
+
 def test_a_rate_that_falls_below_zero_on_the_way_is_refused():
     chain = Lindbladian([s] * 2)
     chain.jump(s.Sm(0), lambda t: 1 - t)
