@@ -51,6 +51,7 @@ from tnness.operators.basis import (
 )
 from tnness.operators.terms import LocalOperator, Operator, power_law_sum, string, total
 from tnness.problems.circuit import Circuit
+from tnness.problems.envelope import Piecewise
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
@@ -91,6 +92,7 @@ __all__ = [
     "NumericalError",
     "Observable",
     "Operator",
+    "Piecewise",
     "Record",
     "RecordError",
     "Report",

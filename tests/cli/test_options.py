@@ -247,7 +247,7 @@ def test_every_option_reaches_its_engine(served, passed, name, engine, setting):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_the_job_arrives(served, passed, name):
     steady = ("--seed", 5, "--initial", "product:01", "--tol", 1e-4, "--atol", 1e-9, "--max-time", 7)
-    steady += ("--adjoint", 4)
+    steady += ("--adjoint", 4, "--period", 3)
     stopped(*command(name, served, *steady, "--watch", "b", "--watch", "a"))
     given = {
         "seed": 5,
@@ -256,6 +256,7 @@ def test_every_option_of_the_job_arrives(served, passed, name):
         "atol": 1e-9,
         "max_time": 7.0,
         "adjoint": 4,
+        "period": 3.0,
         "watch": ("a", "b"),
     }
     assert set(options.JOB_FLAGS) == {*given, "kick", "errors", "times"}  # a new field needs its place here

@@ -170,9 +170,11 @@ class Asked:
 
 def asked(**given: Any) -> Asked:
     """Return the user's request to the job; if times are given, refuse options of a steady state."""
-    steady = [JOB_FLAGS[name] for name in ("max_time", "adjoint", "watch") if name in given]
+    steady = [JOB_FLAGS[name] for name in ("max_time", "adjoint", "watch", "period") if name in given]
     if "times" in given and steady:
-        raise InputError("--max-time, --adjoint and --watch belong to a steady state, not to a time evolution (--time)")
+        raise InputError(
+            "--max-time, --period, --adjoint and --watch belong to a steady state, not to a time evolution (--time)"
+        )
     return Asked(given)
 
 
@@ -184,7 +186,7 @@ WRITTEN = {
     "initial": Kind(str, "STATE|FILE.nc"),
 }
 """Fields of `Ask` whose values are written in a special way."""
-POSED = {"seed", "initial", "times"}
+POSED = {"seed", "initial", "times", "period"}
 """Fields of `Ask` that say what is solved; the others say how accurately."""
 
 JOB = Group(

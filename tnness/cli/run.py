@@ -20,7 +20,7 @@ from tnness.records.record import Record
 from tnness.runs.job import Job
 from tnness.runs.solve import Changes, extend, run
 
-FIXED = ("seed", "initial")
+FIXED = ("seed", "initial", "period")
 """Fields of a request that an extension cannot change."""
 
 

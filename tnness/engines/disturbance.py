@@ -9,7 +9,7 @@ and s exchanges sites with equal q_i.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,8 @@ class Disturbance:
         directions.
     sums: conserved sums of one-site operators, which no kick may change. neutral: for each site the projection (D, D)
         on the elements that may be disturbed; none stands for all.
+    period, course: of a chain that is driven: its period, and a function (order, period, dt) that yields the layers of
+        gates of a period; None where nothing depends on time.
     """
 
     generator: ChainGenerator
@@ -44,6 +46,8 @@ class Disturbance:
     seed: int
     sums: Sequence[tuple[Vector, ...]] = ()
     neutral: Sequence[Real] = ()
+    period: float | None = None
+    course: Callable[[int, float, float], Iterator[list[Real | None]]] | None = None
 
     def difference(self, number: int) -> ChainState:
         """Return the difference of a kick. number: even for a uniform one, odd for a staggered one."""

@@ -23,6 +23,8 @@ from tnness.engines.ask import Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import DenseState
 from tnness.engines.direct import null_vector
+from tnness.engines.driven import drive_of_problem
+from tnness.engines.floquet import DenseCourse
 from tnness.engines.jump_chain import JumpChain, Unsuitable
 from tnness.engines.limits import check_dense
 from tnness.engines.null_space import settled_from
@@ -38,7 +40,7 @@ from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator, Real
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import Solved
-from tnness.stopping.balance import checks
+from tnness.stopping.balance import checks, positivity
 from tnness.stopping.course import Course
 from tnness.stopping.protocol import Rule
 
@@ -66,9 +68,9 @@ class Exact(Engine):
         """Return a run that starts from `start.initial` at time 0; raise `InputError` if the chain is too long."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, DenseState, start)
-        generator = chain_of(problem, f"engine {self.name!r}", any_sites=True)
+        generator, course = self._prepared(problem, start)
         check_dense(generator.dims)
-        run = self.init(generator, density_operator(start.initial, generator), start.seed)
+        run = self.init(generator, density_operator(start.initial, generator), start.seed, course)
         run.given = start.given
         return run
 
@@ -76,9 +78,17 @@ class Exact(Engine):
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, DenseState, start, snapshot)
-        run = self.restore(chain_of(problem, f"engine {self.name!r}", any_sites=True), snapshot)
+        generator, course = self._prepared(problem, start)
+        run = self.restore(generator, snapshot, course)
         run.given = start.given
         return run
+
+    def _prepared(self, problem: Any, start: Start) -> tuple[ChainGenerator, DenseCourse | None]:
+        """Return the chain, and what happens in it in the course of time."""
+        drive = drive_of_problem(problem, start.ask)
+        if drive is None:
+            return chain_of(problem, f"engine {self.name!r}", any_sites=True), None
+        return drive.whole, DenseCourse(drive, start.ask.period)
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule: `Solved` for a steady state (its answer is exact), `Course` for an evolution."""
@@ -90,16 +100,18 @@ class Exact(Engine):
         """Return that an evolution has neither a Trotter error nor one of truncation."""
         return {"trotter": None, "truncation": None}
 
-    def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0) -> ExactRun:
+    def init(
+        self, generator: ChainGenerator, initial: ChainState, seed: int = 0, course: DenseCourse | None = None
+    ) -> ExactRun:
         """Return a run that starts from `initial` at time 0; raise `InputError` if the chain is too long."""
         check_dense(generator.dims)
         check_initial(generator, initial)
-        return ExactRun(self, generator, initial.dense().astype(float), seed)
+        return ExactRun(self, generator, initial.dense().astype(float), seed, course=course)
 
-    def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> ExactRun:
+    def restore(self, generator: ChainGenerator, snapshot: Snapshot, course: DenseCourse | None = None) -> ExactRun:
         """Return the run that was saved."""
         numbers = snapshot.numbers
-        run = ExactRun(self, generator, snapshot.arrays["vector"], int(numbers["seed"]))
+        run = ExactRun(self, generator, snapshot.arrays["vector"], int(numbers["seed"]), course=course)
         run.time, run.gap, run.trace_drift = (float(numbers[name]) for name in ("time", "gap", "trace_drift"))
         run.steady_states = int(numbers.get("steady_states", 1))
         return run
@@ -110,7 +122,7 @@ class ExactRun:
     """A run of the engine: a dense vector and a clock.
 
     given: how the user named the start; empty if none was given. steady_states: how many linearly independent ones the
-    chain has.
+    chain has. course: what happens in a chain that depends on time.
     """
 
     settings: Exact
@@ -124,6 +136,7 @@ class ExactRun:
     trace_drift: float = 0.0
     given: str = ""
     steady_states: int = 1
+    course: DenseCourse | None = None
 
     def step(self, until: float | None = None) -> Report:
         """Solve for the steady state, or evolve to `until` in one go."""
@@ -132,7 +145,7 @@ class ExactRun:
         else:
             if until < self.time:
                 raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
-            vector = _propagate(self.generator, _operator(self.generator), until - self.time, self.vector)
+            vector = self._evolved(until)
             change = trace_of(self.generator, vector) / trace_of(self.generator, self.vector)
             time, drift = until, self.trace_drift + (math.log(change) if change > 0 else math.nan)
         if not (np.isfinite(vector).all() and math.isfinite(drift)):
@@ -140,8 +153,17 @@ class ExactRun:
         self.vector, self.time, self.trace_drift = vector, time, drift
         return Report(time=self.time, finished=until is None)
 
+    def _evolved(self, until: float) -> Real:
+        if self.course is not None:
+            return self.course.evolved(self.vector, self.time, until)
+        return _propagate(self.generator, _operator(self.generator), until - self.time, self.vector)
+
     def _steady(self) -> Real:
         """Return the steady state; if there are several, the one that belongs to a given start."""
+        if self.course is not None:
+            steady = self.course.fixed_point(_trace_covector(self.generator), self.seed, _even(self.generator))
+            self.gap = steady.rate
+            return steady.vector
         try:
             steady = steady_vector(self.generator, self.settings.tolerance, self.seed)
         except NotUnique:
@@ -161,7 +183,12 @@ class ExactRun:
         return DenseView(self.vector, self.generator.spaces, self.generator.functionals)
 
     def checks(self) -> dict[str, float]:
-        """Return the figures that test the state against its equation: residual, balances, positivity."""
+        """Return the figures that test the state against its equation: residual, balances, positivity.
+
+        The residual of a Floquet steady state is |P(T) - P(0)| / (T |P|); it has no balances, as it moves.
+        """
+        if self.course is not None:
+            return self.course.checks(self.vector) | {"positivity": positivity(self.view())}
         rate = float(np.linalg.norm(self.generator.apply(self.vector)) / np.linalg.norm(self.vector))
         return checks(self.generator, self.view(), rate)
 

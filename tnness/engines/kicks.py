@@ -8,7 +8,7 @@ settled marginal: truncation leaks trace, and leaked trace never decays. A unifo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,18 +76,27 @@ class Kick:
             self.first = self._size()
 
     def step(self) -> None:
-        """Advance by a time step of second order, and measure at every second one."""
+        """Advance by a time step of second order, and measure at every second one; where driven, by a whole period."""
         truncation = Truncation(chi=self.chi, method="cholesky-qr", power=0)
         assert self.state is not None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
-        for layer, gates in enumerate(self._gates.layers(2, 1, self.dt)):
+        for layer, gates in enumerate(self._layers()):
             rng = stream(self.disturbance.seed, "kick directions", self.number, self.steps, layer)
             sweep_layer(state, gates, truncation, rng)
         state.normalise()
-        self.state, self.steps, self.time = state, self.steps + 1, self.time + self.dt
-        if self.steps % EVERY == 0:
+        period = self.disturbance.period
+        self.state, self.steps, self.time = state, self.steps + 1, self.time + (period or self.dt)
+        if self.steps % EVERY == 0 or period is not None:
             self.times.append(self.time)
             self.sizes.append(self._size() / self.first if self.first > NOTHING else 1.0)  # no kick tells nothing
+
+    def _layers(self) -> Iterator[list[Any]]:
+        """Yield the layers of gates of a step."""
+        period, course = self.disturbance.period, self.disturbance.course
+        if period is not None and course is not None:
+            yield from course(2, period, self.dt)
+            return
+        yield from self._gates.layers(2, 1, self.dt)
 
     @property
     def forgotten(self) -> bool:

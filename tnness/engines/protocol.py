@@ -172,6 +172,10 @@ class Engine:
         """Return the settings that a run of this problem uses, with defaults filled in; the record stores them."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
+    def used_for(self, problem: Any, ask: Ask) -> dict[str, Any]:
+        """Return the settings that a run uses for a request; by default they depend on the problem alone."""
+        return self.used(problem)
+
     def solve(
         self,
         problem: Any,

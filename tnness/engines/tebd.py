@@ -10,7 +10,7 @@ the norm that the metric defines. Views, copies and snapshots are scaled back.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal, Self
@@ -18,11 +18,12 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from tnness.engines.adjoint import MEMORIES, Backwards
-from tnness.engines.ask import STEADY, Start
+from tnness.engines.ask import STEADY, Ask, Start
 from tnness.engines.blocked import Blocks
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.disturbance import Disturbance
+from tnness.engines.driven import Clock, drive_of_problem
 from tnness.engines.initial import parse_initial
 from tnness.engines.kicks import Kicks
 from tnness.engines.limits import check_network
@@ -46,11 +47,12 @@ from tnness.problems.blocks import blocked, takes_blocks
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.conserved import conserved_sums
+from tnness.problems.driven import Drive
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
-from tnness.stopping.balance import checks, residual
+from tnness.stopping.balance import checks, positivity, residual
 from tnness.stopping.course import Course
 from tnness.stopping.discretisation import Stage
 from tnness.stopping.forgetting import Forgetting
@@ -144,9 +146,9 @@ class TEBD(Engine):
         """Return a run that starts from `start.initial` at time 0."""
         if isinstance(problem, Circuit):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
-        generator, blocks = self._chain(problem)
+        engine, generator, blocks, more = self._prepared(problem, start)
         initial = density_operator(start.initial, blocks.generator if blocks else generator)
-        run = self._after(start).init(generator, initial, start.seed, blocks=blocks)
+        run = engine.init(generator, initial, start.seed, blocks=blocks, **more)
         if start.steady and len(run.stages) > 1:
             run.start = run.whole_state()
         return run
@@ -155,17 +157,17 @@ class TEBD(Engine):
         """Return the run that was saved."""
         if isinstance(problem, Circuit):
             return CircuitRun.resume(problem, self._circuit_state(start), start, snapshot)
-        generator, blocks = self._chain(problem)
-        return self._after(start).restore(generator, snapshot, blocks)
+        engine, generator, blocks, more = self._prepared(problem, start)
+        return engine.restore(generator, snapshot, blocks, **more)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
         if isinstance(problem, Circuit) or self._continues(record, start):
             return super().extend(problem, start, record)
-        generator, blocks = self._chain(problem)
+        engine, generator, blocks, more = self._prepared(problem, start)
         given = density_operator(parse_initial(record.state), blocks.generator if blocks else generator)
         stray = STRAY_STEADY if start.steady else STRAY_WEIGHT  # of an evolution every part counts
-        run = self._after(start).init(generator, given, start.seed, stray, blocks)
+        run = engine.init(generator, given, start.seed, stray, blocks, **more)
         run.time = record.time if math.isfinite(record.time) else 0.0
         return run
 
@@ -193,6 +195,8 @@ class TEBD(Engine):
         """Return what evolves operators backwards for twice the time in which the chain forgets a kick."""
         if isinstance(problem, Circuit):
             raise InputError("adjoint: the observables of a circuit are not evolved backwards: leave it out")
+        if getattr(problem, "is_driven", False):
+            raise InputError("adjoint: a chain that depends on time is not evolved backwards: leave it out")
         if self._chain(problem)[1] is not None:
             raise InputError("adjoint: terms over three sites are not evolved backwards: leave it out")
         if self._chain(problem)[0].is_factored:
@@ -214,6 +218,11 @@ class TEBD(Engine):
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
         return prior_of(problem, record, judged)
 
+    def used_for(self, problem: Any, ask: Ask) -> dict[str, Any]:
+        """Return the settings that a run uses; the time step in a drive is chosen for a request."""
+        drive = self._drive(problem, ask)
+        return self.used(problem) | ({} if drive is None else {"dt": self.driven_step(drive[0], ask)})
+
     def used(self, problem: Any) -> dict[str, Any]:
         """Return the settings, with the time step, schedule and truncation that a run of this problem uses."""
         given = asdict(self)
@@ -232,6 +241,9 @@ class TEBD(Engine):
 
     def _chain(self, problem: Any) -> tuple[ChainGenerator, Blocks | None]:
         """Return a chain of terms on neighbours; where terms reach over three sites, it is a chain of blocks."""
+        drive = self._drive(problem, None)
+        if drive is not None:
+            return drive[0].whole, drive[1]
         taker = f"engine {self.name!r}"
         generator = chain_of(problem, taker, any_sites=True)
         if generator.n == 1:
@@ -240,6 +252,46 @@ class TEBD(Engine):
             return blocked(generator, taker), Blocks(generator)
         check_network(generator.dims, self.chi, np.dtype(self.dtype).itemsize)
         return generator, None
+
+    def _drive(self, problem: Any, ask: Ask | None) -> tuple[Drive, Blocks | None] | None:
+        """Return what a problem does in time, on sites or on blocks of them; None where it does not depend on time.
+
+        ask: the request, by which it is checked; None checks nothing.
+        """
+        drive = drive_of_problem(problem, ask)
+        if drive is None or not drive.whole.distant:
+            return None if drive is None else (drive, None)
+        return drive.blocked(f"engine {self.name!r}"), Blocks(drive.whole)
+
+    def _prepared(self, problem: Any, start: Start) -> tuple[TEBD, ChainGenerator, Blocks | None, dict[str, Any]]:
+        """Return the settings, the chain, and what a run of a chain that depends on time needs besides."""
+        drive = self._drive(problem, start.ask)
+        if drive is None:
+            return self._after(start), *self._chain(problem), {}
+        engine = replace(self._after(start), dt=self.driven_step(drive[0], start.ask))
+        clock = Clock(drive[0], np.dtype(self.dtype), engine.dt or 1.0, start.ask.period)
+        return engine, drive[0].whole, drive[1], {"clock": clock}
+
+    def driven_step(self, drive: Drive, ask: Ask) -> float:
+        """Return dt, or its default for a generator that depends on time; it divides the period of a Floquet state.
+
+        Raises
+        ------
+        InputError: the given dt does not divide the period.
+        """
+        if self.dt is not None and ask.period is None:
+            return self.dt
+        if self.dt is not None and ask.period is not None:
+            parts = ask.period / self.dt
+            if abs(parts - round(parts)) > 1e-6 * parts:
+                fitting = ask.period / math.ceil(parts)
+                raise InputError(f"dt = {self.dt:g} does not divide the period {ask.period:g}: dt = {fitting:.6g} does")
+            return ask.period / round(parts)
+        span = ask.period or (ask.times or (1.0,))[-1]
+        share = 1.0 if self.order == 4 else 1 / 3
+        bounds = (AUTO_STEP / max(1e-12, drive.strength(span)), 1 / max(1e-12, drive.quickness(span)))
+        dt = share * min(*bounds, span or 1.0)
+        return dt if ask.period is None else ask.period / math.ceil(ask.period / dt - 1e-9)
 
     def _circuit_state(self, start: Start) -> partial[NetworkState]:
         """Return a function that makes the state of a circuit."""
@@ -352,11 +404,12 @@ class TEBD(Engine):
         seed: int = 0,
         stray: float = STRAY_WEIGHT,
         blocks: Blocks | None = None,
+        **more: Any,
     ) -> TEBDRun:
         """Return a run that starts from `initial` (copied) at time 0 in the first stage.
 
         stray: weight of other total charges that is dropped. blocks: the single sites, if `generator` is a chain of
-        blocks; `initial` is a state of the single sites.
+        blocks; `initial` is a state of the single sites. more: further arguments of the run.
         """
         if blocks is not None:
             check_initial(blocks.generator, initial)
@@ -364,7 +417,7 @@ class TEBD(Engine):
         state = self.prepared(generator, initial)
         symmetry = self.symmetry_for(generator, self.chi)
         definite = self.in_blocks(generator, symmetry, state, stray) is not None
-        return TEBDRun(self, generator, state, seed, definite=definite, blocks=blocks)
+        return TEBDRun(self, generator, state, seed, definite=definite, blocks=blocks, **more)
 
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
         """Return a copy of a state, scaled by the metric and canonical."""
@@ -373,9 +426,11 @@ class TEBD(Engine):
         state.canonicalise(0)
         return state
 
-    def restore(self, generator: ChainGenerator, snapshot: Snapshot, blocks: Blocks | None = None) -> TEBDRun:
-        """Return the run that was saved."""
-        return TEBDRun.restored(self, generator, snapshot, blocks=blocks)
+    def restore(
+        self, generator: ChainGenerator, snapshot: Snapshot, blocks: Blocks | None = None, **more: Any
+    ) -> TEBDRun:
+        """Return the run that was saved. more: further arguments of the run."""
+        return TEBDRun.restored(self, generator, snapshot, blocks=blocks, **more)
 
 
 def ladder_rule(run: Any, within: Any, start: Start) -> Ladder:
@@ -419,6 +474,7 @@ class TEBDRun:
     blocks. sectors: the state in these blocks, from which `state` is made, or None.
     start: the state that a steady state's run began with, until its last stage. trail: the marginals in this stage.
     blocks: the single sites, if generator and state are of blocks of sites.
+    clock: of a chain that depends on time; `generator` then conserves what the drive conserves, and evolves nothing.
     """
 
     settings: TEBD
@@ -442,6 +498,7 @@ class TEBDRun:
     start: ChainState | None = None
     trail: Trail = field(default_factory=Trail)
     blocks: Blocks | None = None
+    clock: Clock | None = None
     gates: Gates | FactoredGates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -564,10 +621,10 @@ class TEBDRun:
         sectors = self.sectors.copy() if self.sectors is not None else None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         discarded, truncated, fallbacks = 0.0, 0.0, 0
-        for number, gates in enumerate(self.gates.layers(self.settings.order, steps, dt)):
+        for number, gates in enumerate(self._gate_layers(steps, dt, until)):
             rng = stream(self.seed, "truncation", self.steps, number)
             if sectors is not None:
-                dropped, helped = sectors.sweep(gates, truncation, rng)  # type: ignore[arg-type]
+                dropped, helped = sectors.sweep(gates, truncation, rng)
             else:
                 dropped, helped = sweep_layer(state, gates, truncation, rng, self._trace)
             discarded, fallbacks = discarded + dropped / square, fallbacks + helped
@@ -582,9 +639,22 @@ class TEBDRun:
         self.discarded, self.fallbacks = self.discarded + discarded, self.fallbacks + fallbacks
         self.truncated += truncated
         self.trace_drift = log_trace - self.log_trace
-        if until is None:
+        if until is None and self.is_sample:
             self._follow()
-        return Report(time=self.time, discarded=discarded, fallbacks=fallbacks, chi=max(state.bond_dimensions))
+        about = {"discarded": discarded, "fallbacks": fallbacks, "chi": max(state.bond_dimensions)}
+        return Report(time=self.time, sampled=self.is_sample, **about)
+
+    @property
+    def is_sample(self) -> bool:
+        """True where the present state may be the steady state."""
+        return self.clock is None or self.clock.is_sample(self.time)
+
+    def _gate_layers(self, steps: int, dt: float, until: float | None) -> Iterator[list[Any]]:
+        """Yield the layers of gates of some steps from the present time on."""
+        if self.clock is not None:
+            yield from self.clock.layers(self.settings.order, dt, steps, self.time, until)
+            return
+        yield from self.gates.layers(self.settings.order, steps, dt)
 
     def _follow(self) -> None:
         """Offer the one- and two-site marginals to the trail."""
@@ -647,7 +717,12 @@ class TEBDRun:
         """Return the recipe of the kicks of a settled state, given the coefficients of every two neighbours."""
         charges = charges_of(self.generator, self.symmetry) if self.sectors is not None else None
         neutral = [] if charges is None else [charges.neutral(i) for i in range(self.n)]
-        return Disturbance(self.generator, settled, self.seed, self.conserved, neutral)
+        about = self.generator, settled, self.seed, self.conserved, neutral
+        return (
+            Disturbance(*about)
+            if self.clock is None
+            else Disturbance(*about, self.clock.period, self.clock.gates.period)
+        )
 
     @cached_property
     def conserved(self) -> list[tuple[Array, ...]]:
@@ -684,11 +759,13 @@ class TEBDRun:
 
     def _block(self, dt: float, until: float | None) -> tuple[int, float, float]:
         """Return the number of steps of a block, their length, and the time at its end."""
+        if until is not None and until < self.time:
+            raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
+        if self.clock is not None:
+            return self.clock.block(self.settings.block, dt, self.time, until)
         if until is None:
             steps = self.settings.block
             return steps, dt, self.time + steps * dt
-        if until < self.time:
-            raise InputError(f"a run at time {self.time:g} cannot go back to {until:g}")
         parts = 2**self.refined  # of a step: a refined run makes exactly so many for each step of one that is not
         steps = parts * self.settings.block
         remaining = parts * max(1, math.ceil((until - self.time) / (parts * dt) - 1e-9))
@@ -743,7 +820,13 @@ class TEBDRun:
         return self.blocks.view(self._natural()) if self.blocks else self.whole_view()
 
     def checks(self) -> dict[str, float]:
-        """Return the figures that test the state against its equation: residual, balances, positivity."""
+        """Return the figures that test the state against its equation: residual, balances, positivity.
+
+        In a state that moves within its period no rate of change vanishes: there is the positivity alone.
+        """
+        if self.clock is not None:
+            unknown = dict.fromkeys(("residual", "local_balance", "energy_balance"), math.nan)
+            return unknown | {"positivity": positivity(self.whole_view())}
         return checks(self.generator, self.whole_view(), residual(self.generator, self.whole_state()))
 
     def whole_view(self) -> ChainView:

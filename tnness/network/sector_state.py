@@ -28,6 +28,8 @@ MORE = 4
 """A sector of n indices is tried with n / MORE random directions more, and at least two."""
 HYSTERESIS = 1.1
 """Sizes of sectors stay as they are while they drop no more than this multiple of the least possible weight."""
+MOST_GATES, MOST_GATE_BYTES = 4096, 2**27
+"""Largest number of gates whose action on components is kept, and largest size of these gates."""
 STRAY_WEIGHT = 1e-26
 """Weight of other total charges, relative to the state, that is dropped as round-off."""
 ROUNDOFF = 1e-15
@@ -383,7 +385,7 @@ class Plans:
         """Return a gate as it acts on components."""
         known = self._gates.get(id(gate))
         if known is None or known.gate is not gate:
-            if len(self._gates) > 4096:
+            if len(self._gates) > min(MOST_GATES, MOST_GATE_BYTES // gate.nbytes):  # those of a drive are ever new
                 self._gates.clear()
             known = self._gates[id(gate)] = SectorGate(gate, bases)
         return known

@@ -49,6 +49,30 @@ def layers(order: int, steps: int) -> Iterator[tuple[int, float]]:
             yield k % 2, fraction + (fractions[0] if merged else 0.0)
 
 
+def clocked_layers(order: int, steps: int) -> Iterator[tuple[int, float, float]]:
+    """Yield (parity of the bonds, fraction of dt, clock in units of dt) for a generator that depends on time.
+
+    The clock is a third part beside A and B. A splitting of two parts composes chi(a_1) chi*(a_2) chi(a_3) ..., where
+    chi(a) = A(a) B(a), chi* is its adjoint, and the layers' fractions are a_1, a_1 + a_2, a_2 + a_3, ... With the clock
+    between the two, chi(a) = A(a) clock(a) B(a), such a composition has the same order (Hairer, Lubich and Wanner,
+    Geometric Numerical Integration, theorem II.5.6 and section II.5), and no layer is added. Gates that are frozen at
+    the middle of a step are of second order only.
+
+    >>> list(clocked_layers(2, 1))
+    [(0, 0.5, 0.0), (1, 1.0, 0.5), (0, 0.5, 1.0)]
+    """
+    for step in range(steps):
+        clock, own = float(step), 0.0
+        fractions = FRACTIONS[order]
+        for k, fraction in enumerate(fractions):
+            is_last = k == len(fractions) - 1
+            if k > 0 or step == 0:
+                merged = fractions[0] if is_last and step < steps - 1 else 0.0
+                yield k % 2, fraction + merged, step + 1.0 if is_last else clock
+            own = fraction - own
+            clock += own
+
+
 class Gates:
     """exp(time * G_bond), made once per bond and time and kept.
 

@@ -94,6 +94,13 @@ def _product(vectors: Sequence[Real]) -> Real:
     return np.outer(*vectors).ravel() if len(vectors) > 1 else vectors[0]
 
 
+def on_blocks(generator: ChainGenerator, where: tuple[int, ...], matrix: Real) -> tuple[tuple[int, ...], Real]:
+    """Return a matrix on some sites as one on the blocks that hold them: the blocks, and the matrix."""
+    first, last = where[0] // 2, where[-1] // 2
+    blocks = (first,) if first == last else (first, last)
+    return blocks, _within(generator, where, matrix, 2 * first, min(2 * last + 2, generator.n))
+
+
 def _within(generator: ChainGenerator, where: tuple[int, ...], matrix: Real, start: int, stop: int) -> Real:
     """Return a term as a matrix on sites start..stop-1."""
     dims = generator.dims[start:stop]

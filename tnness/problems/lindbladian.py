@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sparse
+from numpy.typing import ArrayLike
 
 from tnness.digest.content import digest
 from tnness.digest.operators import probe
@@ -21,7 +22,10 @@ from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, parity_of, product_elements
 from tnness.operators.ketbra import PairHamiltonian
 from tnness.operators.terms import Matrix, Operator, as_operator, total
+from tnness.problems.driven import Drive, Operation
+from tnness.problems.envelope import Function, value_at
 from tnness.problems.generator import ChainGenerator, Real
+from tnness.problems.schedule import Driven, digest_of_driven, drive_of, scheduled
 from tnness.typed import checked
 
 HERMITICITY_TOLERANCE = 1e-12
@@ -79,11 +83,16 @@ class Lindbladian:
         """Hilbert dimension of each site."""
         self.parities = {i: space.parity for i, space in enumerate(self.spaces)}
         """Fermion parity (-1)^n of each site, None where it has no fermions."""
-        self.hamiltonian_terms: tuple[Operator, ...] = ()
-        self.jumps: tuple[Jump, ...] = ()
+        self._hamiltonian_terms: tuple[Operator, ...] = ()
+        self._jumps: tuple[Jump, ...] = ()
+        self.driven: tuple[Driven, ...] = ()
+        """Terms of H with their envelopes, and jumps with their rates, where these are functions of time."""
+        self.scheduled: tuple[Operation, ...] = ()
+        """Operations at given times."""
         self.densities: tuple[tuple[Operator, ...], ...] = ()
         """Local densities, besides the energy, whose sums the Hamiltonian conserves."""
         self._generator: ChainGenerator | None = None
+        self._drive: Drive | None = None
         self._fixed = False
 
     @property
@@ -92,10 +101,48 @@ class Lindbladian:
         return len(self.spaces)
 
     @property
+    def is_driven(self) -> bool:
+        """True where the equation depends on time."""
+        return bool(self.driven or self.scheduled)
+
+    @property
+    def hamiltonian_terms(self) -> tuple[Operator, ...]:
+        """The terms of H, of a chain that does not depend on time."""
+        self._refuse_driven()
+        return self._hamiltonian_terms
+
+    @hamiltonian_terms.setter
+    def hamiltonian_terms(self, terms: tuple[Operator, ...]) -> None:
+        self._hamiltonian_terms = terms
+
+    @property
+    def jumps(self) -> tuple[Jump, ...]:
+        """The jumps, of a chain that does not depend on time."""
+        self._refuse_driven()
+        return self._jumps
+
+    @jumps.setter
+    def jumps(self, jumps: tuple[Jump, ...]) -> None:
+        self._jumps = jumps
+
+    def _refuse_driven(self) -> None:
+        if self.is_driven:
+            raise ModelError(
+                "this chain depends on time, and something asked for what does not: engines 'tebd' and 'exact' evolve "
+                "it; frozen(t) is the chain at the time t"
+            )
+
+    @property
     def reach(self) -> int:
         """Largest distance between two sites of a term of H or of a jump; 1 for neighbours."""
-        parts = [(term.sites or (0,)) for operator in self.hamiltonian_terms for term in operator]
-        parts += [jump.operator.sites or (0,) for jump in self.jumps]
+        parts = [(term.sites or (0,)) for operator in self._hamiltonian_terms for term in operator]
+        parts += [jump.operator.sites or (0,) for jump in self._jumps]
+        parts += [
+            sites or (0,)
+            for d in self.driven
+            for sites in ([d.operator.sites] if d.is_rate else [t.sites for t in d.operator])
+        ]
+        parts += [operation.sites for operation in self.scheduled]
         return max((sites[-1] - sites[0] for sites in parts), default=1)
 
     def summary(self) -> str:
@@ -109,16 +156,29 @@ class Lindbladian:
         H is hashed as a whole, and so is sum_k rate_k L_k (.) L_k^+: neither the order of terms nor their splitting
         matters, nor whether a factor stands in a jump or in its rate. A multiple of 1 added to a jump does matter.
         """
-        values = probe([total(self.hamiltonian_terms)], self.parities)[0]
-        rates = np.array([jump.rate for jump in self.jumps])
-        jumps = probe([jump.operator for jump in self.jumps], self.parities)  # (jump, functional)
+        values = probe([total(self._hamiltonian_terms)], self.parities)[0]
+        rates = np.array([jump.rate for jump in self._jumps])
+        jumps = probe([jump.operator for jump in self._jumps], self.parities)  # (jump, functional)
         densities = sorted(digest(probe(density, self.parities)) for density in self.densities)
-        return digest("lindbladian", self.spaces, values - values[0], rates @ np.abs(jumps) ** 2, densities)
+        static = digest("lindbladian", self.spaces, values - values[0], rates @ np.abs(jumps) ** 2, densities)
+        return static if not self.is_driven else digest_of_driven(static, self)
 
-    def hamiltonian(self, operator: Operator) -> None:
+    def hamiltonian(self, operator: Operator, envelope: Function | None = None) -> None:
         """Add a term (or a sum of terms) to H; each term acts on any few sites.
 
         Only the whole of H must be Hermitian, so a term and its conjugate may be added one after the other.
+
+        Parameters
+        ----------
+        operator: the term. envelope: a real function of time that multiplies it (default: it is constant); the sum of
+            all terms with one envelope must be Hermitian. See also `Piecewise`.
+
+        >>> from tnness.operators.basis import spin_half as s
+        >>> chain = Lindbladian([s] * 2)
+        >>> chain.hamiltonian(s.Z(0) * s.Z(1))
+        >>> chain.hamiltonian(s.X(0) + s.X(1), envelope=lambda t: math.cos(3 * t))
+        >>> float(chain.frozen(0.0).bond_hamiltonian(0)[0, 1].real)
+        1.0
         """
         operator = _placed(operator, "the Hamiltonian")
         for term in operator:
@@ -126,28 +186,119 @@ class Lindbladian:
                 raise ModelError(f"the Hamiltonian term {term} has a coefficient that is not finite")
             if term.odd:
                 raise ModelError(f"the Hamiltonian term {term} is odd in fermions, which no Hamiltonian can be")
-            self._window(Operator((term,)), f"the Hamiltonian term {term}", coherent=True)
+            self.window_of(Operator((term,)), f"the Hamiltonian term {term}", coherent=True)
         self._open()
-        self.hamiltonian_terms += (operator,)
+        if envelope is None:
+            self._hamiltonian_terms += (operator,)
+        else:
+            self.driven += (Driven(operator, envelope, f"the Hamiltonian term {operator}"),)
 
-    def jump(self, operator: Operator, rate: float = 1.0) -> None:
+    def jump(self, operator: Operator, rate: float | Function = 1.0) -> None:
         """Add rate * D[L] for a jump L on any few sites, or a sum of terms on different sites.
 
-        A fermionic (odd) jump may act on any site (see `jump_matrix`); a sum of even and odd terms is refused.
+        A fermionic (odd) jump may act on any site (see `jump_matrix`); a sum of even and odd terms is refused. The rate
+        is a number >= 0, or a function of time that is.
         """
-        operator = _placed(operator, f"jump {len(self.jumps)}")
-        name = f"jump {len(self.jumps)} ({operator})"
-        if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not math.isfinite(rate):
-            raise ModelError(f"{name} has rate {rate!r}; a rate is a finite number >= 0")
-        if rate < 0:
+        number = len(self._jumps) + sum(driven.is_rate for driven in self.driven)
+        operator = _placed(operator, f"jump {number}")
+        name = f"jump {number} ({operator})"
+        if callable(rate):
+            driven = Driven(operator, rate, name, is_rate=True)
+        elif isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not math.isfinite(rate):
+            raise ModelError(f"{name} has rate {rate!r}; a rate is a finite number >= 0, or a function of time")
+        elif rate < 0:
             raise ModelError(f"{name} has the negative rate {rate:g}; rates are >= 0")
+        else:
+            driven = None
         if not all(np.isfinite(term.coefficient) for term in operator):
             raise ModelError(f"{name} has a coefficient that is not finite")
-        self._window(operator, name)
+        self.window_of(operator, name)
         if operator.odd and not all(term.odd for term in operator):
             raise ModelError(f"{name} mixes even and odd fermionic terms")
         self._open()
-        self.jumps += (Jump(operator, float(rate)),)
+        if driven is not None:
+            self.driven += (driven,)
+        else:
+            self._jumps += (Jump(operator, float(rate)),)  # type: ignore[arg-type]
+
+    def at(
+        self,
+        time: float,
+        operation: Operator | Sequence[Operator | complex] | ArrayLike,
+        sites: Sequence[int] | None = None,
+        every: float | None = None,
+    ) -> None:
+        """Schedule a gate or a channel: rho -> sum_k K_k rho K_k^+ at a time >= 0.
+
+        The state that is measured at this time is the one before it. Operations of one time act in the order in which
+        they were added.
+
+        Parameters
+        ----------
+        time: when it acts. operation: a unitary operator; or a sequence of Kraus operators, where a number is a
+            multiple of 1; or, with `sites`, matrices (d, d) or (count, d, d) on these sites, first one major.
+        sites: of matrices. every: time after which it acts again, and again; default: it acts once.
+
+        Raises
+        ------
+        ModelError: an operation that does not conserve the trace, a time that is no number >= 0, sites that are not
+            there, Kraus operators that mix even and odd fermionic terms.
+
+        >>> from tnness.operators.basis import spin_half as s
+        >>> chain = Lindbladian([s] * 2)
+        >>> chain.at(0.0, s.X(0))  # a pulse
+        >>> chain.at(1.0, [math.sqrt(0.9), math.sqrt(0.1) * s.Z(1)], every=1.0)  # dephasing at 1, 2, 3, ...
+        """
+        added = scheduled(self, time, operation, sites, every)
+        self._open()
+        self.scheduled += (added,)
+
+    def circuit(self, layers: Iterable[Iterable[Any]], start: float = 0.0, apart: float = 1.0) -> None:
+        """Schedule the layers of a circuit of gates and channels, one after the other.
+
+        The state after k layers is measured at the time start + k apart.
+
+        Parameters
+        ----------
+        layers: of each layer its operations, in their order: a unitary operator, a list of Kraus operators, or a pair
+            (matrices, sites). start: time of the first layer. apart: time between two layers.
+
+        >>> from tnness.operators.basis import spin_half as s
+        >>> chain = Lindbladian([s] * 3)
+        >>> flip = [math.sqrt(0.99), math.sqrt(0.01) * s.X(1)]
+        >>> hadamard = np.array([[1, 1], [1, -1]]) / math.sqrt(2)
+        >>> chain.circuit([[(hadamard, [0]), (np.diag([1, 1, 1, -1]), [0, 1])], [s.Z(2), flip]])
+        >>> [operation.time for operation in chain.scheduled]
+        [0.0, 0.0, 1.0, 1.0]
+        """
+        for number, layer in enumerate(layers):
+            for operation in layer:
+                given = operation if isinstance(operation, tuple) and len(operation) == 2 else (operation, None)
+                self.at(start + number * apart, *given)
+
+    def frozen(self, time: float) -> Lindbladian:
+        """Return the chain as it is at a time, as one that is constant and has no scheduled operations."""
+        chain = Lindbladian(self.spaces)
+        chain._hamiltonian_terms, chain._jumps, chain.densities = self._hamiltonian_terms, self._jumps, self.densities
+        for driven in self.driven:
+            value = value_at(driven.function, time, driven.name, driven.is_rate)
+            if driven.is_rate:
+                chain._jumps += (Jump(driven.operator, value),)
+            else:
+                chain._hamiltonian_terms += (value * driven.operator,)
+        return chain
+
+    def constant(self) -> Lindbladian:
+        """Return the constant part alone: the terms without an envelope, and the jumps whose rate is a number."""
+        chain = Lindbladian(self.spaces)
+        chain._hamiltonian_terms, chain._jumps = self._hamiltonian_terms, self._jumps
+        return chain
+
+    def drive(self) -> Drive:
+        """Return the equation as constant real matrices with the functions that multiply them; built once."""
+        if self._drive is None:
+            self._drive = drive_of(self)
+        return self._drive
 
     def nearly_conserved(self, density: Sequence[Operator]) -> None:
         """Declare a density, besides the energy, whose sum H conserves, so that weak dissipation changes it slowly.
@@ -157,7 +308,7 @@ class Lindbladian:
         """
         operators = tuple(_placed(operator, f"density {len(self.densities)}") for operator in density)
         for operator in operators:
-            self._window(operator, f"density {len(self.densities)}")
+            self.window_of(operator, f"density {len(self.densities)}")
         self._open()
         self.densities += (operators,)
 
@@ -254,13 +405,13 @@ class Lindbladian:
     def dissipator(self) -> ChainGenerator:
         """Return the jumps alone, without the Hamiltonian."""
         alone = Lindbladian(self.spaces)
-        alone.jumps = self.jumps
+        alone._jumps = self.jumps
         return alone.generator()
 
     def coherent(self) -> ChainGenerator:
         """Return the Hamiltonian alone, without the jumps."""
         alone = Lindbladian(self.spaces)
-        alone.hamiltonian_terms = self.hamiltonian_terms
+        alone._hamiltonian_terms = self.hamiltonian_terms
         return alone.generator()
 
     def effective_generator(self) -> sparse.csr_array:
@@ -291,17 +442,19 @@ class Lindbladian:
         """Refuse to change a fixed equation; else drop the matrices, which the change makes invalid."""
         if self._fixed:
             raise ModelError("the terms of a generator are fixed: add them to the chain it was made from")
-        self._generator = None
+        self._generator = self._drive = None
 
     def fixed(self) -> Lindbladian:
         """Return a copy that takes no more terms."""
         copy = Lindbladian(self.spaces)
-        copy.hamiltonian_terms, copy.jumps, copy.densities = self.hamiltonian_terms, self.jumps, self.densities
+        copy._hamiltonian_terms, copy._jumps, copy.densities = self._hamiltonian_terms, self._jumps, self.densities
+        copy.driven, copy.scheduled = self.driven, self.scheduled
         copy._fixed = True
         return copy
 
     def generator(self) -> ChainGenerator:
         """Return the equation as real matrices in the operator basis (see `tnness.operators.basis`); built once."""
+        self._refuse_driven()
         if self._generator is None:
             self._generator = self._built()
         return self._generator
@@ -329,7 +482,7 @@ class Lindbladian:
             action = _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
             _add(targets if window in targets else distant, window, action)
         for number, jump in enumerate(self.jumps):
-            window = self._window(jump.operator, f"jump {number}")
+            window = self.window_of(jump.operator, f"jump {number}")
             matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
             if self._is_large(window):
                 loss = -0.5 * matrix.conj().T @ matrix
@@ -355,7 +508,7 @@ class Lindbladian:
     def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
         local: dict[tuple[int, ...], Matrix] = {}
         for term in (t for operator in self.hamiltonian_terms for t in operator):
-            window = self._window(Operator((term,)), "a Hamiltonian term", coherent=True)
+            window = self.window_of(Operator((term,)), "a Hamiltonian term", coherent=True)
             matrix = Operator((term,)).matrix(window, self.levels, self.parities)
             local[window] = local[window] + matrix if window in local else matrix
         for window, matrix in local.items():
@@ -364,7 +517,8 @@ class Lindbladian:
                 raise ModelError(f"the Hamiltonian is not Hermitian on sites {window}: |h - h^+| = {asymmetry:.2e}")
         return local
 
-    def _window(self, operator: Operator, name: str, coherent: bool = False) -> tuple[int, ...]:
+    def window_of(self, operator: Operator, name: str, coherent: bool = False) -> tuple[int, ...]:
+        """Return the sites of an operator, checked: they exist, have its levels, and are not too many."""
         sites = operator.sites
         if sites and sites[-1] >= self.n:
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")

@@ -375,7 +375,7 @@ class Driver:
         """The settings as they are used, and the size of the chain."""
         spaces = getattr(self.problem, "spaces", ())
         dims = json.dumps([space.dim for space in spaces])
-        used = json.dumps(self.engine.used(self.problem))
+        used = json.dumps(self.engine.used_for(self.problem, self.job.ask))
         return {"engine_used": used, "local_dimensions": dims} | self.physics.dump()
 
 

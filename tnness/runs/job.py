@@ -169,6 +169,7 @@ class Job:
             "errors": ask.errors,
             "adjoint": ask.adjoint,
             "watch": list(ask.watch),
+            "period": ask.period,
         }
 
     def extends(self, record: Any) -> bool:
@@ -178,7 +179,8 @@ class Job:
         settings, recorded = self.settings, record.settings
         if settings["model"] != recorded["model"] and not self._has_moved(record):
             return False
-        return all(settings[key] == recorded[key] for key in ("parameters", "kind")) and not self.other(record)
+        same = all(settings[key] == recorded[key] for key in ("parameters", "kind"))
+        return same and settings["period"] == recorded.get("period") and not self.other(record)
 
     def other(self, record: Record) -> list[str]:
         """Return, in words, how a record's physics differs from the job's; empty if it is the same or unknown."""
@@ -287,7 +289,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
     errors = settings.get("kind") != EVOLUTION
-    settings = {"watch": [], "kick": True, "adjoint": 0, "errors": errors, **settings}
+    settings = {"watch": [], "kick": True, "adjoint": 0, "period": None, "errors": errors, **settings}
     engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
     if engine is None or not isinstance(given, dict):
         return settings

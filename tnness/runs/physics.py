@@ -49,7 +49,8 @@ class Physics:
     def other_than(self, other: Physics) -> list[str]:
         """Return, in words, how this physics differs from another; empty where that is not known."""
         lines = []
-        if UNKNOWN not in (self.problem, other.problem) and self.problem != other.problem:
+        known = UNKNOWN not in (self.problem, other.problem) and _version(self.problem) == _version(other.problem)
+        if known and self.problem != other.problem:
             lines.append("other physics: the model does not state the problem that it did (its code has changed)")
         for name, (digest, seen_through) in self.observables.items():
             theirs = other.observables.get(name)
@@ -64,6 +65,11 @@ class Physics:
             for name, (digest, seen_through) in self.observables.items()
             if not seen_through and _may_differ(digest, other.observables.get(name))
         ]
+
+
+def _version(problem: str) -> str:
+    """Return the version of Python in a digest that holds bytecode (of functions of time); empty where none does."""
+    return problem.rpartition(":")[0]
 
 
 def _may_differ(digest: str, other: tuple[str, bool] | None) -> bool:

@@ -35,6 +35,7 @@ from tnness.records.values import change, scale, size
 from tnness.runs.job import name_of, observables_of, offered_engines, own_code
 from tnness.runs.solve import evolve, steady_state
 from tnness.stopping.balance import positivity
+from tnness.study.check_driven import DrivenModel
 from tnness.study.declared import declaration, known_engines
 from tnness.study.finding import FAILED, NOTED, PASSED, Finding, guarded
 from tnness.study.measurable import not_finite, observable_findings
@@ -92,6 +93,9 @@ def check(model: Any, name: str = "", seed: int = 0) -> list[Finding]:
                 return [_stated(instance, problem.summary()), *findings, *_circuit(instance, problem, name, seed)]
             if form != "chain":
                 return [_stated(instance, problem.summary()), *findings, *_engines(instance, engines, name, seed)]
+            if getattr(problem, "is_driven", False):
+                about = instance, problem, observables_of(instance, name), name, seed
+                return [_stated(instance, problem.summary()), *findings, *DrivenModel(*about).findings()]
             generator = generator_of(instance, name)
     except TnnessError as error:
         return [*findings, Finding("problem", FAILED, str(error))]

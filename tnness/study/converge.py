@@ -47,6 +47,7 @@ def converge(
     initial: Any = None,
     tolerance: float = TOLERANCE,
     atol: float | None = None,
+    period: float | None = None,
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
@@ -76,7 +77,7 @@ def converge(
     others may not have relaxed.
     """
     about = {"seed": seed, "initial": initial, "tolerance": tolerance, "atol": atol, "max_time": max_time}
-    ask = Ask(**about, watch=names_of(watch), kick=kick, adjoint=adjoint)
+    ask = Ask(**about, period=period, watch=names_of(watch), kick=kick, adjoint=adjoint)
     job = Job(model, name or name_of(model), chosen_engine(model, engine or default_engine(model)), ask)
     return converged(job, chi, dt, Output(None if out is None else Path(out), overwrite, checkpoint_every), progress)
 
