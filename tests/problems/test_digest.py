@@ -53,7 +53,7 @@ def test_every_problem_of_the_models_has_a_digest_and_keeps_it(name):
     model = SMALL[name]
     problem = model.problem()
     assert isinstance(problem, Problem)
-    assert len(problem.digest()) == 32
+    assert len(problem.digest().rpartition(":")[2]) == 32  # behind the version of Python whose functions were read
     assert problem.digest() == replace(model).problem().digest()
 
 
