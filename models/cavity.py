@@ -11,6 +11,7 @@ import scipy.linalg
 from tnness import InputError, Observable, register
 from tnness.model.checks import site_profile
 from tnness.problems.transfer import Array, Lead, Real, TransferChain
+from tnness.typed import check_fields
 
 
 @register("cavity")
@@ -40,6 +41,7 @@ class Cavity:
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.levels < 1:
             raise InputError(f"levels = {self.levels}: at least one is needed")
         if not self.disorder >= 0:

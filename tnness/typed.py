@@ -276,6 +276,8 @@ def _several(place: str, value: Any, annotation: Any) -> tuple[Any, ...]:
     if fixed and len(types_) != len(values):
         raise InputError(f"{place} = {shown(value)}: {len(types_)} values are needed")
     element = types_[0] if types_ else Any
+    if not fixed and element is float and set(map(type, values)) == {float} and np.isfinite(values).all():
+        return values  # many numbers: one by one they take a microsecond each
     expected = types_ if fixed else (element,) * len(values)
     return tuple(checked(f"{place}[{i}]", v, t) for i, (v, t) in enumerate(zip(values, expected, strict=True)))
 
