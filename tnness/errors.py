@@ -52,6 +52,10 @@ class Interrupted(KeyboardInterrupt):
         self.number = int(number)
 
 
+class Doubt(UserWarning):
+    """What is continued may not be what was begun: another version wrote it, or code that was not compared in full."""
+
+
 class NumericalError(TnnessError):
     """A computation broke down (NaN, or a factorisation that failed even after its fallback)."""
 

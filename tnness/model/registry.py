@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.abc
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
@@ -15,7 +16,7 @@ import urllib.parse
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TypeVar
 
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
@@ -151,7 +152,19 @@ class _Files(importlib.abc.MetaPathFinder):
         file = Path(urllib.parse.unquote(fullname.partition(":")[2]))
         if not fullname.startswith(FROM_FILE) or not file.is_file():
             return None
-        return importlib.util.spec_from_file_location(fullname, file)
+        return importlib.util.spec_from_file_location(fullname, file, loader=_Source(fullname, str(file)))
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """Compiles a file whenever it is loaded.
+
+    Python's own bytecode is taken for that of an edited file of the same length if the edit came within the second.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the compiled source."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 sys.meta_path.append(_Files())

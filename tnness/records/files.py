@@ -75,16 +75,23 @@ def key_in(end: bytes) -> str:
 
 
 def sealed_key(path: str | Path) -> str | None:
-    """Return the key in a file's seal without reading the rest of it; None if the file has no seal."""
+    """Return the key in a file's seal without reading the rest of it.
+
+    None if the file has no seal, or one that is cut or does not belong to a file of this length.
+    """
     try:
         place = os.open(path, os.O_RDONLY)
         try:
-            end = os.pread(place, _LONGEST, max(0, os.fstat(place).st_size - _LONGEST))
+            size = os.fstat(place).st_size
+            end = os.pread(place, _LONGEST, max(0, size - _LONGEST))
         finally:
             os.close(place)
     except OSError:
         return None
-    return key_in(end) if _MARK in end else None
+    line = end[end.rfind(_MARK) :] if _MARK in end else b""
+    words = line.split()
+    whole = len(words) in (4, 5) and line.endswith(b"\n") and words[3] == b"%016x" % (size - len(line))
+    return key_in(line) if whole else None
 
 
 def _line(body: bytes | memoryview, key: bytes) -> bytes:
