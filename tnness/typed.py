@@ -16,11 +16,12 @@ import tokenize
 import types
 import typing
 from collections import abc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tnness.errors import InputError, suggestion
 
@@ -32,6 +33,10 @@ NAMES = {int: "integers", float: "numbers", str: "strings", bool: "truth values"
 """The words for several values of a type."""
 NAME = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "none"}
 """The words for one value of a type."""
+
+
+MOST_VALUES = 10_000_000
+"""Most values of a list that is given as a `range`: it is written out."""
 
 
 # ------------------------------------------------------------------ fields
@@ -156,13 +161,14 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     tnness.errors.InputError: wait(): seconds = 'long' is not a number
     """
     signature = inspect.signature(function)
+    told = function.__qualname__.rpartition(".<locals>.")[2].removesuffix(".__init__")
 
     @functools.wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
         bound = signature.bind(*arguments, **named)
         for name, annotation in _argument_types(function).items():
             if name in bound.arguments and signature.parameters[name].kind not in _VARIADIC:
-                value = checked(f"{function.__name__}(): {name}", bound.arguments[name], annotation)
+                value = checked(f"{told}(): {name}", bound.arguments[name], annotation)
                 if isinstance(bound.arguments[name], abc.Iterator):
                     bound.arguments[name] = value  # an iterator can be read only once, and the check has read it
         return function(*bound.args, **bound.kwargs)
@@ -228,6 +234,9 @@ def type_name(annotation: Any) -> str:
     """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
+        if set(arguments) >= _ARRAYS:
+            arguments = (*(a for a in arguments if a not in _ARRAYS), ArrayLike)
+            return " or ".join("an array of numbers" if a is ArrayLike else type_name(a) for a in arguments)
         return " or ".join(type_name(a) for a in arguments)
     if origin is Literal:
         return " | ".join(map(str, arguments))
@@ -235,6 +244,8 @@ def type_name(annotation: Any) -> str:
         return f"a list of {NAMES.get(arguments[0] if arguments else Any, 'values')}"
     if origin is abc.Callable:
         return "a function"
+    if (origin or annotation) is np.ndarray:
+        return "an array"
     if annotation not in NAME and isinstance(origin or annotation, type):
         name = (origin or annotation).__name__
         return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
@@ -249,6 +260,8 @@ def shown(value: Any) -> str:
 
 def _one_of(place: str, value: Any, annotation: Any) -> Any:
     options = typing.get_args(annotation)
+    if set(options) >= _ARRAYS:  # `ArrayLike`, which is itself a union
+        return _array(place, value, [option for option in options if option not in _ARRAYS])
     if value is None and type(None) in options:
         return None
     failures = []
@@ -269,6 +282,8 @@ def _literal(place: str, value: Any, choices: tuple[Any, ...]) -> Any:
 
 
 def _several(place: str, value: Any, annotation: Any) -> tuple[Any, ...]:
+    if isinstance(value, range) and len(value) > MOST_VALUES:
+        raise InputError(f"{place} = {shown(value)}: at most {MOST_VALUES:,} values can be given")
     values, types_ = _elements(value), typing.get_args(annotation)
     if values is None:
         raise _wrong(place, value, annotation)
@@ -293,6 +308,24 @@ def _elements(value: Any) -> tuple[Any, ...] | None:
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, abc.Set, Mapping)):
         return tuple(value)
     return None
+
+
+_ARRAYS = frozenset(typing.get_args(ArrayLike))
+"""What `ArrayLike` is a union of."""
+
+
+def _array(place: str, value: Any, others: Sequence[Any]) -> Any:
+    """Return what can be read as an array of numbers, or is of another type, as it is."""
+    for other in others:
+        if _is_instance(value, type(None) if other is None else typing.get_origin(other) or other):
+            return value
+    try:
+        kind = np.asarray(value).dtype.kind
+    except Exception:  # lists of unequal lengths, objects that refuse to be arrays
+        kind = ""
+    if not kind or kind not in "biufc":
+        raise InputError(f"{place} = {shown(value)} is not an array of numbers")
+    return value
 
 
 def _boolean(place: str, value: Any) -> bool:

@@ -33,7 +33,7 @@ PASSIVE = frozenset(
         *("InputError", "Interrupted", "ModelError", "NumericalError", "RecordError", "TnnessError", "Unavailable"),
         *("bit", "electron", "spin_half", "spin_one", "spinless", "tj"),  # objects
         *("models",),  # without arguments
-        *("Report", "Start", "Certificate", "Snapshot"),  # what engines and the package pass on
+        *("Report", "Start", "Certificate", "Snapshot", "Estimate"),  # what engines and the package pass on
     }
 )
 """Names of the package that are no calls of a user."""
@@ -124,7 +124,6 @@ def _calls() -> dict[str, dict[str, Any]]:
         "renyi2_entropy": {"monitored": False},
         "renyi2_mutual_information": {"monitored": False},
         "Observable": {"measure": len},
-        "Estimate": {"value": 1.0, "error": 0.1},
         "total": {"operators": [s.Z(0)]},
         "string": {"operator": s.Z, "sites": [0, 1]},
         "power_law_sum": {"first": s.Z, "second": s.Z, "sites": 3, "alpha": 2.0},
@@ -155,9 +154,7 @@ def _methods() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "Lindbladian.jump": (chain.jump, {"operator": s.Sm(0)}),
         "Record.open": (Record.open, {"path": "r.nc"}),
         "Record.save": (record.save, {"path": "x.nc"}),
-        "Record.item": (record.__getitem__, {"name": "density"}),
         "LocalOperator.site": (s.Z.__call__, {"site": 0}),
-        "LocalSpace.attribute": (lambda name: getattr(s, name), {"name": "Z"}),
         "Operator.times": (lambda other: s.Z(0) * other, {"other": s.Z(1)}),
         "Operator.plus": (lambda other: s.Z(0) + other, {"other": s.Z(1)}),
         "register.model": (tnness.register("attacked"), {"cls": tnness.find("ssep")}),

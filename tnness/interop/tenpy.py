@@ -60,6 +60,10 @@ def from_tenpy(psi: MPS, spaces: Sequence[LocalSpace] | None = None) -> ChainSta
     ------
     InputError: an infinite MPS, or dimensions that do not fit.
     """
+    from tenpy.networks.mps import MPS
+
+    checked("psi", psi, MPS)
+    spaces = checked("spaces", spaces, Sequence[LocalSpace] | None)
     if not psi.finite:
         raise InputError("the TeNPy state is infinite; a chain has open ends")
     tensors = []

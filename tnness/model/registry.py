@@ -34,6 +34,7 @@ FROM_FILE = "_tnness_file_"
 """What the names of modules in files begin with."""
 
 
+@typed
 def register(name: str) -> Callable[[Class], Class]:
     """Register a model class under a name. The same name for another class is an error.
 
@@ -52,6 +53,8 @@ def register(name: str) -> Callable[[Class], Class]:
         raise ModelError(f"a model is registered under a name, got {shown(name)}")
 
     def keep(cls: Class) -> Class:
+        if not isinstance(cls, type):
+            raise ModelError(f"a model is a class, got {shown(cls)}")
         other = _MODELS.get(name)
         if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ModelError(

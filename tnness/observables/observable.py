@@ -17,7 +17,7 @@ from tnness.digest.content import Content, digest, is_seen_through
 from tnness.errors import ModelError, Unavailable
 from tnness.observables.views import Estimate, View
 from tnness.operators.terms import LocalOperator, Operator
-from tnness.typed import typed
+from tnness.typed import check_fields, typed
 
 Array = NDArray[Any]
 
@@ -51,6 +51,9 @@ class Observable:
     sites: tuple[int, ...] = ()
     coordinates: Mapping[str, ArrayLike] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self, "an observable")
 
     def __call__(self, view: Any) -> Array:
         """Measure; the number of axes must be the number of dimensions."""

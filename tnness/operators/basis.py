@@ -35,9 +35,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError, UnknownOperator, suggestion
 from tnness.operators.terms import LocalOperator, Matrix
-from tnness.typed import typed
+from tnness.typed import check_fields, typed
 
 Vector = NDArray[np.float64]
+
+LARGEST_SITE = 64
+"""Most levels of a site: its basis holds their fourth power numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,11 @@ class LocalSpace:
     elements: Matrix  # (D, d, d) orthonormal; Hermitian except in an `operator_space`
     operators: Mapping[str, LocalOperator] = field(repr=False)
     parts: tuple[LocalSpace, ...] = field(default=(), repr=False)  # of a composite site
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a space")
+        if self.elements.ndim != 3:
+            raise InputError(f"space {self.name!r}: elements (D, d, d) are needed, got shape {self.elements.shape}")
 
     @property
     def levels(self) -> int:
@@ -142,7 +150,16 @@ def hermitian_elements(d: int) -> Matrix:
     """Return d^2 orthonormal Hermitian matrices (normalised generalised Gell-Mann, 1/sqrt(d) first): (d^2, d, d).
 
     For d = 2 the order is 1, X, Y, Z over sqrt 2.
+
+    Raises
+    ------
+    InputError: d is above `LARGEST_SITE`; nothing has been allocated then.
     """
+    if d > LARGEST_SITE:
+        raise InputError(
+            f"a site of {d} levels needs {d**4 * 16 / 1e9:.1f} GB for its operator basis alone; "
+            f"sites have up to {LARGEST_SITE} levels: lower the cutoff, or split the site"
+        )
     elements = [np.eye(d, dtype=complex) / np.sqrt(d)]
     for j in range(d):
         for k in range(j + 1, d):
@@ -242,8 +259,8 @@ def _graded(elements: Matrix, parity: Matrix) -> Matrix:
     return np.where(is_odd, np.exp(0.25j * np.pi), 1)[:, None, None] * elements
 
 
-@cache
-def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
+@typed
+def composite(parts: Sequence[LocalSpace]) -> LocalSpace:
     """Return several sites as one, with operators `X0`, `N1`, ...: `X` of part 0, `N` of part 1; also `a & b`.
 
     What both count (N, Sz, ...) also has its total, `N` = N0 + N1.
@@ -252,8 +269,15 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
     >>> pair.levels, pair.X0.matrix.shape
     (6, (6, 6))
     """
-    if len({part.quantum for part in parts}) > 1:
+    return _composite(tuple(parts))
+
+
+@cache
+def _composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
+    if len({part.quantum for part in parts}) != 1:
         raise InputError("a composite site joins quantum spaces, or classical ones")
+    size = math.prod(part.levels for part in parts)
+    hermitian = hermitian_elements(size) if parts[0].quantum else None  # refuses what is too large
     named: dict[str, LocalOperator] = {}
     parity = parity_of(parts) if any(part.graded for part in parts) else None
     for number, part in enumerate(parts):
@@ -263,7 +287,6 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
             matrix = np.kron(np.kron(left, operator.matrix), np.eye(math.prod(after)))
             key = f"{name}{number}"
             named[key] = LocalOperator(key, matrix.astype(complex), parity if operator.odd else None)
-    size = math.prod(part.levels for part in parts)
     named["I"] = LocalOperator("I", np.eye(size, dtype=complex))
     if parity is not None:
         named["P"] = LocalOperator("P", parity)
@@ -272,9 +295,8 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
             counted = np.sum([named[f"{name}{number}"].matrix for number in range(len(parts))], axis=0)
             named[name] = LocalOperator(name, counted)
     name = " & ".join(part.name for part in parts)
-    if all(part.quantum for part in parts):
-        elements = hermitian_elements(size)
-        return LocalSpace(name, elements if parity is None else _graded(elements, parity), named, parts)
+    if hermitian is not None:
+        return LocalSpace(name, hermitian if parity is None else _graded(hermitian, parity), named, parts)
     return LocalSpace(name, product_elements(parts), named, parts)
 
 
@@ -357,6 +379,7 @@ def spin(twice: int) -> LocalSpace:
     """
     if not isinstance(twice, int) or twice < 1:
         raise InputError(f"spin(twice) takes twice the spin as an integer >= 1, got {twice!r}")
+    elements = hermitian_elements(twice + 1)  # refuses what is too large
     s = twice / 2
     m = s - np.arange(twice + 1)
     raising = np.diag(np.sqrt(s * (s + 1) - m[1:] * (m[1:] + 1)), 1).astype(complex)
@@ -371,7 +394,7 @@ def spin(twice: int) -> LocalSpace:
         operators |= {"X": 2 * operators["Sx"], "Y": 2 * operators["Sy"], "Z": 2 * operators["Sz"]}
         operators |= {"N": np.diag([1.0, 0.0]).astype(complex)}
     name = "spin-half" if twice == 1 else f"spin-{twice // 2}" if twice % 2 == 0 else f"spin-{twice}/2"
-    return _space(name, hermitian_elements(twice + 1), operators, {})
+    return _space(name, elements, operators, {})
 
 
 @typed
@@ -380,9 +403,10 @@ def boson(cutoff: int) -> LocalSpace:
     """Return a boson with occupations 0 to `cutoff`: B, Bd, N."""
     if not isinstance(cutoff, int) or cutoff < 1:
         raise InputError(f"boson(cutoff) takes the largest occupation as an integer >= 1, got {cutoff!r}")
+    elements = hermitian_elements(cutoff + 1)  # refuses what is too large
     lowering = np.diag(np.sqrt(np.arange(1, cutoff + 1)), 1).astype(complex)
     operators = {"B": lowering, "Bd": lowering.T.copy(), "N": np.diag(np.arange(cutoff + 1)).astype(complex)}
-    return _space(f"boson-{cutoff}", hermitian_elements(cutoff + 1), operators, {})
+    return _space(f"boson-{cutoff}", elements, operators, {})
 
 
 @typed

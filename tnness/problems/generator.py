@@ -25,6 +25,7 @@ from tnness.operators.charges import Charges
 from tnness.operators.symmetry import conserved_charges
 from tnness.problems.mpo import mpo_of
 from tnness.problems.parts import TermPart, parts_of
+from tnness.typed import typed
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian
@@ -62,6 +63,7 @@ class ChainGenerator:
     form: ClassVar[str] = "chain"
     """The kind of problem."""
 
+    @typed
     def __init__(
         self,
         spaces: Sequence[LocalSpace],
