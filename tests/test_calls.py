@@ -1,0 +1,63 @@
+"""Public calls with wrong values: one line that names the argument, and nothing is allocated before it is refused."""
+
+import time
+
+import numpy as np
+import pytest
+
+import tnness
+from tnness import spin_half as s
+from tnness.errors import TnnessError
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: tnness.boson(10**9), "a site of 1000000001 levels"),
+        (lambda: tnness.spin(10**9), "a site of 1000000001 levels"),
+        (lambda: tnness.composite([tnness.spin(7)] * 3), "a site of 512 levels"),
+        (lambda: tnness.composite([]), "joins quantum spaces"),
+        (lambda: tnness.composite(s), r"composite\(\): parts = "),
+        (lambda: tnness.string(s.Z, range(10**12)), "at most 10,000,000 values"),
+        (lambda: tnness.power_law_sum(s.Z, s.Z, 10**6, 2.0), "more than 10,000,000 terms"),
+        (lambda: tnness.power_law_sum(s.Z, s.Z, 3, "2"), "alpha = '2' is not a number"),
+        (lambda: tnness.periodic(10**12), "from 3 to a million"),
+        (lambda: tnness.ladder(10**6, 10**6), "at most a million sites"),
+        (lambda: tnness.find("ssep")(n=10**30), "at most 1,000,000 sites"),
+        (lambda: tnness.find("ssep")(n="4"), "n = '4' is not an integer"),
+        (lambda: tnness.find("xxz-driven")(mu=s.Z(0)), "mu = .* is not a number"),
+        (lambda: tnness.product_state([s, s], ["a", "b"]), r"matrices\[0\] = 'a' is not an array of numbers"),
+        (lambda: tnness.product_state([s, s], [[1, 0], [[1], [0, 1]]]), "is not an array of numbers"),
+        (lambda: tnness.local_temperature("hot", np.eye(2)), "rho = 'hot' is not an array of numbers"),
+        (lambda: tnness.Observable("z"), "an observable: measure = 'z' is not a function"),
+        (lambda: tnness.Observable(len, dims="site"), "an observable: dims = 'site' is not a list of strings"),
+        (lambda: tnness.ChainState(3), "a list of tensors"),
+        (lambda: tnness.ChainState(["a"]), "tensor 0"),
+        (lambda: tnness.ChainGenerator(s, [], []), r"ChainGenerator\(\): spaces = "),
+        (lambda: tnness.from_quimb(3), "mps = 3 is not a MatrixProductState"),
+        (lambda: tnness.from_tenpy(3), "psi = 3 is not a MPS"),
+        (lambda: tnness.register(3), r"register\(\): name = 3 is not a string"),
+        (lambda: tnness.register("none")(3), "a model is a class, got 3"),
+        (lambda: tnness.register_truncation("none")(3), "is a function, got 3"),
+        (lambda: tnness.LocalOperator("a", 3), "takes square matrices, got 3"),
+        (lambda: tnness.LocalSpace("a", np.eye(2), {}), "elements"),
+        (lambda: tnness.Operator(3), "a sum of terms"),
+        (lambda: tnness.FactorisedHopping(1, 2), "couplings = 1 is not an array"),
+        (lambda: tnness.Record(3), "a Dataset of xarray"),
+        (lambda: tnness.Record.open(None), "path = None is not a string or a Path"),
+        (lambda: s.Z(np.ones((3, 3))), "sites are integers from 0"),
+        (lambda: tnness.Circuit(3, 4), "a circuit: spaces = 3 is not a list"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_before_anything_is_allocated(call, told):
+    began = time.process_time()
+    with pytest.raises(TnnessError, match=told) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 3  # quimb and TeNPy are imported on the way
+
+
+def test_an_array_may_be_given_where_one_is_needed():
+    assert tnness.product_state([s, s], np.array([[0.5, 0.5], [1.0, 0.0]])).n == 2
+    assert tnness.product_state([s, s], (matrix for matrix in [np.eye(2) / 2] * 2)).n == 2
+    assert tnness.composite((s, s)).levels == tnness.composite([s, s]).levels == 4
