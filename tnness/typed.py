@@ -29,6 +29,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Class = TypeVar("Class")
 
+_LISTS = (tuple, list, abc.Sequence, abc.Iterable)
 NAMES = {int: "integers", float: "numbers", str: "strings", bool: "truth values"}
 """The words for several values of a type."""
 NAME = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "none"}
@@ -151,7 +152,8 @@ def _required(entry: dataclasses.Field[Any]) -> bool:
 def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Check a function's arguments against their annotations.
 
-    The function receives its arguments unconverted, except that an iterator arrives as a tuple.
+    The function receives its arguments unconverted, except that an iterator arrives as a tuple, and a whole 4.0 as 4
+    where an integer is needed.
 
     >>> @typed
     ... def wait(seconds: float) -> None: ...
@@ -169,11 +171,20 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         for name, annotation in _argument_types(function).items():
             if name in bound.arguments and signature.parameters[name].kind not in _VARIADIC:
                 value = checked(f"{told}(): {name}", bound.arguments[name], annotation)
-                if isinstance(bound.arguments[name], abc.Iterator):
+                if isinstance(bound.arguments[name], abc.Iterator) or _takes_integers(annotation):
                     bound.arguments[name] = value  # an iterator can be read only once, and the check has read it
         return function(*bound.args, **bound.kwargs)
 
     return call
+
+
+@functools.cache
+def _takes_integers(annotation: Any) -> bool:
+    """True for an integer or a list of integers, or one of them among other types."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(_takes_integers(option) for option in arguments)
+    return annotation is int or (origin in _LISTS and int in arguments)
 
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -217,7 +228,7 @@ def checked(place: str, value: Any, annotation: Any) -> Any:
         return _one_of(place, value, annotation)
     if origin is Literal:
         return _literal(place, value, typing.get_args(annotation))
-    if origin in (tuple, list, abc.Sequence, abc.Iterable):
+    if origin in _LISTS:
         return _several(place, value, annotation)
     if annotation in _SCALARS:
         return _SCALARS[annotation](place, value)
@@ -240,7 +251,7 @@ def type_name(annotation: Any) -> str:
         return " or ".join(type_name(a) for a in arguments)
     if origin is Literal:
         return " | ".join(map(str, arguments))
-    if origin in (tuple, list, abc.Sequence, abc.Iterable):
+    if origin in _LISTS:
         return f"a list of {NAMES.get(arguments[0] if arguments else Any, 'values')}"
     if origin is abc.Callable:
         return "a function"

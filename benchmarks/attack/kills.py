@@ -79,7 +79,7 @@ def case(folder: Path, rng: random.Random) -> Answer:
             if len(times) == wanted:
                 break
         if not Path(words[-1]).is_file():
-            outcome, detail = forked(lambda: line(words), 120.0)
+            outcome, detail = forked(lambda: line(words))
         else:
             outcome, detail = "done", ""
         told = f"{kind}: {', '.join(times)}"
@@ -102,14 +102,12 @@ def whole(folder: Path, kind: str) -> tuple[Numbers, float]:
     if (folder, kind) not in _WHOLE:
         words = KILLED[kind].split()
         with fresh(folder):
-            outcome = forked(lambda: line(words), 120.0)
+            outcome = forked(lambda: line(words))
             assert outcome[0] == "done", f"{kind}: {outcome}"
             held = numbers(words)
         with fresh(folder):
             began = time.monotonic()
-            forked(
-                lambda: line([*words, "--checkpoint-every", "0"] if words[0] in ("run", "converge") else words), 120.0
-            )
+            forked(lambda: line([*words, "--checkpoint-every", "0"] if words[0] in ("run", "converge") else words))
             _WHOLE[folder, kind] = held, time.monotonic() - began
     return _WHOLE[folder, kind]
 

@@ -13,7 +13,7 @@ from benchmarks.attack.running import contents, forked, fresh, line, own_process
 from benchmarks.attack.tally import Answer
 from tnness.cli.app import app
 
-OWN = 0.04
+OWN = 0.02
 """Share of the lines that are called in a process of their own."""
 WORDS = (
     *("", "0", "-1", "1", "2", "3", "2.5", "1e300", "-1e300", "nan", "inf", "1e-300", "1j", "true", "none", "[]", "{}"),

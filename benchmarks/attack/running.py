@@ -18,12 +18,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tnness import cli
 from tnness.errors import Interrupted, TnnessError
 
 LIMIT = 30.0
-"""Seconds that a case may take: every one is a chain of two to four sites, or as small."""
-GRACE = 10.0
+"""Seconds of processor time that a case may take: every one is a chain of two to four sites, or as small."""
+WAITED = 300.0
+"""Seconds after which a case counts as too long in any way, on a machine that is busy with other work."""
+GRACE = 20.0
 """Seconds in which a case that takes longer must end after an interrupt; if it does not, it hangs."""
 MEMORY = 6 << 30
 """Bytes that a case may ask for."""
@@ -44,7 +48,7 @@ def forked(work: Callable[[], Outcome], limit: float = LIMIT) -> Outcome:
         _in_child(work, write)
     os.close(write)
     try:
-        text = _answer(read, limit)
+        text = _answer(read, WAITED, pid, limit)
         if text is None:
             os.killpg(pid, signal.SIGINT)
             text = "hang\n" if _answer(read, GRACE) is None else "long\n"
@@ -69,16 +73,29 @@ def _in_child(work: Callable[[], Outcome], write: int) -> None:
     os._exit(0)
 
 
-def _answer(read: int, limit: float) -> str | None:
-    """Return what comes through a pipe until its end; None if the end does not come in time."""
-    deadline, data = time.monotonic() + limit, b""
+def _answer(read: int, waited: float, pid: int | None = None, limit: float = LIMIT) -> str | None:
+    """Return what comes through a pipe until its end; None if the end does not come in time.
+
+    pid, limit: of a process, and the seconds of processor time that it has.
+    """
+    deadline, data = time.monotonic() + waited, b""
     while (left := deadline - time.monotonic()) > 0:
-        if select.select([read], [], [], left)[0]:
+        if select.select([read], [], [], min(1.0, left))[0]:
             more = os.read(read, 65_536)
             if not more:
                 return data.decode(errors="replace")
             data += more
+        elif pid is not None and _spent(pid) > limit:
+            return None
     return None
+
+
+def _spent(pid: int) -> float:
+    """Return the processor time of a process."""
+    try:
+        return sum(psutil.Process(pid).cpu_times()[:2])
+    except psutil.Error:
+        return 0.0
 
 
 def _parted(text: str) -> Outcome:
@@ -109,7 +126,7 @@ def own_process(words: list[str]) -> Outcome:
     command = [sys.executable, "-m", "tnness.cli", *words]
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=2 * LIMIT, check=False, stdin=subprocess.DEVNULL, env=_environment()
+            command, capture_output=True, timeout=WAITED, check=False, stdin=subprocess.DEVNULL, env=_environment()
         )
     except subprocess.TimeoutExpired:
         return "long", ""

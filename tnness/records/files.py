@@ -176,7 +176,10 @@ LONGEST_NAME, LONGEST_PATH = 180, 3900
 
 def require_name(path: str | Path) -> None:
     """Refuse a path that no file can have: with a zero byte, or too long."""
-    longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
+    try:
+        longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        raise RecordError(f"{str(path)!a:.80} is no name of a file: it holds what no file system can write") from None
     if "\0" in str(path) or longest > LONGEST_NAME or len(os.fsencode(path)) > LONGEST_PATH:
         raise RecordError(f"{str(path)!r:.80} is no name of a file: it holds a zero byte, or is too long")
 
