@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import tnness
+from tnness import Record
 from tnness import spin_half as s
+from tnness.engines.trajectories import Trajectories
 from tnness.errors import TnnessError
 
 
@@ -46,6 +48,9 @@ from tnness.errors import TnnessError
         (lambda: tnness.Record(3), "a Dataset of xarray"),
         (lambda: tnness.Record.open(None), "path = None is not a string or a Path"),
         (lambda: s.Z(np.ones((3, 3))), "sites are integers from 0"),
+        (lambda: Trajectories(realizations=10**10), "at most 1,000,000 go in one run"),
+        (lambda: tnness.find("cavity")(levels=10**9), "levels = 1000000000: at most 5,000"),
+        (lambda: Record.open("\ud800"), "no name of a file"),
         (lambda: tnness.Circuit(3, 4), "a circuit: spaces = 3 is not a list"),
     ],
 )

@@ -13,7 +13,14 @@ from collections.abc import Iterable
 
 
 class TnnessError(Exception):
-    """Base class of every error the package raises on purpose."""
+    """Base class of every error the package raises on purpose: one line, whatever values it shows.
+
+    >>> str(TnnessError("two\\nlines"))
+    'two lines'
+    """
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
 
 
 class InputError(TnnessError, ValueError):
