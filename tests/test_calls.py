@@ -4,12 +4,17 @@ import time
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import tnness
 from tnness import Record
 from tnness import spin_half as s
 from tnness.engines.trajectories import Trajectories
 from tnness.errors import TnnessError
+from tnness.study.figure import plot
+from tnness.study.verify import verify
+
+CHAIN = tnness.find("xxz-driven")(n=3).problem()
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,15 @@ from tnness.errors import TnnessError
         (lambda: Trajectories(realizations=10**10), "at most 1,000,000 go in one run"),
         (lambda: tnness.find("cavity")(levels=10**9), "levels = 1000000000: at most 5,000"),
         (lambda: Record.open("\ud800"), "no name of a file"),
+        (lambda: tnness.Lindbladian([s] * 2).jump(s.Sm(0), xr.Dataset()), "a rate is a finite number"),
+        (lambda: verify("a" * 5000), "no name of a file"),
+        (lambda: tnness.status("a\0b"), "no name of a file"),
+        (lambda: tnness.collect("a" * 5000), "no name of a file"),
+        (lambda: plot("\ud800"), "no name of a file"),
+        (lambda: tnness.find("a" * 5000 + ".py:A"), "no name of a file"),
+        (lambda: tnness.sweep("ssep", store="a" * 5000), "no name of a file"),
+        (lambda: tnness.ground_state(CHAIN, 1, chi=-1), "takes chi >= 1"),
+        (lambda: tnness.ground_energy(CHAIN, 1e9), "3 sites takes 0 to 3 particles"),
         (lambda: tnness.Circuit(3, 4), "a circuit: spaces = 3 is not a list"),
     ],
 )

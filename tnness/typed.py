@@ -12,12 +12,14 @@ import functools
 import inspect
 import io
 import math
+import os
 import tokenize
 import types
 import typing
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
@@ -237,6 +239,29 @@ def checked(place: str, value: Any, annotation: Any) -> Any:
     raise _wrong(place, value, annotation)
 
 
+LONGEST_NAME, LONGEST_PATH = 180, 3900
+"""Bytes that a name and a path may have; temporary files need some more of the 255 and 4096 that a system allows."""
+
+
+def check_file_name(place: str, path: str | Path) -> None:
+    """Refuse a path that no file can have: with a zero byte, too long, or with what no file system can write.
+
+    >>> check_file_name("out", "no" + chr(0))
+    Traceback (most recent call last):
+    ...
+    tnness.errors.InputError: out = 'no\\x00' is no name of a file: it holds a zero byte
+    """
+    try:
+        longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
+        fault = "it holds a zero byte" if "\0" in str(path) else ""
+    except UnicodeEncodeError:
+        longest, fault = 0, "it holds what no file system can write"
+    if not fault and (longest > LONGEST_NAME or len(os.fsencode(path)) > LONGEST_PATH):
+        fault = "it is too long"
+    if fault:
+        raise InputError(f"{place} = {shown(str(path))} is no name of a file: {fault}")
+
+
 def type_name(annotation: Any) -> str:
     """Return a type in words a user would use.
 
@@ -275,6 +300,8 @@ def _one_of(place: str, value: Any, annotation: Any) -> Any:
         return _array(place, value, [option for option in options if option not in _ARRAYS])
     if value is None and type(None) in options:
         return None
+    if Path in options and isinstance(value, (str, Path)):
+        check_file_name(place, value)
     failures = []
     for option in (a for a in options if a is not type(None)):
         try:

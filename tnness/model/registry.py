@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
 from tnness.model.parameters import parameters
-from tnness.typed import shown, typed
+from tnness.typed import check_file_name, shown, typed
 
 Class = TypeVar("Class", bound=type)
 
@@ -112,6 +112,7 @@ def names_file(name: str) -> bool:
 
 def _from_file(name: str) -> type:
     path, _, class_name = name.rpartition(":")
+    check_file_name("model", path)
     if not Path(path).is_file():
         raise InputError(f"there is no file {path!r} to take model {class_name!r} from")
     module = module_from_file(path)

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from tnness.errors import RecordError, WriteError
+from tnness.errors import InputError, RecordError, WriteError
+from tnness.typed import check_file_name
 
 _MARK = b"\ntnness seal "
 _LONGEST = 256
@@ -170,18 +171,12 @@ def _sync_folder(folder: Path) -> None:
             os.close(place)
 
 
-LONGEST_NAME, LONGEST_PATH = 180, 3900
-"""Bytes that a name and a path may have; temporary files need some more of the 255 and 4096 that a system allows."""
-
-
 def require_name(path: str | Path) -> None:
-    """Refuse a path that no file can have: with a zero byte, or too long."""
+    """Refuse a path that no file can have."""
     try:
-        longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
-    except UnicodeEncodeError:  # half of a pair of surrogates
-        raise RecordError(f"{str(path)!a:.80} is no name of a file: it holds what no file system can write") from None
-    if "\0" in str(path) or longest > LONGEST_NAME or len(os.fsencode(path)) > LONGEST_PATH:
-        raise RecordError(f"{str(path)!r:.80} is no name of a file: it holds a zero byte, or is too long")
+        check_file_name("path", path)
+    except InputError as error:
+        raise RecordError(str(error)) from None
 
 
 def require_folder(path: Path) -> None:
