@@ -34,7 +34,6 @@ FROM_FILE = "_tnness_file_"
 """What the names of modules in files begin with."""
 
 
-@typed
 def register(name: str) -> Callable[[Class], Class]:
     """Register a model class under a name. The same name for another class is an error.
 
