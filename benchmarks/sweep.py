@@ -4,16 +4,22 @@ A trivial model gives the overhead of a point, a large store the times of `statu
 what a second worker brings.
 """
 
+import contextlib
 import multiprocessing
+import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from tnness import TEBD, find, steady_state
+from tnness.records.files import sealed
 from tnness.study.collect import collect
 from tnness.study.status import status
 from tnness.study.store import Store
@@ -58,20 +64,60 @@ def large_store(points: int) -> None:
         sweep("mbl-heisenberg", {"h": [1.0], "eps": [0.1]}, store=folder, workers=0, **settings)
         store = Store(folder)
         record = store.record_path(next(iter(store.finished()))).read_bytes()
+        body = record[: record.rfind(b"\ntnness seal ")]
         shutil.rmtree(folder)
         Path(folder).mkdir()
         sweep("mbl-heisenberg", grid, store=folder, realizations=points // 20, workers=0, task=(0, 10**9), **settings)
         for point in store.points():
             store.record_path(point.key).parent.mkdir(exist_ok=True)
-            store.record_path(point.key).write_bytes(record)
-        started = time.perf_counter()
+            store.record_path(point.key).write_bytes(sealed(body, point.key))
+        started, busy = time.perf_counter(), time.process_time()
         assert status(folder).done == points
-        print(f"status of {points} finished points: {time.perf_counter() - started:.2f} s")
-        started = time.perf_counter()
+        print(f"status of {points} finished points: {_since(started, busy)}")
+        commands(folder)
+        started, busy = time.perf_counter(), time.process_time()
         table = collect(folder)
-        seconds = time.perf_counter() - started
         assert table["status"].size == points
-        print(f"collect of {points} records of {len(record) / 1e3:.0f} kB, every variable: {seconds:.1f} s")
+        print(f"collect of {points} records of {len(record) / 1e3:.0f} kB, every variable: {_since(started, busy)}")
+
+
+def _since(started: float, busy: float) -> str:
+    return f"{time.perf_counter() - started:.2f} s, {time.process_time() - busy:.2f} s of it computing"
+
+
+def commands(folder: str) -> None:
+    """The start of the program alone, and `tnness status`, as processes."""
+    for words in (["--help"], ["status", folder]):
+        started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "tnness.cli", *words], check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f"tnness {words[0]}: {time.perf_counter() - started:.2f} s, {busy:.2f} s of it computing")
+
+
+def crowd(points: int, workers: int) -> None:
+    """A sweep of real points by more workers than cores: its time, and the memory of its processes over time."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["sweep", "ssep", "-p", "n=2", "--engine", "exact", "--realizations", str(points), "--quiet"]
+        command = [sys.executable, "-m", "tnness.cli", *words, "--workers", str(workers), "--store", folder]
+        started, looked = time.perf_counter(), 0.0
+        process = subprocess.Popen(command)
+        whole = psutil.Process(process.pid)
+        while process.poll() is None:
+            time.sleep(0.5)
+            if time.perf_counter() - looked > points / 1000:
+                looked = time.perf_counter()
+                with contextlib.suppress(psutil.Error):
+                    others = [child.memory_info().rss for child in whole.children(recursive=True)]
+                    own, most = whole.memory_info().rss / 1e6, max(others, default=0) / 1e6
+                    print(f"  after {looked - started:4.0f} s: sweep {own:.0f} MB, largest worker {most:.0f} MB")
+        done = status(folder)
+        print(f"{points} points, {workers} workers: {time.perf_counter() - started:.0f} s; {done.done} done")
+        assert done.done == points
+        commands(folder)
+        started, busy = time.perf_counter(), time.process_time()
+        assert collect(folder)["status"].size == points
+        print(f"collect: {_since(started, busy)}")
 
 
 CHAIN = {"n": 12, "h": 2.0, "eps": 0.4}
@@ -106,14 +152,19 @@ def scaling(points: int) -> None:
 
 
 def main(
-    points: Annotated[int, typer.Option(help="trivial points")] = 2000,
-    store: Annotated[int, typer.Option(help="points of the large store")] = 20_000,
+    points: Annotated[int, typer.Option(help="trivial points; 0: none")] = 2000,
+    store: Annotated[int, typer.Option(help="points of the large store; 0: none")] = 20_000,
+    crowded: Annotated[int, typer.Option(help="points of a sweep by eight workers; 0: none")] = 0,
     chains: Annotated[int, typer.Option(help="steady states for the scaling; 0: none")] = 24,
 ) -> None:
     """Overhead, status, collect, scaling."""
-    overhead(points, 2)
-    physics(100)
-    large_store(store)
+    if points:
+        overhead(points, 2)
+        physics(100)
+    if store:
+        large_store(store)
+    if crowded:
+        crowd(crowded, 8)
     if chains:
         scaling(chains)
 

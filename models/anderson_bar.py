@@ -10,6 +10,7 @@ import numpy as np
 from tnness import InputError, Observable, register
 from tnness.observables.observable import Estimate
 from tnness.problems.transfer import RandomBar, Real, ring_hamiltonian
+from tnness.typed import check_fields
 
 
 @register("anderson-bar")
@@ -33,6 +34,7 @@ class AndersonBar:
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("width", "length"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} = {getattr(self, name)}: at least 1 is needed")

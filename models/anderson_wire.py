@@ -12,6 +12,7 @@ from tnness import InputError, Observable, View, register
 from tnness.model.checks import check_rates
 from tnness.observables.observable import Estimate
 from tnness.problems.transfer import Array, Lead, Real, TransferChain, ring_hamiltonian, ring_modes
+from tnness.typed import check_fields
 
 from .interferometer import ports
 
@@ -54,6 +55,7 @@ class AndersonWire:
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("size", "length"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -11,6 +11,10 @@ import scipy.linalg
 from tnness import InputError, Observable, register
 from tnness.model.checks import site_profile
 from tnness.problems.transfer import Array, Lead, Real, TransferChain
+from tnness.typed import check_fields
+
+MOST_LEVELS = 5000
+"""Most sites of a cavity: all its resonances come from one dense matrix."""
 
 
 @register("cavity")
@@ -40,8 +44,11 @@ class Cavity:
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.levels < 1:
             raise InputError(f"levels = {self.levels}: at least one is needed")
+        if self.levels > MOST_LEVELS:
+            raise InputError(f"levels = {self.levels}: at most {MOST_LEVELS:,}, whose resonances are found together")
         if not self.disorder >= 0:
             raise InputError(f"disorder = {self.disorder:g}: a number >= 0 is needed")
         if self.link_left == 0 or self.link_right == 0:

@@ -12,6 +12,7 @@ from tnness import InputError, Observable, register
 from tnness.model.checks import check_rates, check_sites
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import Array, TransferChain
+from tnness.typed import check_fields
 
 
 @register("charge-network")
@@ -42,6 +43,7 @@ class ChargeNetwork:
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_rates({"eps": self.eps})
         _ = self.links

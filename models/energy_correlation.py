@@ -10,6 +10,7 @@ import numpy as np
 from tnness import InputError, Observable, register
 from tnness.model.checks import check_rates
 from tnness.problems.transfer import Array, Lead, Real, TransferChain, ring_hamiltonian, ring_modes
+from tnness.typed import check_fields
 
 
 @register("energy-correlation")
@@ -41,6 +42,7 @@ class EnergyCorrelation:
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.size < 2 or self.size % 2:
             raise InputError(f"size = {self.size}: an even number of sites, at least 2, has two halves")
         check_rates({"disorder": self.disorder})

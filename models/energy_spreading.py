@@ -11,6 +11,7 @@ from tnness import InputError, Observable, register
 from tnness.model.checks import check_sites
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import Array, TransferChain
+from tnness.typed import check_fields
 
 
 @register("energy-spreading")
@@ -35,6 +36,7 @@ class EnergySpreading:
     engines: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         _ = self.links
         if not 0 <= self.origin < self.n:

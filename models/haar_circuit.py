@@ -13,6 +13,7 @@ from tnness import ChainGenerator, InputError, Observable, register
 from tnness.model.checks import check_sites
 from tnness.operators.basis import operator_space
 from tnness.problems.ensembles import haar_replica_map
+from tnness.typed import check_fields
 
 Real = NDArray[np.float64]
 
@@ -49,6 +50,7 @@ class HaarCircuit:
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         if self.bulk not in ("haar", "printed"):
             raise InputError(f"bulk = {self.bulk!r} is not one of haar, printed")

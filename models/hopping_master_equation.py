@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tnness import FactorisedHopping, InputError, Observable, register
 from tnness.model.checks import check_rates, check_sites, site_profile
+from tnness.typed import check_fields
 
 Vector = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ class HoppingMasterEquation:
     engines: ClassVar[tuple[str, ...]] = ("spectral",)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_rates({"gamma": self.gamma, "disorder": self.disorder})
         if self.rates not in ("exponential", "eigenstates"):

@@ -12,6 +12,7 @@ from tnness import InputError, Lindbladian, Observable, Operator, expectation, r
 from tnness import spin_half as s
 from tnness.model.checks import check_rates, check_sites, site_profile
 from tnness.observables.thermometry import BondThermometer
+from tnness.typed import check_fields
 
 
 @register("mbl-heisenberg")
@@ -60,6 +61,7 @@ class MBLHeisenberg:
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_rates({"eps": self.eps})
         if self.drive not in ("correlated", "literal", "one-sided", "singlet"):

@@ -22,6 +22,7 @@ from tnness import (
 )
 from tnness import spinless as f
 from tnness.model.checks import check_rates, check_sites, site_profile
+from tnness.typed import check_fields
 
 START = ("ground", "neel", "random-product", "infinite-temperature")
 
@@ -60,6 +61,7 @@ class NoisyAnderson:
     engines: ClassVar[tuple[str, ...]] = ("gaussian", "tebd", "trajectories", "exact")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_rates({"gamma": self.gamma, "disorder": self.disorder})
         if self.initial not in START:

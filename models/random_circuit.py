@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tnness import Circuit, InputError, Observable, bit, register, spin_half
 from tnness.model.checks import check_sites
 from tnness.problems.ensembles import mapped
+from tnness.typed import check_fields
 
 from .conserving_gates import check_probabilities, gates
 from .interferometer import ports
@@ -59,6 +60,7 @@ class RandomCircuit:
     engines: ClassVar[tuple[str, ...]] = ("gaussian", "tebd", "exact")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_probabilities(self.p1, self.p2)
         for name, m in (("m_left", self.m_left), ("m_right", self.m_right)):

@@ -14,6 +14,7 @@ from tnness.model.checks import check_sites
 from tnness.operators.basis import LocalSpace
 from tnness.operators.charges import Charges
 from tnness.problems.ensembles import replica_map
+from tnness.typed import check_fields
 
 from . import replica
 from .conserving_gates import check_probabilities, interactions, partial_swaps, swaps
@@ -55,6 +56,7 @@ class ReplicaABC:
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_probabilities(self.p1, self.p2)
         for name, m in (("m_left", self.m_left), ("m_right", self.m_right)):

@@ -21,6 +21,7 @@ from tnness import (
     two_point,
 )
 from tnness.model.checks import check_rates, check_sites
+from tnness.typed import check_fields
 
 
 @register("ssep")
@@ -52,6 +53,7 @@ class SSEP:
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         names = ("rate", "inject_left", "remove_left", "inject_right", "remove_right")
         check_rates({name: getattr(self, name) for name in names})

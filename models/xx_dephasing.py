@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from tnness import InputError, Lindbladian, Observable, expectation, register
 from tnness import spin_half as s
 from tnness.model.checks import check_rates, check_sites, site_profile
+from tnness.typed import check_fields
 
 
 @register("xx-dephasing")
@@ -33,6 +34,7 @@ class XXDephasing:
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact", "gaussian")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_rates({"gamma": self.gamma, "dephasing": self.dephasing})
         if not -1 <= self.mu <= 1:

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from tnness import InputError, Lindbladian, Observable, expectation, register, two_point
 from tnness import spin_half as s
 from tnness.model.checks import check_rates, check_sites
+from tnness.typed import check_fields
 
 
 @register("xxz-driven")
@@ -30,6 +31,7 @@ class DrivenXXZ:
     engines: ClassVar[tuple[str, ...]] = ("tebd", "exact", "gaussian")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_sites(self.n)
         check_rates({"gamma": self.gamma})
         if not -1 <= self.mu <= 1:

@@ -13,7 +13,14 @@ from collections.abc import Iterable
 
 
 class TnnessError(Exception):
-    """Base class of every error the package raises on purpose."""
+    """Base class of every error the package raises on purpose: one line, whatever values it shows.
+
+    >>> str(TnnessError("two\\nlines"))
+    'two lines'
+    """
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
 
 
 class InputError(TnnessError, ValueError):
@@ -50,6 +57,10 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, text: str = "interrupted", number: int = signal.SIGINT) -> None:
         super().__init__(text)
         self.number = int(number)
+
+
+class Doubt(UserWarning):
+    """What is continued may not be what was begun: another version wrote it, or code that was not compared in full."""
 
 
 class NumericalError(TnnessError):

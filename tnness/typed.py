@@ -12,15 +12,18 @@ import functools
 import inspect
 import io
 import math
+import os
 import tokenize
 import types
 import typing
 from collections import abc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tnness.errors import InputError, suggestion
 
@@ -28,10 +31,15 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Class = TypeVar("Class")
 
+_LISTS = (tuple, list, abc.Sequence, abc.Iterable)
 NAMES = {int: "integers", float: "numbers", str: "strings", bool: "truth values"}
 """The words for several values of a type."""
 NAME = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "none"}
 """The words for one value of a type."""
+
+
+MOST_VALUES = 10_000_000
+"""Most values of a list that is given as a `range`: it is written out."""
 
 
 # ------------------------------------------------------------------ fields
@@ -146,7 +154,8 @@ def _required(entry: dataclasses.Field[Any]) -> bool:
 def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Check a function's arguments against their annotations.
 
-    The function receives its arguments unconverted, except that an iterator arrives as a tuple.
+    The function receives its arguments unconverted, except that an iterator arrives as a tuple, and a whole 4.0 as 4
+    where an integer is needed.
 
     >>> @typed
     ... def wait(seconds: float) -> None: ...
@@ -156,18 +165,28 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     tnness.errors.InputError: wait(): seconds = 'long' is not a number
     """
     signature = inspect.signature(function)
+    told = function.__qualname__.rpartition(".<locals>.")[2].removesuffix(".__init__")
 
     @functools.wraps(function)
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
         bound = signature.bind(*arguments, **named)
         for name, annotation in _argument_types(function).items():
             if name in bound.arguments and signature.parameters[name].kind not in _VARIADIC:
-                value = checked(f"{function.__name__}(): {name}", bound.arguments[name], annotation)
-                if isinstance(bound.arguments[name], abc.Iterator):
+                value = checked(f"{told}(): {name}", bound.arguments[name], annotation)
+                if isinstance(bound.arguments[name], abc.Iterator) or _takes_integers(annotation):
                     bound.arguments[name] = value  # an iterator can be read only once, and the check has read it
         return function(*bound.args, **bound.kwargs)
 
     return call
+
+
+@functools.cache
+def _takes_integers(annotation: Any) -> bool:
+    """True for an integer or a list of integers, or one of them among other types."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(_takes_integers(option) for option in arguments)
+    return annotation is int or (origin in _LISTS and int in arguments)
 
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -211,13 +230,36 @@ def checked(place: str, value: Any, annotation: Any) -> Any:
         return _one_of(place, value, annotation)
     if origin is Literal:
         return _literal(place, value, typing.get_args(annotation))
-    if origin in (tuple, list, abc.Sequence, abc.Iterable):
+    if origin in _LISTS:
         return _several(place, value, annotation)
     if annotation in _SCALARS:
         return _SCALARS[annotation](place, value)
     if _is_instance(value, origin or annotation):
         return value
     raise _wrong(place, value, annotation)
+
+
+LONGEST_NAME, LONGEST_PATH = 180, 3900
+"""Bytes that a name and a path may have; temporary files need some more of the 255 and 4096 that a system allows."""
+
+
+def check_file_name(place: str, path: str | Path) -> None:
+    """Refuse a path that no file can have: with a zero byte, too long, or with what no file system can write.
+
+    >>> check_file_name("out", "no" + chr(0))
+    Traceback (most recent call last):
+    ...
+    tnness.errors.InputError: out = 'no\\x00' is no name of a file: it holds a zero byte
+    """
+    try:
+        longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
+        fault = "it holds a zero byte" if "\0" in str(path) else ""
+    except UnicodeEncodeError:
+        longest, fault = 0, "it holds what no file system can write"
+    if not fault and (longest > LONGEST_NAME or len(os.fsencode(path)) > LONGEST_PATH):
+        fault = "it is too long"
+    if fault:
+        raise InputError(f"{place} = {shown(str(path))} is no name of a file: {fault}")
 
 
 def type_name(annotation: Any) -> str:
@@ -228,13 +270,18 @@ def type_name(annotation: Any) -> str:
     """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
+        if set(arguments) >= _ARRAYS:
+            arguments = (*(a for a in arguments if a not in _ARRAYS), ArrayLike)
+            return " or ".join("an array of numbers" if a is ArrayLike else type_name(a) for a in arguments)
         return " or ".join(type_name(a) for a in arguments)
     if origin is Literal:
         return " | ".join(map(str, arguments))
-    if origin in (tuple, list, abc.Sequence, abc.Iterable):
+    if origin in _LISTS:
         return f"a list of {NAMES.get(arguments[0] if arguments else Any, 'values')}"
     if origin is abc.Callable:
         return "a function"
+    if (origin or annotation) is np.ndarray:
+        return "an array"
     if annotation not in NAME and isinstance(origin or annotation, type):
         name = (origin or annotation).__name__
         return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
@@ -249,8 +296,12 @@ def shown(value: Any) -> str:
 
 def _one_of(place: str, value: Any, annotation: Any) -> Any:
     options = typing.get_args(annotation)
+    if set(options) >= _ARRAYS:  # `ArrayLike`, which is itself a union
+        return _array(place, value, [option for option in options if option not in _ARRAYS])
     if value is None and type(None) in options:
         return None
+    if Path in options and isinstance(value, (str, Path)):
+        check_file_name(place, value)
     failures = []
     for option in (a for a in options if a is not type(None)):
         try:
@@ -269,6 +320,8 @@ def _literal(place: str, value: Any, choices: tuple[Any, ...]) -> Any:
 
 
 def _several(place: str, value: Any, annotation: Any) -> tuple[Any, ...]:
+    if isinstance(value, range) and len(value) > MOST_VALUES:
+        raise InputError(f"{place} = {shown(value)}: at most {MOST_VALUES:,} values can be given")
     values, types_ = _elements(value), typing.get_args(annotation)
     if values is None:
         raise _wrong(place, value, annotation)
@@ -276,6 +329,8 @@ def _several(place: str, value: Any, annotation: Any) -> tuple[Any, ...]:
     if fixed and len(types_) != len(values):
         raise InputError(f"{place} = {shown(value)}: {len(types_)} values are needed")
     element = types_[0] if types_ else Any
+    if not fixed and element is float and set(map(type, values)) == {float} and np.isfinite(values).all():
+        return values  # many numbers: one by one they take a microsecond each
     expected = types_ if fixed else (element,) * len(values)
     return tuple(checked(f"{place}[{i}]", v, t) for i, (v, t) in enumerate(zip(values, expected, strict=True)))
 
@@ -291,6 +346,24 @@ def _elements(value: Any) -> tuple[Any, ...] | None:
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, abc.Set, Mapping)):
         return tuple(value)
     return None
+
+
+_ARRAYS = frozenset(typing.get_args(ArrayLike))
+"""What `ArrayLike` is a union of."""
+
+
+def _array(place: str, value: Any, others: Sequence[Any]) -> Any:
+    """Return what can be read as an array of numbers, or is of another type, as it is."""
+    for other in others:
+        if _is_instance(value, type(None) if other is None else typing.get_origin(other) or other):
+            return value
+    try:
+        kind = np.asarray(value).dtype.kind
+    except Exception:  # lists of unequal lengths, objects that refuse to be arrays
+        kind = ""
+    if not kind or kind not in "biufc":
+        raise InputError(f"{place} = {shown(value)} is not an array of numbers")
+    return value
 
 
 def _boolean(place: str, value: Any) -> bool:

@@ -195,7 +195,7 @@ def test_unknown_operators_suggest_the_nearest():
 
 @pytest.mark.parametrize(
     ("make", "given"),
-    [(spin, 0), (spin, 1.5), (boson, 0), (levels, 1), (levels, 11), (classical, 1), (classical, 2.0)],
+    [(spin, 0), (spin, 1.5), (boson, 0), (levels, 1), (levels, 11), (classical, 1), (classical, 2.5)],
 )
 def test_sizes_are_checked_and_named(make, given):
     with pytest.raises(InputError, match=f"(got|=) {given}") as caught:

@@ -51,6 +51,17 @@ def test_a_seal_knows_whose_it_is(tmp_path):
     assert not is_sealed(whole.replace(b"ab12", b"ab13"))
 
 
+@pytest.mark.parametrize("key", ["", "ab12"])
+def test_the_end_of_a_file_tells_that_it_was_cut_or_has_grown(tmp_path, key):
+    """Without reading the rest: `status` looks at every point of a sweep so."""
+    whole = sealed(b"numbers" * 100, key)
+    for content in (*(whole[:-cut] for cut in range(1, 80)), whole + b"x", whole[1:]):
+        (tmp_path / "a").write_bytes(content)
+        assert sealed_key(tmp_path / "a") is None
+    (tmp_path / "a").write_bytes(whole)
+    assert sealed_key(tmp_path / "a") == key
+
+
 def test_a_file_of_others_is_not_judged():
     assert seal_of(b"") is None
     assert seal_of(b"x" * 100) is None

@@ -209,3 +209,10 @@ def test_a_copy_grows_on_its_own():
     other = recorded({"x": decay(1.0)}, [2.0], history=history.copy())
     assert (len(history.times), len(history.values["x"])) == (2, 2)
     assert (len(other.times), len(other.values["x"])) == (3, 3)
+
+
+def test_an_element_that_rests_beside_a_growing_oscillation_has_nothing_to_come():
+    """The change turns round and grows: what is to come is unknown, but 0 for what has not moved (and no NaN)."""
+    history = recorded({"x": lambda t: np.array([1.0, 0.1 * (-1.3) ** round(t)])}, np.arange(10.0))
+    remaining = Tails(history).of(0).remaining["x"]
+    assert remaining.tolist() == [0.0, math.inf]

@@ -1,5 +1,6 @@
 """Sweeps of what a script defines, names that a table cannot have, and sizes that no store can."""
 
+import os
 import subprocess
 import sys
 import time
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from command_line import call, refused
+from command_line import call, in_process_of_its_own, refused
 from small_runs import Pumped
 from tnness import TEBD, Ask, Observable, expectation, steady_state
 from tnness import spin_half as s
 from tnness.errors import InputError, ModelError
 from tnness.model.parameters import parameters
+from tnness.model.registry import module_from_file
 from tnness.runs.job import Job
 from tnness.study.plan import Plan
 
@@ -132,3 +134,52 @@ def test_the_package_does_not_blame_the_model_for_its_own_errors(monkeypatch):
     monkeypatch.setattr(job, "problem_of", broken)
     with pytest.raises(IndexError):
         _ = Job(Pumped(), "pumped", TEBD(), Ask()).problem
+
+
+def test_the_words_for_too_little_memory_blame_the_line_of_the_model(tmp_path):
+    """NumPy's own error is a kind of MemoryError, and its compiled lines are not the user's."""
+    source = SCRIPT.split("done =")[0].replace("chain = ", "np.random.default_rng(0).random(10**14)\n        chain = ")
+    (tmp_path / "m.py").write_text("import numpy as np\n" + source)
+    told = refused("run", f"{tmp_path}/m.py:Pumped", "--engine", "exact", "--out", tmp_path / "r.nc", told=("memory",))
+    assert "its own code asked for more memory than this machine has" in told
+    assert "m.py, line" in told
+
+
+def test_an_axis_that_is_too_long_is_named_by_its_own_option(tmp_path):
+    told = refused("sweep", "ssep", "--grid", "rate=1:2:100000000", "--store", tmp_path / "s")
+    assert "--grid rate = 1:2:100000000" in told
+    assert "--time" not in told
+
+
+def test_a_measuring_function_that_has_changed_is_told_in_a_quiet_sweep_too(tmp_path):
+    (tmp_path / "own.py").write_text("def measure(setting):\n    return {'own': 1.0}\n")
+    command = (
+        "sweep",
+        "ssep",
+        "--measure",
+        f"{tmp_path}/own.py:measure",
+        "--workers",
+        0,
+        "--store",
+        tmp_path / "s",
+        "-q",
+    )
+    assert in_process_of_its_own(*command, "--grid", "n=2").err == ""
+    (tmp_path / "own.py").write_text("def measure(setting):\n    return {'own': 2.0}\n")
+    answer = in_process_of_its_own(*command, "--grid", "n=2,3")
+    assert answer.err == f"the code of {tmp_path}/own.py:measure has changed since the store was begun\n"
+
+
+def test_a_file_that_is_edited_within_a_second_is_not_taken_for_its_bytecode(tmp_path, monkeypatch):
+    """Python compares the length and the second of a file with those that its bytecode remembers."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "bytecode"))
+    file = tmp_path / "edited.py"
+    values = []
+    for text in ("VALUE = 1\n", "VALUE = 2\n"):
+        file.write_text(text)
+        os.utime(file, (1e9, 1e9))
+        values.append(module_from_file(file).VALUE)
+        for name in [name for name in sys.modules if name.startswith("_tnness_file_edited")]:
+            del sys.modules[name]
+    assert values == [1, 2]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+import warnings
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from tnness.cli.shown import fail
-from tnness.errors import Interrupted, NumericalError, TnnessError, WriteError
+from tnness.errors import Doubt, Interrupted, NumericalError, TnnessError, WriteError
 
 # Typer contains its own copy of click, and exports only subclasses of this error.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]
@@ -51,7 +54,9 @@ MEANINGS = {
 def main() -> None:
     """Run the command line; turn every error of the package into one line and an exit status."""
     try:
-        status = app(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = functools.partial(_warned, warnings.showwarning)
+            status = app(standalone_mode=False)
     except UsageError as error:
         _usage(error)
     except (typer.Abort, KeyboardInterrupt):
@@ -67,6 +72,14 @@ def main() -> None:
     except (OSError, MemoryError, RecursionError) as error:
         fail(MEANINGS.get(type(error)) or str(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _warned(usual: Callable[..., None], message: Warning | str, category: type[Warning], *details: Any) -> None:
+    """Write a doubt as one line; leave other warnings as they are."""
+    if issubclass(category, Doubt):
+        typer.echo(str(message), err=True)
+    else:
+        usual(message, category, *details)
 
 
 def _usage(error: Any) -> NoReturn:

@@ -14,7 +14,7 @@ MOST_TIMES = 1_000_000
 """Most numbers that `start:stop:count` stands for."""
 
 
-def times(text: str) -> list[float]:
+def times(text: str, flag: str = "--time") -> list[float]:
     """Read `start:stop:count`, `log:start:stop:count` (evenly spaced in the logarithm) or a comma list.
 
     >>> times("0:1:3")
@@ -23,7 +23,7 @@ def times(text: str) -> list[float]:
     [1.0, 10.0, 100.0]
     """
     if ":" not in text:
-        return list(numbers("--time", text) or ())
+        return list(numbers(flag, text) or ())
     logarithmic, parts = text.startswith("log:"), text.removeprefix("log:").split(":")
     try:
         start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
@@ -38,7 +38,7 @@ def times(text: str) -> list[float]:
     except (ValueError, IndexError):
         needed = f"[log:]start:stop:count with stop > start (> 0) and count from 1 to {MOST_TIMES:,}, or a comma list,"
         needed += " is needed"
-        raise InputError(f"--time {text}: {needed}") from None
+        raise InputError(f"{flag} {text}: {needed}") from None
     return [float(t) for t in (np.geomspace if logarithmic else np.linspace)(start, stop, count)]
 
 
@@ -96,17 +96,17 @@ def axes(texts: list[str] | None) -> dict[str, list[Any]]:
             raise InputError(f"--grid {text}: NAME=VALUE,VALUE,... is needed")
         if name in grid:
             raise InputError(f"--grid {name} is given twice")
-        grid[name] = _axis(values)
+        grid[name] = _axis(name, values)
     return grid
 
 
-def _axis(text: str) -> list[Any]:
+def _axis(name: str, text: str) -> list[Any]:
     if text.startswith("["):
         read = value_of(text)
         if isinstance(read, list):
             return read
     if text.count(":") >= 2 and text.removeprefix("log:").replace(":", "").strip("0123456789.eE+- ") == "":
-        return list(times(text))
+        return times(text, f"--grid {name} =")
     return [value_of(part) for part in text.split(",")]
 
 

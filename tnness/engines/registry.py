@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, suggestion
-from tnness.typed import build_dataclass, shown
+from tnness.typed import build_dataclass, shown, typed
 
 Class = TypeVar("Class", bound=type[Engine])
 
 ENGINES: dict[str, type[Engine]] = {}
 
 
+@typed
 def register_engine(name: str) -> Callable[[Class], Class]:
     """Register an engine class under a name. The same name for another class is an error.
 

@@ -42,6 +42,10 @@ DROPPED_PER_TRAJECTORY = 1e-6
 """Weight dropped in a whole trajectory above which truncation counts as the dominant error."""
 
 
+MOST_REALIZATIONS = 1_000_000
+"""Most realizations of the noise in one run: each has a state of its own, and all of them make a step together."""
+
+
 @register_engine("trajectories")
 @dataclass(frozen=True, kw_only=True)
 class Trajectories(Engine):
@@ -69,6 +73,8 @@ class Trajectories(Engine):
         for name in ("realizations", "substeps"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} = {getattr(self, name)!r}: an integer >= 1 is needed")
+        if self.realizations > MOST_REALIZATIONS:
+            raise InputError(f"realizations = {self.realizations}: at most {MOST_REALIZATIONS:,} go in one run")
         if not self.dt > 0:
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
         self._bonds()

@@ -62,6 +62,10 @@ def from_quimb(mps: MatrixProductState, spaces: Sequence[LocalSpace] | None = No
     ------
     InputError: a periodic state, dimensions that do not fit, or coefficients that are not real.
     """
+    from quimb.tensor import MatrixProductState
+
+    checked("mps", mps, MatrixProductState)
+    spaces = checked("spaces", spaces, Sequence[LocalSpace] | None)
     if mps.cyclic:
         raise InputError("the quimb state is periodic; a chain has open ends")
     ordered = mps.copy()

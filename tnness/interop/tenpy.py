@@ -63,6 +63,10 @@ def from_tenpy(psi: MPS, spaces: Sequence[LocalSpace] | None = None) -> ChainSta
     InputError: an infinite MPS, dimensions that do not fit, levels that the operators do not tell apart, or an operator
         of one name that is not the same in both.
     """
+    from tenpy.networks.mps import MPS
+
+    checked("psi", psi, MPS)
+    spaces = checked("spaces", spaces, Sequence[LocalSpace] | None)
     if not psi.finite:
         raise InputError("the TeNPy state is infinite; a chain has open ends")
     if "q" in psi.get_B(0).get_leg_labels():

@@ -11,11 +11,16 @@ from numpy.typing import ArrayLike
 from tnness.errors import InputError
 from tnness.typed import shown
 
+MOST_SITES = 1_000_000
+"""Most sites of a chain: more do not fit into the memory of a machine, whatever is computed."""
+
 
 def check_sites(n: int) -> None:
     """Refuse a chain of fewer than two sites."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2:
         raise InputError(f"n = {n!r}: a chain has a whole number of sites, at least 2")
+    if n > MOST_SITES:
+        raise InputError(f"n = {n}: a chain has at most {MOST_SITES:,} sites")
 
 
 def check_rates(rates: Mapping[str, float]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.abc
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
@@ -15,12 +16,12 @@ import urllib.parse
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TypeVar
 
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
 from tnness.model.parameters import parameters
-from tnness.typed import shown, typed
+from tnness.typed import check_file_name, shown, typed
 
 Class = TypeVar("Class", bound=type)
 
@@ -51,6 +52,8 @@ def register(name: str) -> Callable[[Class], Class]:
         raise ModelError(f"a model is registered under a name, got {shown(name)}")
 
     def keep(cls: Class) -> Class:
+        if not isinstance(cls, type):
+            raise ModelError(f"a model is a class, got {shown(cls)}")
         other = _MODELS.get(name)
         if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ModelError(
@@ -108,6 +111,7 @@ def names_file(name: str) -> bool:
 
 def _from_file(name: str) -> type:
     path, _, class_name = name.rpartition(":")
+    check_file_name("model", path)
     if not Path(path).is_file():
         raise InputError(f"there is no file {path!r} to take model {class_name!r} from")
     module = module_from_file(path)
@@ -151,7 +155,19 @@ class _Files(importlib.abc.MetaPathFinder):
         file = Path(urllib.parse.unquote(fullname.partition(":")[2]))
         if not fullname.startswith(FROM_FILE) or not file.is_file():
             return None
-        return importlib.util.spec_from_file_location(fullname, file)
+        return importlib.util.spec_from_file_location(fullname, file, loader=_Source(fullname, str(file)))
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """Compiles a file whenever it is loaded.
+
+    Python's own bytecode is taken for that of an edited file of the same length if the edit came within the second.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the compiled source."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 sys.meta_path.append(_Files())

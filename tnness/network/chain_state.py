@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.errors import InputError
 from tnness.network.orthonormal import householder
 from tnness.network.truncation import Truncation, kept_rank, safe_svd
+from tnness.typed import shown
 
 Array = NDArray[Any]
 
@@ -37,9 +38,12 @@ class ChainState:
     log_norm: float = field(default=0.0)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.tensors, (list, tuple)):
+            raise InputError(f"a chain state is a list of tensors, got {shown(self.tensors)}")
         for i, tensor in enumerate(self.tensors):
-            if tensor.ndim != 3:
-                raise InputError(f"tensor {i} must have indices (left, physical, right), but has shape {tensor.shape}")
+            if not isinstance(tensor, np.ndarray) or tensor.ndim != 3:
+                told = f"has shape {tensor.shape}" if isinstance(tensor, np.ndarray) else f"is {shown(tensor)}"
+                raise InputError(f"tensor {i} must have indices (left, physical, right), but {told}")
         edges = [1, *(t.shape[2] for t in self.tensors)]
         for i, tensor in enumerate(self.tensors):
             if tensor.shape[0] != edges[i]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
 from tnness.operators.basis import LocalSpace
-from tnness.typed import checked, typed
+from tnness.typed import typed
 
 DENSITY_TOLERANCE = 1e-8
 """Allowed deviation of a given density matrix from Hermitian, positive and of trace 1."""
@@ -28,6 +27,7 @@ def identity_state(spaces: Sequence[LocalSpace]) -> ChainState:
     return ChainState.product([space.vector(np.eye(space.levels) / space.levels) for space in spaces])
 
 
+@typed
 def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -> ChainState:
     """Return rho_0 x rho_1 x ...
 
@@ -41,8 +41,6 @@ def product_state(spaces: Sequence[LocalSpace], matrices: Sequence[ArrayLike]) -
     InputError: a wrong number or shape, a matrix that is no density matrix (of trace 1), or coherences in a classical
         space.
     """
-    spaces = checked("spaces", spaces, Sequence[LocalSpace])
-    matrices = checked("matrices", matrices, Sequence[Any])
     if len(matrices) != len(spaces):
         raise InputError(f"a product state of {len(spaces)} sites takes as many matrices, got {len(matrices)}")
     return ChainState.product(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tnness.errors import InputError, NumericalError, suggestion
 from tnness.network.orthonormal import Pass, cholesky_basis, cholesky_pass, householder
-from tnness.typed import check_fields
+from tnness.typed import check_fields, shown, typed
 
 Array = NDArray[Any]  # float32, float64 or complex128
 
@@ -87,10 +87,13 @@ TRUNCATIONS: dict[str, Method] = {}
 KEEPING_METHODS: set[str] = set()
 
 
+@typed
 def register_truncation(name: str, keeps: bool = False) -> Callable[[Method], Method]:
     """Register a truncation method under a new name. keeps: whether it takes a `Kept` as its last argument."""
 
     def keep(method: Method) -> Method:
+        if not callable(method):
+            raise InputError(f"truncation method {name!r} is a function, got {shown(method)}")
         if name in TRUNCATIONS:
             raise InputError(f"truncation method {name!r} is registered already")
         TRUNCATIONS[name] = method

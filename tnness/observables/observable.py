@@ -18,7 +18,7 @@ from tnness.errors import ModelError, Unavailable
 from tnness.observables.views import Estimate, View
 from tnness.operators.basis import LocalSpace
 from tnness.operators.terms import LocalOperator, Operator
-from tnness.typed import typed
+from tnness.typed import check_fields, typed
 
 Array = NDArray[Any]
 
@@ -52,6 +52,9 @@ class Observable:
     sites: tuple[int, ...] = ()
     coordinates: Mapping[str, ArrayLike] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self, "an observable")
 
     def __call__(self, view: Any) -> Array:
         """Measure; the number of axes must be the number of dimensions."""

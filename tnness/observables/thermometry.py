@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.digest.content import digest
 from tnness.errors import InputError
 from tnness.observables.views import View
+from tnness.typed import typed
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -41,6 +42,7 @@ VANISHING = 1e-12
 """A mean beta below this, in the same units, is the round-off of beta = 0."""
 
 
+@typed
 def local_temperature(rho: ArrayLike, hamiltonian: ArrayLike) -> Real:
     """Return the inverse temperature beta of each state against its Hamiltonian: shape (...).
 

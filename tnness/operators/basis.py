@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError, UnknownOperator, suggestion
 from tnness.operators.terms import LocalOperator, Matrix
-from tnness.typed import typed
+from tnness.typed import check_fields, typed
 
 Vector = NDArray[np.float64]
 
@@ -55,6 +55,11 @@ class LocalSpace:
     operators: Mapping[str, LocalOperator] = field(repr=False)
     parts: tuple[LocalSpace, ...] = field(default=(), repr=False)  # of a composite site
     cut: tuple[int, ...] = field(default=(), repr=False)  # levels beyond which a cutoff has left out others
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a space")
+        if self.elements.ndim != 3:
+            raise InputError(f"space {self.name!r}: elements (D, d, d) are needed, got shape {self.elements.shape}")
 
     @property
     def levels(self) -> int:
@@ -272,8 +277,8 @@ def _graded(elements: Matrix, parity: Matrix) -> Matrix:
     return np.where(is_odd, np.exp(0.25j * np.pi), 1)[:, None, None] * elements
 
 
-@cache
-def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
+@typed
+def composite(parts: Sequence[LocalSpace]) -> LocalSpace:
     """Return several sites as one, with operators `X0`, `N1`, ...: `X` of part 0, `N` of part 1; also `a & b`.
 
     What both count (N, Sz, ...) also has its total, `N` = N0 + N1.
@@ -282,8 +287,15 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
     >>> pair.levels, pair.X0.matrix.shape
     (6, (6, 6))
     """
-    if len({part.quantum for part in parts}) > 1:
+    return _composite(tuple(parts))
+
+
+@cache
+def _composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
+    if len({part.quantum for part in parts}) != 1:
         raise InputError("a composite site joins quantum spaces, or classical ones")
+    size = math.prod(part.levels for part in parts)
+    hermitian = hermitian_elements(size) if parts[0].quantum else None  # refuses what is too large
     named: dict[str, LocalOperator] = {}
     parity = parity_of(parts) if any(part.graded for part in parts) else None
     for number, part in enumerate(parts):
@@ -293,7 +305,6 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
             matrix = np.kron(np.kron(left, operator.matrix), np.eye(math.prod(after)))
             key = f"{name}{number}"
             named[key] = LocalOperator(key, matrix.astype(complex), parity if operator.odd else None)
-    size = math.prod(part.levels for part in parts)
     named["I"] = LocalOperator("I", np.eye(size, dtype=complex))
     if parity is not None:
         named["P"] = LocalOperator("P", parity)
@@ -306,9 +317,8 @@ def composite(parts: tuple[LocalSpace, ...]) -> LocalSpace:
     for part in parts:
         at_cutoff = (at_cutoff[:, None] | np.isin(np.arange(part.levels), part.cut)).ravel()
     cut = tuple(np.flatnonzero(at_cutoff).tolist())
-    if all(part.quantum for part in parts):
-        elements = hermitian_elements(size)
-        return LocalSpace(name, elements if parity is None else _graded(elements, parity), named, parts, cut)
+    if hermitian is not None:
+        return LocalSpace(name, hermitian if parity is None else _graded(hermitian, parity), named, parts, cut)
     return LocalSpace(name, product_elements(parts), named, parts, cut)
 
 
@@ -406,6 +416,7 @@ def spin(twice: int | None = None, *, S: float | None = None) -> LocalSpace:
         return spin(int(2 * S))
     if not isinstance(twice, int) or twice < 1:
         raise InputError(f"spin(twice) takes twice the spin as an integer >= 1, got {twice!r}")
+    elements = hermitian_elements(twice + 1)  # refuses what is too large
     s = twice / 2
     m = s - np.arange(twice + 1)
     raising = np.diag(np.sqrt(s * (s + 1) - m[1:] * (m[1:] + 1)), 1).astype(complex)
@@ -420,7 +431,7 @@ def spin(twice: int | None = None, *, S: float | None = None) -> LocalSpace:
         operators |= {"X": 2 * operators["Sx"], "Y": 2 * operators["Sy"], "Z": 2 * operators["Sz"]}
         operators |= {"N": np.diag([1.0, 0.0]).astype(complex)}
     name = "spin-half" if twice == 1 else f"spin-{twice // 2}" if twice % 2 == 0 else f"spin-{twice}/2"
-    return _space(name, hermitian_elements(twice + 1), operators, {})
+    return _space(name, elements, operators, {})
 
 
 @typed

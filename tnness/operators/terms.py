@@ -18,9 +18,12 @@ import scipy.linalg as linalg
 from numpy.typing import NDArray
 
 from tnness.errors import ModelError
-from tnness.typed import typed
+from tnness.typed import shown, typed
 
 Matrix = NDArray[np.complex128]
+
+MOST_PAIRS = 10_000_000
+"""Most terms of a sum over pairs of sites."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,6 +40,12 @@ class LocalOperator:
     name: str
     matrix: Matrix
     parity: Matrix | None = None
+
+    def __post_init__(self) -> None:
+        for matrix in (self.matrix, self.matrix if self.parity is None else self.parity):
+            shape = getattr(matrix, "shape", None)
+            if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or shape != self.matrix.shape[:1] * 2:
+                raise ModelError(f"operator {shown(self.name)} takes square matrices, got {shown(matrix)}")
 
     @property
     def odd(self) -> bool:
@@ -119,7 +128,7 @@ class LocalOperator:
     def __call__(self, site: int) -> Operator:
         """Place the operator on a site."""
         if isinstance(site, bool) or not isinstance(site, (int, np.integer)) or site < 0:
-            raise ModelError(f"operator {self.name} was put on site {site!r}; sites are integers from 0")
+            raise ModelError(f"operator {self.name} was put on site {shown(site)}; sites are integers from 0")
         return Operator((Term(1.0, ((int(site), self),)),))
 
 
@@ -192,6 +201,9 @@ class Term:
         return f"{number.real:.6g} {product}" if number.imag == 0 else f"({number:.6g}) {product}"
 
 
+_ONE = Term(1.0, ())
+
+
 @dataclass(frozen=True, repr=False)
 class Operator:
     """A sum of terms. Supports `+`, `-`, `*` and `@` (products), `/`, `**` and `dagger()`, also called `dag()`.
@@ -203,6 +215,10 @@ class Operator:
     """
 
     terms: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.terms, tuple) or not isinstance((*self.terms[:1], _ONE)[0], Term):
+            raise ModelError(f"an operator is a sum of terms such as Z(0), got {shown(self.terms)}")
 
     __array_ufunc__ = None  # numpy's numbers leave `2.0 * operator` to the operator
 
@@ -311,6 +327,7 @@ class Operator:
         return total
 
 
+@typed
 def string(operator: LocalOperator, sites: Iterable[int]) -> Operator:
     """Return the product of one operator over sites, as a single term however many there are.
 
@@ -324,6 +341,7 @@ def string(operator: LocalOperator, sites: Iterable[int]) -> Operator:
     return Operator((Term(1.0, factors),))
 
 
+@typed
 def power_law_sum(
     first: LocalOperator, second: LocalOperator, sites: Sequence[int] | int, alpha: float, strength: float = 1.0
 ) -> Operator:
@@ -336,6 +354,8 @@ def power_law_sum(
     'Z(0) Z(1) + 0.125 Z(0) Z(2) + Z(1) Z(2)'
     """
     order = range(sites) if isinstance(sites, int) else sites
+    if len(order) ** 2 > 2 * MOST_PAIRS:
+        raise ModelError(f"a sum over the pairs of {len(order)} sites has more than {MOST_PAIRS:,} terms")
     pairs = ((i, j) for i in range(len(order)) for j in range(i + 1, len(order)))
     return total(strength / (j - i) ** alpha * (first(order[i]) * second(order[j])) for i, j in pairs)
 

@@ -23,6 +23,7 @@ from tnness.digest.content import digest
 from tnness.errors import InputError
 from tnness.operators.basis import LocalSpace, product_elements
 from tnness.problems.ensembles import GateEnsemble
+from tnness.typed import check_fields
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -93,7 +94,7 @@ class Circuit:
     every: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "spaces", tuple(self.spaces))
+        check_fields(self, "a circuit")
         if self.n < 2 or len(set(self.spaces)) > 1:
             raise InputError(f"a circuit takes a chain of at least 2 sites, all alike, got {self.spaces}")
         space = self.spaces[0]

@@ -26,6 +26,7 @@ from tnness.operators.symmetry import conserved_charges
 from tnness.problems.large_bonds import apply_local, coherent_factors, large_hamiltonians, sparse_local
 from tnness.problems.mpo import mpo_of
 from tnness.problems.parts import TermPart, parts_of
+from tnness.typed import typed
 
 if TYPE_CHECKING:
     from tnness.problems.lindbladian import Lindbladian
@@ -64,6 +65,7 @@ class ChainGenerator:
     form: ClassVar[str] = "chain"
     """The kind of problem."""
 
+    @typed
     def __init__(
         self,
         spaces: Sequence[LocalSpace],

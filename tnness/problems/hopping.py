@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tnness.digest.arrays import EIGENVECTOR_DIGITS, magnitudes, of_array
 from tnness.digest.content import digest
 from tnness.errors import ModelError
+from tnness.typed import check_fields
 
 Vector = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ class FactorisedHopping:
     shapes: Vector | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, "a hopping problem")
         g, p = self.couplings, self.initial
         if g.ndim != 1 or len(g) < 2 or not np.isfinite(g).all() or (g < 0).any() or not g.any():
             raise ModelError("the couplings of a hopping problem are two or more finite numbers >= 0, not all 0")

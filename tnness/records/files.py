@@ -20,7 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from tnness.errors import RecordError, WriteError
+from tnness.errors import InputError, RecordError, WriteError
+from tnness.typed import check_file_name
 
 _MARK = b"\ntnness seal "
 _LONGEST = 256
@@ -75,16 +76,23 @@ def key_in(end: bytes) -> str:
 
 
 def sealed_key(path: str | Path) -> str | None:
-    """Return the key in a file's seal without reading the rest of it; None if the file has no seal."""
+    """Return the key in a file's seal without reading the rest of it.
+
+    None if the file has no seal, or one that is cut or does not belong to a file of this length.
+    """
     try:
         place = os.open(path, os.O_RDONLY)
         try:
-            end = os.pread(place, _LONGEST, max(0, os.fstat(place).st_size - _LONGEST))
+            size = os.fstat(place).st_size
+            end = os.pread(place, _LONGEST, max(0, size - _LONGEST))
         finally:
             os.close(place)
     except OSError:
         return None
-    return key_in(end) if _MARK in end else None
+    line = end[end.rfind(_MARK) :] if _MARK in end else b""
+    words = line.split()
+    whole = len(words) in (4, 5) and line.endswith(b"\n") and words[3] == b"%016x" % (size - len(line))
+    return key_in(line) if whole else None
 
 
 def _line(body: bytes | memoryview, key: bytes) -> bytes:
@@ -163,15 +171,12 @@ def _sync_folder(folder: Path) -> None:
             os.close(place)
 
 
-LONGEST_NAME, LONGEST_PATH = 180, 3900
-"""Bytes that a name and a path may have; temporary files need some more of the 255 and 4096 that a system allows."""
-
-
 def require_name(path: str | Path) -> None:
-    """Refuse a path that no file can have: with a zero byte, or too long."""
-    longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
-    if "\0" in str(path) or longest > LONGEST_NAME or len(os.fsencode(path)) > LONGEST_PATH:
-        raise RecordError(f"{str(path)!r:.80} is no name of a file: it holds a zero byte, or is too long")
+    """Refuse a path that no file can have."""
+    try:
+        check_file_name("path", path)
+    except InputError as error:
+        raise RecordError(str(error)) from None
 
 
 def require_folder(path: Path) -> None:

@@ -14,6 +14,7 @@ import importlib.metadata
 import io
 import json
 import platform
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -45,6 +46,7 @@ from tnness.records.schema import (
 )
 from tnness.records.snapshot import Snapshot
 from tnness.records.values import Estimates, Values
+from tnness.typed import shown, typed
 
 if TYPE_CHECKING:
     import h5py
@@ -95,6 +97,12 @@ class Record:
     history: History = field(default_factory=History)
     averages: dict[str, TimeAverage] = field(default_factory=dict)
     estimates: Estimates = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        kinds = (self.snapshot, Snapshot | None), (self.history, History), (self.averages, dict), (self.estimates, dict)
+        wrong = [value for value, kind in kinds if not isinstance(value, kind)]
+        if wrong or not hasattr(self.dataset, "data_vars"):
+            raise RecordError(f"a record holds a Dataset of xarray, a state and a history, got {shown(self.dataset)}")
 
     def __getitem__(self, name: str) -> xr.DataArray:
         """Return an observable by name."""
@@ -161,6 +169,7 @@ class Record:
         state = ChainState(tensors, centre, float(numbers["log_norm"]))
         return taken_apart(state, json.loads(self.dataset.attrs.get("local_dimensions", "null")))
 
+    @typed
     def save(self, path: str | Path, replace: bool = True) -> None:
         """Write the file under a temporary name, then rename it; it keeps the permissions of a file it replaces.
 
@@ -184,6 +193,7 @@ class Record:
         return sealed(memory.getvalue(), key)
 
     @classmethod
+    @typed
     def open(cls, path: str | Path) -> Record:
         """Read a record, or the checkpoint of an unfinished run, whole into memory.
 
@@ -221,9 +231,12 @@ class Record:
 def read_dataset(content: bytes) -> xr.Dataset:
     """Return the labelled variables at the root of a file, from its bytes.
 
-    Numbers stay as written: xarray must not turn those with a unit of time into dates.
+    Numbers stay as written: xarray must not turn those with a unit of time into dates. What it warns of in a file that
+    was changed by hand is left to the checks that follow.
     """
-    return xr.load_dataset(io.BytesIO(content), engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return xr.load_dataset(io.BytesIO(content), engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
 
 
 def check_format(name: Any, content: bytes) -> None:

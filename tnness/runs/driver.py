@@ -197,10 +197,10 @@ class Driver:
         """Say if another version wrote the record, or if functions of its observables have changed since."""
         written = json.loads(record.dataset.attrs.get("versions", "{}")).get("tnness")
         if written not in (None, versions().get("tnness")):
-            self._progress.note(f"the record was written by tnness {written}, this is {versions().get('tnness')}")
+            self._progress.doubt(f"the record was written by tnness {written}, this is {versions().get('tnness')}")
         doubted = self.physics.doubts(Physics.load(record.dataset.attrs))
         if doubted:
-            self._progress.note(f"the code of {', '.join(doubted)} has changed since the record was written")
+            self._progress.doubt(f"the code of {', '.join(doubted)} has changed since the record was written")
 
     def _taken_over(self, record: Record, origin: Origin) -> History:
         """Return the history with which an extension begins: that of the evolution, or the steady state's values."""

@@ -230,7 +230,8 @@ def own_code(name: str) -> Iterator[None]:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
         if not frames:
             raise
-        reason = OWN_CODE_MEANINGS.get(type(error)) or f"its own code raised {type(error).__name__}: {error}"
+        meant = (words for kind, words in OWN_CODE_MEANINGS.items() if isinstance(error, kind))  # NumPy derives its own
+        reason = next(meant, f"its own code raised {type(error).__name__}: {error}")
         raise ModelError(f"model {name!r}: {reason} ({frames[-1].filename}, line {frames[-1].lineno})") from error
 
 
@@ -249,7 +250,7 @@ BELOW = tuple(
 
 
 def _is_library(file: str) -> bool:
-    standard = file.startswith(STANDARD) and "site-packages" not in file
+    standard = (file.startswith(STANDARD) and "site-packages" not in file) or file.endswith(".pyx")
     return standard or file.startswith((PACKAGE, *BELOW)) or file in ("<string>", "<frozen importlib._bootstrap>")
 
 

@@ -7,10 +7,13 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from types import FrameType
 from typing import Any
 
 from tqdm import tqdm
+
+from tnness.errors import Doubt
 
 REDRAW = 0.1
 """Seconds between two drawings of the bar."""
@@ -76,6 +79,12 @@ class Progress:
         if not self.bar.disable:
             self.bar.write(f"{self.name}: {text}", file=sys.stderr)
         self._note(text)
+
+    def doubt(self, text: str) -> None:
+        """Say that something may be wrong: as a note, or as a warning where no progress is shown."""
+        if self.bar.disable and not self.notes:
+            warnings.warn(f"{self.name}: {text}", Doubt, stacklevel=2)
+        self.note(text)
 
     def _note(self, text: str) -> None:
         if self.notes:

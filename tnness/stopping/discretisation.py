@@ -85,13 +85,18 @@ def trotter_errors(
     return {}
 
 
+def is_truncated(run: Discretised) -> bool:
+    """Return whether the bond dimension limits the state: it is reached, and what was dropped is no round-off."""
+    return run.is_full and run.discarded > NEGLIGIBLE_WEIGHT * run.n
+
+
 def truncation_errors(run: Discretised, history: History, prior: Prior | None) -> Values:
     """Return |O(chi) - O(previous chi)| of every element; the root of the discarded weight where chi was no limit."""
     stages, final = run.stages, len(run.stages) - 1
     last = history.last_of(final)
     if last is None:
         return {}
-    if not run.is_full or run.discarded <= NEGLIGIBLE_WEIGHT * run.n:
+    if not is_truncated(run):
         weight = math.sqrt(run.discarded)
         return {name: np.full_like(values, weight * scale(values)) for name, values in last.items()}
     chi, dt = stages[final].chi, stages[final].dt * 2**run.refined

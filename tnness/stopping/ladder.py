@@ -16,7 +16,7 @@ from tnness.records.certificate import KINDS, Prior, sum_of
 from tnness.records.history import History
 from tnness.records.values import Estimates, Values
 from tnness.stopping.balance import NEGATIVE, UNBALANCED
-from tnness.stopping.discretisation import Discretised, trotter_errors, truncation_errors
+from tnness.stopping.discretisation import Discretised, is_truncated, trotter_errors, truncation_errors
 from tnness.stopping.forgetting import Forgetting, Kickable
 from tnness.stopping.protocol import Measure, Rule
 from tnness.stopping.settling import Settling
@@ -27,6 +27,8 @@ MAX_STEPS = 20_000
 """Time steps after which a steady state is given up, by default."""
 STILL = 0.05
 """Share of the error asked for, taken as absolute, by which a marginal may move and count as standing still."""
+OSCILLATES = "does not relax: it moves to and fro for ever, and nothing is truncated (a part without dissipation?)"
+"""The outcome of a run whose state wanders although its bond dimension is no limit."""
 NO_STAGES = "no error estimate: use tnness converge, or a schedule of several chi"
 
 
@@ -248,6 +250,8 @@ class Ladder(Rule):
             return self.within.unfinished
         if self.within.over(history):
             return NOT_RELAXED
+        if self.within.stalled(history) and not is_truncated(self.run):
+            return OSCILLATES
         return self.within.verdict(history)
 
     def _dominates(self, history: History) -> str:

@@ -194,7 +194,7 @@ def _remainder(
     ratio = float(np.sum(first * second)) / square if square > 0 else math.inf
     if ratio > SLOWEST:
         return _times(last, _series(known_ratio)), ratio  # infinite if the known ratio is NaN
-    return last * _series(max(abs(ratio), QUICKEST)), ratio
+    return _times(last, _series(max(abs(ratio), QUICKEST))), ratio
 
 
 def _bound(samples: NDArray[np.float64], known_ratio: float) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from tnness.digest.content import digest_of_function
 from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
-from tnness.errors import InputError, Interrupted
+from tnness.errors import Doubt, InputError, Interrupted
 from tnness.runs.progress import Stop
 from tnness.study.execution import AHEAD, Crew, Dask, Here, Local, belongs_to_script
 from tnness.study.measuring import function
@@ -207,8 +208,10 @@ class Sweep:
         self._check_place()
         self.plan = self.store.adopted(self.plan)
         request = self.store.register(self.plan, self.accept_old)
-        for warning in self.store.doubts(self.plan):
-            self._tell(warning)
+        for doubt in self.store.doubts(self.plan):
+            self._tell(doubt)
+            if not self.shown:
+                warnings.warn(doubt, Doubt, stacklevel=2)
         self.store.tidy()
         points = self.store.points(request)[self.task[0] :: self.task[1]]
         finished, failures = self.store.finished(), self.store.failures()

@@ -36,12 +36,18 @@ def ground_state(problem: Lindbladian, particles: int, chi: int = 128, accuracy:
     NumericalError: DMRG did not converge.
     """
     check_spaces(problem.spaces)
-    if isinstance(particles, bool) or not 0 <= particles <= problem.n:
-        raise InputError(f"a ground state of {problem.n} sites takes 0 to {problem.n} particles, got {particles!r}")
+    _check_particles(problem, particles)
+    if chi < 1 or not 0 < accuracy < 1:
+        raise InputError(f"a ground state takes chi >= 1 and an accuracy from 0 to 1, got {chi} and {accuracy:g}")
     fillings = _lowest_sites(problem, particles)
     if particles in (0, problem.n):
         return ChainState.product([np.eye(2)[level] for level in fillings], dtype=complex)
     return _dmrg(problem, fillings, chi, accuracy)
+
+
+def _check_particles(problem: Lindbladian, particles: int) -> None:
+    if not 0 <= particles <= problem.n:
+        raise InputError(f"a ground state of {problem.n} sites takes 0 to {problem.n} particles, got {particles!r}")
 
 
 def _lowest_sites(problem: Lindbladian, particles: int) -> list[int]:
@@ -113,6 +119,7 @@ def ground_energy(problem: Lindbladian, particles: int) -> float:
 
     The jumps play no part.
     """
+    _check_particles(problem, particles)
     closed = Lindbladian(problem.spaces)
     closed.hamiltonian(total(problem.hamiltonian_terms))
     try:
