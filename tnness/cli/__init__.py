@@ -12,6 +12,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: one BLAS th
 from tnness.cli import models, plot, run, sweep
 from tnness.cli.app import main
 from tnness.cli.reading import times
-from tnness.cli.shown import report
+from tnness.cli.shown import answer
 
-__all__ = ["main", "models", "plot", "report", "run", "sweep", "times"]
+__all__ = ["answer", "main", "models", "plot", "run", "sweep", "times"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +13,13 @@ from tnness.cli.app import app
 from tnness.cli.fields import with_options
 from tnness.cli.grouped import WHAT, GroupedCommand
 from tnness.cli.reading import read_parameters
-from tnness.cli.shown import report, say
+from tnness.cli.shown import answer, say
 from tnness.errors import InputError
 from tnness.model import registry
 from tnness.model.parameters import build
 from tnness.records.record import Record
 from tnness.runs.job import Job
+from tnness.runs.naming import file_name
 from tnness.runs.solve import Changes, extend, run
 
 FIXED = ("seed", "initial")
@@ -51,14 +53,13 @@ def run_command(
     """Run one steady state, or a time evolution with --time; extend a record with OLD.nc."""
     if model.endswith(options.RECORDS):
         record = _extended(model, known_as, param, engine, asked, files, accept_old)
+        path = files.out or Path(model.removesuffix(".part"))
     elif known_as is not None:
         raise InputError(f"--model {known_as}: it belongs to a record that is extended, and {model} is none")
-    elif files.out is None:
-        raise InputError("run needs --out FILE.nc, the record to write")
     else:
-        record = _begun(model, param, engine, asked, files, accept_old)
+        record, path = _begun(model, param, engine, asked, files, accept_old)
     if not files.quiet:
-        say(f"{report(record)}\nrecord: {files.out or Path(model.removesuffix('.part'))}")
+        say(answer(record, path, files.verbose))
 
 
 def _begun(
@@ -68,11 +69,13 @@ def _begun(
     asked: options.Asked,
     files: options.Files,
     accept_old: bool,
-) -> Record:
-    """Run a time evolution if times are given, otherwise the steady state."""
+) -> tuple[Record, Path]:
+    """Run a time evolution if times are given, otherwise the steady state; return the record and its file."""
     instance = build(registry.find(model), read_parameters(param), model)
     job = Job(instance, registry.full_name(model), engine.build(instance), asked.ask)
-    return run(job, files.output(accept_old), not files.quiet)
+    files = replace(files, out=files.out or file_name(job))
+    assert files.out is not None
+    return run(job, files.output(accept_old), not files.quiet), files.out
 
 
 def _extended(
@@ -119,13 +122,13 @@ def converge_command(
     from tnness.study.converge import converged, default_engine, finished, table
     from tnness.study.figure import plot, refuse_record
 
-    if files.out is None:
-        raise InputError("converge needs --out FILE.nc, the record to write")
-    refuse_record(files.out.with_suffix(".png"), files.out)
     instance = build(registry.find(model), read_parameters(param), model)
     fixed, chi, dt = _varied(engine)
     solver = fixed.build(instance, default_engine(instance))
     job = Job(instance, registry.full_name(model), solver, asked.ask)
+    files = replace(files, out=files.out or file_name(job, chi, dt))
+    assert files.out is not None
+    refuse_record(files.out.with_suffix(".png"), files.out)
     picture, dataset = files.out.with_suffix(".png"), None
     if files.out.is_file() and not files.overwrite and not picture.exists():
         dataset = finished(job, chi, dt, files.out)
@@ -133,7 +136,7 @@ def converge_command(
         dataset = converged(job, chi, dt, files.output(), not files.quiet)
     figure = plot(files.out)
     if not files.quiet:
-        say(f"{table(dataset)}\nrecord: {files.out}\nfigure: {figure}")
+        say(f"{table(dataset)}\n\n{answer(Record.open(files.out), files.out)}\nfigure: {figure}")
 
 
 def _varied(engine: options.Chosen) -> tuple[options.Chosen, tuple[Any, ...], tuple[Any, ...]]:
