@@ -70,7 +70,7 @@ def document(title: str, body: str, refresh: int = 0) -> str:
 
 CURVE = (180, 44)
 """Width and height of a small curve."""
-MOST_POINTS = 200
+MOST_DOTS = 200
 """Most points of a small curve: a longer one is thinned."""
 
 
@@ -88,8 +88,8 @@ def small_curve(values: ArrayLike, errors: ArrayLike | None = None) -> str:
     if keep.sum() < 2:
         return ""
     at = np.flatnonzero(keep)
-    if at.size > MOST_POINTS:
-        at = at[np.linspace(0, at.size - 1, MOST_POINTS).round().astype(int)]
+    if at.size > MOST_DOTS:
+        at = at[np.linspace(0, at.size - 1, MOST_DOTS).round().astype(int)]
     y, e = series[at], np.abs(spread[at])
     low, high = float((y - e).min()), float((y + e).max())
     span = high - low

@@ -23,12 +23,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.errors import RecordError
+from tnness.display.page import escaped, html_table
+from tnness.errors import InputError, RecordError, suggestion
 from tnness.network.chain_state import ChainState
 from tnness.network.grouping import taken_apart
 from tnness.observables.observable import Observable
+from tnness.records.answers import asked_text, values_html, values_text
 from tnness.records.averages import TimeAverage
-from tnness.records.certificate import Certificate
+from tnness.records.certificate import Certificate, figure_rows
+from tnness.records.drawing import panels
 from tnness.records.files import require_name, seal_of, sealed, write_whole
 from tnness.records.history import History
 from tnness.records.lazily import lazily
@@ -51,10 +54,12 @@ from tnness.records.schema import (
 )
 from tnness.records.snapshot import Snapshot
 from tnness.records.values import Estimates, Values
+from tnness.records.words import explained
 
 if TYPE_CHECKING:
     import h5py
     import xarray as xr
+    from matplotlib.figure import Figure
 else:
     h5py, xr = lazily("h5py"), lazily("xarray")
 
@@ -89,8 +94,32 @@ class Record:
         return self.dataset[name]
 
     def __repr__(self) -> str:
-        names = sorted(str(name) for name in self.dataset.data_vars)
-        return f"Record({self.dataset.attrs.get('model')}, outcome={self.outcome!r}, {names})"
+        lines = [f"Record({self.dataset.attrs.get('model')}, outcome={self.outcome!r})", asked_text(self.dataset.attrs)]
+        return "\n".join([*lines, *values_text(self.dataset), *explained(self.dataset, self.certificate)])
+
+    def _repr_html_(self) -> str:
+        """Return the answer for a notebook: what was asked, values with errors, small curves, the certificate."""
+        words = "".join(f"<p>{escaped(line)}</p>" for line in explained(self.dataset, self.certificate))
+        asked = f"<p><strong>{escaped(asked_text(self.dataset.attrs))}</strong></p>"
+        figures = html_table(["figure", "value", "meaning"], figure_rows(self.certificate))
+        return f"{asked}{values_html(self.dataset)}{words}<details><summary>certificate</summary>{figures}</details>"
+
+    def plot(self, *names: str) -> Figure:
+        """Return a matplotlib figure with one panel per observable; a notebook shows it.
+
+        names: observables; default: all.
+
+        Raises
+        ------
+        InputError: a name that is no observable of the record.
+        """
+        known = observables_in(self.dataset)
+        for name in names:
+            if name not in known:
+                raise InputError(f"the record holds no observable {name!r}{suggestion(name, known)}")
+        if not known:
+            raise RecordError("the record holds no observables to draw")
+        return panels(self.dataset, names or known)
 
     @property
     def outcome(self) -> str:

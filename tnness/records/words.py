@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tnness.display.numbers import columns, printable
-from tnness.records.certificate import KINDS, Certificate, word_of
+from tnness.records.certificate import KINDS, Certificate, figure_rows, word_of
 from tnness.records.lazily import lazily
 from tnness.records.values import FLOOR, scale
 
@@ -19,38 +19,6 @@ if TYPE_CHECKING:
 else:
     xr = lazily("xarray")
 
-MEANING = {
-    "discarded_weight": "relative weight dropped, last stage",
-    "trace_drift": "change of ln(trace), last stage",
-    "relaxation": "relative change still to come",
-    "relaxation_rate": "rate of the relaxation [1/time]",
-    "trotter": "relative error of the time step",
-    "truncation": "relative error of the bond dimension",
-    "residual": "|G P| / |P| [1/time]",
-    "local_balance": "worst d<O>/dt of a one-site operator [1/time]",
-    "energy_balance": "d<H>/dt over the dissipative flows",
-    "positivity": "lowest eigenvalue or probability of two sites",
-    "fallbacks": "LAPACK fallbacks",
-    "forgets_in": "time in which both kicks are forgotten [time]",
-    "kick_left": "share of a kick that is left at its end",
-    "kick_site": "left one of the two sites that keep most of it",
-    "trusted_to": "time up to which the errors are within the tolerance [time]",
-    "linear_residual": "|H u - source| over its round-off scale",
-    "unitarity": "largest element of S^+ S - 1",
-    "quadrature": "relative error of the energy integral",
-    "energies": "energies at which scattering states were computed",
-    "poles": "resonances integrated in closed form (without: plain nodes)",
-    "plain_share": "share of the bias window integrated by plain nodes",
-    "current_spread": "relative spread of the current over the bonds",
-    "bound_states_below": "bound states below the leads' band, filled",
-    "bound_states_above": "bound states above the leads' band, empty",
-    "slices": "slices multiplied",
-    "bursts": "bursts of evolution, of an accelerated run",
-    "jumps": "jumps between them",
-    "bracket": "relative distance of the ends from above and from below",
-    "statistical": "relative statistical error of the smallest exponent",
-}
-"""The figures of a certificate by name."""
 CLAIMS = {
     "converged": "every element of what was watched is known within the tolerance, all errors together",
     "exact": "solved to round-off",
@@ -171,9 +139,3 @@ def figures_in_full(certificate: Certificate) -> list[str]:
     """Return all figures of a certificate as lines, with their meanings."""
     rows: Sequence[Sequence[str]] = figure_rows(certificate)
     return ["certificate", *columns(rows)]
-
-
-def figure_rows(certificate: Certificate) -> list[tuple[str, str, str]]:
-    """Return (name, number, meaning) of all figures of a certificate that are known."""
-    known = {name: value for name, value in certificate.figures().items() if not math.isnan(value)}
-    return [(printable(name), f"{value:.3g}", MEANING.get(name, "")) for name, value in known.items()]
