@@ -29,7 +29,7 @@ DEMO_CHI    := 64
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY)  ## the main job: convergence, certificate, record, figure (two minutes)
+demo: $(READY)  ## the main job: convergence, certificate, record, figures, reports (two minutes)
 	@mkdir -p $(DEMO)
 	$(BIN)/tnness converge $(DEMO_SYSTEM) --chi $(DEMO_CHIS) --out $(DEMO)/convergence.nc --overwrite
 	$(BIN)/tnness run $(DEMO_SYSTEM) --chi $(DEMO_CHI) --out $(DEMO)/steady_state.nc --overwrite

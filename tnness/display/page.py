@@ -22,11 +22,13 @@ h2 { border-bottom: 1px solid var(--line); padding-bottom: .2rem; } p { margin: 
 .faint, figcaption { color: var(--faint); } .good { color: var(--good); } .bad { color: var(--bad); }
 .verdict { font-weight: 650; font-size: 1.1rem; } a { color: var(--link); }
 nav a { margin-right: 1rem; white-space: nowrap; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; margin: .5rem 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--line);
-  overflow-wrap: normal; } th { font-weight: 600; }
+  overflow-wrap: normal; white-space: nowrap; } th { font-weight: 600; }
+td:last-child { white-space: normal; min-width: 9rem; }
 pre { background: var(--box); padding: .7rem .9rem; border-radius: .3rem; overflow-x: auto; white-space: pre-wrap; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.2rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1.2rem; }
 figure { margin: 0; min-width: 0; } figure svg { width: 100%; height: auto; display: block; }
 details { margin: .6rem 0; } summary { cursor: pointer; }
 """
@@ -62,12 +64,14 @@ def document(title: str, body: str, refresh: int = 0) -> str:
     again = f'<meta http-equiv="refresh" content="{refresh}">\n' if refresh else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"{again}<title>{escaped(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""The orders to a browser: no script, nothing from elsewhere; images are in the page."""
 CURVE = (180, 44)
 """Width and height of a small curve."""
 MOST_DOTS = 200

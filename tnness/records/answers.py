@@ -159,7 +159,7 @@ def asked_text(attributes: Mapping[str, Any]) -> str:
     ]
     kind = "convergence" if convergence else str(settings.get("kind", "")).replace("_", " ")
     parts = [", ".join([str(settings.get("model")), *short]), ", ".join(engine), f"seed {settings.get('seed')}"]
-    start = settings.get("initial")
+    start = "identity" if convergence else settings.get("initial")  # of its last point, it is the point before
     named = {"identity": "", "model": ""}.get(start, f"from {start}") if isinstance(start, str) else "from a record"
     return printable("; ".join(filter(None, [*parts, named, kind])))
 

@@ -87,6 +87,17 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         axes.set_ylabel(label)
     else:
         _draw_map(axes, data, label)
+    _count(axes, data)
+
+
+def _count(axes: Axes, data: xr.DataArray) -> None:
+    """Put the marks of an axis on whole numbers where its coordinate counts sites, bonds or cuts."""
+    from matplotlib.ticker import MaxNLocator
+
+    for axis in (axes.xaxis, axes.yaxis):
+        dim = axis.get_label_text()
+        if dim in data.dims and _axis(data, data.dims.index(dim)).dtype.kind in "iu" and axis.get_scale() == "linear":
+            axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _errors(dataset: xr.Dataset, name: str) -> NDArray[np.float64] | None:

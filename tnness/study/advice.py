@@ -51,6 +51,11 @@ def next_steps(record: Record, path: Path) -> list[tuple[str, str]]:
     return steps
 
 
+def is_report(command: str) -> bool:
+    """Return whether a command writes a report."""
+    return command.startswith("tnness report ")
+
+
 def _named(record: Record) -> str:
     model = str(record.dataset.attrs.get("model", ""))
     return f" --model {shlex.quote(model)}" if names_file(model) else ""

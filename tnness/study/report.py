@@ -23,8 +23,8 @@ from tnness.records.names import EXTRAPOLATED, error_of, observables_in
 from tnness.records.record import Record
 from tnness.records.values import FLOOR, scale
 from tnness.records.words import explained
-from tnness.study.advice import GOOD, next_steps, repeating
-from tnness.study.collect import collect, is_table, open_table
+from tnness.study.advice import GOOD, is_report, next_steps, repeating
+from tnness.study.collect import REALIZATION, collect, is_table, open_table
 from tnness.study.status import failures_html, share_html, status
 from tnness.study.svg import drawn_for_a_page, inline_svg
 from tnness.study.sweep_figure import BESIDE, Directions, sweep_caption, sweep_panels
@@ -116,8 +116,9 @@ def _of_record(record: Record, path: Path) -> tuple[str, str, Sections]:
         sections.append(("Certificate", _certificate(record)))
     if courses:
         sections.append(("How it got there", courses))
-    commands = "\n".join(f"# {what}\n{command}" for what, command in next_steps(record, path))
-    sections.append(("What next", f"<pre>{escaped(commands)}</pre>"))
+    steps = [f"# {what}\n{command}" for what, command in next_steps(record, path) if not is_report(command)]
+    if steps:
+        sections.append(("What next", f"<pre>{escaped(chr(10).join(steps))}</pre>"))
     sections.append(("Provenance", _provenance(record)))
     return f"{printable(dataset.attrs.get('model'))}: {kind}", lead, sections
 
@@ -186,7 +187,37 @@ def _convergence(dataset: xr.Dataset) -> str:
             rows.append([f"{dt:.4g}", f"{chi:g}", *cells, printable(dataset["outcome"].values[i, j])])
     limit = [_limit(dataset, k) for k in names]
     heads = [k if dataset[k].ndim == 2 else f"largest |{k}|" for k in names]
-    return html_table(["dt", "chi", *heads, "outcome"], [*rows, ["", "∞", *limit, ""]])
+    table = html_table(["dt", "chi", *heads, "outcome"], [*rows, ["", "∞", *limit, ""]])
+    with drawn_for_a_page():
+        figure = _distances(dataset, names)
+        told = (
+            "Largest distance from the limit at the smallest dt, relative to each observable's size; dashed: its error"
+        )
+        return table + f'<div class="figures">{inline_svg(figure, told, 2000)}</div>'
+
+
+def _distances(dataset: xr.Dataset, names: Sequence[str]) -> Figure:
+    """Return |O(chi) - O(infinity)| against chi, on logarithmic axes; dashed, what the limit claims as its error."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=WIDE, layout="constrained")
+    axes = figure.subplots()
+    for name in names:
+        limit, error = dataset[f"{name}{EXTRAPOLATED}"].values, dataset[error_of(f"{name}{EXTRAPOLATED}")].values
+        size = max(scale(limit), FLOOR)
+        apart = np.array([scale(values - limit) / size for values in dataset[name].values[-1]])
+        seen = apart > 0
+        if seen.any():
+            (line,) = axes.plot(dataset["chi"].values[seen], apart[seen], "o-", ms=3.5, lw=1, label=printable(name))
+            if scale(error) > 0:
+                axes.axhline(scale(error) / size, color=line.get_color(), lw=0.8, ls="--")
+    axes.set_xscale("log", base=2)
+    if axes.lines:
+        axes.set_yscale("log")
+        axes.legend(fontsize=7)
+    axes.set_xlabel("chi")
+    axes.set_ylabel("distance from the limit")
+    return figure
 
 
 def _largest(values: Any) -> str:
@@ -297,17 +328,31 @@ def _table_sections(dataset: xr.Dataset) -> Sections:
 def _sweep_figures(dataset: xr.Dataset) -> str:
     drawn, left = [], []
     for name in (k for k in observables_in(dataset) if k not in BESIDE):
+        at = _fixed(dataset, name)
         try:
-            figure = sweep_panels(dataset, [name], Directions())
+            figure = sweep_panels(dataset, [name], Directions(at=at))
         except InputError as error:
             left.append(str(error))
             continue
         figure.set_size_inches(*WIDE)
         figure.suptitle("")
-        drawn.append(inline_svg(figure, _caption(dataset, name), len(drawn)))
+        figure.axes[0].set_title("")
+        caption = ", ".join([_caption(dataset, name), *(f"{axis} = {value}" for axis, value in at.items())])
+        drawn.append(inline_svg(figure, caption, len(drawn)))
         if len(drawn) == MOST_FIGURES:
             break
     return f'<div class="figures">{"".join(drawn)}</div>{_lines([f"Not drawn: {text}" for text in left], "faint")}'
+
+
+def _fixed(dataset: xr.Dataset, name: str) -> dict[str, Any]:
+    """Return the first value of every axis of the grid that a figure of an observable has no room for.
+
+    An array is drawn against its own axis, and a number against the longest axis of the grid: one more gives curves.
+    """
+    grid = [str(d) for d in dataset["status"].dims if d != REALIZATION and dataset.sizes[d] > 1]
+    room = 1 if dataset[name].ndim > dataset["status"].ndim else 2
+    grid.sort(key=lambda d: -dataset.sizes[d])
+    return {d: dataset[d].values[0] if d in dataset.coords else 0 for d in grid[room:]}
 
 
 def _points(dataset: xr.Dataset) -> str:

@@ -44,6 +44,10 @@ def inline_svg(figure: Figure, caption: str, number: int) -> str:
     figure: drawn within `drawn_for_a_page`. caption: a text. number: of the figure on its page; it keeps the names
     that parts of the drawing refer to apart from those of other figures.
     """
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(_power)
+            axis.set_minor_formatter(_nothing)
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = stream.getvalue()
@@ -58,3 +62,12 @@ def inline_svg(figure: Figure, caption: str, number: int) -> str:
     head = f'<svg viewBox="{box[1]}" role="img" aria-label="{escaped(caption)}" {XLINK}>'
     text = head + text[text.index(">") + 1 :]
     return f"<figure>{text}<figcaption>{escaped(caption)}</figcaption></figure>"
+
+
+def _power(value: float, position: int | None = None) -> str:
+    """Return a number on a logarithmic axis: without a formula, which a page does not draw."""
+    return f"{value:g}" if 1e-3 <= value < 1e4 else f"{value:.0e}"
+
+
+def _nothing(value: float, position: int | None = None) -> str:
+    return ""
