@@ -20,8 +20,10 @@ from tnness.model import registry
 from tnness.model.parameters import build, parameters
 from tnness.model.protocol import description, draw, problem_of, summary
 from tnness.records.answers import values_text
+from tnness.records.files import require_folder, write_whole
 from tnness.records.record import Record
 from tnness.runs.job import observables_of, offered_engines
+from tnness.runs.job_file import job_text
 
 
 @app.command("models")
@@ -64,10 +66,15 @@ def _by_system(classes: Mapping[str, type]) -> dict[str, dict[str, type]]:
 def show(
     what: Annotated[str, typer.Argument(metavar="MODEL|FILE.nc|STORE", help="a file if there is one, else a model")],
     verbose: options.Verbose = False,
+    job: Annotated[
+        Path | None, typer.Option(metavar="JOB.toml", help="of a record: write the file that asks for its run again")
+    ] = None,
 ) -> None:
     """Show a model's parameters and observables; what a record, a table or a sweep answers."""
     if Path(what).is_file() or what.endswith(options.RECORDS):
-        _show_file(Path(what), verbose)
+        _show_file(Path(what), verbose, job)
+    elif job is not None:
+        raise InputError(f"--job {job}: {what} is no record")
     elif (Path(what) / "sweep.json").is_file():
         from tnness.study.status import status
 
@@ -76,7 +83,7 @@ def show(
         _show_model(what)
 
 
-def _show_file(path: Path, verbose: bool) -> None:
+def _show_file(path: Path, verbose: bool, job: Path | None) -> None:
     from tnness.study.collect import is_table, open_table
     from tnness.study.sweep_figure import BESIDE, sweep_caption
 
@@ -86,7 +93,15 @@ def _show_file(path: Path, verbose: bool) -> None:
         lines = values_text(dataset.drop_vars(BESIDE, errors="ignore"))
         say("\n".join([caption, "", *lines, f"table: {printable(path)}"]))
         return
-    say(answer(Record.open(path), path, verbose))
+    record = Record.open(path)
+    if job is None:
+        say(answer(record, path, verbose))
+        return
+    require_folder(job)
+    if job.exists():
+        raise InputError(f"{job} exists already: give --job another name")
+    write_whole(job, job_text(record).encode(), False)
+    say(f"job: {printable(job)}")
 
 
 def _show_model(model: str) -> None:

@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from tnness.engines.registry import ENGINES, plain_settings
 from tnness.model.registry import names_file
 from tnness.records.certificate import word_of
 from tnness.records.record import Record
+from tnness.runs.job_file import engine_changes
 
 GOOD = ("converged", "exact", "complete")
 ASKED = {
@@ -112,14 +112,6 @@ def _request(settings: dict[str, Any]) -> list[str]:
     for name in settings.get("watch", []):
         words += ["--watch", str(name)]
     return words
-
-
-def engine_changes(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a record's engine that are not its defaults; all of them where it is not known here."""
-    given = dict(settings["engine_settings"])
-    engine = ENGINES.get(str(settings["engine"]))
-    default = {} if engine is None else plain_settings(engine())  # type: ignore[operator]
-    return {k: v for k, v in given.items() if v is not None and v != default.get(k)}
 
 
 def as_typed(value: Any) -> str:

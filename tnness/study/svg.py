@@ -28,7 +28,7 @@ def drawn_for_a_page() -> Iterator[None]:
 
     inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
     clear = ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor")
-    settings: dict[str, Any] = dict.fromkeys(inked, INK) | dict.fromkeys(clear, "none")
+    settings: Any = {**dict.fromkeys(inked, INK), **dict.fromkeys(clear, "none")}  # its keys have a type of their own
     settings |= {"svg.fonttype": "none", "svg.hashsalt": "tnness", "text.parse_math": False, "legend.frameon": False}
     settings |= {"axes.prop_cycle": matplotlib.cycler(color=list(COLOURS))}  # type: ignore[attr-defined]
     settings |= {"font.family": "sans-serif", "font.size": 9}
@@ -64,10 +64,10 @@ def inline_svg(figure: Figure, caption: str, number: int) -> str:
     return f"<figure>{text}<figcaption>{escaped(caption)}</figcaption></figure>"
 
 
-def _power(value: float, position: int | None = None) -> str:
+def _power(value: float, position: float | None = None) -> str:
     """Return a number on a logarithmic axis: without a formula, which a page does not draw."""
     return f"{value:g}" if 1e-3 <= value < 1e4 else f"{value:.0e}"
 
 
-def _nothing(value: float, position: int | None = None) -> str:
+def _nothing(value: float, position: float | None = None) -> str:
     return ""
