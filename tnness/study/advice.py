@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tnness.model.registry import names_file
-from tnness.records.certificate import word_of
+from tnness.records.certificate import KINDS, word_of
 from tnness.records.record import Record
 from tnness.runs.job_file import engine_changes
 
@@ -44,11 +44,26 @@ def next_steps(record: Record, path: Path) -> list[tuple[str, str]]:
     if "raise --max-time" in outcome and record.snapshot is not None and steady:
         known = record.settings.get("max_time") or record.time
         steps.append(("wait longer", f"{on} --max-time {4 * known:.4g}"))
-    if word_of(outcome) == "converged" and record.snapshot is not None and steady and _used(record, "chi", 0):
-        steps.append(("more accurate", f"{on} --chi {2 * _used(record, 'chi', 32)}"))
+    if word_of(outcome) == "converged" and record.snapshot is not None and steady:
+        steps += _better(record, on)
     report = shlex.quote(str(path.with_suffix(".html")))
     steps.append(("a page with figures", f"tnness report {place} --out {report}"))
     return steps
+
+
+def _better(record: Record, on: str) -> list[tuple[str, str]]:
+    """Return the command that lowers the largest of a converged record's errors."""
+    figures = record.certificate.figures()
+    known = {kind: figures[kind] for kind in KINDS if figures[kind] > 0}  # NaN is not
+    asked = record.settings["tolerance"]
+    commands = {
+        "relaxation": f"{on} --tol {asked / 10:.3g}",
+        "trotter": f"{on} --dt {_used(record, 'dt', 0.0) / 2:.3g} --tol {asked / 10:.3g}",
+        "truncation": f"{on} --chi {2 * _used(record, 'chi', 0)} --tol {asked / 10:.3g}",
+    }
+    if not known or not _used(record, "chi", 0) or not _used(record, "dt", 0.0):
+        return []
+    return [("more accurate", commands[max(known, key=lambda kind: known[kind])])]
 
 
 def is_report(command: str) -> bool:
