@@ -27,6 +27,7 @@ CLAIMS = {
     "measured": "by a function of the user's, which no certificate judges",
     "not relaxed": "the state was still moving, or a disturbance is still remembered",
     "truncation dominates": "relaxed, but the bond dimension is too small for the accuracy asked for",
+    "truncation keeps it from settling": "the bond dimension is too small: what it drops keeps the state moving",
     "Trotter error dominates": "relaxed, but the time step is too large for the accuracy asked for",
     "not positive": "a density matrix of two sites has a negative eigenvalue: the bond dimension is too small",
     "energy is not balanced": "the energy that flows in does not flow out",
