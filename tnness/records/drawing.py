@@ -127,6 +127,8 @@ def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] |
 
 
 def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) -> None:
+    from matplotlib import rcParams
+
     data, error = dataset[name], _errors(dataset, name)
     inverse = 1 / dataset["chi"].values
     finest = data[-1]
@@ -136,7 +138,7 @@ def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) ->
             _draw_bars(axes, inverse, data.values[i], errors, ms=4, label=f"dt = {dt:.3g}")
         limit = f"{name}{EXTRAPOLATED}"
         if limit in dataset:
-            about = {"marker": "s", "ms": 5, "color": "black", "label": "extrapolated"}
+            about = {"marker": "s", "ms": 5, "color": rcParams["text.color"], "label": "extrapolated"}
             _draw_bars(axes, [0.0], dataset[limit].values.reshape(1), _errors(dataset, limit), **about)
         axes.set_xlabel("1 / chi")
         axes.set_ylabel(label)

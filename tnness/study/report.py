@@ -131,7 +131,7 @@ def _times(dataset: xr.Dataset) -> str:
 
 def _figures(dataset: xr.Dataset) -> str:
     """Return one figure for each observable."""
-    names = observables_in(dataset)
+    names = [name for name in observables_in(dataset) if dataset[name].ndim]  # a single number is no figure
     drawn = [
         inline_svg(_panel(dataset, name), _caption(dataset, name), i) for i, name in enumerate(names[:MOST_FIGURES])
     ]
