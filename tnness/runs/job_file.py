@@ -34,7 +34,7 @@ from tnness.records.record import Record
 from tnness.typed import field_types
 
 PARTS = ("model", "parameters", "engine", "ask")
-LARGEST = 10_000_000
+LARGEST_JOB = 10_000_000
 """Bytes of the largest file that is read."""
 ASKED_FOR = tuple(name for name in field_types(Ask) if name != "refine")
 """The fields of a request that a file may give."""
@@ -67,8 +67,8 @@ def read_job(path: str | Path) -> JobFile:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} is larger than {LARGEST // 1_000_000} MB: it is no job")
+        if path.stat().st_size > LARGEST_JOB:
+            raise InputError(f"{path} is larger than {LARGEST_JOB // 1_000_000} MB: it is no job")
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path} could not be read: {error.strerror or error}") from error
