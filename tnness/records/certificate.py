@@ -37,6 +37,7 @@ MEANING = {
     "local_balance": "worst d<O>/dt of a one-site operator [1/time]",
     "energy_balance": "d<H>/dt over the dissipative flows",
     "positivity": "lowest eigenvalue or probability of two sites",
+    "cutoff_weight": "largest probability of a level next to a cutoff",
     "fallbacks": "LAPACK fallbacks",
     "forgets_in": "time in which both kicks are forgotten [time]",
     "kick_left": "share of a kick that is left at its end",
