@@ -29,13 +29,17 @@ DEMO_CHI    := 64
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY)  ## the main job: convergence, certificate, record, figure (two minutes)
+demo: $(READY)  ## the main job: convergence, certificate, record, figures, reports (two minutes)
 	@mkdir -p $(DEMO)
 	$(BIN)/tnness converge $(DEMO_SYSTEM) --chi $(DEMO_CHIS) --out $(DEMO)/convergence.nc --overwrite
-	$(BIN)/tnness run $(DEMO_SYSTEM) --chi $(DEMO_CHI) --out $(DEMO)/steady_state.nc --overwrite
+	$(BIN)/tnness run $(DEMO_SYSTEM) --chi $(DEMO_CHI) --out $(DEMO)/steady_state.nc --overwrite --quiet
 	$(BIN)/tnness plot $(DEMO)/steady_state.nc --out $(DEMO)/steady_state.png
-	@printf '\nThe records and figures are in:\n'
-	@printf '  %s\n' $(DEMO)/*
+	$(BIN)/tnness report $(DEMO)/convergence.nc --out $(DEMO)/convergence.html --overwrite
+	$(BIN)/tnness report $(DEMO)/steady_state.nc --out $(DEMO)/steady_state.html --overwrite
+	@printf '\nThe answer:\n\n'
+	@$(BIN)/tnness show $(DEMO)/steady_state.nc
+	@printf '\nOpen in a browser: %s' $(DEMO)/steady_state.html $(DEMO)/convergence.html
+	@printf '\n'
 
 test: $(READY)  ## the whole suite (ARGS='-k ssep' and the like are passed on)
 	$(BIN)/pytest -n $(JOBS) $(ARGS)

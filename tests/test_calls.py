@@ -43,7 +43,7 @@ CHAIN = tnness.find("xxz-driven")(n=3).problem()
         (lambda: tnness.ChainGenerator(s, [], []), r"ChainGenerator\(\): spaces = "),
         (lambda: tnness.from_quimb(3), "mps = 3 is not a MatrixProductState"),
         (lambda: tnness.from_tenpy(3), "psi = 3 is not a MPS"),
-        (lambda: tnness.register(3), r"register\(\): name = 3 is not a string"),
+        (lambda: tnness.register(3), "a model is registered under a name, got 3"),
         (lambda: tnness.register("none")(3), "a model is a class, got 3"),
         (lambda: tnness.register_truncation("none")(3), "is a function, got 3"),
         (lambda: tnness.LocalOperator("a", 3), "takes square matrices, got 3"),

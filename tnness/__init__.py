@@ -57,7 +57,7 @@ from tnness.problems.hopping import FactorisedHopping
 from tnness.problems.lindbladian import Lindbladian
 from tnness.problems.orderings import ladder, periodic
 from tnness.records.certificate import Certificate
-from tnness.records.record import Record
+from tnness.records.record import Record, versions
 from tnness.records.snapshot import Snapshot
 from tnness.runs.solve import Changes, Interrupted, evolve, extend, steady_state
 from tnness.stopping.protocol import Rule
@@ -67,7 +67,7 @@ from tnness.study.converge import converge
 from tnness.study.status import status
 from tnness.study.sweep import sweep
 
-__version__ = "0.1.0"
+__version__ = versions().get("tnness", "unknown")
 
 __all__ = [
     "TDVP",

@@ -27,7 +27,6 @@ def test_converge_writes_a_record_a_figure_and_a_table(here):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("ssep --chi 4,8", ("--out",)),
         ("ssep --out c.nc", ("--chi",)),
         ("ssep --chi 4 --out c.nc", ("at least two",)),
         ("ssep --chi 8,4 --out c.nc", ("increasing",)),

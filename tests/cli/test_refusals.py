@@ -93,7 +93,6 @@ from crafted import crafted
         ("ssep --time= --out r.nc", ("--time",)),
         ("ssep --no-errors --out r.nc", ("time evolution",)),
         ("ssep --time 0,1 --max-time 3 --out r.nc", ("--max-time",)),
-        ("ssep", ("--out",)),
         ("ssep --out", ("--out",)),
         ("ssep --out=", ("out",)),
         ("", ("MODEL",)),

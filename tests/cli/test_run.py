@@ -41,13 +41,36 @@ def test_a_record_opens_with_xarray_and_is_labelled(made, name):
         assert {"python", "numpy", "tnness"} <= json.loads(record.attrs["versions"]).keys()
 
 
-def test_a_steady_state_prints_certificate_outcome_and_place(here):
+def test_a_steady_state_prints_its_values_certificate_and_what_comes_next(here):
     answer = well("run", *TINY, "--chi", 4, "--out", "new.nc")
-    for words in ("certificate", "residual", "discarded_weight", "outcome: converged", "record: new.nc"):
+    for words in (
+        "ssep, n = 4",
+        "density",
+        "outcome: converged",
+        "largest error:",
+        "tested: residual",
+        "record: new.nc",
+    ):
         assert words in answer.out
-    assert Path("new.nc").is_file()
+    assert "discarded_weight" not in answer.out
+    (better,) = [line for line in answer.out.splitlines() if line.startswith("next, more accurate")]
+    well(*better.partition("tnness ")[2].split(), "--out", "better.nc", "-q")
+    worst = {name: Record.open(name)["current_error"].max() for name in ("new.nc", "better.nc")}
+    assert worst["better.nc"] < worst["new.nc"]
+    record = Record.open("new.nc")
+    (row,) = [line.split() for line in answer.out.splitlines() if line.startswith("  2 ") and line.count("+-") == 1][:1]
+    assert abs(float(row[1]) - float(record["density"][2])) <= float(row[3])
     assert not Path("new.nc.part").exists()
     assert not list(here.glob(".*"))
+
+
+def test_without_out_the_name_says_model_and_parameters_and_the_same_command_finds_it(here):
+    place = Path(well("run", *TINY, "--engine", "exact").out.partition("record: ")[2].strip())
+    assert place.name.startswith("ssep_n=4_")
+    assert place.is_file()
+    refused("run", *TINY, "--engine", "exact", told=(place.name, "exists already"))
+    other = well("run", *TINY, "-p", "rate=2", "--engine", "exact").out.partition("record: ")[2].strip()
+    assert other.startswith("ssep_n=4_rate=2.0_")
 
 
 def test_quiet_says_nothing(here):

@@ -189,7 +189,7 @@ def test_a_space_of_ones_own():
 def test_unknown_operators_suggest_the_nearest():
     with pytest.raises(ModelError, match=r"spinless has no operator 'Cdag' \(did you mean 'Cd'\?\)"):
         spinless.Cdag  # noqa: B018
-    assert not hasattr(spin_half, "_repr_html_")
+    assert not hasattr(spin_half, "_repr_latex_")
     assert not hasattr(spin_half, "shape")
 
 

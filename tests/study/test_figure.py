@@ -11,8 +11,9 @@ from numpy.testing import assert_allclose
 from small_runs import QUICK, Pumped
 from tnness import Record, converge, evolve, find, steady_state
 from tnness.errors import InputError, RecordError
-from tnness.study import figure
-from tnness.study.figure import caption, plot
+from tnness.records import drawing
+from tnness.records.drawing import caption
+from tnness.study.figure import plot
 
 
 @pytest.fixture(scope="module")
@@ -136,4 +137,4 @@ def test_many_parameters_do_not_fill_the_title(made):
     dataset = Record.open(made / "exact.nc").dataset
     many = {f"p{i}": i for i in range(30)} | {"list": [1, 2], "none": None}
     text = caption(dataset.assign_attrs(parameters=json.dumps(many)))
-    assert text.partition("\n")[0].count("=") == figure.SHOWN_PARAMETERS
+    assert text.partition("\n")[0].count("=") == drawing.SHOWN_PARAMETERS

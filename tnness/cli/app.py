@@ -6,20 +6,39 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from tnness.cli.shown import fail
+from tnness.cli.shown import fail, say
 from tnness.errors import Doubt, Interrupted, NumericalError, TnnessError, WriteError
+from tnness.records.record import versions
 
 # Typer contains its own copy of click, and exports only subclasses of this error.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]
 
 
+GROUPS = {
+    "Look": ("models", "show", "status", "plot", "report"),
+    "Compute": ("check", "run", "converge", "sweep"),
+    "Files": ("collect", "verify"),
+}
+"""The commands as help lists them; those of other names follow."""
+
+
 class Program(TyperGroup):
     """The program. Click takes an interrupt for an abort and forgets what it says: it is kept apart."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands in groups."""
+        known = {name: command for name, command in self.commands.items() if not command.hidden}
+        grouped = {title: [name for name in names if name in known] for title, names in GROUPS.items()}
+        grouped["More"] = [name for name in known if not any(name in names for names in GROUPS.values())]
+        for title, names in grouped.items():
+            if names:
+                with formatter.section(title):
+                    formatter.write_dl([(name, known[name].get_short_help_str(200)) for name in names])
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -35,13 +54,26 @@ class Stopped(Exception):
 
 app = typer.Typer(
     cls=Program,
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 110},
-    help="Non-equilibrium steady states of chains, certified.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"tnness {versions()['tnness']}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and exit")
+    ] = False,
+) -> None:
+    """Non-equilibrium steady states of chains, certified. `tnness COMMAND --help` lists options, units and defaults."""
 
 
 MEANINGS = {

@@ -43,6 +43,9 @@ Model = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="no progress bar, no table", rich_help_panel=FILES, show_default=False)
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="all figures of the certificate", rich_help_panel=FILES, show_default=False)
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="replace a finished record", rich_help_panel=FILES, show_default=False)
 ]
@@ -212,9 +215,14 @@ def without(group: Group, name: str, why: str) -> Group:
 class Files:
     """The record to write, and the settings of its writing."""
 
-    out: Annotated[Path | None, typer.Option(metavar="FILE.nc", help="the record to write", rich_help_panel=FILES)] = (
-        None
-    )
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.nc",
+            help="the record to write; default: a name from the model, its parameters and a digest of the job",
+            rich_help_panel=FILES,
+        ),
+    ] = None
     overwrite: Overwrite = False
     checkpoint_every: Annotated[
         float,
@@ -223,6 +231,7 @@ class Files:
         ),
     ] = CHECKPOINT_EVERY
     quiet: Quiet = False
+    verbose: Verbose = False
 
     def output(self, accept_old: bool = False) -> Output:
         """Return the output of a run."""

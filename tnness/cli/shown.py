@@ -2,69 +2,47 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from tnness.records.record import ADJOINT, Record, error_of, observables_in
+from tnness.display.numbers import BARS, printable
+from tnness.records.answers import asked_text, values_text
+from tnness.records.record import Record
+from tnness.records.words import explained, figures_in_full, watched_in
+from tnness.study.advice import next_steps
 
-MEANING = {
-    "discarded_weight": "relative weight dropped, last stage",
-    "trace_drift": "change of ln(trace), last stage",
-    "relaxation": "relative change still to come",
-    "relaxation_rate": "rate of the relaxation [1/time]",
-    "trotter": "relative error of the time step",
-    "truncation": "relative error of the bond dimension",
-    "residual": "|G P| / |P| [1/time]",
-    "local_balance": "worst d<O>/dt of a one-site operator [1/time]",
-    "energy_balance": "d<H>/dt over the dissipative flows",
-    "positivity": "lowest eigenvalue or probability of two sites",
-    "cutoff_weight": "largest probability of a level next to a cutoff",
-    "fallbacks": "LAPACK fallbacks",
-    "forgets_in": "time in which both kicks are forgotten [time]",
-    "kick_left": "share of a kick that is left at its end",
-    "kick_site": "left one of the two sites that keep most of it",
-    "linear_residual": "|H u - source| over its round-off scale",
-    "unitarity": "largest element of S^+ S - 1",
-    "quadrature": "relative error of the energy integral",
-    "energies": "energies at which scattering states were computed",
-    "poles": "resonances integrated in closed form (without: plain nodes)",
-    "plain_share": "share of the bias window integrated by plain nodes",
-    "current_spread": "relative spread of the current over the bonds",
-    "bound_states_below": "bound states below the leads' band, filled",
-    "bound_states_above": "bound states above the leads' band, empty",
-    "slices": "slices multiplied",
-    "bursts": "bursts of evolution, of an accelerated run",
-    "jumps": "jumps between them",
-    "bracket": "relative distance of the ends from above and from below",
-    "statistical": "relative statistical error of the smallest exponent",
-}
+ASCII = str.maketrans({"±": "+-", "…": "..."})
+"""Letters that a terminal may lack, and what stands for them."""
 
 
-def report(record: Record) -> str:
-    """Return the scalars with their errors and the certificate as a short table."""
-    lines = []
-    for name in observables_in(record.dataset):
-        data = record[name]
-        if data.ndim == 0:
-            error = record.dataset.get(error_of(name))
-            lines.append(f"  {name:<22} {float(data):.10g}" + (f" +- {float(error):.1e}" if error is not None else ""))
-    for name in observables_in(record.dataset):
-        if f"{name}{ADJOINT}" in record.dataset:
-            errors = record[f"{name}{ADJOINT}"].values
-            span = sorted({f"{errors.min():.2e}", f"{errors.max():.2e}"}, key=float)
-            lines.append(f"  {name:<22} signed truncation error {' to '.join(span)}")
-    lines.append("certificate")
-    for key, value in record.certificate.figures().items():
-        if not math.isnan(value):
-            lines.append(f"  {key:<22} {value:<12.3g} {MEANING.get(key, '')}")
-    if record.settings.get("watch"):
-        lines.append(f"judged by: {', '.join(record.settings['watch'])}")
-    lines.append(f"outcome: {record.outcome}")
+def answer(record: Record, path: Path | None = None, verbose: bool = False) -> str:
+    """Return what a record answers: what was asked, values with errors, its certificate in words, what comes next.
+
+    Parameters
+    ----------
+    record: finished or unfinished. path: its file, None where it has none. verbose: whether all figures of the
+    certificate are listed; default False.
+    """
+    dataset, certificate = record.dataset, record.certificate
+    lines = [asked_text(dataset.attrs), ""]
+    if "time" in dataset.dims and dataset.sizes["time"]:
+        lines.append(f"at t = {float(dataset['time'].values[-1]):g}, the last of {dataset.sizes['time']} times:")
+    lines += [*values_text(dataset), ""]
+    if verbose and dataset.attrs.get("kind") != "convergence":
+        lines += figures_in_full(certificate)
+    if watched_in(dataset):
+        lines.append(f"judged by: {', '.join(watched_in(dataset))}")
+    lines += explained(dataset, certificate)
+    if path is not None:
+        steps = next_steps(record, path)
+        width = max(len(what) for what, _ in steps)
+        lines += [f"next, {what:<{width}}  {command}" for what, command in steps]
+        lines.append(f"record: {printable(path)}")
     return "\n".join(lines)
 
 
@@ -78,6 +56,11 @@ def write_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
 def say(text: str) -> None:
     """Write a line to stdout; it is no error if the reader of a pipe has gone (`| head`)."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:  # a terminal of few letters: no sparklines
+        text = text.translate(ASCII | dict.fromkeys(map(ord, BARS), "")).encode(encoding, "replace").decode(encoding)
     try:
         typer.echo(text)
         sys.stdout.flush()

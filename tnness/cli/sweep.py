@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from tnness.cli.reading import axes, read_parameters
 from tnness.cli.shown import fail, say
 from tnness.errors import InputError, RecordError
 from tnness.model import registry
+from tnness.records.answers import values_text
 from tnness.records.files import require_folder
 from tnness.records.record import Record
 
@@ -117,10 +119,33 @@ def _tell(summary: Summary, store: Path, quiet: bool) -> None:
     if summary.elsewhere:
         counts += f", {summary.elsewhere} being computed by another sweep"
     if not quiet:
-        say(f"{counts}, {summary.failed} failed\nstore: {summary.store}")
+        say("\n".join([*_answers(summary), f"{counts}, {summary.failed} failed", f"store: {summary.store}"]))
     if summary.failed:
         first = summary.failures[0].error
         fail(f"{summary.failed} of {summary.asked} points failed (tnness status {store}); the first: {first}", 1)
+
+
+MOST_READ = 500
+"""Most points of a sweep whose values are shown at its end: more would take seconds to read."""
+
+
+def _answers(summary: Summary) -> list[str]:
+    """Return the range of every observable over the sweep, and what may come next."""
+    from tnness.study.collect import collect
+    from tnness.study.sweep_figure import BESIDE
+
+    if not summary.done:
+        return []
+    place = shlex.quote(str(summary.store))
+    stem = shlex.quote(summary.store.resolve().name)
+    lines = [
+        f"next, one table            tnness collect {place} --out {stem}.nc",
+        f"next, a page with figures  tnness report {place} --out {stem}.html",
+    ]
+    if summary.done > MOST_READ:
+        return lines
+    table = collect(summary.store, certificate=False).drop_vars(BESIDE, errors="ignore")
+    return [*values_text(table), "", *lines]
 
 
 @app.command("status")

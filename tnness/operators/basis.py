@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tnness.display.page import html_table
 from tnness.errors import InputError, UnknownOperator, suggestion
 from tnness.operators.terms import LocalOperator, Matrix
 from tnness.typed import check_fields, typed
@@ -156,6 +157,20 @@ class LocalSpace:
 
     def __repr__(self) -> str:
         return f"LocalSpace({self.name!r}, levels={self.levels}, dim={self.dim})"
+
+    def _repr_html_(self) -> str:
+        """Return the site's numbers and its operators as tables, for a notebook; matrices of up to four levels."""
+        kind = "density matrices" if self.quantum else "probabilities"
+        about = html_table(["site", "levels d", "dimension D", "holds"], [[self.name, self.levels, self.dim, kind]])
+        small = self.levels <= 4
+        rows = [[n, "odd" if o.odd else "", _rows(o.matrix) if small else ""] for n, o in self.operators.items()]
+        return about + html_table(["operator", "fermions", "matrix" if small else ""], rows)
+
+
+def _rows(matrix: Matrix) -> str:
+    """Return a matrix as `0 1; 1 0`."""
+    shown = matrix.real if np.all(matrix.imag == 0) else matrix
+    return "; ".join(" ".join(f"{element:.4g}" for element in row) for row in shown)
 
 
 def hermitian_elements(d: int) -> Matrix:

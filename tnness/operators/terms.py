@@ -17,6 +17,7 @@ import numpy as np
 import scipy.linalg as linalg
 from numpy.typing import NDArray
 
+from tnness.display.page import html_table
 from tnness.errors import ModelError
 from tnness.typed import shown, typed
 
@@ -24,6 +25,8 @@ Matrix = NDArray[np.complex128]
 
 MOST_PAIRS = 10_000_000
 """Most terms of a sum over pairs of sites."""
+LISTED = 20
+"""Most terms of an operator that a notebook lists."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -197,8 +200,12 @@ class Term:
         product = " ".join(f"{op.name}({site})" for site, op in self.factors) or "1"
         if self.coefficient == 1:
             return product
-        number = complex(self.coefficient)
-        return f"{number.real:.6g} {product}" if number.imag == 0 else f"({number:.6g}) {product}"
+        return f"{_number(self.coefficient)} {product}"
+
+
+def _number(coefficient: complex) -> str:
+    number = complex(coefficient)
+    return f"{number.real:.6g}" if number.imag == 0 else f"({number:.6g})"
 
 
 _ONE = Term(1.0, ())
@@ -266,6 +273,12 @@ class Operator:
     def __repr__(self) -> str:
         text = str(self)
         return f"Operator({text if len(text) <= 100 else f'{text[:80]} ... {len(self.terms)} terms'})"
+
+    def _repr_html_(self) -> str:
+        """Return the terms as a table, for a notebook: coefficient, operators, sites."""
+        rows = [(_number(t.coefficient), str(Term(1.0, t.factors)), ", ".join(map(str, t.sites))) for t in self.terms]
+        more = f"<p>and {len(rows) - LISTED} more terms</p>" if len(rows) > LISTED else ""
+        return html_table(["coefficient", "operators", "sites"], rows[:LISTED]) + more
 
     def __add__(self, other: Operator | complex) -> Operator:
         return Operator(self.terms + as_operator(other).terms)

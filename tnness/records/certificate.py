@@ -16,12 +16,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tnness.display.numbers import printable
+from tnness.display.page import escaped, html_table
 from tnness.records.values import Estimates, Values
 
 KINDS = ("relaxation", "trotter", "truncation")
 """The three errors that are estimated per observable."""
 TRUSTED = ("converged", "exact")
 """Outcomes that claim an answer within its errors."""
+
+
+MEANING = {
+    "discarded_weight": "relative weight dropped, last stage",
+    "trace_drift": "change of ln(trace), last stage",
+    "relaxation": "relative change still to come",
+    "relaxation_rate": "rate of the relaxation [1/time]",
+    "trotter": "relative error of the time step",
+    "truncation": "relative error of the bond dimension",
+    "residual": "|G P| / |P| [1/time]",
+    "local_balance": "worst d<O>/dt of a one-site operator [1/time]",
+    "energy_balance": "d<H>/dt over the dissipative flows",
+    "positivity": "lowest eigenvalue or probability of two sites",
+    "cutoff_weight": "largest probability of a level next to a cutoff",
+    "fallbacks": "LAPACK fallbacks",
+    "forgets_in": "time in which both kicks are forgotten [time]",
+    "kick_left": "share of a kick that is left at its end",
+    "kick_site": "left one of the two sites that keep most of it",
+    "trusted_to": "time up to which the errors are within the tolerance [time]",
+    "linear_residual": "|H u - source| over its round-off scale",
+    "unitarity": "largest element of S^+ S - 1",
+    "quadrature": "relative error of the energy integral",
+    "energies": "energies at which scattering states were computed",
+    "poles": "resonances integrated in closed form (without: plain nodes)",
+    "plain_share": "share of the bias window integrated by plain nodes",
+    "current_spread": "relative spread of the current over the bonds",
+    "bound_states_below": "bound states below the leads' band, filled",
+    "bound_states_above": "bound states above the leads' band, empty",
+    "slices": "slices multiplied",
+    "bursts": "bursts of evolution, of an accelerated run",
+    "jumps": "jumps between them",
+    "bracket": "relative distance of the ends from above and from below",
+    "statistical": "relative statistical error of the smallest exponent",
+}
+"""The figures of a certificate by name."""
 
 
 def word_of(outcome: str) -> str:
@@ -33,7 +70,7 @@ def word_of(outcome: str) -> str:
     return outcome.partition(",")[0].partition(" ")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """The figures and the verdict. NaN stands for a figure that does not apply.
 
@@ -67,6 +104,15 @@ class Certificate:
     estimates: Estimates = field(default_factory=dict)
     further: dict[str, float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        known = ", ".join(f"{name}={number}" for name, number, _ in figure_rows(self))
+        return f"Certificate({self.outcome!r}{', ' if known else ''}{known})"
+
+    def _repr_html_(self) -> str:
+        """Return the verdict and all figures with their meanings, for a notebook."""
+        verdict = f'<p class="{"good" if self.converged else "bad"}"><strong>{escaped(self.outcome)}</strong></p>'
+        return verdict + html_table(["figure", "value", "meaning"], figure_rows(self))
+
     @property
     def converged(self) -> bool:
         """True where the outcome is `converged` or `exact`, perhaps with a remark behind it."""
@@ -92,6 +138,12 @@ class Certificate:
             declared["fallbacks"] = int(declared["fallbacks"])
         further = {k: v for k, v in figures.items() if k not in names}
         return cls(outcome=outcome, estimates=estimates, further=further, **declared)
+
+
+def figure_rows(certificate: Certificate) -> list[tuple[str, str, str]]:
+    """Return (name, number, meaning) of all figures of a certificate that are known."""
+    known = {name: value for name, value in certificate.figures().items() if not math.isnan(value)}
+    return [(printable(name), f"{value:.3g}", MEANING.get(name, "")) for name, value in known.items()]
 
 
 @dataclass(frozen=True)

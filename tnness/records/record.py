@@ -24,15 +24,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tnness.errors import RecordError
+from tnness.display.page import escaped, html_table
+from tnness.errors import InputError, RecordError, suggestion
 from tnness.network.chain_state import ChainState
 from tnness.network.grouping import taken_apart
 from tnness.observables.observable import Observable
+from tnness.records.answers import asked_text, values_html, values_text
 from tnness.records.averages import TimeAverage
-from tnness.records.certificate import Certificate
+from tnness.records.certificate import Certificate, figure_rows
+from tnness.records.drawing import panels
 from tnness.records.files import require_name, seal_of, sealed, write_whole
 from tnness.records.history import History
 from tnness.records.lazily import lazily
+from tnness.records.names import ADJOINT, PREFIX, error_of
+from tnness.records.names import BURSTS as BURSTS
+from tnness.records.names import ERROR as ERROR
+from tnness.records.names import EXTRAPOLATED as EXTRAPOLATED
+from tnness.records.names import RESERVED as RESERVED
+from tnness.records.names import observables_in as observables_in
 from tnness.records.old import OLD, old_estimates, upgraded, with_errors_as_variables, with_total_tolerance
 from tnness.records.schema import (
     check_attributes,
@@ -46,36 +55,20 @@ from tnness.records.schema import (
 )
 from tnness.records.snapshot import Snapshot
 from tnness.records.values import Estimates, Values
+from tnness.records.words import explained
 from tnness.typed import shown, typed
 
 if TYPE_CHECKING:
     import h5py
     import xarray as xr
+    from matplotlib.figure import Figure
 else:
     h5py, xr = lazily("h5py"), lazily("xarray")
 
 
 FORMAT = "tnness-record-2"
 NETCDF_ENGINE = "h5netcdf"
-PREFIX = "certificate_"
-ERROR = "_error"
-"""Ending of the variable that holds the errors of an observable."""
-ADJOINT = "_adjoint_error"
-"""Ending of the variable that holds the errors of an observable by truncation, with their signs."""
-EXTRAPOLATED = "_extrapolated"
-"""Ending of the variable that holds an observable extrapolated in the bond dimension."""
 UNFINISHED = "unfinished"
-BURSTS = {
-    "burst_stage": ("1", "stage in which a burst of evolution fell"),
-    "burst_time": ("1/energy", "time at its end"),
-    "burst_change": ("1", "worst relative change of an observable by the jump proposed after it"),
-    "burst_drift": ("1", "the same by its drift within the time 1/rate"),
-    "burst_jump": ("1", "largest change of a multiplier by the jump"),
-    "burst_jumped": ("1", "whether the jump was made"),
-}
-"""Variables (burst,) that a record holds of an accelerated run: name -> (unit, meaning)."""
-RESERVED = ("time", "dt", "chi", "outcome", "status", "seed", "cpu_seconds", "realization")
-"""Names of coordinates and variables that no observable can have."""
 
 
 @dataclass
@@ -109,8 +102,32 @@ class Record:
         return self.dataset[name]
 
     def __repr__(self) -> str:
-        names = sorted(str(name) for name in self.dataset.data_vars)
-        return f"Record({self.dataset.attrs.get('model')}, outcome={self.outcome!r}, {names})"
+        lines = [f"Record({self.dataset.attrs.get('model')}, outcome={self.outcome!r})", asked_text(self.dataset.attrs)]
+        return "\n".join([*lines, *values_text(self.dataset), *explained(self.dataset, self.certificate)])
+
+    def _repr_html_(self) -> str:
+        """Return the answer for a notebook: what was asked, values with errors, small curves, the certificate."""
+        words = "".join(f"<p>{escaped(line)}</p>" for line in explained(self.dataset, self.certificate))
+        asked = f"<p><strong>{escaped(asked_text(self.dataset.attrs))}</strong></p>"
+        figures = html_table(["figure", "value", "meaning"], figure_rows(self.certificate))
+        return f"{asked}{values_html(self.dataset)}{words}<details><summary>certificate</summary>{figures}</details>"
+
+    def plot(self, *names: str) -> Figure:
+        """Return a matplotlib figure with one panel per observable; a notebook shows it.
+
+        names: observables; default: all.
+
+        Raises
+        ------
+        InputError: a name that is no observable of the record.
+        """
+        known = observables_in(self.dataset)
+        for name in names:
+            if name not in known:
+                raise InputError(f"the record holds no observable {name!r}{suggestion(name, known)}")
+        if not known:
+            raise RecordError("the record holds no observables to draw")
+        return panels(self.dataset, names or known)
 
     @property
     def outcome(self) -> str:
@@ -307,22 +324,6 @@ def with_adjoint_errors(dataset: xr.Dataset, errors: Mapping[str, NDArray[np.flo
         about = {"units": data.attrs["units"], "long_name": f"signed truncation error of {data.attrs['long_name']}"}
         dataset = dataset.assign({f"{name}{ADJOINT}": xr.Variable(data.dims, error.reshape(data.shape), about)})
     return dataset
-
-
-def error_of(name: str) -> str:
-    """Return the name of the variable that holds the errors of an observable."""
-    return f"{name}{ERROR}"
-
-
-def observables_in(dataset: xr.Dataset) -> list[str]:
-    """Return the names of the variables that hold observables of the model, without their errors.
-
-    >>> observables_in(xr.Dataset({"z": ("site", [1.0]), "z_error": ("site", [0.1]), "certificate_residual": 0.0}))
-    ['z']
-    """
-    names = [str(k) for k in dataset.data_vars if not str(k).startswith(PREFIX) and k not in (*BURSTS, "outcome")]
-    derived = {f"{name}{ending}" for name in names for ending in (ERROR, ADJOINT, EXTRAPOLATED, error_of(EXTRAPOLATED))}
-    return [name for name in names if name not in derived]
 
 
 def _evolution(history: History, observables: Mapping[str, Observable]) -> xr.Dataset:

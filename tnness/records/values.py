@@ -12,6 +12,8 @@ Values = dict[str, NDArray[np.float64]]
 Estimates = dict[str, Values]
 """Absolute errors of every element: kind of error -> observable -> array of its shape."""
 
+FLOOR = 1e-6
+"""Absolute size below which an observable's changes are not resolved."""
 CHANCE = 0.3
 """Share of the largest error in an array that is added to each: where two states differ, single elements of them can
 agree by accident. Without it, a middle current is covered by less than a tenth of its error."""

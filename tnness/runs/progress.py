@@ -23,8 +23,25 @@ NOTES = 10
 """Lines that a time evolution writes where there is no terminal."""
 
 
+def bar_class() -> type[tqdm[Any]]:
+    """Return the class of progress bars: in a notebook, that of tqdm for notebooks.
+
+    `tqdm.auto`, which tells the two apart, is imported only beside IPython: it takes a tenth of a second.
+    """
+    if "IPython" not in sys.modules:
+        return tqdm
+    from tqdm.auto import tqdm as auto
+
+    return auto
+
+
+def draws_bars() -> bool:
+    """Return whether a bar can be drawn: on a terminal, or in a notebook that has widgets."""
+    return sys.stderr.isatty() or any(cls.__name__ == "tqdm_notebook" for cls in bar_class().__mro__)
+
+
 class Progress:
-    """Shows a bar if stderr is a terminal, else a line per stage; nothing if `shown` is False.
+    """Shows a bar if stderr is a terminal or in a notebook, else a line per stage; nothing if `shown` is False.
 
     Parameters
     ----------
@@ -33,12 +50,13 @@ class Progress:
     """
 
     def __init__(self, name: str, shown: bool, total: int = 0) -> None:
-        terminal = sys.stderr.isatty()
+        drawn = draws_bars()
         self.name, self.total, self.done = name, total, 0
-        self.notes = shown and not terminal
+        self.notes = shown and not drawn
         self.started = self._drawn = time.monotonic()
         form = None if total else "{desc} [{elapsed}{postfix}]"
-        self.bar = tqdm(total=total or None, disable=not (shown and terminal), desc=name, bar_format=form, leave=False)
+        hidden = not (shown and drawn)
+        self.bar = bar_class()(total=total or None, disable=hidden, desc=name, bar_format=form, leave=False)
 
     def __enter__(self) -> Progress:
         return self

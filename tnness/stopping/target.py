@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.records.values import Values, scale, size
-
-FLOOR = 1e-6
-"""Absolute size below which an observable's changes are not resolved."""
+from tnness.records.values import FLOOR, Values, scale, size
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from tnness.errors import InputError, RecordError
 from tnness.records.certificate import word_of
@@ -21,6 +19,7 @@ from tnness.records.files import seal_of
 from tnness.records.lazily import lazily
 from tnness.records.record import ERROR, PREFIX, Record, error_of, read_dataset
 from tnness.records.schema import check_layout, check_variables
+from tnness.runs.progress import bar_class, draws_bars
 from tnness.study.plan import Point, canonical
 from tnness.study.store import Store, holds
 from tnness.typed import typed
@@ -67,7 +66,7 @@ def collect(
     finished, failed = store.finished(), store.failures()
     table = Table.over(points)
     damaged = []
-    for point in tqdm(points, desc="records", disable=not (progress and sys.stderr.isatty())):
+    for point in bar_class()(points, desc="records", disable=not (progress and draws_bars())):
         index = table.index(point)
         table.seed[index] = point.seed
         if point.key not in finished:

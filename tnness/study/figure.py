@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from tnness.errors import InputError, RecordError, suggestion
+from tnness.records.drawing import panels
 from tnness.records.files import require_folder
 from tnness.records.lazily import lazily
-from tnness.records.record import EXTRAPOLATED, Record, error_of, observables_in
+from tnness.records.record import Record, observables_in
 from tnness.study.collect import is_table, open_table
-from tnness.study.sweep_figure import Directions, bars, sweep_panels
+from tnness.study.sweep_figure import Directions, sweep_panels
 from tnness.typed import typed
 
 if TYPE_CHECKING:
     import xarray as xr
 else:
     xr = lazily("xarray")
-
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-SHOWN_PARAMETERS = 8
-PANEL = (4.2, 3.1)
-LINES = 6
-"""Most curves in one panel: of a time evolution, the times shown."""
-TITLE = 48
-"""Characters of a panel's title that fit on one line."""
 
 
 @typed
@@ -69,7 +52,7 @@ def plot(
     if sweep:
         figure = sweep_panels(dataset, names, directions or Directions())
     else:
-        figure = _panels(dataset, _chosen(dataset, Path(path), names))
+        figure = panels(dataset, _chosen(dataset, Path(path), names))
     try:
         figure.savefig(target, dpi=130)
     except (OSError, ValueError) as error:
@@ -88,127 +71,9 @@ def _chosen(dataset: xr.Dataset, path: Path, names: Sequence[str]) -> list[str]:
     return list(names) or observables
 
 
-def _panels(dataset: xr.Dataset, chosen: Sequence[str]) -> Figure:
-    from matplotlib.figure import Figure
-
-    columns = min(3, len(chosen))
-    rows = math.ceil(len(chosen) / columns)
-    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.7), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, name in zip(panels, chosen, strict=False):
-        _draw(axes, dataset, name)
-    for axes in panels[len(chosen) :]:
-        axes.set_axis_off()
-    figure.suptitle(caption(dataset), fontsize=9)
-    return figure
-
-
 def refuse_record(target: Path, record: Path) -> None:
     """Refuse a figure that would be written over its record."""
     if target.resolve() == record.resolve():
         raise InputError(
             f"the figure would be written over the record {record}: give the record or the figure another name"
         )
-
-
-def caption(dataset: xr.Dataset) -> str:
-    """Return the model, its short parameters, the engine's settings, the seed and the outcome."""
-    attributes = dataset.attrs
-    parameters = json.loads(attributes.get("parameters", "{}"))
-    short = [f"{k} = {v}" for k, v in parameters.items() if not isinstance(v, (list, dict)) and v is not None]
-    settings = json.loads(attributes.get("settings", "{}")).get("engine_settings", {})
-    engine = attributes.get("engine", "")
-    if "chi" in settings and "chi" not in dataset.dims:
-        engine += f", chi = {settings['chi']}"
-    first = f"{attributes.get('model', '')}: {', '.join(short[:SHOWN_PARAMETERS])}"
-    return f"{first}\n{engine}, seed {attributes.get('seed')}, {attributes.get('outcome', '')}"
-
-
-def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
-    data, error = dataset[name], _errors(dataset, name)
-    units = data.attrs.get("units", "1")
-    axes.set_title(textwrap.fill(str(data.attrs.get("long_name", name)), TITLE), fontsize=9)
-    label = name if units == "1" else f"{name} [{units}]"
-    if "chi" in data.dims:
-        _draw_convergence(axes, dataset, name, label)
-    elif "time" in data.dims:
-        _draw_evolution(axes, data, error, label)
-    elif data.ndim == 0:
-        text = f"{float(data):.8g}" + (f"\n± {float(error):.1e}" if error is not None else "")
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=14, transform=axes.transAxes)
-        axes.set_xlabel(label)
-        axes.set_xticks([])
-        axes.set_yticks([])
-    elif data.ndim == 1:
-        _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5)
-        axes.set_xlabel(str(data.dims[0]))
-        axes.set_ylabel(label)
-    else:
-        _draw_map(axes, data, label)
-
-
-def _errors(dataset: xr.Dataset, name: str) -> NDArray[np.float64] | None:
-    """Return the errors of an observable's elements; None where they are not known."""
-    return dataset[error_of(name)].values if error_of(name) in dataset else None
-
-
-def _draw_bars(axes: Axes, x: Any, y: NDArray[np.float64], error: NDArray[np.float64] | None, **style: Any) -> None:
-    """Draw points with error bars; points without a finite error have none."""
-    (line,) = axes.plot(x, y, **{"marker": "o", "lw": 1, **style})
-    bars(axes, line, error)
-
-
-def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
-    axes.set_xlabel("time")
-    if data.ndim == 1:
-        _draw_bars(axes, data["time"].values, data.values, error, ms=2.5)
-        axes.set_ylabel(label)
-    elif data.ndim == 2:
-        shown = axes.pcolormesh(data["time"].values, _axis(data, 1), data.values.T, shading="nearest", cmap="viridis")
-        axes.set_ylabel(str(data.dims[1]))
-        assert axes.figure is not None
-        axes.figure.colorbar(shown, ax=axes, label=label)
-    else:
-        _draw_map(axes, data[-1], label)
-        axes.set_title(f"{data.attrs.get('long_name', data.name)}, last time", fontsize=9)
-
-
-def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) -> None:
-    data, error = dataset[name], _errors(dataset, name)
-    inverse = 1 / dataset["chi"].values
-    finest = data[-1]
-    if data.ndim == 2:
-        for i, dt in enumerate(dataset["dt"].values):
-            errors = None if error is None else error[i]
-            _draw_bars(axes, inverse, data.values[i], errors, ms=4, label=f"dt = {dt:.3g}")
-        limit = f"{name}{EXTRAPOLATED}"
-        if limit in dataset:
-            about = {"marker": "s", "ms": 5, "color": "black", "label": "extrapolated"}
-            _draw_bars(axes, [0.0], dataset[limit].values.reshape(1), _errors(dataset, limit), **about)
-        axes.set_xlabel("1 / chi")
-        axes.set_ylabel(label)
-        axes.legend(fontsize=7)
-    elif data.ndim == 3:
-        for j, chi in enumerate(dataset["chi"].values):
-            errors = None if error is None else error[-1, j]
-            _draw_bars(axes, _axis(finest, 1), finest.values[j], errors, ms=3, label=f"chi = {chi}")
-        axes.set_xlabel(str(data.dims[2]))
-        axes.set_ylabel(label)
-        axes.legend(fontsize=7)
-    else:
-        _draw_map(axes, finest[-1], label)
-
-
-def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:
-    values = data.values if data.ndim == 2 else data.values.reshape(len(data.values), -1)
-    largest = float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0)) or 1.0
-    shown = axes.imshow(values, origin="lower", cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
-    axes.set_xlabel(str(data.dims[-1]))
-    axes.set_ylabel(str(data.dims[0]))
-    assert axes.figure is not None
-    axes.figure.colorbar(shown, ax=axes, label=label)
-
-
-def _axis(data: xr.DataArray, axis: int) -> Any:
-    dim = data.dims[axis]
-    return data.coords[dim].values if dim in data.coords else np.arange(data.sizes[dim])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from tnness.display.page import escaped, html_table
 from tnness.study.store import Failure, Store
 from tnness.typed import typed
 
@@ -56,6 +58,40 @@ class Status:
             values = ", ".join(f"{name} = {value}" for name, value in failure.values.items())
             lines.append(f"failed: {values}, realization {failure.realization}, seed {failure.seed}: {failure.error}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the progress for a notebook: a bar, the counts, the failures."""
+        lines = "".join(f"<p>{escaped(line)}</p>" for line in str(self).splitlines() if not line.startswith("failed:"))
+        return share_html(self.done, self.failed, self.asked) + lines + failures_html(self.failures)
+
+
+MOST_FAILURES = 50
+"""Most failures that a page lists."""
+
+
+def failures_html(failures: Sequence[Failure]) -> str:
+    """Return the failed points of a sweep as a table; empty where there are none."""
+    if not failures:
+        return ""
+    rows = [
+        [", ".join(f"{k} = {v}" for k, v in f.values.items()), f.realization, f.seed, f.attempts, f.error]
+        for f in failures[:MOST_FAILURES]
+    ]
+    more = len(failures) - len(rows)
+    table = html_table(["failed at", "realization", "seed", "attempts", "error"], rows)
+    return table + (f"<p>and {more} more</p>" if more > 0 else "")
+
+
+def share_html(done: int, failed: int, asked: int) -> str:
+    """Return a bar of the points that are done (in green) and that failed (in red), as inline SVG."""
+    width, height = 400, 14
+    good, bad = (width * n / asked if asked else 0.0 for n in (done, failed))
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="100%" style="max-width:{width}px" role="img" '
+        f'aria-label="{done} of {asked} done, {failed} failed"><rect width="{width}" height="{height}" fill="none" '
+        f'stroke="currentColor"/><rect width="{good:.1f}" height="{height}" fill="#2f8f5b"/>'
+        f'<rect x="{good:.1f}" width="{bad:.1f}" height="{height}" fill="#c4532a"/></svg>'
+    )
 
 
 @typed

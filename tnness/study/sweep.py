@@ -19,14 +19,16 @@ from typing import Any
 from tqdm import tqdm
 
 from tnness.digest.content import digest_of_function
+from tnness.display.page import escaped
 from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.protocol import Engine
 from tnness.errors import Doubt, InputError, Interrupted
-from tnness.runs.progress import Stop
+from tnness.runs.progress import Stop, bar_class, draws_bars
 from tnness.study.execution import AHEAD, Crew, Dask, Here, Local, belongs_to_script
 from tnness.study.measuring import function
 from tnness.study.plan import Plan, Point, Values
 from tnness.study.point import Ended, Measure, Task
+from tnness.study.status import failures_html, share_html
 from tnness.study.store import Failure, Store
 from tnness.typed import checked, shown, typed
 
@@ -52,6 +54,14 @@ class Summary:
     def complete(self) -> bool:
         """True if every point that was asked for is finished."""
         return self.done == self.asked
+
+    def __str__(self) -> str:
+        elsewhere = f", {self.elsewhere} being computed by another sweep" if self.elsewhere else ""
+        return f"{self.done} of {self.asked} points done{elsewhere}, {self.failed} failed ({self.store})"
+
+    def _repr_html_(self) -> str:
+        """Return the counts, a bar, and the failures, for a notebook."""
+        return f"{share_html(self.done, self.failed, self.asked)}<p>{escaped(self)}</p>{failures_html(self.failures)}"
 
 
 @typed
@@ -326,8 +336,8 @@ class Sweep:
     # ------------------------------------------------------------------ what is shown
 
     def _bar(self, total: int, done: int) -> tqdm[Any]:
-        terminal = sys.stderr.isatty()
-        return tqdm(total=total, initial=done, desc="points", smoothing=0.05, disable=not (self.shown and terminal))
+        hidden = not (self.shown and draws_bars())
+        return bar_class()(total=total, initial=done, desc="points", smoothing=0.05, disable=hidden)
 
     def _count(self, bar: tqdm[Any], ended: Ended | None) -> None:
         if ended is None or ended is Ended.INTERRUPTED:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tnness.errors import InputError, suggestion
+from tnness.records.drawing import bars
 from tnness.records.lazily import lazily
 from tnness.records.record import error_of, observables_in
 from tnness.study.collect import REALIZATION
@@ -24,7 +24,6 @@ else:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 SWEEP_PANEL = (4.6, 3.4)
 MOST_PANELS = 4
@@ -110,14 +109,6 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
         axes.set_xscale("log")
     if "y" in shown.logarithmic:
         axes.set_yscale("log")
-
-
-def bars(axes: Axes, line: Line2D, error: NDArray[np.float64] | None) -> None:
-    """Draw error bars on the points of a line, where errors are known and larger than 0."""
-    finite = np.zeros(0) if error is None else np.where(np.isfinite(error), np.abs(error), 0.0)
-    if np.any(finite > 0):
-        x, y = line.get_data()
-        axes.errorbar(x, y, yerr=finite, fmt="none", ecolor=line.get_color(), elinewidth=1, capsize=2)
 
 
 def _claimed(dataset: xr.Dataset, name: str, at: Mapping[str, Any]) -> xr.DataArray | None:
