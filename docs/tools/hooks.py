@@ -1,0 +1,97 @@
+"""What MkDocs does besides converting pages: code is executed, and pages are made from models, studies and commands."""
+
+from __future__ import annotations
+
+import html
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import commands
+import executed
+import gallery
+import matplotlib
+import studies_pages
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+matplotlib.use("svg")
+matplotlib.rcParams.update({"svg.hashsalt": "tnness", "figure.dpi": 100})
+
+REPOSITORY = """# The repository
+
+This link leads to a file that is part of the repository and not of this site: a script, a model or a benchmark. Its path is
+the text of the link.
+"""
+
+_shown: dict[str, str] = {}
+"""Pages with the outputs of their code."""
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Execute the pages, and add what is generated."""
+    generated: dict[str, bytes] = {"repository.md": REPOSITORY.encode()}
+    with tempfile.TemporaryDirectory() as folder:
+        generated |= {f"gallery/{name}": content for name, content in gallery.pages(Path(folder)).items()}
+    generated |= {f"studies/{name}": content for name, content in studies_pages.pages().items()}
+    generated["reference/commands.md"] = commands.page().encode()
+    for page in list(files.documentation_pages()):
+        generated |= _executed(page)
+    for path, content in generated.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def _executed(page: File) -> dict[str, bytes]:
+    """Execute a page; return its figures and its notebook."""
+    text = studies_pages.linked(page.content_string, f"docs/{page.src_uri}", page.src_uri)
+    _shown[page.src_uri] = text
+    if executed.is_executed_elsewhere(text) or not any(block.runs for block in executed.blocks_of(text)):
+        return {}
+    path = Path(page.src_uri)
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = executed.execute(text, Path(folder), page.src_uri)
+    shown, figures = executed.with_outputs(text, outputs, path.stem)
+    head, _, rest = shown.partition("\n")
+    note = f'[:material-notebook: as a notebook]({path.stem}.ipynb){{ .notebook download="{path.stem}.ipynb" }}'
+    _shown[page.src_uri] = f"{head}\n\n{note}\n{rest}"
+    files = {str(path.with_name(name)): image for name, image in figures.items()}
+    return files | {str(path.with_suffix(".ipynb")): executed.notebook(text).encode()}
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Show a page with its outputs."""
+    return _shown.get(page.file.src_uri, markdown)
+
+
+FORMULA = re.compile(r'<(span|div) class="arithmatex">\\(?:\(|\[)(.*?)\\(?:\)|\])</\1>', re.DOTALL)
+
+
+def on_page_content(content: str, page: Any, config: Any, files: Files) -> str:
+    """Write formulas as MathML, which browsers draw by themselves: no script, no network."""
+    return FORMULA.sub(lambda match: _formula(match[2], match[1] == "div"), content)
+
+
+def _formula(latex: str, alone: bool) -> str:
+    return convert(html.unescape(latex), display="block" if alone else "inline")
+
+
+def on_nav(nav: Any, config: Any, files: Files) -> Any:
+    """Put the generated pages below their indices."""
+    for section in nav.items:
+        if section.title in GENERATED:
+            folder = GENERATED[section.title]
+            listed = {page.file.src_uri for page in section.children if getattr(page, "file", None)}
+            for file in sorted(files.documentation_pages(), key=lambda file: file.src_uri):
+                if file.src_uri.startswith(f"{folder}/") and file.src_uri not in listed:
+                    page = Page(None, file, config)
+                    page.parent = section
+                    section.children.append(page)
+                    nav.pages.append(page)
+    return nav
+
+
+GENERATED = {"Gallery": "gallery", "Studies": "studies"}
+"""Sections of the navigation, and the folders of the generated pages in them."""
