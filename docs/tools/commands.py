@@ -8,7 +8,6 @@ import typer
 def page() -> str:
     """Return the page: the help of the program, then of each command."""
     from tnness.cli.app import app
-    import tnness.cli  # noqa: F401  (registers the commands)
 
     program = typer.main.get_command(app)
     context = typer.Context(program, info_name="tnness", max_content_width=100, terminal_width=100)

@@ -210,7 +210,7 @@ def with_outputs(page: str, outputs: list[tuple[Block, Output]], figure_name: st
         place = block.end
         below = []
         if output.text.strip():
-            below += ["", '```{.text .output}', *_short(output.text.rstrip().splitlines()), "```"]
+            below += ["", "```{.text .output}", *_short(output.text.rstrip().splitlines()), "```"]
         if output.html:
             below += ["", '<div class="output-html">', *(li for li in output.html.splitlines() if li.strip()), "</div>"]
         for image in output.figures:

@@ -73,7 +73,9 @@ def page(name: str, cls: type, example: Example, figure: str) -> str:
     lines += ["## Parameters", "", "| name | type | default | unit | meaning |", "|---|---|---|---|---|"]
     for key, p in parameters(cls).items():
         default = "required" if p.required else json.dumps(p.default)
-        lines.append(f"| `{key}` | {_cell(p.type_name)} | `{_cell(default)}` | {_cell(p.unit)} | {_cell(p.description)} |")
+        lines.append(
+            f"| `{key}` | {_cell(p.type_name)} | `{_cell(default)}` | {_cell(p.unit)} | {_cell(p.description)} |"
+        )
     lines += ["", "## Observables", "", "| name | dimensions | unit | meaning |", "|---|---|---|---|"]
     for key, o in observables_of(instance, name).items():
         lines.append(f"| `{key}` | {', '.join(o.dims) or '-'} | {_cell(o.unit)} | {_cell(o.description)} |")

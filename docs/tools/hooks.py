@@ -22,8 +22,8 @@ matplotlib.rcParams.update({"svg.hashsalt": "tnness", "figure.dpi": 100})
 
 REPOSITORY = """# The repository
 
-This link leads to a file that is part of the repository and not of this site: a script, a model or a benchmark. Its path is
-the text of the link.
+This link leads to a file that is part of the repository and not of this site: a script, a model or a benchmark. Its
+path is the text of the link.
 """
 
 _shown: dict[str, str] = {}

@@ -21,7 +21,7 @@ def pages() -> dict[str, bytes]:
             if f"figures/{figure.name}" in text:
                 files[f"{name}/figures/{figure.name}"] = figure.read_bytes()
         rows.append(f"- [{text.splitlines()[0].lstrip('# ')}]({name}.md)")
-    text = "# Studies\n\nOne page for each: figures, what agrees with the literature and what does not, scripts, times.\n\n"
+    text = "# Studies\n\nOne page for each: figures, what agrees with the literature and what does not, times.\n\n"
     files["index.md"] = (text + "\n".join(rows) + "\n").encode()
     return files
 
