@@ -21,7 +21,7 @@ CHI = r"$\chi$"
 
 
 def draw_distances(axes: Axes, dataset: xr.Dataset, name: str) -> None:
-    """Draw |O(chi) - O(infinity)| of an observable with the dimensions (dt, chi) or (dt, chi, x), and the limit's error.
+    """Draw |O(chi) - O(infinity)| of an observable with the dimensions (dt, chi) or (dt, chi, x).
 
     A number is drawn against chi, a curve for each dt; an array along its axis, a curve for each chi at the smallest
     dt. The error that the limit claims is dashed. Without an extrapolation the largest chi stands for the limit.

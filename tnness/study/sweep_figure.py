@@ -101,7 +101,6 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
         axes.fill_between(at.astype(float), y - spread, y + spread, color=line.get_color(), alpha=0.25, lw=0)
     if curves:
         axes.legend(fontsize=7)
-    units = data.attrs.get("units", "1")
     fewest, most = int(count.min()), int(count.max())
     axes.set_xlabel(WHOLE_WORDS.get(x, x))
     axes.set_ylabel(label_of(data, name))
