@@ -141,7 +141,8 @@ def prose(text: str) -> str:
         if line.startswith("    "):
             lines.append(line)
             continue
-        line = re.sub(r"([*_<|])", r"\\\1", line)
+        parts = re.split(r"(`[^`]*`)", line)
+        line = "".join(p if p.startswith("`") else re.sub(r"([*_<|])", r"\\\1", p) for p in parts)
         line = re.sub(r"doi:(10\.[^\s,;)]*[^\s,;).])", lambda m: _doi(m[1].replace("\\", "")), line)
         lines.append(line)
     return "\n".join(lines)

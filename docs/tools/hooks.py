@@ -16,6 +16,7 @@ import studies_pages
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.hashsalt": "tnness", "figure.dpi": 100})
@@ -95,3 +96,11 @@ def on_nav(nav: Any, config: Any, files: Files) -> Any:
 
 GENERATED = {"Gallery": "gallery", "Studies": "studies"}
 """Sections of the navigation, and the folders of the generated pages in them."""
+
+
+SHIM = "https://unpkg.com/iframe-worker/shim"
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Take the script that lets search work in a folder from this site, not from the network."""
+    return output.replace(SHIM, get_relative_url("frame_worker.js", page.url))
