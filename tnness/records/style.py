@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axis import Axis
 
 SMALL, NORMAL = 7, 9
 """Sizes of the text in legends, and of titles (points)."""
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.titlesize": NORMAL,
     "axes.labelsize": NORMAL,
     "xtick.labelsize": 8,
@@ -28,6 +29,8 @@ STYLE: dict[str, Any] = {
 """Parameters of matplotlib; use `with matplotlib.rc_context(STYLE):` around the making of a figure."""
 WHOLE_WORDS = {"site": "site $i$", "site_2": "site $j$", "bond": "bond $i, i+1$", "cut": "cut", "time": "time $t$"}
 """Labels of axes that count sites and bonds, or are times."""
+COUNTED_AXES = ("site", "site_2", "bond", "cut")
+"""Dimensions whose marks stand on whole numbers."""
 
 
 def symbol_of(data: xr.DataArray, name: str) -> str:
@@ -50,3 +53,12 @@ def label_of(data: xr.DataArray, name: str) -> str:
     """
     unit = str(data.attrs.get("units", "1"))
     return symbol_of(data, name) if unit in ("1", "") else f"{symbol_of(data, name)} [{unit}]"
+
+
+def name_axis(axis: Axis, dim: str) -> None:
+    """Label an axis with its dimension, and put its marks on whole numbers where it counts."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_label_text(WHOLE_WORDS.get(dim, dim))
+    if dim in COUNTED_AXES:
+        axis.set_major_locator(MaxNLocator(integer=True))

@@ -17,7 +17,7 @@ from tnness.records.files import require_folder
 from tnness.records.lazily import lazily
 from tnness.records.limits import draw_distances
 from tnness.records.record import Record, error_of, observables_in
-from tnness.records.style import NORMAL, STYLE, WHOLE_WORDS, label_of
+from tnness.records.style import NORMAL, STYLE, label_of, name_axis
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions, bars, sweep_panels
 from tnness.typed import typed
@@ -134,7 +134,7 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     if "chi" in data.dims and data.ndim <= 3:
         draw_distances(axes, dataset, name)
         if data.ndim == 3:
-            axes.set_xlabel(WHOLE_WORDS.get(str(data.dims[2]), str(data.dims[2])))
+            name_axis(axes.xaxis, str(data.dims[2]))
     elif "chi" in data.dims:
         _draw_map(axes, data[-1, -1], label)
     elif "time" in data.dims:
@@ -147,7 +147,7 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         axes.set_yticks([])
     elif data.ndim == 1:
         _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5)
-        axes.set_xlabel(WHOLE_WORDS.get(str(data.dims[0]), str(data.dims[0])))
+        name_axis(axes.xaxis, str(data.dims[0]))
         axes.set_ylabel(label)
     else:
         _draw_map(axes, data, label)
@@ -165,13 +165,13 @@ def _draw_bars(axes: Axes, x: Any, y: NDArray[np.float64], error: NDArray[np.flo
 
 
 def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
-    axes.set_xlabel(WHOLE_WORDS["time"])
+    name_axis(axes.xaxis, "time")
     if data.ndim == 1:
         _draw_bars(axes, data["time"].values, data.values, error, ms=2.5)
         axes.set_ylabel(label)
     elif data.ndim == 2:
         shown = axes.pcolormesh(data["time"].values, _axis(data, 1), data.values.T, shading="nearest", cmap="viridis")
-        axes.set_ylabel(WHOLE_WORDS.get(str(data.dims[1]), str(data.dims[1])))
+        name_axis(axes.yaxis, str(data.dims[1]))
         assert axes.figure is not None
         axes.figure.colorbar(shown, ax=axes, label=label)
     else:
@@ -183,8 +183,8 @@ def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:
     values = data.values if data.ndim == 2 else data.values.reshape(len(data.values), -1)
     largest = float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0)) or 1.0
     shown = axes.imshow(values, origin="lower", cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
-    axes.set_xlabel(WHOLE_WORDS.get(str(data.dims[-1]), str(data.dims[-1])))
-    axes.set_ylabel(WHOLE_WORDS.get(str(data.dims[0]), str(data.dims[0])))
+    name_axis(axes.xaxis, str(data.dims[-1]))
+    name_axis(axes.yaxis, str(data.dims[0]))
     assert axes.figure is not None
     axes.figure.colorbar(shown, ax=axes, label=label)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tnness.errors import InputError, suggestion
 from tnness.records.lazily import lazily
 from tnness.records.record import error_of, observables_in
-from tnness.records.style import WHOLE_WORDS, label_of
+from tnness.records.style import label_of, name_axis
 from tnness.study.collect import REALIZATION
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
     if curves:
         axes.legend(fontsize=7)
     fewest, most = int(count.min()), int(count.max())
-    axes.set_xlabel(WHOLE_WORDS.get(x, x))
+    name_axis(axes.xaxis, x)
     axes.set_ylabel(label_of(data, name))
     several = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     axes.set_title(f"{data.attrs.get('long_name', name)}\nmean of {several} values", fontsize=8)
