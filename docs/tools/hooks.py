@@ -79,23 +79,28 @@ def _formula(latex: str, alone: bool) -> str:
     return convert(html.unescape(latex), display="block" if alone else "inline")
 
 
+SECTIONS = {
+    "gallery/": "Gallery",
+    "studies/": "Studies",
+    "tutorials/": "Tutorials",
+    "how/": "How it works",
+    "": "Tutorials",
+}
+"""Beginnings of paths, and the section of the navigation to which a page that mkdocs.yml does not list is added."""
+
+
 def on_nav(nav: Any, config: Any, files: Files) -> Any:
-    """Put the generated pages below their indices."""
-    for section in nav.items:
-        if section.title in GENERATED:
-            folder = GENERATED[section.title]
-            listed = {page.file.src_uri for page in section.children if getattr(page, "file", None)}
-            for file in sorted(files.documentation_pages(), key=lambda file: file.src_uri):
-                if file.src_uri.startswith(f"{folder}/") and file.src_uri not in listed:
-                    page = Page(None, file, config)
-                    page.parent = section
-                    section.children.append(page)
-                    nav.pages.append(page)
+    """Add the pages that mkdocs.yml does not list: generated ones, and new ones."""
+    sections = {section.title: section for section in nav.items if section.is_section}
+    listed = {page.file.src_uri for page in nav.pages}
+    for file in sorted(files.documentation_pages(), key=lambda file: file.src_uri):
+        if file.src_uri not in {*listed, "repository.md"}:
+            folder = next((start for start in SECTIONS if start and file.src_uri.startswith(start)), "")
+            page = Page(None, file, config)
+            page.parent = sections[SECTIONS[folder]]
+            page.parent.children.append(page)
+            nav.pages.append(page)
     return nav
-
-
-GENERATED = {"Gallery": "gallery", "Studies": "studies"}
-"""Sections of the navigation, and the folders of the generated pages in them."""
 
 
 SHIM = "https://unpkg.com/iframe-worker/shim"
