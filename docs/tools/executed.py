@@ -135,10 +135,8 @@ def _python(code: str, namespace: dict[str, Any]) -> Output:
     shown, value = io.StringIO(), None
     with contextlib.redirect_stdout(shown):
         exec(compile(tree, "<page>", "exec"), namespace)
-        if last is not None and not code.rstrip().endswith(";"):
+        if last is not None:
             value = eval(compile(ast.Expression(last.value), "<page>", "eval"), namespace)
-        elif last is not None:
-            exec(compile(ast.Module([last], []), "<page>", "exec"), namespace)
     figures = _figures()
     if figures or value is None:
         return Output(shown.getvalue(), "", figures)

@@ -62,7 +62,7 @@ def test_a_command_that_fails_stops_the_page(tmp_path):
 def test_outputs_stand_below_their_blocks_and_figures_are_files(tmp_path):
     page = (
         "# A page\n\n```python\nx = 2\nprint('two')\nx + 1\n```\n\n"
-        "```python\nimport matplotlib.pyplot as plt\nplt.figure();\n```\n\nThe end.\n"
+        "```python\nimport matplotlib.pyplot as plt\nplt.figure()\n```\n\nThe end.\n"
     )
     shown, files = executed.with_outputs(page, executed.execute(page, tmp_path), "fig")
     assert "```\n```{.text .output}\ntwo\n3\n```\n" in shown
