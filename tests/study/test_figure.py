@@ -101,6 +101,14 @@ def test_without_an_extrapolation_the_largest_bond_dimension_stands_for_the_limi
     assert r"\chi_{\max}" in axes[0].get_ylabel()
 
 
+def test_a_heading_names_no_folder_and_fits_the_figure(made):
+    dataset = Record.open(made / "steady.nc").dataset.assign_attrs(model="/somewhere/far/away/mine.py:Chain")
+    assert caption(dataset).startswith("mine.py:Chain: ")
+    from tnness.records.style import heading
+
+    assert max(map(len, heading(caption(dataset), 3.0).splitlines())) <= 36
+
+
 def test_labels_have_symbols_and_units():
     from tnness.records.style import label_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ STYLE: dict[Any, Any] = {
 """Parameters of matplotlib; use `with matplotlib.rc_context(STYLE):` around the making of a figure."""
 WHOLE_WORDS = {"site": "site $i$", "site_2": "site $j$", "bond": "bond $i, i+1$", "cut": "cut", "time": "time $t$"}
 """Labels of axes that count sites and bonds, or are times."""
+PER_INCH = 12
+"""Characters of a heading, at size NORMAL, that fit into an inch."""
 COUNTED_AXES = ("site", "site_2", "bond", "cut")
 """Dimensions whose marks stand on whole numbers."""
 
@@ -37,8 +40,8 @@ def symbol_of(data: xr.DataArray, name: str) -> str:
     """Return an observable's symbol as matplotlib takes it, or its name.
 
     >>> import xarray as xr
-    >>> symbol_of(xr.DataArray(0.0, attrs={"symbol": r"\\\\langle H \\\\rangle"}), "energy")
-    '$\\\\langle H \\\\rangle$'
+    >>> symbol_of(xr.DataArray(0.0, attrs={"symbol": "S_2"}), "entropy")
+    '$S_2$'
     """
     symbol = str(data.attrs.get("symbol", ""))
     return f"${symbol}$" if symbol else name
@@ -62,3 +65,23 @@ def name_axis(axis: Axis, dim: str) -> None:
     axis.set_label_text(WHOLE_WORDS.get(dim, dim))
     if dim in COUNTED_AXES:
         axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def heading(text: str, width: float) -> str:
+    """Return a heading whose lines fit into a figure. width: of the figure (inches).
+
+    >>> heading("one two three four", 1.0)
+    'one two\\nthree four'
+    """
+    lines = [textwrap.fill(line, max(1, int(PER_INCH * width))) for line in text.splitlines()]
+    return "\n".join(lines)
+
+
+def short_name(model: str) -> str:
+    """Return a model's name without the folders of its file.
+
+    >>> short_name("/home/me/chains/mine.py:Chain"), short_name("ssep")
+    ('mine.py:Chain', 'ssep')
+    """
+    path, separator, name = model.rpartition(":")
+    return f"{path.replace(chr(92), '/').rpartition('/')[2]}{separator}{name}"

@@ -17,7 +17,7 @@ from tnness.records.files import require_folder
 from tnness.records.lazily import lazily
 from tnness.records.limits import draw_distances
 from tnness.records.record import Record, error_of, observables_in
-from tnness.records.style import NORMAL, STYLE, label_of, name_axis
+from tnness.records.style import NORMAL, STYLE, heading, label_of, name_axis, short_name
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions, bars, sweep_panels
 from tnness.typed import typed
@@ -102,7 +102,7 @@ def _panels(dataset: xr.Dataset, chosen: Sequence[str]) -> Figure:
         _draw(axes, dataset, name)
     for axes in panels[len(chosen) :]:
         axes.set_axis_off()
-    figure.suptitle(caption(dataset), fontsize=NORMAL)
+    figure.suptitle(heading(caption(dataset), PANEL[0] * columns), fontsize=NORMAL)
     return figure
 
 
@@ -123,7 +123,7 @@ def caption(dataset: xr.Dataset) -> str:
     engine = attributes.get("engine", "")
     if "chi" in settings and "chi" not in dataset.dims:
         engine += f", chi = {settings['chi']}"
-    first = f"{attributes.get('model', '')}: {', '.join(short[:SHOWN_PARAMETERS])}"
+    first = f"{short_name(str(attributes.get('model', '')))}: {', '.join(short[:SHOWN_PARAMETERS])}"
     return f"{first}\n{engine}, seed {attributes.get('seed')}, {attributes.get('outcome', '')}"
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tnness.errors import InputError, suggestion
 from tnness.records.lazily import lazily
 from tnness.records.record import error_of, observables_in
-from tnness.records.style import label_of, name_axis
+from tnness.records.style import NORMAL, heading, label_of, name_axis, short_name
 from tnness.study.collect import REALIZATION
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def sweep_panels(dataset: xr.Dataset, names: Sequence[str], shown: Directions) -
     figure = Figure(figsize=(SWEEP_PANEL[0] * len(chosen), SWEEP_PANEL[1] + 0.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
         _draw(axes, dataset, name, shown)
-    figure.suptitle(sweep_caption(dataset, shown.at), fontsize=9)
+    figure.suptitle(heading(sweep_caption(dataset, shown.at), SWEEP_PANEL[0] * len(chosen)), fontsize=NORMAL)
     return figure
 
 
@@ -72,7 +72,7 @@ def sweep_caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
     short += [f"{name} = {value}" for name, value in at.items()]
     tally = ", ".join(f"{count} {name}" for name, count in json.loads(dataset.attrs["tally"]).items())
     engine = ", ".join(f"{k} = {v}" for k, v in base["engine_settings"].items() if k in ("chi", "dt") and v is not None)
-    first = f"{base['model']}: {', '.join(short)}; {base['engine']} {engine}".rstrip()
+    first = f"{short_name(base['model'])}: {', '.join(short)}; {base['engine']} {engine}".rstrip()
     return f"{first}\n{dataset.sizes[REALIZATION]} realizations; points: {tally}"
 
 
