@@ -1,11 +1,13 @@
 """The figure of a convergence: how far an observable is from its limit, on a logarithmic axis.
 
-Curves for several bond dimensions coincide where a chain converges; their distances from the limit do not.
+Curves for several bond dimensions coincide where a chain converges; their distances from the limit do not. The limit is
+a line in 1/chi through the last two points, so that their two distances have the ratio of their chi, whatever they are:
+what tells are the points before them, and the size of the distances beside the error of the limit.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,14 +49,22 @@ def draw_distances(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     _finish(axes, symbol_of(data, name), _unit(data), mark)
 
 
+ROOM = 0.5
+"""Room for the legend below the curves, over the height of the curves."""
+
+
 def _finish(axes: Axes, symbol: str, unit: str, mark: str) -> None:
-    drawn: list[Any] = [np.asarray(line.get_ydata(), float) for line in axes.lines]
-    if any(np.isfinite(y).any() for y in drawn):
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
+    drawn = drawn[np.isfinite(drawn)]
+    if drawn.size:
         axes.set_yscale("log")
+        lowest, highest = float(drawn.min()), float(drawn.max())
+        height = max(highest / lowest, 2.0)
+        axes.set_ylim(lowest / height**ROOM, highest * height**0.08)
     bare = symbol.strip("$")
     inner = bare if symbol.startswith("$") else rf"\mathrm{{{bare}}}".replace("_", r"\_")
     axes.set_ylabel(rf"$|{inner}(\chi) - {inner}({mark})|${unit}")
-    axes.legend(fontsize=SMALL)
+    axes.legend(fontsize=SMALL, loc="lower left", ncols=2)
 
 
 def _limit(dataset: xr.Dataset, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, str]:
@@ -72,7 +82,15 @@ def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _written(value: float, error: NDArray[np.float64] | None) -> str:
-    return f"limit {value:.6g}" + ("" if error is None else f" ± {float(error):.1g}")
+    """Return a limit to the digits that its error leaves.
+
+    >>> _written(-2.062643, np.array(0.0153)), _written(0.5, None)
+    ('limit -2.063 ± 0.015', 'limit 0.5')
+    """
+    if error is None or not 0 < float(error) < np.inf:
+        return f"limit {value:.6g}"
+    digits = max(0, 1 - int(np.floor(np.log10(float(error)))))
+    return f"limit {value:.{digits}f} ± {float(error):.{digits}f}"
 
 
 def _unit(data: xr.DataArray) -> str:
