@@ -1,5 +1,7 @@
 """The pages of the documentation: their code runs, and what is generated is complete."""
 
+import doctest
+import importlib
 import json
 import zlib
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import matplotlib
 import pytest
 import studies_pages
 
+import tnness
 from tnness import models
 from tnness.network.truncation import TRUNCATIONS
 
@@ -165,3 +168,19 @@ def test_every_command_stands_in_the_reference():
     for name in ("run", "converge", "sweep", "status", "collect", "plot", "check", "show", "models", "verify"):
         assert f"\n## {name}\n" in text
     assert "--chi" in text
+
+
+@pytest.mark.parametrize("module", ["gallery", "studies_pages", "house_docstrings"])
+def test_the_examples_of_the_tools_run(module):
+    if module == "house_docstrings":
+        pytest.importorskip("griffe")  # comes with the extra `docs`
+    failures, tried = doctest.testmod(importlib.import_module(module))
+    assert tried > 0
+    assert failures == 0
+
+
+def test_every_public_name_stands_in_the_reference():
+    text = (DOCS / "reference" / "python.md").read_text()
+    ready = {"bit", "electron", "spin_half", "spin_one", "spinless", "tj"}  # sites, named in a sentence
+    for name in tnness.__all__:
+        assert f"`{name}`" in text if name in ready else f"::: tnness.{name}\n" in text, name
