@@ -12,6 +12,7 @@ import commands
 import executed
 import gallery
 import matplotlib
+import reference
 import studies_pages
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
@@ -40,6 +41,8 @@ def on_files(files: Files, config: Any) -> Files:
     generated["reference/commands.md"] = commands.page().encode()
     for page in list(files.documentation_pages()):
         generated |= _executed(page)
+    names = "reference/python.md"
+    _shown[names] = reference.completed(_shown[names])
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
     return files
