@@ -203,9 +203,10 @@ def with_outputs(page: str, outputs: list[tuple[Block, Output]], figure_name: st
     figure_name: what the names of the figures begin with.
     """
     parts, files, place = [], dict[str, bytes](), 0
-    for block, output in outputs:
-        parts.append(page[place : block.end])
-        place = block.end
+    shown = {block.start: output for block, output in outputs}
+    for block in blocks_of(page):
+        parts.append(page[place : block.start] + _fenced(block, page))
+        place, output = block.end, shown.get(block.start, Output())
         below = []
         if output.text.strip():
             below += ["", "```{.text .output}", *_short(output.text.rstrip().splitlines()), "```"]
@@ -217,6 +218,15 @@ def with_outputs(page: str, outputs: list[tuple[Block, Output]], figure_name: st
             below += ["", f"![{_alt(block)}]({name})"]
         parts.append("\n".join(f"{block.indent}{line}".rstrip() for line in below))
     return "".join([*parts, page[place:]]), files
+
+
+def _fenced(block: Block, page: str) -> str:
+    """Return a block as Markdown knows it: of what stands behind the language, the title alone."""
+    first, rest = page[block.start : block.end].split("\n", 1)
+    if block.about.keys() & {"needs", "figure"}:
+        title = f' title="{block.about["title"]}"' if "title" in block.about else ""
+        first = f"{block.indent}```{block.language}{title}"
+    return f"{first}\n{rest}"
 
 
 def _short(lines: list[str]) -> list[str]:

@@ -75,6 +75,20 @@ def test_outputs_stand_below_their_blocks_and_figures_are_files(tmp_path):
     assert shown.rstrip().endswith("The end.")
 
 
+def test_a_fence_keeps_nothing_that_markdown_does_not_know(tmp_path):
+    page = (
+        '# A page\n\n=== "Tab"\n\n    ```python needs="no_such_package"\n    import no_such_package\n    ```\n\n'
+        '```python title="a.py"\nx = 1\n```\n\n```python figure="of nothing"\n2\n```\n'
+    )
+    shown, _ = executed.with_outputs(page, executed.execute(page, tmp_path), "fig")
+    assert [line.strip() for line in shown.splitlines() if "```" in line] == [
+        *("```python", "```"),
+        *('```python title="a.py"', "```"),
+        *("```python", "```", "```{.text .output}", "```"),
+    ]
+    assert "    import no_such_package\n    ```" in shown
+
+
 def test_what_a_page_registers_is_forgotten_after_it(tmp_path):
     page = (
         '```python title="own.py"\nimport tnness\n\ntnness.register_truncation("of-a-page")(print)\n```\n\n'
