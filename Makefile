@@ -8,6 +8,7 @@ ARGS   ?=
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 
 # One BLAS thread in each process: processes scale where threads do not, and sums keep their order.
 export OMP_NUM_THREADS      := 1
@@ -16,6 +17,7 @@ export MKL_NUM_THREADS      := 1
 export MPLBACKEND           := Agg
 export PIP_DISABLE_PIP_VERSION_CHECK  := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export NO_MKDOCS_2_WARNING            := 1
 
 # The demo: the MBL chain with weak bulk dissipation, converged in bond dimension.
 DEMO        := runs/demo
@@ -24,7 +26,7 @@ DEMO_CHIS   := 16,32,64
 DEMO_CHI    := 64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow paper check format bench clean distclean
+.PHONY: help demo test slow paper check format bench docs clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +65,10 @@ format: $(READY)  ## rewrite the sources as `make check` wants them
 bench: $(READY)  ## this engine against its peers: ratios and errors
 	$(BIN)/python -m benchmarks $(ARGS)
 
+docs: $(DOCS_READY)  ## the documentation site, its code executed, into runs/site/index.html
+	$(BIN)/mkdocs build --strict
+	@printf '\nOpen %s\n' runs/site/index.html
+
 clean:  ## remove caches and built packages; runs/ and .venv stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
@@ -75,4 +81,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@

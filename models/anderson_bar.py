@@ -63,10 +63,11 @@ class AndersonBar:
                 coordinates={"exponent": np.arange(self.width**2)},
                 unit="1/slice",
                 description="Lyapunov exponents, decreasing; the last is gamma_min",
+                symbol=r"\gamma_i",
                 needs=("lyapunov",),
             ),
             "localization_ratio": Observable(
-                self._ratio, description="Lambda = 1 / (gamma_min width)", needs=("lyapunov",)
+                self._ratio, description="Lambda = 1 / (gamma_min width)", symbol=r"\Lambda", needs=("lyapunov",)
             ),
         }
 

@@ -118,6 +118,7 @@ class AndersonWire:
                 dims=("energy",),
                 coordinates={"energy": self.energies},
                 description="Tr Gamma_R G Gamma_L G^+ from left to right",
+                symbol=r"T",
                 needs=("transmission",),
             ),
             "density": Observable(
@@ -131,7 +132,7 @@ class AndersonWire:
                 self._coherence, description="C_d = 2 sum |G^d_xy|^2 between the left and the right half", needs=needs
             ),
             "current": Observable(
-                self._current, dims=("bond",), unit="1/time", description="-2 Im Tr G_{x,x+1}", needs=needs
+                self._current, dims=("bond",), unit="1/time", description="-2 Im Tr G_{x,x+1}", symbol=r"j", needs=needs
             ),
         }
         if self.coherence_matrix:
@@ -140,6 +141,7 @@ class AndersonWire:
                 dims=("part", "site", "site_2"),
                 coordinates={"part": ["real", "imaginary"]},
                 description="G^d_xy",
+                symbol=r"G^d_{xy}",
                 needs=needs,
             )
         return observables | (self._full_observables() if self.full else {})
@@ -169,6 +171,7 @@ class AndersonWire:
                 dims=("slice",),
                 coordinates={"slice": np.arange(self.slices)},
                 description="particles of each slice",
+                symbol=r"n",
                 needs=needs,
             ),
             "mutual_coherence_full": Observable(
@@ -180,6 +183,7 @@ class AndersonWire:
                 self._mutual_information,
                 unit="nat",
                 description="I_1 between the left and the right half",
+                symbol=r"I_1",
                 needs=needs,
             ),
             "negativity": Observable(

@@ -118,7 +118,11 @@ class Cavity:
         }
         observables = {
             "transmission": Observable(
-                lambda view: view.transmission(self.grid), description="|t(E)|^2", needs=("transmission",), **energy
+                lambda view: view.transmission(self.grid),
+                description="|t(E)|^2",
+                symbol=r"|t(E)|^2",
+                needs=("transmission",),
+                **energy,
             ),
             "resonance_position": Observable(
                 lambda view: np.real(self._resonances(view)), description="Re of each pole of G", **level

@@ -88,7 +88,11 @@ class EnergySpreading:
 
         return {
             "energy": Observable(
-                lambda view: view.decayed(), dims=("site",), description="energy of each island", needs=("decayed",)
+                lambda view: view.decayed(),
+                dims=("site",),
+                description="energy of each island",
+                symbol=r"e_i",
+                needs=("decayed",),
             ),
             "width": Observable(width, description="sqrt(sum (i - start)^2 e_i)", needs=("decayed",)),
         }

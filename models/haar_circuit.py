@@ -77,7 +77,10 @@ class HaarCircuit:
 
         return {
             "purity": Observable(
-                lambda view: view.functional("purity"), description="E Tr rho^2", needs=("functional",)
+                lambda view: view.functional("purity"),
+                description="E Tr rho^2",
+                symbol=r"E\,\mathrm{Tr} \rho^2",
+                needs=("functional",),
             ),
             "deficit": Observable(lost, unit="bit", description="n + log2 E Tr rho^2", needs=("functional",)),
             "weight": Observable(

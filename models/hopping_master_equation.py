@@ -92,10 +92,18 @@ class HoppingMasterEquation:
 
         return {
             "density": Observable(
-                lambda view: view.density, dims=("site",), description="<n_i> of the particle", needs=("density",)
+                lambda view: view.density,
+                dims=("site",),
+                description="<n_i> of the particle",
+                symbol=r"\langle n_i \rangle",
+                needs=("density",),
             ),
             "rms_displacement": Observable(
-                displacement, unit="site", description="R = (sum_i (i - site)^2 n_i)^(1/2)", needs=("density",)
+                displacement,
+                unit="site",
+                description="R = (sum_i (i - site)^2 n_i)^(1/2)",
+                symbol=r"R",
+                needs=("density",),
             ),
         }
 

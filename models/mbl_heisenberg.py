@@ -107,21 +107,30 @@ class MBLHeisenberg:
         sites, bonds = range(self.n), range(self.n - 1)
         thermometer = BondThermometer([self._bond_energy(i).matrix((i, i + 1), {i: 2, i + 1: 2}) for i in bonds])
         return {
-            "sz": expectation([s.Sz(i) for i in sites], "site", description="<S^z_i>"),
-            "sx": expectation([s.Sx(i) for i in sites], "site", description="<S^x_i>"),
-            "ss": expectation([_exchange(i) for i in bonds], "bond", description="<S_i . S_{i+1}>"),
+            "sz": expectation([s.Sz(i) for i in sites], "site", description="<S^z_i>", symbol=r"\langle S^z_i \rangle"),
+            "sx": expectation([s.Sx(i) for i in sites], "site", description="<S^x_i>", symbol=r"\langle S^x_i \rangle"),
+            "ss": expectation(
+                [_exchange(i) for i in bonds],
+                "bond",
+                description="<S_i . S_{i+1}>",
+                symbol=r"\langle S_i \cdot S_{i+1} \rangle",
+            ),
             "beta": Observable(
                 thermometer.beta,
                 dims=("bond",),
                 unit="1/J",
                 description="inverse temperature of each bond",
+                symbol=r"\beta_i",
                 sites=tuple(sites),
                 needs=("marginal",),
             ),
-            "energy": expectation(self._energy(), unit="J", description="total energy <H>"),
+            "energy": expectation(
+                self._energy(), unit="J", description="total energy <H>", symbol=r"\langle H \rangle"
+            ),
             "beta_variation": Observable(
                 thermometer.variation,
                 description="standard deviation of beta over the bonds (ddof 0), over its mean",
+                symbol=r"\delta\beta/\bar\beta",
                 sites=tuple(sites),
                 needs=("marginal",),
             ),

@@ -141,26 +141,32 @@ class NoisyAnderson:
                 lambda view: view.average(lambda single: single.expect(self._energy) - self._start_energy),
                 unit="energy",
                 description="<H> above its value at time 0",
+                symbol=r"\Delta E",
                 sites=tuple(range(self.n)),
                 needs=("expect",),
             ),
-            "density": expectation([f.N(i) for i in range(self.n)], "site", description="<n_i>"),
+            "density": expectation(
+                [f.N(i) for i in range(self.n)], "site", description="<n_i>", symbol=r"\langle n_i \rangle"
+            ),
             "density_correlation": Observable(
                 lambda view: view.average(correlation),
                 dims=("site",),
                 description="C_ij with j the noisy site, at infinite temperature",
+                symbol=r"C_{ij}",
                 needs=("excitation",),
             ),
             "rms_displacement": Observable(
                 lambda view: view.average(displacement),
                 unit="site",
                 description="R = (sum_i (i - j)^2 C_ij)^(1/2), j the noisy site",
+                symbol=r"R",
                 needs=("excitation",),
             ),
             "entanglement_entropy": Observable(
                 lambda view: view.average(lambda single: single.entropy(half)),
                 unit="nat",
                 description="entanglement of the left half with the right",
+                symbol=r"S",
                 monitored=False,
                 needs=("realizations",) if self.gamma else (),  # the state averaged over the noise is mixed
             ),

@@ -161,7 +161,13 @@ class RandomCircuit:
         origin = ("time", "start")
         cut: dict[str, Any] = {"dims": ("cut",), "coordinates": {"cut": self.cut_sites}}
         observables = {
-            "density": Observable(lambda v: v.density, dims=("site",), description="<n_i>", needs=("density",)),
+            "density": Observable(
+                lambda v: v.density,
+                dims=("site",),
+                description="<n_i>",
+                symbol=r"\langle n_i \rangle",
+                needs=("density",),
+            ),
             "h": Observable(
                 lambda v: v.density**2 - self._equilibrium(v) ** 2,
                 dims=("site",),
@@ -169,14 +175,23 @@ class RandomCircuit:
                 needs=("density", *origin),
             ),
             "purity": Observable(
-                lambda v: np.exp(v.log_purity()), monitored=False, description="Tr rho^2", needs=("log_purity",)
+                lambda v: np.exp(v.log_purity()),
+                monitored=False,
+                description="Tr rho^2",
+                symbol=r"\mathrm{Tr} \rho^2",
+                needs=("log_purity",),
             ),
-            "entropy": Observable(lambda v: v.entropy(), **nat, description="von Neumann entropy of the chain"),
+            "entropy": Observable(
+                lambda v: v.entropy(), **nat, description="von Neumann entropy of the chain", symbol=r"S"
+            ),
             "renyi2_entropy": Observable(
-                lambda v: -v.log_purity(), **nat, description="-ln Tr rho^2", needs=("log_purity",)
+                lambda v: -v.log_purity(), **nat, description="-ln Tr rho^2", symbol=r"S_2", needs=("log_purity",)
             ),
             "entropy_deviation": Observable(
-                self._deviation, **nat, description="Delta S: entropy missing from local equilibrium"
+                self._deviation,
+                **nat,
+                description="Delta S: entropy missing from local equilibrium",
+                symbol=r"\Delta S",
             ),
             "relative_entropy": Observable(
                 self._relative, **nat, description="of the state to local equilibrium; its average is that of Delta S"
@@ -192,11 +207,13 @@ class RandomCircuit:
                 self._across(lambda v, a, b: -v.entropy() + v.entropy(a) + v.entropy(b)),
                 **(cut | nat),
                 description="I = S_A + S_B - S_AB",
+                symbol=r"I",
             ),
             "renyi2_mutual_information": Observable(
                 self._across(lambda v, a, b: v.renyi2(a) + v.renyi2(b) + v.log_purity()),
                 **(cut | nat),
                 description="the same of Renyi-2 entropies",
+                symbol=r"I_2",
                 needs=("renyi2", "log_purity"),
             ),
             "leading_mutual_information": Observable(
@@ -241,12 +258,14 @@ class RandomCircuit:
                 dims=("part", "site", "site_2"),
                 coordinates={"part": ["real", "imaginary"]},
                 description="G_ij = <c^+_i c_j>",
+                symbol=r"G_{ij}",
                 **quiet,
             ),
             "a": Observable(
                 lambda v: np.abs(v.correlation) ** 2 * (1 - np.eye(self.n)),
                 dims=("site", "site_2"),
                 description="|G_ij|^2, 0 on the diagonal",
+                symbol=r"|G_{ij}|^2",
                 **quiet,
             ),
         }

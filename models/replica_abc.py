@@ -92,18 +92,30 @@ class ReplicaABC:
         quiet: dict[str, Any] = {"dims": ("site", "site_2"), "monitored": False, "needs": ("correlations",)}
         needs = ("contract",)
         observables = {
-            "density": replica.scaled(self._density, unit, dims=("site",), description="<n_i>", needs=("expect",)),
+            "density": replica.scaled(
+                self._density,
+                unit,
+                dims=("site",),
+                description="<n_i>",
+                symbol=r"\langle n_i \rangle",
+                needs=("expect",),
+            ),
             "h": replica.scaled(
                 replica.excess, unit, dims=("site",), description="P(b_up) - <n_i>^2", needs=("expect",)
             ),
             "b": replica.scaled(replica.alike, unit, description="(E39), 0 on the diagonal", **quiet),
             "B": replica.scaled(replica.contrast, unit, description="(E40), 0 on the diagonal", **quiet),
             "tau": replica.scaled(
-                replica.density_correlation, unit, description="<n_i n_j> - <n_i><n_j>, 0 on the diagonal", **quiet
+                replica.density_correlation,
+                unit,
+                description="<n_i n_j> - <n_i><n_j>, 0 on the diagonal",
+                symbol=r"\langle n_i n_j \rangle_c",
+                **quiet,
             ),
             "purity": Observable(
                 self._purity,
                 description="E Tr rho^2",
+                symbol=r"E\,\mathrm{Tr} \rho^2",
                 needs=("functional",) if self.order == "finite" else needs,
             ),
             "entropy_deviation": replica.scaled(

@@ -146,10 +146,18 @@ class SSEP:
         s = self._site
         currents = [self.rate * (s.N(i) - s.N(i + 1)) for i in range(self.n - 1)]
         return {
-            "density": expectation([s.N(i) for i in range(self.n)], "site", description="<n_i>"),
-            "current": expectation(currents, "bond", unit="1/time", description="particles to the right"),
+            "density": expectation(
+                [s.N(i) for i in range(self.n)], "site", description="<n_i>", symbol=r"\langle n_i \rangle"
+            ),
+            "current": expectation(
+                currents, "bond", unit="1/time", description="particles to the right", symbol=r"j_{i,i+1}"
+            ),
             "density_correlation": two_point(
-                s.N, s.N, connected=True, description="<n_i n_j> - <n_i><n_j>: the variance on the diagonal"
+                s.N,
+                s.N,
+                connected=True,
+                description="<n_i n_j> - <n_i><n_j>: the variance on the diagonal",
+                symbol=r"\langle n_i n_j \rangle_c",
             ),
         }
 

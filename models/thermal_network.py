@@ -137,7 +137,12 @@ class ThermalNetwork:
         dims = ("site",) if self.dim == 1 else ("site", "site_2")
         return {
             "temperature": Observable(
-                temperatures, dims=dims, unit="T0", description="temperature of each island", needs=("solution",)
+                temperatures,
+                dims=dims,
+                unit="T0",
+                description="temperature of each island",
+                symbol=r"T_i",
+                needs=("solution",),
             ),
             "temperature_variation": Observable(
                 variation, description="standard deviation over mean of the islands", needs=("solution",)

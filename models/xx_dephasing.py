@@ -67,6 +67,10 @@ class XXDephasing:
         """Return the magnetisation of the sites and its current through the bonds."""
         currents = [2 * self.coupling * (s.X(i) * s.Y(i + 1) - s.Y(i) * s.X(i + 1)) for i in range(self.n - 1)]
         return {
-            "z": expectation([s.Z(i) for i in range(self.n)], "site", description="<Z_i>"),
-            "current": expectation(currents, "bond", unit="energy", description="current of Z to the right"),
+            "z": expectation(
+                [s.Z(i) for i in range(self.n)], "site", description="<Z_i>", symbol=r"\langle Z_i \rangle"
+            ),
+            "current": expectation(
+                currents, "bond", unit="energy", description="current of Z to the right", symbol=r"j_{i,i+1}"
+            ),
         }

@@ -57,7 +57,13 @@ class DrivenXXZ:
         """Return the magnetisation of the sites, its current through the bonds, and its correlations."""
         currents = [2 * (s.X(i) * s.Y(i + 1) - s.Y(i) * s.X(i + 1)) for i in range(self.n - 1)]
         return {
-            "z": expectation([s.Z(i) for i in range(self.n)], "site", description="<Z_i>"),
-            "current": expectation(currents, "bond", unit="J", description="current of Z to the right"),
-            "zz": two_point(s.Z, s.Z, description="<Z_i Z_j>, not connected: 1 on the diagonal"),
+            "z": expectation(
+                [s.Z(i) for i in range(self.n)], "site", description="<Z_i>", symbol=r"\langle Z_i \rangle"
+            ),
+            "current": expectation(
+                currents, "bond", unit="J", description="current of Z to the right", symbol=r"j_{i,i+1}"
+            ),
+            "zz": two_point(
+                s.Z, s.Z, description="<Z_i Z_j>, not connected: 1 on the diagonal", symbol=r"\langle Z_i Z_j \rangle"
+            ),
         }

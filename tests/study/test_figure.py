@@ -56,7 +56,7 @@ def test_a_profile_with_its_error_bar(made, tmp_path, monkeypatch):
     record = Record.open(made / "steady.nc")
     assert len(axes) == 1
     assert_allclose(axes[0].lines[0].get_ydata(), record["z"])
-    assert axes[0].get_xlabel() == "site"
+    assert axes[0].get_xlabel() == "site $i$"
     assert axes[0].get_ylabel() == "z"
     assert axes[0].get_title() == "<Z_i>"
 
@@ -68,14 +68,75 @@ def test_a_number_is_written_with_its_unit(made, tmp_path, monkeypatch):
     assert axes[0].get_xlabel() == "energy [J]"
 
 
-def test_a_convergence_is_drawn_against_one_over_chi(made, tmp_path, monkeypatch):
+def test_a_convergence_is_drawn_as_distances_from_its_limit(made, tmp_path, monkeypatch):
     axes = panels(made / "scalars.nc", monkeypatch, tmp_path / "f.png", ["energy"])
     dataset = Record.open(made / "scalars.nc").dataset
-    assert_allclose(axes[0].lines[0].get_xdata(), [1 / 3, 1 / 4])
-    assert_allclose(axes[0].lines[0].get_ydata(), dataset["energy"][0])
-    (limit,) = [line for line in axes[0].lines if line.get_label() == "extrapolated"]
-    assert float(limit.get_ydata()[0]) == float(dataset["energy_extrapolated"])
-    assert axes[0].get_xlabel() == "1 / chi"
+    limit = float(dataset["energy_extrapolated"])
+    assert_allclose(axes[0].lines[0].get_xdata(), [3, 4])
+    assert_allclose(axes[0].lines[0].get_ydata(), np.abs(dataset["energy"].values[0] - limit))
+    assert axes[0].get_yscale() == "log"
+    (error,) = [line for line in axes[0].lines if line.get_label() == "error of the limit"]
+    assert error.get_ydata()[0] == float(dataset["energy_extrapolated_error"])
+    assert axes[0].get_title().splitlines()[-1].startswith("limit ")
+    written = float(axes[0].get_title().splitlines()[-1].split()[1])
+    assert abs(written - limit) < float(dataset["energy_extrapolated_error"])
+    assert axes[0].get_ylabel().endswith("[J]")
+
+
+def test_a_profile_of_a_convergence_has_a_curve_for_each_bond_dimension(made, tmp_path, monkeypatch):
+    axes = panels(made / "convergence.nc", monkeypatch, tmp_path / "f.png", ["z"])
+    dataset = Record.open(made / "convergence.nc").dataset
+    apart = np.abs(dataset["z"].values[-1] - dataset["z_extrapolated"].values)
+    apart[apart == 0] = np.nan  # no logarithmic axis shows a zero
+    for j in range(2):
+        assert_allclose(axes[0].lines[j].get_ydata(), apart[j])
+    assert [line.get_label() for line in axes[0].lines] == [r"$\chi$ = 3", r"$\chi$ = 4", "error of the limit"]
+    assert axes[0].get_ylabel() == r"$|\langle Z_i \rangle(\chi) - \langle Z_i \rangle(\infty)|$"
+
+
+def test_without_an_extrapolation_the_largest_bond_dimension_stands_for_the_limit(made, tmp_path, monkeypatch):
+    dataset = Record.open(made / "convergence.nc").dataset.drop_vars(["z_extrapolated", "z_extrapolated_error"])
+    Record(dataset).save(tmp_path / "bare.nc")
+    axes = panels(tmp_path / "bare.nc", monkeypatch, tmp_path / "f.png", ["z"])
+    apart = np.abs(dataset["z"].values[-1, 0] - dataset["z"].values[-1, -1])
+    assert_allclose(axes[0].lines[0].get_ydata(), np.where(apart > 0, apart, np.nan))
+    assert np.isnan(axes[0].lines[1].get_ydata()).all()
+    assert r"\chi_{\max}" in axes[0].get_ylabel()
+
+
+def test_a_heading_names_no_folder_and_fits_the_figure(made):
+    dataset = Record.open(made / "steady.nc").dataset.assign_attrs(model="/somewhere/far/away/mine.py:Chain")
+    assert caption(dataset).startswith("mine.py:Chain: ")
+    from tnness.records.style import heading
+
+    assert max(map(len, heading(caption(dataset), 3.0).splitlines())) <= 36
+
+
+def test_labels_have_symbols_and_units():
+    from tnness.records.style import label_of
+
+    data = xr.DataArray(0.0, attrs={"units": "J", "symbol": r"\langle H \rangle"})
+    assert label_of(data, "energy") == r"$\langle H \rangle$ [J]"
+    assert label_of(data.assign_attrs(symbol="", units="1"), "energy") == "energy"
+
+
+def test_every_symbol_of_a_shipped_model_can_be_drawn():
+    from matplotlib.mathtext import MathTextParser
+
+    from tnness import models
+    from tnness.model.parameters import build
+    from tnness.model.protocol import draw
+    from tnness.runs.job import observables_of
+
+    drawn = set()
+    for name, cls in models().items():
+        instance = build(cls, {}, name)
+        instance = draw(instance.small() if hasattr(instance, "small") else instance, 0)
+        drawn |= {o.symbol for o in observables_of(instance, name).values() if o.symbol}
+    assert len(drawn) > 20
+    for symbol in drawn:
+        MathTextParser("path").parse(f"${symbol}$")
+        MathTextParser("path").parse(rf"$|{symbol}(\chi) - {symbol}(\infty)|$")
 
 
 def test_every_observable_has_a_panel(made, tmp_path, monkeypatch):

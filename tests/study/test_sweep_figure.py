@@ -48,7 +48,7 @@ def test_the_longest_axis_is_the_abscissa_and_the_next_the_curves(table):
 
 def test_an_axis_of_the_observable_comes_first(table):
     (axes,) = sweep_panels(table, ["z"], Directions(at={"n": 3})).axes
-    assert axes.get_xlabel() == "site"
+    assert axes.get_xlabel() == "site $i$"
     assert set(curves(axes)) == {"gamma = 0.5", "gamma = 1.0", "gamma = 2.0"}
 
 

@@ -35,6 +35,7 @@ class Observable:
     coordinates: values along an axis, by its name; needed unless the axis counts sites, bonds or cuts.
     unit: in the units of the model ("1" for none).
     description: one line, for `tnness show` and the record.
+    symbol: how it is written in formulas, as LaTeX without dollar signs; for the labels of figures.
     monitored: whether relaxation is judged by it (default True; False for a costly one). A run may choose others.
     sites: every site it reads, if known: lets `tnness check` refuse sites that do not exist.
     needs: words of the view that it reads ("entropy", "excitation", ...). It is not measured on a view that does not
@@ -48,6 +49,7 @@ class Observable:
     dims: tuple[str, ...] = ()
     unit: str = "1"
     description: str = ""
+    symbol: str = field(default="", kw_only=True)
     monitored: bool = True
     sites: tuple[int, ...] = ()
     coordinates: Mapping[str, ArrayLike] = field(default_factory=dict)
@@ -204,7 +206,7 @@ def expectation(
     operators: an `Operator`, or a sequence of them.
     dim: name of the axis for a sequence, e.g. "site" or "bond".
     part: the part of a complex expectation, of operators that are not Hermitian; without it they are refused.
-    about: `unit`, `description`, `monitored` of the `Observable`.
+    about: `unit`, `description`, `symbol`, `monitored` of the `Observable`.
 
     >>> from tnness.operators.basis import spin_half as s
     >>> expectation([s.Z(i) for i in range(4)], "site").dims

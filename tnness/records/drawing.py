@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.records.lazily import lazily
-from tnness.records.names import EXTRAPOLATED, error_of
+from tnness.records.limits import draw_distances
+from tnness.records.names import error_of
+from tnness.records.style import NORMAL, heading, label_of, name_axis, short_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,9 +26,7 @@ else:
 
 SHOWN_PARAMETERS = 8
 PANEL = (4.2, 3.1)
-LINES = 6
-"""Most curves in one panel: of a time evolution, the times shown."""
-TITLE = 48
+TITLE = 40
 """Characters of a panel's title that fit on one line."""
 
 
@@ -49,7 +49,7 @@ def panels(dataset: xr.Dataset, chosen: Sequence[str], title: bool = True) -> Fi
     for axes in drawn[len(chosen) :]:
         axes.set_axis_off()
     if title:
-        figure.suptitle(caption(dataset), fontsize=9)
+        figure.suptitle(heading(caption(dataset), PANEL[0] * columns), fontsize=NORMAL)
     return figure
 
 
@@ -62,17 +62,20 @@ def caption(dataset: xr.Dataset) -> str:
     engine = attributes.get("engine", "")
     if "chi" in settings and "chi" not in dataset.dims:
         engine += f", chi = {settings['chi']}"
-    first = f"{attributes.get('model', '')}: {', '.join(short[:SHOWN_PARAMETERS])}"
+    first = f"{short_name(str(attributes.get('model', '')))}: {', '.join(short[:SHOWN_PARAMETERS])}"
     return f"{first}\n{engine}, seed {attributes.get('seed')}, {attributes.get('outcome', '')}"
 
 
 def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     data, error = dataset[name], _errors(dataset, name)
-    units = data.attrs.get("units", "1")
-    axes.set_title(textwrap.fill(str(data.attrs.get("long_name", name)), TITLE), fontsize=9)
-    label = name if units == "1" else f"{name} [{units}]"
-    if "chi" in data.dims:
-        _draw_convergence(axes, dataset, name, label)
+    axes.set_title(textwrap.fill(str(data.attrs.get("long_name", name)), TITLE), fontsize=NORMAL)
+    label = label_of(data, name)
+    if "chi" in data.dims and data.ndim <= 3:
+        draw_distances(axes, dataset, name)
+        if data.ndim == 3:
+            name_axis(axes.xaxis, str(data.dims[2]))
+    elif "chi" in data.dims:
+        _draw_map(axes, data[-1, -1], label)
     elif "time" in data.dims:
         _draw_evolution(axes, data, error, label)
     elif data.ndim == 0:
@@ -83,21 +86,10 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         axes.set_yticks([])
     elif data.ndim == 1:
         _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5)
-        axes.set_xlabel(str(data.dims[0]))
+        name_axis(axes.xaxis, str(data.dims[0]))
         axes.set_ylabel(label)
     else:
         _draw_map(axes, data, label)
-    _count(axes, data)
-
-
-def _count(axes: Axes, data: xr.DataArray) -> None:
-    """Put the marks of an axis on whole numbers where its coordinate counts sites, bonds or cuts."""
-    from matplotlib.ticker import MaxNLocator
-
-    for axis in (axes.xaxis, axes.yaxis):
-        dim = axis.get_label_text()
-        if dim in data.dims and _axis(data, data.dims.index(dim)).dtype.kind in "iu" and axis.get_scale() == "linear":
-            axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _errors(dataset: xr.Dataset, name: str) -> NDArray[np.float64] | None:
@@ -112,54 +104,26 @@ def _draw_bars(axes: Axes, x: Any, y: NDArray[np.float64], error: NDArray[np.flo
 
 
 def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
-    axes.set_xlabel("time")
+    name_axis(axes.xaxis, "time")
     if data.ndim == 1:
         _draw_bars(axes, data["time"].values, data.values, error, ms=2.5)
         axes.set_ylabel(label)
     elif data.ndim == 2:
         shown = axes.pcolormesh(data["time"].values, _axis(data, 1), data.values.T, shading="nearest", cmap="viridis")
-        axes.set_ylabel(str(data.dims[1]))
+        name_axis(axes.yaxis, str(data.dims[1]))
         assert axes.figure is not None
         axes.figure.colorbar(shown, ax=axes, label=label)
     else:
         _draw_map(axes, data[-1], label)
-        axes.set_title(f"{data.attrs.get('long_name', data.name)}, last time", fontsize=9)
-
-
-def _draw_convergence(axes: Axes, dataset: xr.Dataset, name: str, label: str) -> None:
-    from matplotlib import rcParams
-
-    data, error = dataset[name], _errors(dataset, name)
-    inverse = 1 / dataset["chi"].values
-    finest = data[-1]
-    if data.ndim == 2:
-        for i, dt in enumerate(dataset["dt"].values):
-            errors = None if error is None else error[i]
-            _draw_bars(axes, inverse, data.values[i], errors, ms=4, label=f"dt = {dt:.3g}")
-        limit = f"{name}{EXTRAPOLATED}"
-        if limit in dataset:
-            about = {"marker": "s", "ms": 5, "color": rcParams["text.color"], "label": "extrapolated"}
-            _draw_bars(axes, [0.0], dataset[limit].values.reshape(1), _errors(dataset, limit), **about)
-        axes.set_xlabel("1 / chi")
-        axes.set_ylabel(label)
-        axes.legend(fontsize=7)
-    elif data.ndim == 3:
-        for j, chi in enumerate(dataset["chi"].values):
-            errors = None if error is None else error[-1, j]
-            _draw_bars(axes, _axis(finest, 1), finest.values[j], errors, ms=3, label=f"chi = {chi}")
-        axes.set_xlabel(str(data.dims[2]))
-        axes.set_ylabel(label)
-        axes.legend(fontsize=7)
-    else:
-        _draw_map(axes, finest[-1], label)
+        axes.set_title(f"{data.attrs.get('long_name', data.name)}, last time", fontsize=NORMAL)
 
 
 def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:
     values = data.values if data.ndim == 2 else data.values.reshape(len(data.values), -1)
     largest = float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0)) or 1.0
     shown = axes.imshow(values, origin="lower", cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
-    axes.set_xlabel(str(data.dims[-1]))
-    axes.set_ylabel(str(data.dims[0]))
+    name_axis(axes.xaxis, str(data.dims[-1]))
+    name_axis(axes.yaxis, str(data.dims[0]))
     assert axes.figure is not None
     axes.figure.colorbar(shown, ax=axes, label=label)
 

@@ -337,6 +337,7 @@ def _dataset(values: Values, observables: Mapping[str, Observable], leading: tup
     for name, observable in observables.items():
         if name in values:
             about = {"units": observable.unit, "long_name": observable.description or name}
+            about |= {"symbol": observable.symbol} if observable.symbol else {}
             dataset[name] = xr.Variable((*leading, *observable.dims), values[name], about)
             dataset = dataset.assign_coords({d: np.asarray(x) for d, x in observable.coordinates.items()})
     return dataset

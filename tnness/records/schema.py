@@ -220,7 +220,7 @@ def check_variables(variables: Mapping[Any, Any]) -> None:
             raise RecordError(f"its variable {name!r} holds no numbers")
         if "error" in variable.attrs and not _one_number(variable.attrs["error"]):
             raise RecordError(f"the error of its variable {name!r} is no number")
-        if not all(_text(variable.attrs.get(about, "")) for about in ("units", "long_name")):
+        if not all(_text(variable.attrs.get(about, "")) for about in ("units", "long_name", "symbol")):
             raise RecordError(f"the unit or the meaning of its variable {name!r} is no text")
 
 

@@ -11,6 +11,7 @@ from tnness.records.drawing import panels
 from tnness.records.files import require_folder
 from tnness.records.lazily import lazily
 from tnness.records.record import Record, observables_in
+from tnness.records.style import STYLE
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions, sweep_panels
 from tnness.typed import typed
@@ -49,10 +50,11 @@ def plot(
     target = Path(out) if out is not None else Path(path).with_suffix(".png")
     refuse_record(target, Path(path))
     require_folder(target)
-    if sweep:
-        figure = sweep_panels(dataset, names, directions or Directions())
-    else:
-        figure = panels(dataset, _chosen(dataset, Path(path), names))
+    with matplotlib.rc_context(STYLE):
+        if sweep:
+            figure = sweep_panels(dataset, names, directions or Directions())
+        else:
+            figure = panels(dataset, _chosen(dataset, Path(path), names))
     try:
         figure.savefig(target, dpi=130)
     except (OSError, ValueError) as error:

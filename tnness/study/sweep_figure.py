@@ -13,6 +13,7 @@ from tnness.errors import InputError, suggestion
 from tnness.records.drawing import bars
 from tnness.records.lazily import lazily
 from tnness.records.record import error_of, observables_in
+from tnness.records.style import NORMAL, heading, label_of, name_axis, short_name
 from tnness.study.collect import REALIZATION
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def sweep_panels(dataset: xr.Dataset, names: Sequence[str], shown: Directions) -
     figure = Figure(figsize=(SWEEP_PANEL[0] * len(chosen), SWEEP_PANEL[1] + 0.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
         _draw(axes, dataset, name, shown)
-    figure.suptitle(sweep_caption(dataset, shown.at), fontsize=9)
+    figure.suptitle(heading(sweep_caption(dataset, shown.at), SWEEP_PANEL[0] * len(chosen)), fontsize=NORMAL)
     return figure
 
 
@@ -70,7 +71,7 @@ def sweep_caption(dataset: xr.Dataset, at: Mapping[str, Any]) -> str:
     short += [f"{name} = {value}" for name, value in at.items()]
     tally = ", ".join(f"{count} {name}" for name, count in json.loads(dataset.attrs["tally"]).items())
     engine = ", ".join(f"{k} = {v}" for k, v in base["engine_settings"].items() if k in ("chi", "dt") and v is not None)
-    first = f"{base['model']}: {', '.join(short)}; {base['engine']} {engine}".rstrip()
+    first = f"{short_name(base['model'])}: {', '.join(short)}; {base['engine']} {engine}".rstrip()
     return f"{first}\n{dataset.sizes[REALIZATION]} realizations; points: {tally}"
 
 
@@ -99,10 +100,9 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
         axes.fill_between(at.astype(float), y - spread, y + spread, color=line.get_color(), alpha=0.25, lw=0)
     if curves:
         axes.legend(fontsize=7)
-    units = data.attrs.get("units", "1")
     fewest, most = int(count.min()), int(count.max())
-    axes.set_xlabel(x)
-    axes.set_ylabel(name if units == "1" else f"{name} [{units}]")
+    name_axis(axes.xaxis, x)
+    axes.set_ylabel(label_of(data, name))
     several = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     axes.set_title(f"{data.attrs.get('long_name', name)}\nmean of {several} values", fontsize=8)
     if "x" in shown.logarithmic:

@@ -1,0 +1,167 @@
+"""The gallery: a page for each registered model, made from its docstring, its parameters and its observables.
+
+Nothing on these pages is written by hand. The figure is that of the small instance that `tnness check` uses, solved by
+the model's first engine; a model that takes longer than a few seconds, or needs times, has a page without a figure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 20.0
+"""Seconds of evolution and computation that a figure may take on a quiet machine."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """The small instance of a model, solved. image: its figure as SVG; None if there is none, for a reason."""
+
+    command: str
+    seconds: float = 0.0
+    outcome: str = ""
+    image: bytes | None = None
+    reason: str = ""
+
+
+def pages(folder: Path) -> dict[str, bytes]:
+    """Return the files of the gallery by their path in it: an index, a page for each model, figures.
+
+    folder: for records and figures on their way.
+    """
+    from tnness.model import registry
+    from tnness.model.protocol import summary
+
+    files, rows = dict[str, bytes](), []
+    for name, cls in registry.models().items():
+        example = solved(name, cls, folder)
+        figure = f"{name}.svg" if example.image is not None else ""
+        if example.image is not None:
+            files[figure] = example.image
+        files[f"{name}.md"] = page(name, cls, example, figure).encode()
+        rows.append(f"| [`{name}`]({name}.md) | {_cell(summary(cls))} |")
+    text = "# Models\n\nEvery model that is shipped, as it describes itself. `tnness models` lists them, too.\n\n"
+    files["index.md"] = (text + "| model | what it is |\n|---|---|\n" + "\n".join(rows) + "\n").encode()
+    return files
+
+
+def page(name: str, cls: type, example: Example, figure: str) -> str:
+    """Return the page of one model."""
+    from tnness.model.parameters import parameters
+    from tnness.model.protocol import description, draw
+    from tnness.runs.job import observables_of, offered_engines
+
+    heading, _, rest = description(cls).partition("\n")
+    instance = draw(_small(cls), 0)
+    lines = [f"# {name}", "", f"**{heading}**", "", prose(rest.strip()), ""]
+    lines += ["```sh", f"tnness show {name}", example.command, "```", ""]
+    if figure:
+        lines += [
+            f"![the observables of {name}, small instance]({figure})",
+            "",
+            f"The figure is that of this command: {example.outcome}, in {example.seconds:.1f} s of processor time.",
+            "",
+        ]
+    elif example.reason:
+        lines += [f"No figure is drawn here: {example.reason}.", ""]
+    lines += ["## Parameters", "", "| name | type | default | unit | meaning |", "|---|---|---|---|---|"]
+    for key, p in parameters(cls).items():
+        default = "required" if p.required else json.dumps(p.default)
+        lines.append(
+            f"| `{key}` | {_cell(p.type_name)} | `{_cell(default)}` | {_cell(p.unit)} | {_cell(p.description)} |"
+        )
+    lines += ["", "## Observables", "", "| name | dimensions | unit | meaning |", "|---|---|---|---|"]
+    for key, o in observables_of(instance, name).items():
+        lines.append(f"| `{key}` | {', '.join(o.dims) or '-'} | {_cell(o.unit)} | {_cell(o.description)} |")
+    lines += ["", f"Engines: {', '.join(f'`{e}`' for e in offered_engines(cls))}; the first is the default.", ""]
+    used = studies_with(name, cls)
+    if used:
+        lines += ["## Studies that use it", "", *(f"- [{title}](../studies/{study}.md)" for study, title in used), ""]
+    return "\n".join(lines)
+
+
+def solved(name: str, cls: type, folder: Path) -> Example:
+    """Solve the small instance of a model and draw it; say in a line why there is no figure."""
+    from tnness import evolve, steady_state
+    from tnness.errors import TnnessError
+    from tnness.model.parameters import parameters
+    from tnness.model.protocol import values_of
+    from tnness.study.figure import plot
+
+    instance = _small(cls)
+    default = {key: p.default for key, p in parameters(cls).items()}
+    changed = {k: v for k, v in values_of(instance).items() if v is not None and v != _listed(default[k])}
+    given = "".join(f" -p {k}={json.dumps(v, separators=(',', ':'))}" for k, v in changed.items())
+    command = f"tnness run {name}{given} --out {name}.nc"
+    begun, record = time.process_time(), None
+    try:
+        record = steady_state(instance, name=name, max_time=1000.0)
+    except TnnessError as error:
+        reason = str(error)
+        try:
+            record = evolve(instance, [0.0, 1.0, 2.0, 3.0, 4.0], name=name)
+            command = f"tnness run {name}{given} --time 0:4:5 --out {name}.nc"
+        except TnnessError:
+            return Example(command, reason=reason)
+    seconds = time.process_time() - begun
+    path = folder / f"{name}.nc"
+    record.save(path)
+    try:
+        image = plot(path, folder / f"{name}.svg").read_bytes()
+    except TnnessError as error:
+        return Example(command, seconds, record.outcome, None, str(error))
+    return Example(command, seconds, record.outcome, image)
+
+
+def studies_with(name: str, cls: type) -> list[tuple[str, str]]:
+    """Return the studies whose scripts name a model, or import its module: (folder, title)."""
+    module = cls.__module__.rpartition(".")[2]
+    wanted = re.compile(rf'"{re.escape(name)}"|(tnness_models|models)\.{module}\b')
+    found = []
+    for readme in sorted((ROOT / "studies").glob("*/README.md")):
+        if any(wanted.search(script.read_text()) for script in readme.parent.glob("*.py")):
+            found.append((readme.parent.name, readme.read_text().splitlines()[0].lstrip("# ")))
+    return found
+
+
+def prose(text: str) -> str:
+    """Return the text of a docstring as Markdown: indented formulas stay as they are, links become links.
+
+    >>> prose("Ends.\\n\\n    a = b\\n\\ndoi:10.1/x.")
+    'Ends.\\n\\n    a = b\\n\\n[doi:10.1/x](https://doi.org/10.1/x).'
+    """
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("    "):
+            lines.append(line)
+            continue
+        parts = re.split(r"(`[^`]*`)", line)
+        line = "".join(p if p.startswith("`") else re.sub(r"([*_<|])", r"\\\1", p) for p in parts)
+        line = re.sub(r"doi:(10\.[^\s,;)]*[^\s,;).])", lambda m: _doi(m[1].replace("\\", "")), line)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _doi(number: str) -> str:
+    return f"[doi:{number}](https://doi.org/{number})"
+
+
+def _small(cls: type) -> Any:
+    from tnness.model.parameters import build
+
+    instance = build(cls, {}, cls.__name__)
+    return instance.small() if hasattr(instance, "small") else instance
+
+
+def _listed(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=list))
+
+
+def _cell(text: str) -> str:
+    return textwrap.shorten(str(text), 400).replace("|", "\\|").replace("<", "&lt;")
