@@ -162,7 +162,12 @@ SETTINGS: Mapping[str, Check] = {
     "refine": _boolean,
 }
 """The settings that every record has."""
-LATER: Mapping[str, Check] = {"watch": _list(_text), "kick": _boolean, "adjoint": _count}
+LATER: Mapping[str, Check] = {
+    "watch": _list(_text),
+    "kick": _boolean,
+    "adjoint": _count,
+    "question": _or_none(_table(_anything)),
+}
 """Settings that files of earlier versions may lack."""
 ORIGIN: Mapping[str, Check] = {
     "time": _number,

@@ -1,0 +1,91 @@
+"""The commands that ask a model more than its states: `modes`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from tnness.cli import options
+from tnness.cli.app import app
+from tnness.cli.fields import Group, with_options
+from tnness.cli.grouped import WHAT, GroupedCommand
+from tnness.cli.reading import read_parameters
+from tnness.cli.shown import report, say, write_table
+from tnness.engines.beyond.modes import Modes
+from tnness.engines.beyond.question import Question
+from tnness.errors import InputError
+from tnness.model import registry
+from tnness.model.parameters import build
+from tnness.records.record import Record
+from tnness.runs.job import Job
+from tnness.runs.solve import run
+
+
+def asking(*refused: str, why: str) -> Group:
+    """Return the options of a request without those that a question has no use for."""
+    group = options.JOB
+    for name in refused:
+        group = options.without(group, name, why)
+    return group
+
+
+MODES = asking(
+    *("times", "initial", "kick", "errors", "adjoint", "watch", "atol"),
+    why="modes are those of the chain, not of a state",
+)
+"""What a question for modes takes of a request."""
+
+
+def answered(
+    model: str,
+    question: Question,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    param: list[str] | None,
+) -> Record:
+    """Run a question."""
+    if files.out is None:
+        raise InputError(f"{question.kind} needs --out FILE.nc, the record to write")
+    instance = build(registry.find(model), read_parameters(param), model)
+    job = Job(instance, registry.full_name(model), engine.build(instance), asked.ask, question)
+    return run(job, files.output(), not files.quiet)
+
+
+@app.command("modes", cls=GroupedCommand)
+@with_options(engine=options.SETTINGS, asked=MODES, files=options.WRITING)
+def modes_command(
+    model: options.Model,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    count: Annotated[int, typer.Option(metavar="INTEGER", help="number of modes", rich_help_panel=WHAT)] = 4,
+    param: options.Parameters = None,
+) -> None:
+    """Find the slowest modes of a chain: rates with errors, frequencies, residuals."""
+    record = answered(model, Modes(count=count), engine, asked, files, param)
+    if not files.quiet:
+        _say_modes(record)
+        say(f"{report(record)}\nrecord: {files.out}")
+
+
+def _say_modes(record: Record) -> None:
+    """Write the table of the modes; a rate that is no result is not shown as one."""
+    columns = {name: np.asarray(record[name].values) for name in ("rate", "frequency", "candidate", "residual")}
+    errors = (
+        record.dataset["rate_error"].values if "rate_error" in record.dataset else np.full(len(record["rate"]), np.nan)
+    )
+    rows = []
+    for k, rate in enumerate(columns["rate"]):
+        if np.isnan(columns["candidate"][k]):
+            continue
+        known = np.isfinite(rate)
+        shown = (
+            [f"{rate:.8g}", f"{errors[k]:.1e}", f"{columns['frequency'][k] + 0.0:.6g}"]
+            if known
+            else ["no result", "", ""]
+        )
+        rows.append([str(k), *shown, f"{columns['residual'][k]:.1e}"])
+    write_table("modes", ["mode", "rate", "+-", "frequency", "residual"], rows)
