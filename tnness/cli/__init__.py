@@ -1,4 +1,5 @@
-"""The command line: `tnness models | show | check | run | converge | modes | sweep | status | collect | verify | plot`.
+"""The command line: `tnness models | show | check | run | converge | modes | counting |
+correlation | sweep | status | collect | verify | plot`.
 
 Exit status: 0 where the work was done (for `run`: a record was written; for `sweep`: every point is there), 1 where a
 computation, a check or a point failed or a file could not be written, 2 for bad input, 130 after an interrupt (128 and

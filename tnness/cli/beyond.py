@@ -1,4 +1,4 @@
-"""The commands that ask a model more than its states: `modes`."""
+"""The commands that ask a model more than its states: `modes`, `counting`, `correlation`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tnness.cli.fields import Group, with_options
 from tnness.cli.grouped import WHAT, GroupedCommand
 from tnness.cli.reading import read_parameters
 from tnness.cli.shown import report, say, write_table
+from tnness.engines.beyond.correlation import Correlation
+from tnness.engines.beyond.counting import Counting
 from tnness.engines.beyond.modes import Modes
 from tnness.engines.beyond.question import Question
 from tnness.errors import InputError
@@ -36,6 +38,12 @@ MODES = asking(
     why="modes are those of the chain, not of a state",
 )
 """What a question for modes takes of a request."""
+COUNTING = asking(
+    *("times", "kick", "errors", "adjoint", "watch"), why="counting statistics are those of long times, of a counter"
+)
+"""What a question for counting statistics takes of a request."""
+IN_TIME = asking(*("max_time", "kick", "adjoint", "watch"), why="correlations in time are those of given times")
+"""What a question for correlations in time takes of a request."""
 
 
 def answered(
@@ -89,3 +97,47 @@ def _say_modes(record: Record) -> None:
         )
         rows.append([str(k), *shown, f"{columns['residual'][k]:.1e}"])
     write_table("modes", ["mode", "rate", "+-", "frequency", "residual"], rows)
+
+
+@app.command("counting", cls=GroupedCommand)
+@with_options(engine=options.SETTINGS, asked=COUNTING, files=options.WRITING)
+def counting_command(
+    model: options.Model,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    counter: Annotated[
+        str, typer.Option(metavar="NAME|bond:B", help="counter of the jumps, or bond:B", rich_help_panel=WHAT)
+    ] = "left",
+    largest: Annotated[float, typer.Option(metavar="NUMBER", help="largest field", rich_help_panel=WHAT)] = 0.5,
+    points: Annotated[int, typer.Option(metavar="INTEGER", help="number of fields", rich_help_panel=WHAT)] = 8,
+    spread: Annotated[bool, typer.Option(help="share a field at an end among all bonds", rich_help_panel=WHAT)] = True,
+    param: options.Parameters = None,
+) -> None:
+    """Find the statistics of a counter: theta(field), mean, noise, third cumulant, large deviations."""
+    question = Counting(counter=counter, largest=largest, points=points, spread=spread)
+    record = answered(model, question, engine, asked, files, param)
+    if not files.quiet:
+        say(f"{report(record)}\nrecord: {files.out}")
+
+
+@app.command("correlation", cls=GroupedCommand)
+@with_options(engine=options.SETTINGS, asked=IN_TIME, files=options.WRITING)
+def correlation_command(
+    model: options.Model,
+    engine: options.Chosen,
+    asked: options.Asked,
+    files: options.Files,
+    first: Annotated[
+        list[str], typer.Option(metavar="OPERATOR", help="A of <A(t) B(0)>, such as Z(3)", rich_help_panel=WHAT)
+    ],
+    second: Annotated[list[str], typer.Option(metavar="OPERATOR", help="B of <A(t) B(0)>", rich_help_panel=WHAT)],
+    param: options.Parameters = None,
+) -> None:
+    """Find <A(t) B(0)> in the steady state at the times of --time."""
+    question = Correlation(first=tuple(first), second=tuple(second))
+    if "times" not in asked.given:
+        raise InputError("correlation needs --time: the times t of <A(t) B(0)>")
+    record = answered(model, question, engine, asked, files, param)
+    if not files.quiet:
+        say(f"{report(record)}\nrecord: {files.out}")

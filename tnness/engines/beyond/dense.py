@@ -6,7 +6,7 @@ Arnoldi, which are those of the slowest modes whatever their frequency; their ei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,14 +17,20 @@ import scipy.sparse.linalg as sparse_linalg
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
+from tnness.engines.beyond.correlation import CorrelationAtOnce, CorrelationSolver
+from tnness.engines.beyond.counting import CountingSolver
 from tnness.engines.beyond.modes import ModesSolver, ModeTable
 from tnness.engines.beyond.profiles import left_profile, right_profile
 from tnness.engines.beyond.question import answers
+from tnness.engines.exact import steady_vector
 from tnness.engines.limits import check_dense
 from tnness.errors import NumericalError
-from tnness.operators.basis import oddness
+from tnness.operators.basis import coefficients, density_matrix, oddness
+from tnness.operators.terms import Operator
 from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.lindbladian import Lindbladian
+from tnness.problems.tilted import tilted
 from tnness.streams import stream
 
 Array = NDArray[Any]
@@ -125,3 +131,65 @@ def _slowest(matrix: sparse.csr_array, scale: float, count: int, seed: int) -> t
         raise NumericalError(f"the slowest modes did not converge: {error}") from error
     vectors = vectors / np.linalg.norm(vectors, axis=0)
     return np.einsum("ak,ak->k", vectors.conj(), matrix @ vectors), vectors
+
+
+@answers("counting", "exact")
+@dataclass(frozen=True, kw_only=True)
+class DenseCounting(CountingSolver):
+    """Counting statistics of a small chain, from the leading eigenvalue of the tilted matrix."""
+
+    def theta(self, chain: Lindbladian, counting_field: float, start: Start) -> tuple[float, float]:
+        """Return theta at a field, and its error."""
+        question = self.question
+        generator = tilted(chain, question.counter, counting_field, question.spread)
+        check_dense(generator.dims)
+        even = np.flatnonzero(~oddness(generator.spaces))
+        matrix = sparse.csr_array(generator.matrix()[even][:, even])
+        if matrix.shape[0] <= ALL_MODES:
+            return float(np.max(np.real(linalg.eigvals(matrix.toarray())))), 1e-14 * generator.scale
+        trace = np.ones(1)
+        for covector in generator.functionals["trace"]:
+            trace = np.outer(trace, covector).ravel()
+        begin = trace[even] + 0.1 * stream(start.seed, "theta").standard_normal(len(even)) * np.abs(trace[even]).max()
+        values, vectors = sparse_linalg.eigs(matrix, k=1, which="LR", v0=begin, tol=1e-12, ncv=40)
+        vector = vectors[:, 0]
+        residual = float(np.linalg.norm(matrix @ vector - values[0] * vector))
+        return float(np.real(values[0])), residual + 1e-14 * generator.scale
+
+
+@answers("correlation", "exact")
+@dataclass(frozen=True, kw_only=True)
+class DenseCorrelation(CorrelationSolver):
+    """Correlations in time of a small chain: exp(G t) on the coefficients of B rho, by its parts."""
+
+    def solved(
+        self, chain: Lindbladian, first: Sequence[Operator], second: Sequence[Operator], start: Start
+    ) -> CorrelationAtOnce:
+        """Return the correlations of the steady state."""
+        generator, spaces = chain.generator(), chain.spaces
+        check_dense(generator.dims)
+        steady = density_matrix(steady_vector(generator, seed=start.seed).vector.reshape(generator.dims), spaces)
+        means = tuple(
+            np.array([np.trace(chain.hilbert(of).toarray() @ steady) for of in each]) for each in (first, second)
+        )
+        parts = []
+        for operator in second:
+            after = chain.hilbert(operator).toarray() @ steady
+            hermitian, rest = (after + after.conj().T) / 2, (after - after.conj().T) / 2j
+            parts += [coefficients(hermitian, spaces).ravel(), coefficients(rest, spaces).ravel()]
+        begin, matrix = np.array(parts).T, generator.matrix()
+        reading = np.array([_reading(chain, of) for of in first])
+        trace = float(matrix.diagonal().sum())
+
+        def at(time: float) -> Array:
+            values = reading @ sparse_linalg.expm_multiply(time * matrix, begin, traceA=time * trace)
+            return values[:, ::2] + 1j * values[:, 1::2]
+
+        return CorrelationAtOnce(at, (means[0], means[1]))
+
+
+def _reading(chain: Lindbladian, operator: Operator) -> Array:
+    """Return the covector Tr(A F_a) of an operator: (prod D,), complex."""
+    matrix, spaces = chain.hilbert(operator).toarray(), chain.spaces
+    hermitian, rest = (matrix + matrix.conj().T) / 2, (matrix - matrix.conj().T) / 2j
+    return coefficients(hermitian, spaces).ravel() + 1j * coefficients(rest, spaces).ravel()
