@@ -1,11 +1,18 @@
-"""The engines of the package: importing this module registers them."""
+"""The engines of the package, and what answers questions with their settings: importing this module registers them."""
 
 from tnness.engines import accelerated, exact, gaussian, spectral, tdvp, tebd, trajectories, transfer
-from tnness.engines.beyond import (
-    dense as dense,
-)  # and what answers questions with their settings
-from tnness.engines.beyond import (
-    quadratics as quadratics,
-)
+from tnness.engines.beyond import dense, networks, quadratics
 
-__all__ = ["accelerated", "exact", "gaussian", "spectral", "tdvp", "tebd", "trajectories", "transfer"]
+__all__ = [
+    "accelerated",
+    "dense",
+    "exact",
+    "gaussian",
+    "networks",
+    "quadratics",
+    "spectral",
+    "tdvp",
+    "tebd",
+    "trajectories",
+    "transfer",
+]

@@ -38,13 +38,13 @@ def product_sum(products: Sequence[Sequence[Array]], weights: Sequence[complex])
         tensor[np.arange(count), :, np.arange(count)] = vectors
         tensor = tensor.sum(axis=0, keepdims=True) if i == 0 else tensor
         tensor = tensor.sum(axis=2, keepdims=True) if i == last else tensor
-        tensors.append(_as_pairs(tensor, i == 0, i == last) if pairs else np.real(tensor))
+        tensors.append(as_pairs(tensor, i == 0, i == last) if pairs else np.real(tensor))
     state = ChainState(tensors)
     state.compress(Truncation(chi=max(1, 2 * count), cutoff=LOSSLESS, method="svd"))
     return state
 
 
-def _as_pairs(tensor: Array, first: bool, last: bool) -> Real:
+def as_pairs(tensor: Array, first: bool, last: bool) -> Real:
     """Return a complex tensor as a real one that acts on pairs (real part, imaginary part) of its bonds."""
     left, dim, right = tensor.shape
     doubled = np.zeros((2, left, dim, 2, right))

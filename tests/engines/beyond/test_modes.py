@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from chains import dense_lindbladian
-from tnness import Lindbladian, Record, expectation, extend, find, spinless
+from chains import dense_lindbladian, random_lindbladian
+from tnness import TEBD, Ask, Lindbladian, Record, Start, expectation, extend, find, spin_half, spinless
+from tnness.engines.beyond.modes import Modes
 from tnness.errors import InputError
 from tnness.runs.beyond import modes
 
@@ -110,7 +111,7 @@ def test_a_chain_of_free_fermions_with_loss_in_the_bulk():
 
 
 def test_an_engine_that_gives_no_modes_says_who_does():
-    with pytest.raises(InputError, match=r"engine 'tdvp' gives no modes; exact, gaussian.* do"):
+    with pytest.raises(InputError, match=r"engine 'tdvp' gives no modes; exact, gaussian, tebd do"):
         modes(SSEP(n=3), engine="tdvp")
 
 
@@ -121,3 +122,53 @@ def test_a_record_of_modes_is_resumed_and_kept(tmp_path):
     assert_allclose(kept["rate"], record["rate"])
     assert kept.settings["question"] == {"kind": "modes", "count": 2}
     assert_allclose(extend(path)["rate"], record["rate"])
+
+
+def test_filtered_operators_give_the_gap_of_the_exclusion_process():
+    record = modes(SSEP(n=4), 1, engine=TEBD(chi=6))
+    exact = 2 * (1 - np.cos(np.pi / 5))
+    found, error = (float(record[name].values[0]) for name in ("rate", "rate_error"))
+    assert abs(found - exact) <= error + 1e-12
+    assert error < 1e-6
+    assert record.outcome == "converged"
+    assert_allclose(
+        record["left_profile"].values[0], np.sin(np.pi * np.arange(1, 5) / 5) / np.sin(0.4 * np.pi), atol=1e-5
+    )
+
+
+def test_an_interrupted_filter_goes_on_bit_for_bit():
+    problem, start = SSEP(n=4).problem(), Start(ask=Ask())
+    solver = Modes(count=1).solver(TEBD(chi=4))
+    whole, first = solver.begin(problem, start), solver.begin(problem, start)
+    for _ in range(9):
+        whole.step()
+    for _ in range(5):
+        first.step()
+    second = solver.resume(problem, start, first.save())
+    for _ in range(4):
+        second.step()
+    for a, b in zip(whole.filters, second.filters, strict=True):
+        assert a.time == b.time
+        for one, other in zip(a.state.tensors, b.state.tensors, strict=True):
+            assert_array_equal(one, other)
+
+
+def test_a_rate_that_is_not_resolved_is_flagged():
+    record = modes(XXZ(n=4, delta=0.5, mu=0.5), 1, engine=TEBD(chi=4), max_time=4.0)
+    assert np.isnan(record["rate"].values).all()
+    assert np.isfinite(record["candidate"].values).any()
+    assert "no results" in record.outcome
+
+
+@pytest.mark.slow
+def test_random_chains_have_the_slowest_rate_within_its_error_or_flagged():
+    spaces = {4: [spin_half] * 4, 3: [spin_half] * 3}
+    for seed in range(6):
+        chain = random_lindbladian(spaces[3 + seed % 2], seed)
+        table = Modes(count=1).solver(TEBD(chi=16)).begin(chain, Start(ask=Ask()))
+        while not table.step().finished:
+            pass
+        exact = np.sort(-np.linalg.eigvals(chain.generator().matrix().toarray()).real)[1]
+        rate = table.table.rate
+        if np.isfinite(rate.value[0]):
+            assert abs(rate.value[0] - exact) <= rate.error[0] + 1e-10

@@ -139,7 +139,8 @@ class CorrelationSolver(Answerer):
         """Return a run at time 0."""
         if start.steady:
             raise InputError("correlation: the times are needed")
-        return self.solved(problem, *self.question.operators(problem), start)
+        first, second = self.question.operators(problem)
+        return self.solved(problem, first, second, start)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> CorrelationAtOnce:
         """Return the run that was saved."""
