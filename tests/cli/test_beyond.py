@@ -31,4 +31,3 @@ def test_correlation_takes_operators_as_texts(here):
 def test_options_of_states_are_refused(here):
     refused("modes", *TINY, "--time", "1", "--out", "a.nc", told=("modes are those of the chain",))
     refused("correlation", *TINY, "--first", "N(1)", "--second", "N(1)", "--out", "a.nc", told=("needs --time",))
-    refused("modes", *TINY, "--engine", "tdvp", "--out", "a.nc", told=("gives no modes",))

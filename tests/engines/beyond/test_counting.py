@@ -1,14 +1,16 @@
 """Counting statistics against the tilted Kronecker matrix, the formula of Levitov, known cumulants, and symmetries."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 
 from chains import dense_lindbladian
-from tnness import Lindbladian, bit, expectation, find, spin_half, spinless
+from tnness import TEBD, Ask, Lindbladian, Start, bit, expectation, find, spin_half, spinless
+from tnness.engines.beyond.counting import Counting
 from tnness.errors import InputError, ModelError
 from tnness.problems.tilted import tilted
 from tnness.runs.beyond import counting
@@ -146,3 +148,71 @@ def test_counts_change_no_physics():
     with_counts.jump(spin_half.Sp(0), counts="left")
     without.jump(spin_half.Sp(0))
     assert with_counts.digest() == without.digest()
+
+
+@dataclass(frozen=True)
+class TASEP:
+    """The totally asymmetric exclusion process with unit rates."""
+
+    n: int = 5
+
+    def problem(self):
+        chain = Lindbladian([bit] * self.n)
+        for i in range(self.n - 1):
+            chain.jump(bit.Sm(i) * bit.Sp(i + 1))
+        chain.jump(bit.Sp(0), counts="left")
+        chain.jump(bit.Sm(self.n - 1), counts="right")
+        return chain
+
+    def observables(self):
+        return {"density": expectation([bit.N(i) for i in range(self.n)], "site")}
+
+    @property
+    def mean(self):
+        """(n + 2) / (2 (2n + 1))."""
+        return (self.n + 2) / (2 * (2 * self.n + 1))
+
+    @property
+    def noise(self):
+        """Derrida, Evans, Mallick, J. Stat. Phys. 79, 833 (1995)."""
+        f, n = math.factorial, self.n
+        return 3 * f(4 * n + 1) * (f(n) * f(n + 2)) ** 2 / (2 * f(2 * n + 1) ** 3 * f(2 * n + 3))
+
+
+@pytest.mark.parametrize("n", [3, 6])
+def test_the_asymmetric_process_has_the_noise_of_derrida_evans_and_mallick(n):
+    model = TASEP(n)
+    record = counting(model, engine="exact", points=6, largest=0.4)
+    assert_allclose([record["mean"], record["noise"]], [model.mean, model.noise], atol=1e-6)
+
+
+def test_long_chains_evolve_to_the_same_theta():
+    model = TASEP(4)
+    exact = counting(model, engine="exact", points=4)
+    record = counting(model, engine=TEBD(chi=8), points=4, tolerance=1e-3)
+    apart = np.abs(record["theta"].values - exact["theta"].values)
+    assert np.all(apart <= record["theta_error"].values + 1e-12)
+    assert np.all(apart < 1e-3 * np.abs(exact["theta"].values))
+    assert abs(float(record["mean"]) - model.mean) <= float(record["mean_error"])
+
+
+def test_an_interrupted_counting_goes_on_bit_for_bit():
+    problem, start = TASEP(3).problem(), Start(ask=Ask(tolerance=1e-2))
+    solver = Counting(points=4).solver(TEBD(chi=4, order=2))
+    whole, first = solver.begin(problem, start), solver.begin(problem, start)
+    for _ in range(40):
+        whole.step()
+    for _ in range(25):
+        first.step()
+    second = solver.resume(problem, start, first.save())
+    for _ in range(15):
+        second.step()
+    assert whole.place == second.place
+    assert_array_equal(whole.table.theta, second.table.theta)
+    for one, other in zip(whole.state.tensors, second.state.tensors, strict=True):
+        assert_array_equal(one, other)
+
+
+def test_a_field_that_has_no_time_to_settle_is_told():
+    record = counting(TASEP(4), engine=TEBD(chi=4), points=4, max_time=1.0)
+    assert "had not settled" in record.outcome

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from chains import dense_lindbladian, random_lindbladian
 from tnness import TEBD, Ask, Lindbladian, Record, Start, expectation, extend, find, spin_half, spinless
 from tnness.engines.beyond.modes import Modes
+from tnness.engines.registry import build_engine
 from tnness.errors import InputError
 from tnness.runs.beyond import modes
 
@@ -111,8 +112,8 @@ def test_a_chain_of_free_fermions_with_loss_in_the_bulk():
 
 
 def test_an_engine_that_gives_no_modes_says_who_does():
-    with pytest.raises(InputError, match=r"engine 'tdvp' gives no modes; exact, gaussian, tebd do"):
-        modes(SSEP(n=3), engine="tdvp")
+    with pytest.raises(InputError, match=r"engine 'spectral' gives no modes; exact, gaussian, tebd do"):
+        Modes().solver(build_engine("spectral", {}))
 
 
 def test_a_record_of_modes_is_resumed_and_kept(tmp_path):
