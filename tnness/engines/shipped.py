@@ -1,7 +1,7 @@
 """The engines of the package, and what answers questions with their settings: importing this module registers them."""
 
 from tnness.engines import accelerated, exact, gaussian, spectral, tdvp, tebd, trajectories, transfer
-from tnness.engines.beyond import dense, growth, networks, quadratics
+from tnness.engines.beyond import dense, growth, networks, quadratics, regression
 
 __all__ = [
     "accelerated",
@@ -11,6 +11,7 @@ __all__ = [
     "growth",
     "networks",
     "quadratics",
+    "regression",
     "spectral",
     "tdvp",
     "tebd",

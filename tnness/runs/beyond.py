@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tnness.engines.ask import TOLERANCE, Ask, checked_times
 from tnness.engines.beyond.correlation import Correlation
@@ -17,7 +17,7 @@ from tnness.operators.terms import Operator
 from tnness.records.record import Record
 from tnness.runs.checkpoint import CHECKPOINT_EVERY, Output
 from tnness.runs.job import Job, name_of
-from tnness.runs.solve import chosen_engine, run
+from tnness.runs.solve import chosen_engine, run, steady_state
 from tnness.typed import typed
 
 __all__ = ["correlation", "counting", "modes"]
@@ -121,6 +121,8 @@ def correlation(
     tolerance: float = TOLERANCE,
     atol: float | None = None,
     errors: bool = True,
+    initial: Any = None,
+    picture: Literal["auto", "schroedinger", "heisenberg"] = "auto",
     out: str | Path | None = None,
     overwrite: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
@@ -133,7 +135,10 @@ def correlation(
     ----------
     first, second: the operators A and B, one or several, as operators or as texts ("Z(3)", "0.5*Sp(1)*Sm(2)").
     times: increasing, >= 0.
-    engine: `gaussian` (quadratic problems without dephasing), `exact` (small chains).
+    engine: `gaussian` (quadratic problems without dephasing), `exact` (small chains), `tebd` and engines like it.
+    initial: for `tebd` the steady state, as a record or the name of its file; without it, it is found first, with the
+        same engine, and with `out` written beside it as NAME.steady.nc.
+    picture: for `tebd`, what evolves: B rho ("schroedinger"), A ("heisenberg"), or the fewer states ("auto").
     others: as for `tnness.evolve`.
 
     Examples
@@ -143,10 +148,20 @@ def correlation(
     >>> record["correlation_real"].values[:, 0, 0].round(3).tolist()  # Z^2 = 1 at first
     [1.0, 0.017]
     """
-    ask = Ask(seed=seed, times=checked_times(times), tolerance=tolerance, atol=atol, errors=errors)
+    solver = chosen_engine(model, engine)
+    if initial is None and "tebd" in (solver.name, solver.like):
+        steady = None if out is None else Path(out).with_suffix(".steady.nc")
+        about = {"engine": solver, "seed": seed, "tolerance": tolerance, "progress": progress, "name": name}
+        found = steady is not None and steady.is_file() and not overwrite
+        initial = (
+            Record.open(steady) if found and steady else steady_state(model, out=steady, overwrite=overwrite, **about)
+        )
+    elif isinstance(initial, (str, Path)):
+        initial = Record.open(initial)
+    ask = Ask(seed=seed, initial=initial, times=checked_times(times), tolerance=tolerance, atol=atol, errors=errors)
     spaces = problem_of(draw(model, seed), name or name_of(model)).spaces  # type: ignore[attr-defined]
-    question = Correlation(first=_texts(first, spaces), second=_texts(second, spaces))
-    job = Job(model, name or name_of(model), chosen_engine(model, engine), ask, question)
+    question = Correlation(first=_texts(first, spaces), second=_texts(second, spaces), picture=picture)
+    job = Job(model, name or name_of(model), solver, ask, question)
     return run(job, Output(None if out is None else Path(out), overwrite, checkpoint_every), progress)
 
 

@@ -1,14 +1,17 @@
 """Correlations in time against the exponential of the Kronecker matrix, sum rules, and closed formulas."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import expm, null_space
 
 from chains import dense_lindbladian, dense_operator
-from tnness import find
+from tnness import TEBD, Ask, Lindbladian, Record, Start, expectation, find, product_state, spinless, steady_state
 from tnness import spin_half as s
-from tnness.engines.beyond.correlation import spectrum
+from tnness.engines.beyond.correlation import Correlation, spectrum
+from tnness.engines.initial import Initial
 from tnness.errors import InputError
 from tnness.operators.reading import read_operator, written_operator
 from tnness.runs.beyond import correlation
@@ -102,3 +105,73 @@ def test_a_text_that_is_no_operator_is_refused(text):
 def test_dephasing_is_refused_by_gaussian():
     with pytest.raises(InputError, match="with dephasing"):
         correlation(XX(n=3), "Z(0)", "Z(1)", [1.0], engine="gaussian")
+
+
+@pytest.mark.parametrize("picture", ["schroedinger", "heisenberg"])
+def test_networks_give_the_same_in_both_pictures(picture):
+    model = XXZ(n=3, delta=0.6, mu=0.5)
+    steady, about = steady_state(model, engine="exact"), {"picture": picture, "errors": False}
+    record = correlation(model, FIRST, SECOND, TIMES[:2], engine=TEBD(chi=4, dt=0.1), initial=steady, **about)
+    exact = correlation(model, FIRST, SECOND, TIMES[:2], engine="exact")
+    for name in ("connected_real", "connected_imag", "correlation_real", "correlation_imag"):
+        assert_allclose(record[name], exact[name], atol=1e-6, err_msg=name)
+
+
+def test_the_steady_state_is_found_first_and_kept_beside_the_record(tmp_path):
+    model, engine = XXZ(n=2, delta=0.6, mu=0.5), TEBD(chi=4)
+    record = correlation(model, "Z(0)", "Z(0)", [0.0, 0.5], engine=engine, out=tmp_path / "in_time.nc")
+    steady = Record.open(tmp_path / "in_time.steady.nc")
+    again = correlation(model, "Z(0)", "Z(0)", [0.0, 0.5], engine=engine, initial=steady)
+    assert_allclose(again["correlation_real"], record["correlation_real"], atol=1e-14)
+    assert np.isfinite(record["connected_real_error"]).all()
+
+
+def test_fermions_in_time_with_hops_between_neighbours():
+    f = spinless
+
+    @dataclass(frozen=True)
+    class Wire:
+        engines = ("tebd", "exact", "gaussian")
+
+        def problem(self):
+            chain = Lindbladian([f] * 3)
+            for i in range(2):
+                chain.hamiltonian(f.Cd(i) * f.C(i + 1) + f.Cd(i + 1) * f.C(i) + 0.4 * f.N(i))
+            chain.jump(f.Cd(0), rate=0.8)
+            chain.jump(f.C(1), rate=0.3)
+            chain.jump(f.C(2), rate=0.5)
+            return chain
+
+        def observables(self):
+            return {"density": expectation([f.N(i) for i in range(3)], "site")}
+
+    first, second = ["N(0)", "Cd(1)*C(2)"], ["Cd(0)*C(1)", "N(2)"]
+    steady = steady_state(Wire(), engine="exact")
+    records = [
+        correlation(Wire(), first, second, [0.0, 0.7], engine=engine, errors=False, initial=initial)
+        for engine, initial in (("exact", None), ("gaussian", None), (TEBD(chi=8, dt=0.1), steady))
+    ]
+    for record in records[1:]:
+        for name in ("correlation_real", "correlation_imag"):
+            assert_allclose(record[name], records[0][name], atol=1e-5, err_msg=name)
+
+
+def test_an_interrupted_correlation_goes_on_bit_for_bit():
+    problem, ask = XXZ(n=3, delta=0.6, mu=0.5).problem(), Ask(times=(0.5, 1.0))
+    solver = Correlation(first=("Z(0)",), second=("Sp(1)*Sm(2)",)).solver(TEBD(chi=3, dt=0.1))
+    start = Start(Initial("network", product_state([s] * 3, [[0.7, 0.3]] * 3)), ask)
+    whole, first = solver.begin(problem, start), solver.begin(problem, start)
+    for _ in range(8):
+        whole.step(1.0)
+    for _ in range(5):
+        first.step(1.0)
+    second = solver.resume(problem, Start(Initial(), ask), first.save())
+    for _ in range(3):
+        second.step(1.0)
+    assert_array_equal(whole.view().correlation_in_time, second.view().correlation_in_time)
+
+
+def test_the_steady_state_is_asked_for():
+    solver = Correlation(first=("Z(0)",), second=("Z(1)",)).solver(TEBD(chi=3))
+    with pytest.raises(InputError, match="needs the steady state"):
+        solver.begin(XXZ(n=3).problem(), Start(ask=Ask(times=(1.0,))))

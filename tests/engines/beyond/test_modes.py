@@ -155,7 +155,7 @@ def test_an_interrupted_filter_goes_on_bit_for_bit():
 
 
 def test_a_rate_that_is_not_resolved_is_flagged():
-    record = modes(XXZ(n=4, delta=0.5, mu=0.5), 1, engine=TEBD(chi=4), max_time=4.0)
+    record = modes(XXZ(n=3, delta=0.5, mu=0.5), 1, engine=TEBD(chi=3), max_time=2.0)
     assert np.isnan(record["rate"].values).all()
     assert np.isfinite(record["candidate"].values).any()
     assert "no results" in record.outcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ class Correlation(Question):
     Parameters
     ----------
     first, second: the operators A and B as texts (see `tnness.operators.reading`).
+    picture: which evolves in engine `tebd`, B rho ("schroedinger") or A ("heisenberg"); "auto": the fewer states.
     """
 
     kind = "correlation"
@@ -45,6 +46,7 @@ class Correlation(Question):
 
     first: tuple[str, ...]  # operator A of <A(t) B(0)> (repeatable)
     second: tuple[str, ...]  # operator B of <A(t) B(0)> (repeatable)
+    picture: Literal["auto", "schroedinger", "heisenberg"] = "auto"  # what evolves: B rho, or A
 
     def __post_init__(self) -> None:
         super().__post_init__()
