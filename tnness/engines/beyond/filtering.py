@@ -221,7 +221,7 @@ class Pair:
         return self.condition * min(first, second, first * second / max(self.separation, 1e-300))
 
 
-def pairs_of(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
+def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
     """Return the modes that are found in both pictures of a sector, the slowest first."""
     left, right = lefts.ritz(wanted), rights.ritz(wanted)
     if left is None or right is None:

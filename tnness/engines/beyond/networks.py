@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
-from tnness.engines.beyond.filtering import LEFT, RIGHT, Filter, Scheme, pairs_of, profiles_of
+from tnness.engines.beyond.filtering import LEFT, RIGHT, Filter, Scheme, mode_pairs, profiles_of
 from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
 from tnness.engines.beyond.profiles import density_covectors
 from tnness.engines.beyond.question import Answerer, answers
@@ -215,7 +215,7 @@ class FilteringRun:
         assert self.filters is not None
         left, right = self.filters
         densities, tolerance = density_covectors(self.generator.spaces), self.start.ask.tolerance
-        for k, pair in enumerate(pairs_of(left, right, self.count)):
+        for k, pair in enumerate(mode_pairs(left, right, self.count)):
             if pair.error <= tolerance * abs(pair.value.real) or (over and k == 0):
                 profiles = [profile(of) for of in profiles_of(pair, left, right, densities)]
                 self.found.add(pair.value, max(pair.residuals), pair.error, pair.condition, *profiles)
