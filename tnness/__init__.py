@@ -6,6 +6,7 @@ certificate. See the README for a tour and `tnness --help` for the command line.
 
 from tnness.engines.accelerated import Accelerated
 from tnness.engines.ask import Ask, Start
+from tnness.engines.beyond.correlation import spectrum
 from tnness.engines.exact import Exact
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_energy, ground_state
@@ -21,6 +22,13 @@ from tnness.network.chain_state import ChainState
 from tnness.network.doubling import density_from_pure
 from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
+from tnness.observables.mixed import (
+    charge_distribution,
+    logarithmic_negativity,
+    renyi2_of_sites,
+    structure_factor,
+    transposed_moment,
+)
 from tnness.observables.observable import (
     Observable,
     expectation,
@@ -56,6 +64,7 @@ from tnness.problems.orderings import ladder, periodic
 from tnness.records.certificate import Certificate
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
+from tnness.runs.beyond import correlation, counting, modes
 from tnness.runs.solve import Changes, Interrupted, evolve, extend, steady_state
 from tnness.stopping.protocol import Rule
 from tnness.study.check import check
@@ -102,11 +111,14 @@ __all__ = [
     "View",
     "bit",
     "boson",
+    "charge_distribution",
     "check",
     "classical",
     "collect",
     "composite",
     "converge",
+    "correlation",
+    "counting",
     "density_from_pure",
     "electron",
     "evolve",
@@ -121,7 +133,9 @@ __all__ = [
     "ladder",
     "levels",
     "local_temperature",
+    "logarithmic_negativity",
     "models",
+    "modes",
     "operator_entanglement",
     "periodic",
     "power_law_sum",
@@ -133,6 +147,8 @@ __all__ = [
     "register_truncation",
     "renyi2_entropy",
     "renyi2_mutual_information",
+    "renyi2_of_sites",
+    "spectrum",
     "spin",
     "spin_half",
     "spin_one",
@@ -140,11 +156,13 @@ __all__ = [
     "status",
     "steady_state",
     "string",
+    "structure_factor",
     "sweep",
     "thermal_state",
     "tj",
     "to_quimb",
     "to_tenpy",
     "total",
+    "transposed_moment",
     "two_point",
 ]

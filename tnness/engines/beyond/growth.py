@@ -41,9 +41,9 @@ FEWEST_SAMPLES = 12
 """Measurements of a stage at least."""
 FADING = 0.5
 """Largest ratio of the changes of theta in two thirds of a stage that counts as settling."""
-SHARE = 0.2
+ALLOWED_SHARE = 0.2
 """Share of the tolerance that what is still to come may have."""
-MOST_STEPS = 20_000
+MOST_GROWTH_STEPS = 20_000
 """Most Trotter steps of a stage, if no longest time is given."""
 
 
@@ -133,9 +133,9 @@ class GrowthRun:
     def _end_stage(self) -> None:
         """Go on to the next stage, or field, if theta is settled or the longest time is over."""
         rest, theta = to_come(self.samples), self.samples[-1]
-        longest = self.start.ask.max_time or MOST_STEPS * self.stages[0].dt
+        longest = self.start.ask.max_time or MOST_GROWTH_STEPS * self.stages[0].dt
         out_of_time = self.steps * self.stages[self.stage].dt >= longest
-        if rest > SHARE * self.start.ask.tolerance * abs(theta) and not out_of_time:
+        if rest > ALLOWED_SHARE * self.start.ask.tolerance * abs(theta) and not out_of_time:
             return
         self.stalled += int(not math.isfinite(rest))
         self.ended.append((theta, rest if math.isfinite(rest) else max(self.samples) - min(self.samples)))

@@ -43,7 +43,7 @@ AT_ONCE = 16
 """Most Trotter steps between two checkpoints."""
 OFTEN = 4
 """Snapshots between two looks at both pictures."""
-LONGEST = 4000
+LONGEST_FILTER = 4000
 """Most Trotter steps of a filter, if no longest time is given."""
 PATIENT = 3
 """Snapshots without a better residual after which a filter has settled."""
@@ -188,7 +188,7 @@ class FilteringRun:
         ripe = slowest > 0 and left.time >= (MEMORY if alone else LONG_MEMORY) / slowest
         if left.time >= MEMORY / bar and slowest > bar:
             return True
-        longest = self.start.ask.max_time or LONGEST * self.schemes[LEFT].dt
+        longest = self.start.ask.max_time or LONGEST_FILTER * self.schemes[LEFT].dt
         if not left.polished:
             if (ripe and self.waited >= PATIENT) or left.time >= longest:
                 left.polish()

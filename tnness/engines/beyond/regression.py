@@ -43,7 +43,7 @@ from tnness.streams import stream
 
 Array = NDArray[Any]
 
-NOTHING = 1e-14
+NO_PART = 1e-14
 """Norm of a part, relative to the other, that counts as none."""
 PRECISE = 1e-26
 """Relative weight that sums of terms may drop."""
@@ -62,7 +62,7 @@ class Parts:
         """Return the parts; one that is round-off of the other is none."""
         sizes = [overlap(part, part).value for part in (real, imag)]
         kept = [
-            part if size > NOTHING**2 * max(sizes) else None for part, size in zip((real, imag), sizes, strict=True)
+            part if size > NO_PART**2 * max(sizes) else None for part, size in zip((real, imag), sizes, strict=True)
         ]
         return cls(*kept)
 
