@@ -37,7 +37,8 @@ from tnness.runs.watch import check_given, left_out_line
 
 WORDS = {
     "expect", "product", "marginal", "correlations", "density", "correlation", "entropy", "renyi2", "log_purity",
-    "negativity", "spin_negativity", "transposed_moment", "charge_distribution", "schmidt_values", "functional", "excitation", "average",
+    "negativity", "spin_negativity", "transposed_moment", "charge_distribution", "schmidt_values",
+    "functional", "excitation", "average",
 }  # fmt: skip
 READ = {
     "expect": lambda view: view.expect(spinless.N(0)),
