@@ -49,7 +49,7 @@ PATIENT = 3
 """Snapshots without a better residual after which a filter has settled."""
 BETTER = 0.7
 """Factor of a residual that counts as better."""
-POLISHING = 12
+POLISHING = 20
 """Snapshots at the finer time step at most."""
 FILTER_CUTOFF = 1e-20
 """Discarded weight that is always acceptable in a filter: what is dropped adds to the residual."""
@@ -196,7 +196,7 @@ class FilteringRun:
                 self.best, self.waited = math.inf, 0
             return False
         self.polishing += 1
-        return self.polishing >= POLISHING or (self.polishing > PATIENT and self.waited >= PATIENT)
+        return self.polishing >= POLISHING or (self.waited >= 2 * PATIENT)
 
     def _open(self) -> bool:
         """Begin the next filters; return False if there are none left."""
@@ -278,9 +278,10 @@ class NetworkModes(Answerer):
             raise InputError("modes: a chain with a metric of its own is not taken")
         engine: Any = self.engine
         chi, dt = int(engine.chi), float(self.engine.used(problem)["dt"])
+        exact = chi**2 >= generator.dimension  # no bond needs more
         schemes = [
             Scheme(generator, 4, dt, Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd"), start.seed)
-            for size in (chi, max(min(chi, 8), chi // 2))
+            for size in (chi, chi if exact else max(min(chi, 8), chi // 2))
         ]
         sectors = sectors_of(generator)
         entries = [(charge, reach) for reach in (1, 2) for charge in sectors]
