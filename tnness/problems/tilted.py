@@ -86,7 +86,7 @@ def tilted(chain: Lindbladian, counter: str, field: float, spread: bool = True) 
     >>> chain.jump(bit.Sm(1))
     >>> values = np.linalg.eigvals(tilted(chain, "left", 0.3).matrix().toarray())
     >>> round(float(max(values.real)), 6)
-    0.128403
+    0.126695
     """
     check_counter(chain, counter)
     plain = chain.generator()
