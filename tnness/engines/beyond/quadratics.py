@@ -11,7 +11,7 @@ import numpy as np
 from tnness.engines.ask import Start
 from tnness.engines.beyond.correlation import CorrelationAtOnce, CorrelationSolver
 from tnness.engines.beyond.counting import CountingSolver
-from tnness.engines.beyond.modes import ModesSolver, ModeTable, profile
+from tnness.engines.beyond.modes import ModesAtOnce, ModesSolver, ModeTable, profile
 from tnness.engines.beyond.question import answers
 from tnness.engines.fermions.counting import Exchange
 from tnness.engines.fermions.in_time import InTime
@@ -27,7 +27,11 @@ from tnness.problems.lindbladian import Lindbladian
 class QuadraticModes(ModesSolver):
     """The slowest modes of even operators (without dephasing), or of one-body operators (with it)."""
 
-    words = "exact among one-body operators"
+    def begin(self, problem: Any, start: Start) -> ModesAtOnce:
+        """Return a run that has found nothing yet; its outcome will say among which operators it looks."""
+        run = super().begin(problem, start)
+        run.words = f"exact among {'one-body' if quadratic(problem).dephasing.any() else 'even'} operators"
+        return run
 
     def solve_modes(self, problem: Any, start: Start, report: Callable[[str, float], None]) -> ModeTable:
         """Return the modes from the spectrum of the correlation matrix's equation."""
