@@ -7,7 +7,8 @@ all those of the chain but the 0 of its steady state. Snapshots are kept at time
 evolution fits the rates that it finds.
 
 lambda = <l|G|r> / <l|r> is wrong only by the product of both vectors' errors, each about |residual| / separation from
-the other rates: error = |l| |r| / |<l|r>| min(min(residuals), product of the residuals / separation).
+the other rates: error = |l| |r| / |<l|r>| min(min(residuals), product of the
+residuals / separation) if both residuals are small against the separation, and with the larger residual if not.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ Real = NDArray[np.float64]
 
 KEPT = 12
 """Most snapshots of a filter; half of them are forgotten when there would be more."""
+SMALL_RESIDUAL = 0.1
+"""Largest residual, over the distance to the next rate, at which the errors of both vectors are taken as small."""
 FINER = 4
 """Factor by which the time step is made finer once the slow part is left."""
 FIRST_STEPS = 2
@@ -218,7 +221,9 @@ class Pair:
     def error(self) -> float:
         """The error of the value."""
         first, second = self.residuals
-        return self.condition * min(first, second, first * second / max(self.separation, 1e-300))
+        if max(first, second) > SMALL_RESIDUAL * self.separation:  # other modes are still mixed in
+            return self.condition * max(first, second)
+        return self.condition * min(first, second, first * second / self.separation)
 
 
 def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
