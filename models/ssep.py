@@ -75,9 +75,9 @@ class SSEP:
         for i in range(last):
             chain.jump(s.Sm(i) * s.Sp(i + 1), rate=self.rate)
             chain.jump(s.Sp(i) * s.Sm(i + 1), rate=self.rate)
-        for site, (inject, remove) in zip((0, last), self.end_rates, strict=True):
-            chain.jump(s.Sp(site), rate=inject)
-            chain.jump(s.Sm(site), rate=remove)
+        for site, name, (inject, remove) in zip((0, last), ("left", "right"), self.end_rates, strict=True):
+            chain.jump(s.Sp(site), rate=inject, counts={name: 1 if site == 0 else -1})
+            chain.jump(s.Sm(site), rate=remove, counts={name: -1 if site == 0 else 1})
         return chain
 
     @property

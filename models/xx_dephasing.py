@@ -55,10 +55,10 @@ class XXDephasing:
         for i, field in enumerate(self.fields or ()):
             chain.hamiltonian(field * s.Z(i))
         strong, weak = self.gamma * (1 + self.mu) / 2, self.gamma * (1 - self.mu) / 2
-        chain.jump(s.Sp(0), rate=strong)
-        chain.jump(s.Sm(0), rate=weak)
-        chain.jump(s.Sp(last), rate=weak)
-        chain.jump(s.Sm(last), rate=strong)
+        chain.jump(s.Sp(0), rate=strong, counts={"left": 1})
+        chain.jump(s.Sm(0), rate=weak, counts={"left": -1})
+        chain.jump(s.Sp(last), rate=weak, counts={"right": -1})
+        chain.jump(s.Sm(last), rate=strong, counts={"right": 1})
         for i in range(self.n):
             chain.jump(s.Z(i), rate=self.dephasing / 2)
         return chain

@@ -47,10 +47,10 @@ class DrivenXXZ:
         for i in range(last):
             chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1) + self.delta * s.Z(i) * s.Z(i + 1))
         strong, weak = self.gamma * (1 + self.mu) / 2, self.gamma * (1 - self.mu) / 2
-        chain.jump(s.Sp(0), rate=strong)
-        chain.jump(s.Sm(0), rate=weak)
-        chain.jump(s.Sp(last), rate=weak)
-        chain.jump(s.Sm(last), rate=strong)
+        chain.jump(s.Sp(0), rate=strong, counts={"left": 1})
+        chain.jump(s.Sm(0), rate=weak, counts={"left": -1})
+        chain.jump(s.Sp(last), rate=weak, counts={"right": -1})
+        chain.jump(s.Sm(last), rate=strong, counts={"right": 1})
         return chain
 
     def observables(self) -> dict[str, Observable]:

@@ -6,6 +6,7 @@ certificate. See the README for a tour and `tnness --help` for the command line.
 
 from tnness.engines.accelerated import Accelerated
 from tnness.engines.ask import Ask, Start
+from tnness.engines.beyond.correlation import spectrum
 from tnness.engines.exact import Exact
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_energy, ground_state
@@ -21,6 +22,13 @@ from tnness.network.chain_state import ChainState
 from tnness.network.doubling import density_from_pure
 from tnness.network.initial import identity_state, product_state
 from tnness.network.truncation import Truncation, register_truncation
+from tnness.observables.mixed import (
+    charge_distribution,
+    logarithmic_negativity,
+    renyi2_of_sites,
+    structure_factor,
+    transposed_moment,
+)
 from tnness.observables.observable import (
     Observable,
     cutoff_weight,
@@ -59,6 +67,7 @@ from tnness.problems.orderings import ladder, periodic
 from tnness.records.certificate import Certificate
 from tnness.records.record import Record, versions
 from tnness.records.snapshot import Snapshot
+from tnness.runs.beyond import correlation, counting, modes
 from tnness.runs.solve import Changes, Interrupted, evolve, extend, steady_state
 from tnness.stopping.protocol import Rule
 from tnness.study.check import check
@@ -106,12 +115,15 @@ __all__ = [
     "View",
     "bit",
     "boson",
+    "charge_distribution",
     "check",
     "classical",
     "clock",
     "collect",
     "composite",
     "converge",
+    "correlation",
+    "counting",
     "cutoff_weight",
     "density_from_pure",
     "electron",
@@ -127,7 +139,9 @@ __all__ = [
     "ladder",
     "levels",
     "local_temperature",
+    "logarithmic_negativity",
     "models",
+    "modes",
     "operator_entanglement",
     "periodic",
     "power_law_sum",
@@ -139,6 +153,8 @@ __all__ = [
     "register_truncation",
     "renyi2_entropy",
     "renyi2_mutual_information",
+    "renyi2_of_sites",
+    "spectrum",
     "spin",
     "spin_half",
     "spin_one",
@@ -146,11 +162,13 @@ __all__ = [
     "status",
     "steady_state",
     "string",
+    "structure_factor",
     "sweep",
     "thermal_state",
     "tj",
     "to_quimb",
     "to_tenpy",
     "total",
+    "transposed_moment",
     "two_point",
 ]

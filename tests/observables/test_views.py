@@ -37,7 +37,8 @@ from tnness.runs.watch import check_given, left_out_line
 
 WORDS = {
     "expect", "product", "marginal", "correlations", "density", "correlation", "entropy", "renyi2", "log_purity",
-    "negativity", "schmidt_values", "functional", "excitation", "average",
+    "negativity", "spin_negativity", "transposed_moment", "charge_distribution", "schmidt_values",
+    "functional", "excitation", "average",
 }  # fmt: skip
 READ = {
     "expect": lambda view: view.expect(spinless.N(0)),
@@ -50,6 +51,9 @@ READ = {
     "renyi2": lambda view: view.renyi2([0]),
     "log_purity": lambda view: view.log_purity(),
     "negativity": lambda view: view.negativity([0], [1]),
+    "spin_negativity": lambda view: view.spin_negativity([0], [1]),
+    "transposed_moment": lambda view: view.transposed_moment([0], [1]),
+    "charge_distribution": lambda view: view.charge_distribution("N"),
     "schmidt_values": lambda view: view.schmidt_values(0),
     "functional": lambda view: view.functional("trace"),
     "excitation": lambda view: view.excitation(0),
@@ -102,7 +106,8 @@ def test_what_each_representation_gives():
     assert ChainView.gives == DenseView.gives
     assert PureView.gives & WORDS == WORDS - {"excitation", "functional"}
     everything = GaussianView(G, SPACES, excitation=(0, np.ones(2)))
-    assert everything.gives == WORDS - {"product", "marginal", "schmidt_values", "functional"}
+    lacking = {"product", "marginal", "schmidt_values", "functional", "spin_negativity", "transposed_moment"}
+    assert everything.gives == WORDS - lacking
     assert GaussianView(G, SPACES, gaussian=False).gives == {"expect", "density", "correlation", "average"}
     assert TransferView.gives == {
         "average", "solution", "transmission", "states", "resonances", "nonequilibrium", "equilibrium", "filled",
@@ -295,7 +300,8 @@ def test_a_new_kind_of_observable_is_one_function():
 def test_a_new_word_is_one_method():
     loud = {"loudness": Observable(lambda view: view.loudness(), needs=("loudness",))}
     rho = np.diag([0.4, 0.3, 0.2, 0.1])
-    assert Loud.gives == {"average", "marginal", "loudness", "entropy", "renyi2", "negativity", "log_purity"}
+    derived = {"entropy", "renyi2", "negativity", "spin_negativity", "transposed_moment", "log_purity"}
+    assert Loud.gives == {"average", "marginal", "loudness"} | derived
     assert measured(loud, Loud(rho))["loudness"].value == 0.4
     assert_allclose(Loud(rho).log_purity(), np.log(0.3))
     assert available(loud, dense()) == ({}, {"loudness": "a DenseView gives no 'loudness'"})

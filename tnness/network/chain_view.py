@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from tnness.errors import NumericalError
+from tnness.errors import NumericalError, Unavailable
 from tnness.network.chain_state import Array, ChainState, float_of, product_overlap
 from tnness.network.product_view import ProductView
 from tnness.observables.views import Sites
@@ -137,16 +137,19 @@ class ChainView(ProductView):
         return self._canonical.log_norm_squared() - 2 * (math.log(abs(trace)) + logarithm)
 
     def renyi2(self, sites: Sites | None = None) -> float:
-        """Return the Renyi-2 entropy -ln Tr rho_X^2 of consecutive sites, however many, in nats."""
-        region = self._consecutive("the Renyi-2 entropy", sites)
+        """Return the Renyi-2 entropy -ln Tr rho_X^2 of any sites, however many, in nats."""
+        region = tuple(sorted(self._chosen(sites)))
         if not region:
             return 0.0
         left, right = self._left[region[0]], self._right[region[-1]]
         environment, logarithm = np.outer(left, left), 0.0
         norm, log_norm = left, 0.0
-        for i in region:
-            tensor = self.tensors[i]
-            environment = np.tensordot(np.tensordot(environment, tensor, (0, 0)), tensor, ((0, 1), (0, 1)))
+        for i in range(region[0], region[-1] + 1):
+            if i in region:
+                tensor = self.tensors[i]
+                environment = np.tensordot(np.tensordot(environment, tensor, (0, 0)), tensor, ((0, 1), (0, 1)))
+            else:
+                environment = self._traced[i].T @ environment @ self._traced[i]
             environment, size = environment / np.abs(environment).max(), np.abs(environment).max()
             logarithm += math.log(size)
             norm = norm @ self._traced[i]
@@ -155,12 +158,47 @@ class ChainView(ProductView):
         square = right @ environment @ right
         return float(2 * (math.log(abs(norm @ right)) + log_norm) - math.log(square) - logarithm)
 
+    def transposed_moment(self, first: Sites, second: Sites) -> float:
+        """Return p_3 = Tr (rho^{T_A})^3 of any two regions without fermions, however many sites they have."""
+        region, turned = self._chosen([*self._chosen(first), *self._chosen(second)]), self._chosen(first)
+        if any(self.spaces[i].graded or not self.spaces[i].quantum for i in region):
+            raise Unavailable("a partial transpose of sites with fermions (see negativity), or classical ones")
+        start, stop = min(region), max(region) + 1
+        left, right = self._left[start].astype(complex), self._right[stop - 1]
+        block, norm, logarithm = np.einsum("a,b,c->abc", left, left, left), self._left[start], 0.0
+        for i in range(start, stop):
+            if i in region:
+                block = _three(block, self.tensors[i], _triple(self.spaces[i], i in turned))
+            else:
+                for _ in range(3):
+                    block = np.tensordot(block, self._traced[i], (0, 0))
+            norm = norm @ self._traced[i]
+            size, scale = float(np.abs(block).max()), float(np.abs(norm).max())
+            block, norm, logarithm = block / size, norm / scale, logarithm + math.log(size) - 3 * math.log(scale)
+        value = np.real(((block @ right) @ right) @ right)
+        return float(value / (norm @ right) ** 3 * math.exp(logarithm))
+
     def schmidt_values(self, bond: int) -> Array:
         """Return the operator-space Schmidt values across a bond."""
         return self._canonical.singular_values(bond)
 
     def _inserted(self, site: int, matrix: Array) -> Array:
         return np.tensordot(self._covector(site, matrix), self.tensors[site], (0, 1))
+
+
+def _three(block: Array, tensor: Array, triple: Array) -> Array:
+    """Take three copies of a chain over a site: (a, b, c) -> (a', b', c'), with Tr(E_p E_q E_r) between them."""
+    block = np.tensordot(block, tensor, (0, 0))  # (b, c, p, a')
+    block = np.tensordot(block, triple, (2, 0))  # (b, c, a', q, r)
+    block = np.tensordot(block, tensor, ((0, 3), (0, 1)))  # (c, a', r, b')
+    return np.tensordot(block, tensor, ((0, 2), (0, 1)))  # (a', b', c')
+
+
+@lru_cache(maxsize=64)
+def _triple(space: LocalSpace, transposed: bool) -> Array:
+    """Return Tr(E_a E_b E_c), or of the transposed elements: (D, D, D)."""
+    elements = space.elements.transpose(0, 2, 1) if transposed else space.elements
+    return np.einsum("aij,bjk,cki->abc", elements, elements, elements)
 
 
 def _unit(vector: Array) -> Array:

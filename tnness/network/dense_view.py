@@ -60,9 +60,9 @@ class DenseView(ProductView):
         return math.log(float(np.vdot(self.tensor, self.tensor)) / self._norm**2)
 
     def renyi2(self, sites: Sites | None = None) -> float:
-        """Return the Renyi-2 entropy -ln Tr rho_X^2 of consecutive sites, however many, in nats."""
-        region = self._consecutive("the Renyi-2 entropy", sites)
-        part = self.window(region[0], region[-1] + 1) if region else np.ones(1)
+        """Return the Renyi-2 entropy -ln Tr rho_X^2 of any sites, however many, in nats."""
+        region = tuple(sorted(self._chosen(sites)))
+        part = self.coefficients_of(region) if region else np.ones(1)
         return -math.log(float(np.vdot(part, part)))
 
     def schmidt_values(self, bond: int) -> Array:

@@ -23,6 +23,18 @@ def density_entropy(marginal: Array) -> float:
     return float(-np.sum(p * np.log(np.where(p > 0, p, 1.0))))
 
 
+def partially_transposed(rho: Array, dims: tuple[int, int]) -> Array:
+    """Return rho^{T_A} of a density matrix on A and B: (d_A d_B, d_A d_B), A major.
+
+    >>> bell = np.zeros((4, 4))
+    >>> bell[[0, 0, 3, 3], [0, 3, 0, 3]] = 0.5
+    >>> float(np.linalg.eigvalsh(partially_transposed(bell, (2, 2)))[0].round(12))
+    -0.5
+    """
+    first, second = dims
+    return rho.reshape(first, second, first, second).transpose(2, 1, 0, 3).reshape(rho.shape)
+
+
 def dense_negativity(rho: Array, first: int) -> float:
     """Return ln |rho^{T_A}|_1 of a density matrix of fermions, in nats: A its first modes, B the others.
 

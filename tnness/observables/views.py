@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tnness.errors import InputError, ModelError, Unavailable, suggestion
-from tnness.observables.entanglement import DIAGONALISED, dense_negativity, density_entropy
+from tnness.observables.entanglement import DIAGONALISED, dense_negativity, density_entropy, partially_transposed
 from tnness.operators.basis import LocalSpace
 from tnness.operators.terms import LocalOperator, Operator
 
@@ -37,6 +37,9 @@ DERIVED = {
     "entropy": "marginal",
     "renyi2": "marginal",
     "negativity": "marginal",
+    "spin_negativity": "marginal",
+    "transposed_moment": "marginal",
+    "charge_distribution": "product",
     "log_purity": "renyi2",
 }
 """Words that `View` computes from another word, unless a representation implements them."""
@@ -205,7 +208,52 @@ class View:
         self._check_size("the negativity", region)
         return dense_negativity(self._occupations_up(self.marginal(region), region), len(lower))
 
+    def spin_negativity(self, first: Sites, second: Sites) -> float:
+        """Return the logarithmic negativity ln |rho^{T_A}|_1 of two neighbouring regions without fermions, in nats."""
+        self._need("spin_negativity")
+        transposed = self._transposed(first, second)
+        return float(np.log(np.abs(np.linalg.eigvalsh(transposed)).sum()))
+
+    def transposed_moment(self, first: Sites, second: Sites) -> float:
+        """Return p_3 = Tr (rho^{T_A})^3 of two neighbouring regions without fermions.
+
+        If p_3 < (Tr rho^2)^2, A and B are entangled; the converse need not be true. Elben et al., Phys. Rev. Lett. 125,
+        200501 (2020).
+        """
+        self._need("transposed_moment")
+        return float(np.sum(np.linalg.eigvalsh(self._transposed(first, second)) ** 3))
+
+    def charge_distribution(self, name: str, sites: Sites | None = None) -> Real:
+        """Return the probabilities P(Q = 0), P(1), ... of the sum Q of a whole-numbered diagonal operator over sites.
+
+        By the generating function <exp(i phi Q)> at as many phases as Q has values, and a Fourier transform. The first
+        entry is that of the smallest value.
+        """
+        self._need("charge_distribution")
+        region = self._chosen(sites)
+        levels = [_whole_numbers(self.spaces[i], name) for i in region]
+        lowest, count = sum(int(own.min()) for own in levels), sum(int(np.ptp(own)) for own in levels) + 1
+        generating = [self._generating(region, levels, 2 * np.pi * k / count) for k in range(count)]
+        phases = np.exp(-2j * np.pi * np.arange(count) * lowest / count)
+        return np.real(np.fft.fft(np.array(generating) * phases)) / count
+
     # ------------------------------------------------------------------ for the representations
+
+    def _generating(self, region: Sequence[int], levels: Sequence[Array], phase: float) -> complex:
+        """Return <exp(i phi Q)>."""
+        return self.product({i: np.diag(np.exp(1j * phase * own)) for i, own in zip(region, levels, strict=True)})
+
+    def _transposed(self, first: Sites, second: Sites) -> Array:
+        """Return rho^{T_A} of two neighbouring regions."""
+        lower, upper = sorted((self._chosen(first), self._chosen(second)))
+        region = self._chosen([*lower, *upper])
+        if region != _run_from(region):
+            raise Unavailable(f"a partial transpose of regions that are not neighbours: {lower} and {upper}")
+        if any(self.spaces[i].graded or not self.spaces[i].quantum for i in region):
+            raise Unavailable("a partial transpose of sites with fermions (see negativity), or classical ones")
+        self._check_size("a partial transpose", region)
+        dims = [math.prod(self.spaces[i].levels for i in part) for part in (lower, upper)]
+        return partially_transposed(self.marginal(region), (dims[0], dims[1]))
 
     def _read(self, operator: Operator, value: complex) -> float | complex:
         """Return the value of an operator: real where it is Hermitian, or read of sites that hold no state."""
@@ -311,6 +359,17 @@ def _mode(space: LocalSpace) -> _Mode:
     return _Mode(occupied, np.diag(1 - 2 * number).astype(complex), lowering, lowering.conj().T)
 
 
+def _whole_numbers(space: LocalSpace, name: str) -> NDArray[np.int64]:
+    """Return the whole numbers of a diagonal operator on the levels of a site: (d,)."""
+    matrix = space.operators[name].matrix if name in space.operators else None
+    if matrix is None or np.any(matrix != np.diag(np.diag(matrix))):
+        raise Unavailable(f"the distribution of {name}: {space.name} has no diagonal operator of this name")
+    numbers = np.diag(matrix).real
+    if np.abs(numbers - np.rint(numbers)).max() > 1e-12:
+        raise Unavailable(f"the distribution of {name}: its values {numbers.tolist()} on {space.name} are not whole")
+    return np.rint(numbers).astype(np.int64)
+
+
 def _run_from(region: Sequence[int]) -> tuple[int, ...]:
     """Return consecutive sites, from the first of a region on and as many as it has."""
     return tuple(range(region[0], region[0] + len(region))) if region else ()
@@ -339,6 +398,9 @@ def _refused(spaces: tuple[LocalSpace, ...]) -> Mapping[str, str]:
         elif space.levels != 2:
             reason = f"site {i} ({space.name}) does not hold 0 or 1 particles"
             reasons = dict.fromkeys(("correlation", "negativity"), reason) | reasons
+    if any(space.graded for space in spaces) or not all(space.quantum for space in spaces):
+        reason = "a partial transpose of sites with fermions (see negativity), or classical ones"
+        reasons = dict.fromkeys(("spin_negativity", "transposed_moment"), reason) | reasons
     if len({space.quantum for space in spaces}) > 1 or any(not _is_state_space(space) for space in spaces):
         reason = "the sites hold neither density matrices nor probabilities alone"
         reasons = dict.fromkeys(("entropy", "negativity"), reason) | reasons

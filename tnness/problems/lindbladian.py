@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -46,10 +46,14 @@ DENSE_WINDOW = 600
 
 @dataclass(frozen=True)
 class Jump:
-    """One jump operator L with its rate: rate * D[L]."""
+    """One jump operator L with its rate: rate * D[L].
+
+    counts: the counters that it changes, and by how much.
+    """
 
     operator: Operator
     rate: float
+    counts: tuple[tuple[str, float], ...] = ()
 
 
 class Lindbladian:
@@ -193,8 +197,11 @@ class Lindbladian:
         else:
             self.driven += (Driven(operator, envelope, f"the Hamiltonian term {operator}"),)
 
-    def jump(self, operator: Operator, rate: float | Function = 1.0) -> None:
+    def jump(self, operator: Operator, rate: float | Function = 1.0, counts: str | Mapping[str, float] = "") -> None:
         """Add rate * D[L] for a jump L on any few sites, or a sum of terms on different sites.
+
+        counts: the name of a counter that every such jump raises by 1, or {name: change}, -1 where the jump is the
+        reverse of those that raise it: `tnness.runs.beyond.counting` gives the statistics. It changes no state.
 
         A fermionic (odd) jump may act on any site (see `jump_matrix`); a sum of even and odd terms is refused. The rate
         is a number >= 0, or a function of time that is.
@@ -215,11 +222,14 @@ class Lindbladian:
         self.window_of(operator, name)
         if operator.odd and not all(term.odd for term in operator):
             raise ModelError(f"{name} mixes even and odd fermionic terms")
+        counters = _counters(counts, name)
+        if driven is not None and counters:
+            raise ModelError(f"{name} has a rate that depends on time: it cannot be counted")
         self._open()
         if driven is not None:
             self.driven += (driven,)
         else:
-            self._jumps += (Jump(operator, float(rate)),)  # type: ignore[arg-type]
+            self._jumps += (Jump(operator, float(rate), counters),)  # type: ignore[arg-type]
 
     def at(
         self,
@@ -546,6 +556,16 @@ class Lindbladian:
 
     def _elements(self, window: Sequence[int]) -> Matrix:
         return product_elements(tuple(self.spaces[i] for i in window))
+
+
+def _counters(counts: str | Mapping[str, float], name: str) -> tuple[tuple[str, float], ...]:
+    given = ({counts: 1.0} if counts else {}) if isinstance(counts, str) else dict(counts)
+    for counter, change in given.items():
+        if not counter or not isinstance(counter, str) or not isinstance(change, numbers.Real):
+            raise ModelError(f"{name} has counts = {counts!r}: a name, or {{name: change}}, is needed")
+        if not math.isfinite(change):
+            raise ModelError(f"{name} changes the counter {counter!r} by {change!r}, which is not finite")
+    return tuple((counter, float(change)) for counter, change in sorted(given.items()))
 
 
 def _add(targets: dict[tuple[int, ...], Real], window: tuple[int, ...], matrix: Real) -> None:

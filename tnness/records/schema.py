@@ -162,7 +162,13 @@ SETTINGS: Mapping[str, Check] = {
     "refine": _boolean,
 }
 """The settings that every record has."""
-LATER: Mapping[str, Check] = {"watch": _list(_text), "kick": _boolean, "adjoint": _count, "period": _or_none(_number)}
+LATER: Mapping[str, Check] = {
+    "watch": _list(_text),
+    "kick": _boolean,
+    "adjoint": _count,
+    "period": _or_none(_number),
+    "question": _or_none(_table(_anything)),
+}
 """Settings that files of earlier versions may lack."""
 ORIGIN: Mapping[str, Check] = {
     "time": _number,

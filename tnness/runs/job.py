@@ -21,6 +21,7 @@ import numpy as np
 
 from tnness.engines import shipped as shipped  # registers the engines of the package
 from tnness.engines.ask import EVOLUTION, Ask
+from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, is_engine, plain_settings
 from tnness.errors import InputError, ModelError, TnnessError, suggestion
@@ -105,13 +106,14 @@ class Job:
     ----------
     model: the model; the job draws its disorder. name: under which the registry finds the model. engine: with its
         settings. ask: the request. Where only an unfinished run still holds the initial state, `ask.initial` is a label
-        of it (as in `settings`).
+        of it (as in `settings`). question: what is asked of the model in place of its states.
     """
 
     model: Any
     name: str
     engine: Engine
     ask: Ask = field(default_factory=Ask)
+    question: Question | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.model, type) or not isinstance(self.model, Model):
@@ -121,6 +123,7 @@ class Job:
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
+        _ = self.solver  # refuses a question that the engine does not answer
         if self.ask.watch:
             _ = self.observables  # refuses to watch what the model does not monitor
 
@@ -133,8 +136,15 @@ class Job:
 
     @property
     def observables(self) -> dict[str, Observable]:
-        """The model's observables; those that judge the run are marked as monitored."""
+        """The model's observables, or the question's; those that judge the run are marked as monitored."""
+        if self.question is not None:
+            return watched(self.question.observables(self.problem), self.ask.watch)
         return watched(observables_of(self.model, self.name), self.ask.watch)
+
+    @cached_property
+    def solver(self) -> Engine:
+        """The engine, or what answers the question with its settings."""
+        return self.engine if self.question is None else self.question.solver(self.engine)
 
     @cached_property
     def problem(self) -> Any:
@@ -152,6 +162,7 @@ class Job:
     def settings(self) -> dict[str, Any]:
         """The settings as JSON-ready values: two runs with equal settings give equal numbers."""
         ask = self.ask
+        asked = {} if self.question is None else {"question": self.question.dump()}
         return {
             "model": self.name,
             "parameters": values_of(self.model),
@@ -170,6 +181,7 @@ class Job:
             "adjoint": ask.adjoint,
             "watch": list(ask.watch),
             "period": ask.period,
+            **asked,
         }
 
     def extends(self, record: Any) -> bool:
@@ -179,8 +191,8 @@ class Job:
         settings, recorded = self.settings, record.settings
         if settings["model"] != recorded["model"] and not self._has_moved(record):
             return False
-        same = all(settings[key] == recorded[key] for key in ("parameters", "kind"))
-        return same and settings["period"] == recorded.get("period") and not self.other(record)
+        same = all(settings.get(key) == recorded.get(key) for key in ("parameters", "kind", "question", "period"))
+        return same and not self.other(record)
 
     def other(self, record: Record) -> list[str]:
         """Return, in words, how a record's physics differs from the job's; empty if it is the same or unknown."""
@@ -290,7 +302,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
     errors = settings.get("kind") != EVOLUTION
-    settings = {"watch": [], "kick": True, "adjoint": 0, "period": None, "errors": errors, **settings}
+    known = {"watch": [], "kick": True, "adjoint": 0, "period": None, "errors": errors, "question": None}
+    settings = {**known, **settings}
     engine, given = ENGINES.get(str(settings.get("engine"))), settings.get("engine_settings")
     if engine is None or not isinstance(given, dict):
         return settings

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tnness.engines.ask import EVOLUTION, STEADY, TOLERANCE, Ask, checked_times, names_of
+from tnness.engines.beyond.question import question_of
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import engine_class
 from tnness.errors import InputError, Interrupted, RecordError
@@ -326,7 +327,8 @@ def _same(record: Record, found: Found, initial: Any, changes: Changes) -> Job:
     asked |= {"initial": initial, "times": settings["times"] if settings["kind"] == EVOLUTION else None}
     asked.setdefault("errors", settings["kind"] == STEADY)
     ask = Ask(**(asked | changes.asked))
-    return Job(model, name, _same_engine(model, settings["engine"], stored, changes), ask)
+    question = question_of(settings.get("question"))
+    return Job(model, name, _same_engine(model, settings["engine"], stored, changes), ask, question)
 
 
 def _same_engine(model: Any, name: str, stored: dict[str, Any], changes: Changes) -> Engine:

@@ -20,7 +20,7 @@ Vector = NDArray[np.float64]
 
 
 NOT_GAUSSIAN = "an average over noise is no Gaussian state: it has a correlation matrix, no entropy"
-WICK = ("correlations", "entropy", "renyi2", "log_purity", "negativity")
+WICK = ("correlations", "entropy", "renyi2", "log_purity", "negativity", "charge_distribution")
 """Words (see `View`) that follow from G by Wick's theorem."""
 
 
@@ -102,6 +102,15 @@ class GaussianView(View):
         region, other_region = self._chosen(first), self._chosen(second)
         self._chosen([*region, *other_region])  # refuses regions that share a site
         return gaussian_entropy.negativity(self._state(), region, other_region)
+
+    def charge_distribution(self, name: str, sites: Sites | None = None) -> Vector:
+        """Return P(N = 0), P(1), ... of the number of particles on any sites: sum of independent modes."""
+        if name != "N":
+            raise Unavailable(f"the distribution of {name}: free fermions give that of N")
+        probabilities = np.ones(1)
+        for occupation in self._occupations(sites):
+            probabilities = np.convolve(probabilities, [1 - occupation, occupation])
+        return probabilities
 
     def excitation(self, site: int) -> Vector:
         """Return the densities (n,) of one particle that started on `site`, averaged over the noise."""

@@ -16,9 +16,15 @@ from tnness.operators.terms import LocalOperator, Operator
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
-LINEAR = ("expect", "product", "marginal", "correlations", "density", "correlation", "functional", "excitation")
+LINEAR = (
+    *("expect", "product", "marginal", "correlations", "density", "correlation", "functional", "excitation"),
+    "charge_distribution",
+)
 """Quantities that are linear in the state: their mean over realisations is the value in the average state."""
-ENTROPIES = ("entropy", "renyi2", "log_purity", "negativity", "schmidt_values")
+ENTROPIES = (
+    *("entropy", "renyi2", "log_purity", "negativity", "schmidt_values"),
+    *("spin_negativity", "transposed_moment"),
+)
 ONE_BY_ONE = "only quantities linear in the state are known for the average state; `view.average` gives means of others"
 
 
@@ -81,6 +87,10 @@ class TrajectoryView(View):
     def correlation(self) -> Array:
         """The mean of G_ij = <c^+_i c_j>: (n, n)."""
         return self._mean(lambda view: view.correlation)
+
+    def charge_distribution(self, name: str, sites: Sites | None = None) -> Real:
+        """Return the mean of the probabilities of the values of a charge."""
+        return self._mean(lambda view: view.charge_distribution(name, sites))
 
     def functional(self, name: str) -> float:
         """Return the mean of a product functional."""

@@ -1,0 +1,175 @@
+"""The slowest modes against closed formulas, the spectrum of the Kronecker matrix, and each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from chains import dense_lindbladian, random_lindbladian
+from tnness import TEBD, Ask, Lindbladian, Record, Start, expectation, extend, find, spin_half, spinless
+from tnness.engines.beyond.modes import Modes
+from tnness.engines.registry import build_engine
+from tnness.errors import InputError
+from tnness.runs.beyond import modes
+
+XX, XXZ, SSEP = find("xx-dephasing"), find("xxz-driven"), find("ssep")
+FIELDS = (0.3, 0.1, -0.7, 0.2)
+
+
+@dataclass(frozen=True)
+class Lossy:
+    """Four fermions that are lost in the bulk and enter at an end."""
+
+    engines = ("exact", "gaussian")
+
+    def problem(self):
+        chain = Lindbladian([spinless] * 4)
+        for i in range(3):
+            chain.hamiltonian(spinless.Cd(i) * spinless.C(i + 1) + spinless.Cd(i + 1) * spinless.C(i))
+        chain.jump(spinless.C(1), rate=0.4)
+        chain.jump(spinless.Cd(3), rate=0.3)
+        return chain
+
+    def observables(self):
+        return {"density": expectation([spinless.N(i) for i in range(4)], "site")}
+
+
+def spectrum(chain):
+    """All eigenvalues of rho -> drho/dt, from the Jordan-Wigner matrices of the terms."""
+    hamiltonian, jumps = dense_lindbladian(chain)
+    one = np.eye(len(hamiltonian))
+    whole = -1j * (np.kron(hamiltonian, one) - np.kron(one, hamiltonian.T))
+    for jump in jumps:
+        square = jump.conj().T @ jump
+        whole += np.kron(jump, jump.conj()) - (np.kron(square, one) + np.kron(one, square.T)) / 2
+    return np.linalg.eigvals(whole)
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        XXZ(n=3, delta=0.5, mu=0.5),
+        XX(n=4, dephasing=0.7, mu=0.6, fields=FIELDS),
+        SSEP(n=3, space="quantum"),
+    ],
+)
+def test_modes_of_a_small_chain_are_the_head_of_its_spectrum(chain):
+    expected = spectrum(chain.problem())
+    record = modes(chain, 6, engine="exact")
+    found = -record["rate"].values + 1j * record["frequency"].values
+    slowest = np.sort(-expected.real)[1:7]
+    assert_allclose(record["rate"], slowest, atol=1e-9)
+    assert max(np.abs(expected - value).min() for value in found) < 1e-9
+    assert record.outcome == "exact"
+
+
+def test_the_gap_of_the_exclusion_process_is_that_of_one_particle():
+    record = modes(SSEP(n=7), 1, engine="exact")
+    assert_allclose(record["rate"], 2 * (1 - np.cos(np.pi / 8)), rtol=1e-11)
+    sites = np.arange(1, 8)
+    for profile in ("left_profile", "right_profile"):
+        assert_allclose(record[profile].values[0], np.sin(np.pi * sites / 8), atol=1e-9)
+
+
+def test_beyond_the_dense_matrix_arnoldi_agrees_with_it(monkeypatch):
+    chain = XXZ(n=4, delta=0.5, mu=0.5)
+    dense = modes(chain, 2, engine="exact")
+    monkeypatch.setattr("tnness.engines.beyond.dense.ALL_MODES", 10)
+    assert_allclose(modes(chain, 2, engine="exact")["rate"], dense["rate"], rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_driven_chain_of_six_sites():
+    record = modes(XXZ(n=6, delta=0.5, mu=0.5), 2, engine="exact")
+    assert_allclose(record["rate"].values[0], 0.121529, atol=1e-6)
+    assert np.all(record["rate_error"] < 1e-10)
+
+
+@pytest.mark.parametrize("dephasing", [0.0, 0.7])
+def test_modes_of_free_fermions_are_in_the_spectrum_and_hold_the_slowest(dephasing):
+    chain = XX(n=4, dephasing=dephasing, mu=0.6, fields=FIELDS)
+    expected, record = spectrum(chain.problem()), modes(chain, 5, engine="gaussian")
+    found = -record["rate"].values + 1j * record["frequency"].values
+    assert max(np.abs(expected - value).min() for value in found) < 1e-9
+    assert_allclose(record["rate"].values[0], np.sort(-expected.real)[1], atol=1e-10)
+    exact = modes(chain, 1, engine="exact")
+    for profile in ("left_profile", "right_profile"):
+        assert_allclose(record[profile].values[0], exact[profile].values[0], atol=1e-8)
+
+
+def test_dephased_chains_beyond_the_dense_matrix_agree_with_it(monkeypatch):
+    chain = XX(n=12, dephasing=0.5)
+    dense = modes(chain, 3, engine="gaussian")
+    monkeypatch.setattr("tnness.engines.fermions.modes.DENSE_PAIRS", 10)
+    assert_allclose(modes(chain, 3, engine="gaussian")["rate"], dense["rate"], rtol=1e-10)
+
+
+def test_a_chain_of_free_fermions_with_loss_in_the_bulk():
+    lossy = Lossy()
+    exact, closed = (modes(lossy, 1, engine=name) for name in ("exact", "gaussian"))
+    assert_allclose(closed["rate"], exact["rate"], atol=1e-10)
+
+
+def test_an_engine_that_gives_no_modes_says_who_does():
+    with pytest.raises(InputError, match=r"engine 'spectral' gives no modes; exact, gaussian, tebd do"):
+        Modes().solver(build_engine("spectral", {}))
+
+
+def test_a_record_of_modes_is_resumed_and_kept(tmp_path):
+    path = tmp_path / "modes.nc"
+    record = modes(SSEP(n=4), 2, engine="exact", out=path)
+    kept = Record.open(path)
+    assert_allclose(kept["rate"], record["rate"])
+    assert kept.settings["question"] == {"kind": "modes", "count": 2}
+    assert_allclose(extend(path)["rate"], record["rate"])
+
+
+def test_filtered_operators_give_the_gap_of_the_exclusion_process():
+    record = modes(SSEP(n=4), 1, engine=TEBD(chi=6))
+    exact = 2 * (1 - np.cos(np.pi / 5))
+    found, error = (float(record[name].values[0]) for name in ("rate", "rate_error"))
+    assert abs(found - exact) <= error + 1e-12
+    assert error < 1e-6
+    assert record.outcome == "converged"
+    assert_allclose(
+        record["left_profile"].values[0], np.sin(np.pi * np.arange(1, 5) / 5) / np.sin(0.4 * np.pi), atol=1e-5
+    )
+
+
+def test_an_interrupted_filter_goes_on_bit_for_bit():
+    problem, start = SSEP(n=4).problem(), Start(ask=Ask())
+    solver = Modes(count=1).solver(TEBD(chi=4))
+    whole, first = solver.begin(problem, start), solver.begin(problem, start)
+    for _ in range(9):
+        whole.step()
+    for _ in range(5):
+        first.step()
+    second = solver.resume(problem, start, first.save())
+    for _ in range(4):
+        second.step()
+    for a, b in zip(whole.filters, second.filters, strict=True):
+        assert a.time == b.time
+        for one, other in zip(a.state.tensors, b.state.tensors, strict=True):
+            assert_array_equal(one, other)
+
+
+def test_a_rate_that_is_not_resolved_is_flagged():
+    record = modes(XXZ(n=3, delta=0.5, mu=0.5), 1, engine=TEBD(chi=3), max_time=2.0)
+    assert np.isnan(record["rate"].values).all()
+    assert np.isfinite(record["candidate"].values).any()
+    assert "no results" in record.outcome
+
+
+@pytest.mark.slow
+def test_random_chains_have_the_slowest_rate_within_its_error_or_flagged():
+    spaces = {4: [spin_half] * 4, 3: [spin_half] * 3}
+    for seed in range(6):
+        chain = random_lindbladian(spaces[3 + seed % 2], seed)
+        table = Modes(count=1).solver(TEBD(chi=16)).begin(chain, Start(ask=Ask()))
+        while not table.step().finished:
+            pass
+        exact = np.sort(-np.linalg.eigvals(chain.generator().matrix().toarray()).real)[1]
+        rate = table.table.rate
+        if np.isfinite(rate.value[0]):
+            assert abs(rate.value[0] - exact) <= rate.error[0] + 1e-10

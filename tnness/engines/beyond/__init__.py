@@ -1,0 +1,1 @@
+"""Questions beyond the steady state: slowest rates, counting statistics, correlations in time."""

@@ -1,0 +1,277 @@
+r"""Slow modes of long chains: operators evolved until only the slow parts are left, then Galerkin on snapshots.
+
+In the picture of Heisenberg operators evolve by the transposed generator, exp(G^T t) O, and lose all but the left
+vectors of slow modes; in that of Schroedinger traceless matrices do, and lose all but the right ones. The identity's
+coefficient is set to zero after each block of steps: what is left is the evolution modulo the identity, whose rates are
+all those of the chain but the 0 of its steady state. Snapshots are kept at times that double, so that the length of an
+evolution fits the rates that it finds.
+
+lambda = <l|G|r> / <l|r> is wrong only by the product of both vectors' errors, each about |residual| / separation from
+the other rates: error = |l| |r| / |<l|r>| min(min(residuals), product of the
+residuals / separation) if both residuals are small against the separation, and with the larger residual if not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.beyond.galerkin import Gathered, Ritz, moved_overlap, ritz
+from tnness.engines.beyond.starts import Charge, random_start
+from tnness.network.chain_state import ChainState, product_overlap
+from tnness.network.overlap import overlap
+from tnness.network.sweep import sweep_layer
+from tnness.network.trotter import Gates, layers
+from tnness.network.truncation import Truncation
+from tnness.network.variational import added
+from tnness.problems.generator import ChainGenerator
+from tnness.problems.mpo import compressed
+from tnness.streams import stream
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+
+KEPT = 12
+"""Most snapshots of a filter; half of them are forgotten when there would be more."""
+SMALL_RESIDUAL = 0.1
+"""Largest residual, over the distance to the next rate, at which the errors of both vectors are taken as small."""
+FINER = 4
+"""Factor by which the time step is made finer once the slow part is left."""
+FIRST_STEPS = 2
+"""Trotter steps before the first snapshot, and between the first ones."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How operators are evolved: generator, order and length of a Trotter step, truncation, seed."""
+
+    generator: ChainGenerator
+    order: int
+    dt: float
+    truncation: Truncation
+    seed: int
+
+    def finer(self) -> Scheme:
+        """Return the same with a time step that leaves almost no Trotter error."""
+        return replace(self, dt=self.dt / FINER)
+
+    @cached_property
+    def gates(self) -> tuple[Gates, Gates]:
+        """The gates of both pictures: of G^T and of G."""
+        bonds = self.generator.merged_bonds
+        transposed = [np.ascontiguousarray(bond.T) for bond in bonds]
+        return Gates(transposed, np.dtype(float)), Gates(bonds, np.dtype(float))
+
+    @cached_property
+    def operators(self) -> tuple[list[Real], list[Real]]:
+        """G^T and G as matrix-product operators."""
+        forwards = compressed(self.generator.mpo_tensors(), 1e-14)
+        return [part.transpose(0, 1, 3, 2) for part in forwards], forwards
+
+    @cached_property
+    def identity(self) -> ChainState:
+        """The normalised identity."""
+        trace = self.generator.functionals["trace"]
+        return ChainState.product([vector / np.linalg.norm(vector) for vector in trace])
+
+
+LEFT, RIGHT = 0, 1
+"""The pictures: left vectors (of Heisenberg), right vectors (of Schroedinger)."""
+
+
+@dataclass
+class Filter:
+    """One picture of one charge sector: a state that evolves, and its snapshots.
+
+    spacing: steps between snapshots. steps: since the beginning. since: steps since the last snapshot. time: evolved.
+    polished: whether the time step has been made finer.
+    """
+
+    scheme: Scheme
+    charge: Charge
+    picture: int
+    state: ChainState
+    gathered: Gathered
+    spacing: int = FIRST_STEPS
+    steps: int = 0
+    since: int = 0
+    time: float = 0.0
+    polished: int = 0
+
+    @classmethod
+    def begin(cls, scheme: Scheme, charge: Charge, picture: int, reach: int = 2) -> Filter | None:
+        """Return a filter at time 0; None if the sector has no operators of this reach."""
+        state = random_start(scheme.generator, charge, scheme.seed, reach)
+        if state is None:
+            return None
+        filter_ = cls(scheme, charge, picture, state, Gathered(scheme.operators[picture], scheme.identity))
+        filter_._without_identity()
+        return filter_
+
+    def polish(self) -> None:
+        """Go on with a finer time step; half of the snapshots so far are kept."""
+        self.scheme, self.polished = self.scheme.finer(), 1
+        size = len(self.gathered.snapshots)
+        self.gathered.keep(list(range(max(0, size - KEPT // 2), size)))
+        self.spacing, self.since = FINER, 0
+
+    def advance(self, steps: int) -> None:
+        """Evolve by a few steps; take a snapshot when its time has come."""
+        for number in range(steps):
+            for layer, (parity, fraction) in enumerate(layers(self.scheme.order, 1)):
+                gates = self.scheme.gates[self.picture].layer(parity, fraction * self.scheme.dt)
+                rng = stream(self.scheme.seed, "modes", self.picture, self.steps + number, layer)
+                sweep_layer(self.state, gates, self.scheme.truncation, rng)
+                self.state.normalise()
+            self.state.log_norm = 0.0
+        self.steps, self.time = self.steps + steps, self.time + steps * self.scheme.dt
+        self._without_identity()
+        self.since += steps
+        if self.since >= self.spacing:
+            self.since = 0
+            self._snapshot()
+
+    def _without_identity(self) -> None:
+        part = overlap(self.scheme.identity, self.state).value
+        if part != 0.0:
+            identity = self.scheme.identity.copy()
+            identity.tensors[0] = -part * identity.tensors[0]
+            identity.centre = None
+            bonds = self.state.bond_dimensions
+            self.state = added(self.state, identity)
+            self.state.compress(Truncation(chi=max(self.scheme.truncation.chi, *bonds), cutoff=1e-28, method="svd"))
+        self.state.canonicalise(0)
+        self.state.log_norm = 0.0
+
+    def _snapshot(self) -> None:
+        self.gathered.add(self.state.copy())
+        if len(self.gathered.snapshots) > KEPT:
+            self.gathered.keep(list(range(2, KEPT + 1, 2)))
+            self.spacing *= 2
+
+    def ritz(self, wanted: int) -> Ritz | None:
+        """Return the Ritz pairs; None with fewer than two snapshots."""
+        if len(self.gathered.snapshots) < 2:
+            return None
+        return ritz(self.gathered.gram, self.gathered.moved, self.gathered.squared, wanted)
+
+    def read(self, covectors: Sequence[Real]) -> Real:
+        """Return the overlap of each snapshot with a product: (snapshots,)."""
+        pairs = [product_overlap(each, covectors) for each in self.gathered.snapshots]
+        return np.array([np.real(mantissa) * math.exp(logarithm) for mantissa, logarithm in pairs])
+
+    def save(self, prefix: str) -> tuple[dict[str, Array], dict[str, float]]:
+        """Return everything needed to go on."""
+        arrays: dict[str, Array] = {}
+        for k, state in enumerate((self.state, *self.gathered.snapshots)):
+            arrays |= {f"{prefix}{k:02d}_{i:04d}": tensor for i, tensor in enumerate(state.tensors)}
+        arrays |= {f"{prefix}norms": self._norms()}
+        names = ("spacing", "steps", "since", "time", "polished")
+        numbers: dict[str, float] = {name: getattr(self, name) for name in names}
+        numbers["centre"] = -1 if self.state.centre is None else self.state.centre
+        numbers["kept"] = len(self.gathered.snapshots)
+        return arrays, {f"{prefix}{name}": number for name, number in numbers.items()}
+
+    def _norms(self) -> Real:
+        return np.array([state.log_norm for state in (self.state, *self.gathered.snapshots)])
+
+    @classmethod
+    def restore(cls, scheme: Scheme, charge: Charge, picture: int, prefix: str, arrays: Any, numbers: Any) -> Filter:
+        """Return the filter that was saved."""
+        norms, states = arrays[f"{prefix}norms"], []
+        polished = int(numbers[f"{prefix}polished"])
+        scheme = scheme.finer() if polished else scheme
+        for k in range(int(numbers[f"{prefix}kept"]) + 1):
+            tensors = [arrays[f"{prefix}{k:02d}_{i:04d}"] for i in range(scheme.generator.n)]
+            states.append(ChainState(tensors, 0, float(norms[k])))
+        gathered = Gathered(scheme.operators[picture], scheme.identity)
+        for snapshot in states[1:]:
+            gathered.add(snapshot)
+        restored = cls(scheme, charge, picture, states[0], gathered)
+        restored.state.centre = int(numbers[f"{prefix}centre"])
+        restored.spacing, restored.steps, restored.since = (
+            int(numbers[f"{prefix}{name}"]) for name in ("spacing", "steps", "since")
+        )
+        restored.time, restored.polished = float(numbers[f"{prefix}time"]), polished
+        return restored
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A mode of both pictures.
+
+    value: <l|G|r> / <l|r>. residuals: of l and of r. condition: |l| |r| / |<l|r>|. separation: from the nearest other
+    rate that was found. coefficients: of l and r in their snapshots.
+    """
+
+    value: complex
+    residuals: tuple[float, float]
+    condition: float
+    separation: float
+    left: Array
+    right: Array
+
+    @property
+    def error(self) -> float:
+        """The error of the value."""
+        first, second = self.residuals
+        if max(first, second) > SMALL_RESIDUAL * self.separation:  # other modes are still mixed in
+            return self.condition * max(first, second)
+        return self.condition * min(first, second, first * second / self.separation)
+
+
+def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
+    """Return the modes that are found in both pictures of a sector, the slowest first."""
+    left, right = lefts.ritz(wanted), rights.ritz(wanted)
+    if left is None or right is None:
+        return []
+    across = np.array([[overlap(a, b).value for b in rights.gathered.snapshots] for a in lefts.gathered.snapshots])
+    moved = np.array(
+        [
+            [moved_overlap(a, lefts.scheme.operators[RIGHT], b) for b in rights.gathered.snapshots]
+            for a in lefts.gathered.snapshots
+        ]
+    )
+    pairs, taken = [], set[int]()
+    for k in range(min(2 * wanted, len(left.values))):
+        free = [j for j in range(len(right.values)) if j not in taken]
+        if not free:
+            break
+        l = left.coefficients[k]  # G^T l = lambda l: bilinear, without conjugation
+        j = min(free, key=lambda j, k=k: abs(right.values[j] - left.values[k]))
+        taken.add(j)
+        r = right.coefficients[j]
+        product = complex(l @ across @ r)
+        if product == 0:
+            continue
+        others = [abs(other - left.values[k]) for i, other in enumerate(left.values) if i != k]
+        others.append(abs(complex(left.values[k])))
+        pairs.append(
+            Pair(
+                complex(l @ moved @ r) / product,
+                (float(left.residuals[k]), float(right.residuals[j])),
+                1 / abs(product),
+                min(others),
+                l,
+                r,
+            )
+        )
+    return pairs
+
+
+def profiles_of(pair: Pair, lefts: Filter, rights: Filter, densities: Sequence[Real] | None) -> tuple[Array, Array]:
+    """Return the densities of the right vector, and those that the left one holds, of each site: (n,) each."""
+    n, trace = lefts.scheme.generator.n, lefts.scheme.generator.functionals["trace"]
+    if densities is None:
+        return np.full(n, np.nan), np.full(n, np.nan)
+    read = []
+    for coefficients, of in ((pair.left, lefts), (pair.right, rights)):
+        rows = [of.read([densities[i] if j == i else w for j, w in enumerate(trace)]) for i in range(n)]
+        read.append(np.array(rows) @ coefficients)
+    return read[0], read[1]

@@ -1,0 +1,298 @@
+"""Questions to long chains, answered by matrix-product operators with the settings of engine `tebd`.
+
+For modes, each charge sector is filtered twice: from operators on single sites, which often stay simple, and from
+operators on neighbours as well. A filter is over when it has evolved for `MEMORY` times the memory of the slowest mode
+that it has found, so that a slower one would have shown, and when its residual no longer improves; the last part of it
+has a finer time step, which leaves the error of truncation alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.ask import Start
+from tnness.engines.beyond.filtering import LEFT, RIGHT, Filter, Scheme, mode_pairs, profiles_of
+from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
+from tnness.engines.beyond.profiles import density_covectors
+from tnness.engines.beyond.question import Answerer, answers
+from tnness.engines.beyond.starts import Charge, sectors_of
+from tnness.engines.protocol import Report
+from tnness.errors import InputError
+from tnness.network.truncation import Truncation
+from tnness.problems.chain import chain_of
+from tnness.problems.generator import ChainGenerator
+from tnness.records.snapshot import Snapshot
+from tnness.stopping.answers import Told
+from tnness.stopping.protocol import Rule
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+
+MEMORY, LONG_MEMORY = 5.0, 25.0
+"""Evolution time of a filter, in units of 1 / rate of the slowest mode found: if that is all but alone, and if not."""
+ALONE = 0.95
+"""Share of the newest snapshot that the slowest modes must have to count as all but alone."""
+RESOLVED = 0.3
+"""Largest residual of such a mode, in units of its rate."""
+AT_ONCE = 16
+"""Most Trotter steps between two checkpoints."""
+OFTEN = 4
+"""Snapshots between two looks at both pictures."""
+LONGEST_FILTER = 4000
+"""Most Trotter steps of a filter, if no longest time is given."""
+PATIENT = 3
+"""Snapshots without a better residual after which a filter has settled."""
+BETTER = 0.7
+"""Factor of a residual that counts as better."""
+POLISHING = 20
+"""Snapshots at the finer time step at most."""
+FILTER_CUTOFF = 1e-20
+"""Discarded weight that is always acceptable in a filter: what is dropped adds to the residual."""
+
+
+@dataclass
+class Found:
+    """Modes of the filters that are over: one row each."""
+
+    values: list[complex] = field(default_factory=list)
+    figures: list[tuple[float, float, float]] = field(default_factory=list)
+    lefts: list[Real] = field(default_factory=list)
+    rights: list[Real] = field(default_factory=list)
+
+    def add(self, value: complex, residual: float, error: float, condition: float, left: Real, right: Real) -> None:
+        """Take in a mode; one that is known already is kept only with the smaller error."""
+        for k, known in enumerate(self.values):
+            apart = max(error, self.figures[k][1])
+            if abs(known - value) <= apart:
+                if error < self.figures[k][1]:
+                    self._put(k, value, (residual, error, condition), left, right)
+                return
+        self.values.append(value)
+        self.figures.append((residual, error, condition))
+        self.lefts.append(left)
+        self.rights.append(right)
+
+    def _put(self, k: int, value: complex, figures: tuple[float, float, float], left: Real, right: Real) -> None:
+        self.values[k], self.figures[k], self.lefts[k], self.rights[k] = value, figures, left, right
+
+    def table(self, count: int, tolerance: float, n: int) -> ModeTable:
+        """Return the slowest modes."""
+        if not self.values:
+            return ModeTable.empty(count, n)
+        figures = np.array(self.figures)
+        return ModeTable.of(
+            count,
+            tolerance,
+            np.array(self.values),
+            figures[:, 0],
+            figures[:, 1],
+            figures[:, 2],
+            np.array(self.lefts),
+            np.array(self.rights),
+        )
+
+    def save(self) -> dict[str, Array]:
+        """Return the modes as arrays."""
+        if not self.values:
+            return {}
+        parts = {"values": self.values, "figures": self.figures, "lefts": self.lefts, "rights": self.rights}
+        return {f"found_{name}": np.array(rows) for name, rows in parts.items()}
+
+    @classmethod
+    def load(cls, arrays: Any) -> Found:
+        """Return the modes that were saved."""
+        if "found_values" not in arrays:
+            return cls()
+        rows = {name: list(arrays[f"found_{name}"]) for name in ("values", "figures", "lefts", "rights")}
+        rows["values"] = [complex(value) for value in rows["values"]]
+        rows["figures"] = [(float(a), float(b), float(c)) for a, b, c in rows["figures"]]
+        return cls(**rows)
+
+
+@dataclass
+class FilteringRun:
+    """A run that filters one charge sector after the other.
+
+    place: of the filter at work. best: its smallest residual; waited: snapshots since it was found. filters: of both
+    pictures.
+    """
+
+    count: int
+    start: Start
+    schemes: tuple[Scheme, Scheme]
+    entries: list[tuple[Charge, int]]
+    place: int = 0
+    best: float = math.inf
+    waited: int = 0
+    looks: int = 0
+    polishing: int = 0
+    found: Found = field(default_factory=Found)
+    filters: tuple[Filter, Filter] | None = None
+    done: bool = False
+
+    @property
+    def generator(self) -> ChainGenerator:
+        """The chain."""
+        return self.schemes[LEFT].generator
+
+    @property
+    def time(self) -> float:
+        """The evolution time of the filter at work; infinite at the end."""
+        if self.done:
+            return math.inf
+        return 0.0 if self.filters is None else self.filters[LEFT].time
+
+    def step(self, until: float | None = None) -> Report:
+        """Advance both filters of a sector to their next snapshots."""
+        if self.filters is None and not self._open():
+            self.done = True
+            return Report(self.time, finished=True)
+        assert self.filters is not None
+        left, right = self.filters
+        steps = min(left.spacing - left.since, AT_ONCE)
+        for filter_ in (left, right):
+            filter_.advance(steps)
+        slowest, over = math.nan, False
+        pairs = left.ritz(self.count) if left.since == 0 else None
+        if pairs is not None:
+            slowest = float(-np.real(pairs.values[0]))
+            over = self._judge(slowest, float(pairs.residuals[0]), pairs.share)
+            self.looks += 1
+            if over or self.looks % OFTEN == 0:
+                self._look(over)
+        charge, reach = self.entries[self.place]
+        text = f"sector {','.join(map(str, charge)) or 'all'} reach {reach}: rate {slowest:.4g}"
+        if over:
+            self.filters, self.place = None, self.place + 1
+        chi = max(*left.state.bond_dimensions, *right.state.bond_dimensions)
+        fraction = (self.place + 0.5) / len(self.entries)
+        return Report(self.time, chi=chi, sampled=False, text=text, fraction=fraction)
+
+    def _judge(self, slowest: float, residual: float, share: float) -> bool:
+        """Return whether the filter at work is over; begin its last part, of finer steps, when the time is ripe."""
+        assert self.filters is not None
+        left, right = self.filters
+        if residual < BETTER * self.best:
+            self.best, self.waited = residual, 0
+        else:
+            self.waited += 1
+        tolerance, found = self.start.ask.tolerance, zip(self.found.values, self.found.figures, strict=True)
+        rates = sorted(-value.real for value, of in found if of[1] <= abs(value.real) * tolerance)
+        bar = rates[self.count - 1] if len(rates) >= self.count else math.inf
+        alone = share > ALONE and residual < RESOLVED * slowest
+        ripe = slowest > 0 and left.time >= (MEMORY if alone else LONG_MEMORY) / slowest
+        if left.time >= MEMORY / bar and slowest > bar:
+            return True
+        longest = self.start.ask.max_time or LONGEST_FILTER * self.schemes[LEFT].dt
+        if not left.polished:
+            if (ripe and self.waited >= PATIENT) or left.time >= longest:
+                left.polish()
+                right.polish()
+                self.best, self.waited = math.inf, 0
+            return False
+        self.polishing += 1
+        return self.polishing >= POLISHING or (self.waited >= 2 * PATIENT)
+
+    def _open(self) -> bool:
+        """Begin the next filters; return False if there are none left."""
+        while self.place < len(self.entries):
+            charge, reach = self.entries[self.place]
+            left = Filter.begin(self.schemes[LEFT], charge, LEFT, reach)
+            right = Filter.begin(self.schemes[RIGHT], charge, RIGHT, reach)
+            if left is not None and right is not None:
+                self.filters, self.best, self.waited, self.polishing = (left, right), math.inf, 0, 0
+                return True
+            self.place += 1
+        return False
+
+    def _look(self, over: bool) -> None:
+        """Take in the modes that the filters at work have found; at the end the slowest one, found or not."""
+        assert self.filters is not None
+        left, right = self.filters
+        densities, tolerance = density_covectors(self.generator.spaces), self.start.ask.tolerance
+        for k, pair in enumerate(mode_pairs(left, right, self.count)):
+            if pair.error <= tolerance * abs(pair.value.real) or (over and k == 0):
+                profiles = [profile(of) for of in profiles_of(pair, left, right, densities)]
+                self.found.add(pair.value, max(pair.residuals), pair.error, pair.condition, *profiles)
+
+    @property
+    def table(self) -> ModeTable:
+        """The modes found so far."""
+        return self.found.table(self.count, self.start.ask.tolerance, self.generator.n)
+
+    def view(self) -> ModesView:
+        """Return the view of the modes found so far."""
+        return ModesView(self.table)
+
+    def verdict(self) -> str:
+        """Return the outcome."""
+        return verdict_of(self.table, "converged")
+
+    def figures(self) -> dict[str, float]:
+        """Return the largest residual."""
+        residuals = self.table.residuals
+        return {"linear_residual": float(np.nanmax(residuals)) if np.isfinite(residuals).any() else math.nan}
+
+    def save(self) -> Snapshot:
+        """Return everything needed to go on."""
+        arrays = self.found.save()
+        numbers: dict[str, float] = {
+            name: float(getattr(self, name)) for name in ("place", "waited", "looks", "polishing", "done")
+        }
+        numbers |= {"best": self.best if math.isfinite(self.best) else -1.0, "running": float(self.filters is not None)}
+        for picture, filter_ in enumerate(self.filters or ()):
+            own, counts = filter_.save(f"filter{picture}_")
+            arrays, numbers = arrays | own, numbers | counts
+        return Snapshot(arrays, numbers)
+
+    def recall(self, snapshot: Snapshot) -> None:
+        """Take over what was saved."""
+        arrays, numbers = snapshot.arrays, snapshot.numbers
+        self.found = Found.load(arrays)
+        self.place, self.waited, self.done = int(numbers["place"]), int(numbers["waited"]), bool(numbers["done"])
+        self.looks, self.polishing = int(numbers["looks"]), int(numbers["polishing"])
+        self.best = float(numbers["best"]) if numbers["best"] >= 0 else math.inf
+        if numbers["running"]:
+            charge, _ = self.entries[self.place]
+            left, right = (
+                Filter.restore(self.schemes[picture], charge, picture, f"filter{picture}_", arrays, numbers)
+                for picture in (LEFT, RIGHT)
+            )
+            self.filters = left, right
+
+
+@answers("modes", "tebd")
+@dataclass(frozen=True, kw_only=True)
+class NetworkModes(Answerer):
+    """The slowest modes of long chains by filtering."""
+
+    def begin(self, problem: Any, start: Start) -> FilteringRun:
+        """Return a run that has found nothing yet."""
+        generator = chain_of(problem, f"the question for modes to engine {self.engine.name!r}")
+        if generator.metric is not None:
+            raise InputError("modes: a chain with a metric of its own is not taken")
+        engine: Any = self.engine
+        chi, dt = int(engine.chi), float(self.engine.used(problem)["dt"])
+        exact = chi**2 >= generator.dimension  # no bond needs more
+        schemes = [
+            Scheme(generator, 4, dt, Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd"), start.seed)
+            for size in (chi, chi if exact else max(min(chi, 8), chi // 2))
+        ]
+        sectors = sectors_of(generator)
+        entries = [(charge, reach) for reach in (1, 2) for charge in sectors]
+        return FilteringRun(self.question.count, start, (schemes[0], schemes[1]), entries)
+
+    def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> FilteringRun:
+        """Return the run that was saved."""
+        run = self.begin(problem, start)
+        run.recall(snapshot)
+        return run
+
+    def rule(self, run: Any, start: Start) -> Rule:
+        """Return a rule that takes the outcome from the run."""
+        return Told(run.verdict, run.figures)
