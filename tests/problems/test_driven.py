@@ -318,3 +318,12 @@ def test_a_circuit_is_a_list_of_layers():
     one_by_one.at(1.0, flip)
     one_by_one.at(2.0, np.diag([1, 1, 1, -1]), sites=[0, 1])
     assert chain.digest() == one_by_one.digest()
+
+
+def test_a_drive_of_large_sites_is_refused_in_one_line():
+    mode = boson(7)
+    chain = Lindbladian([mode] * 2)
+    chain.hamiltonian(mode.N(0), lambda t: 1.0 + np.sin(t))
+    with pytest.raises(ModelError, match="sites 0 and 1 are too large for a chain that depends on time") as error:
+        chain.drive()
+    assert "\n" not in str(error.value)

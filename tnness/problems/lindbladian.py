@@ -396,7 +396,7 @@ class Lindbladian:
     @property
     def is_factored(self) -> bool:
         """True where one-site terms are kept apart from those of bonds: large sites, or a single one."""
-        return self.n == 1 or any(self._is_pair_large(bond) for bond in range(self.n - 1))
+        return self.n == 1 or any(self.is_pair_large(bond) for bond in range(self.n - 1))
 
     def factored_cooling(self) -> tuple[list[Real], list[Real | None], dict[int, PairHamiltonian]]:
         """Return rho -> -(h rho + rho h)/2 of sites and of bonds, and the Hamiltonians of bonds without a matrix."""
@@ -407,7 +407,7 @@ class Lindbladian:
         coherent = dict[int, PairHamiltonian]()
         for i in range(self.n - 1):
             h = self.bond_hamiltonian(i, site_weight=0.0)
-            if self._is_pair_large(i):
+            if self.is_pair_large(i):
                 coherent[i] = PairHamiltonian(h, *self.spaces[i : i + 2])
             bonds.append(None if i in coherent else self.local_map((i, i + 1), _cooling(h)))
         return sites, bonds, coherent
@@ -471,7 +471,7 @@ class Lindbladian:
 
     def _built(self) -> ChainGenerator:
         sites = [np.zeros((space.dim,) * 2) for space in self.spaces]
-        large = [self._is_pair_large(i) for i in range(self.n - 1)]
+        large = [self.is_pair_large(i) for i in range(self.n - 1)]
         sizes = [a.dim * b.dim for a, b in pairwise(self.spaces)]
         bonds = [None if is_large else np.zeros((size,) * 2) for size, is_large in zip(sizes, large, strict=True)]
         targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
@@ -504,7 +504,7 @@ class Lindbladian:
             _add(targets if window in targets else distant, window, action)
         return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed(), distant=distant, coherent=coherent)
 
-    def _is_pair_large(self, bond: int) -> bool:
+    def is_pair_large(self, bond: int) -> bool:
         """Return whether the matrix of a bond is too large to be formed, so that its Hamiltonian acts instead."""
         pair = self.spaces[bond : bond + 2]
         plain = all(space.quantum and space.parity is None for space in pair)
@@ -533,7 +533,7 @@ class Lindbladian:
         if sites and sites[-1] >= self.n:
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
         levels = self._levels(sites)
-        of_pair = coherent and len(sites) == 2 and sites[1] == sites[0] + 1 and self._is_pair_large(sites[0])
+        of_pair = coherent and len(sites) == 2 and sites[1] == sites[0] + 1 and self.is_pair_large(sites[0])
         if len(sites) > 1 and levels > (LARGEST_PAIR if of_pair else LARGEST_TERM):
             many = f"{name} acts on {len(sites)} sites with {levels} levels together"
             if of_pair:

@@ -48,6 +48,11 @@ def drive_of(chain: Lindbladian) -> Drive:
     ------
     ModelError: the terms of H with one envelope are not Hermitian together, or a matrix cannot be built.
     """
+    large = next((i for i in range(chain.n - 1) if chain.is_pair_large(i)), None)
+    if large is not None:
+        raise ModelError(
+            f"sites {large} and {large + 1} are too large for a chain that depends on time: lower their cutoffs"
+        )
     parts = []
     for function, group in _grouped([d for d in chain.driven if not d.is_rate]):
         part = type(chain)(chain.spaces)
