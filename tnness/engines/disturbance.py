@@ -52,6 +52,8 @@ class Disturbance:
     def difference(self, number: int) -> ChainState:
         """Return the difference of a kick. number: even for a uniform one, odd for a staggered one."""
         means, directions = self._means, self._directions(number)
+        if self.generator.metric is not None and _size(means, directions, -1) < _size(means, directions, 1):
+            directions = [-d for d in directions]  # a product of large weights would drown what is read in round-off
         if not self.sums:
             return product_difference([m + d for m, d in zip(means, directions, strict=True)], means)
         free = [self._free(i, d) for i, d in enumerate(directions)]
@@ -130,6 +132,11 @@ def _spanned(vectors: Sequence[Real]) -> Real:
     """Return an orthonormal basis of some vectors, as rows."""
     _, sizes, rows = np.linalg.svd(np.array(vectors), full_matrices=False)
     return rows[sizes > 1e-10 * sizes.max()]
+
+
+def _size(means: Sequence[Real], directions: Sequence[Real], sign: int) -> float:
+    """Return the logarithm of the norm of prod_i (m_i + sign d_i)."""
+    return sum(math.log(float(np.linalg.norm(m + sign * d))) for m, d in zip(means, directions, strict=True))
 
 
 def _balanced(space: LocalSpace, pair: int, rng: np.random.Generator) -> Real:
