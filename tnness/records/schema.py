@@ -131,6 +131,7 @@ ATTRIBUTES: Mapping[str, Check] = {
     "outcome": _text,
     "physics": _text,
     "over": _one_number,
+    "owed": _one_number,
     "cpu_seconds": _one_number,
     "seed": _one_number,
 }

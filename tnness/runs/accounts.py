@@ -7,6 +7,7 @@ observables at the given times; an *average* collects samples. Each call of `adv
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Ask
-from tnness.engines.protocol import Run
+from tnness.engines.protocol import Report, Run
 from tnness.errors import ModelError, StateLost
 from tnness.observables.observable import Observable
 from tnness.observables.views import Estimate
@@ -46,7 +47,8 @@ class Work:
     """A run in progress: everything that changes during it, and that a checkpoint holds.
 
     history: the measurements. averages: of the samples. origin: the data taken over from an extended record.
-    wall: seconds spent. over: whether no step is left to take, and only the record is missing.
+    wall: seconds spent. over: whether no step is left to take, and only the record is missing. owed: whether the last
+    step was taken but not measured, as an observable failed.
     """
 
     run: Run
@@ -56,6 +58,7 @@ class Work:
     averages: dict[str, TimeAverage] = field(default_factory=dict)
     wall: float = 0.0
     over: bool = False
+    owed: bool = False
 
 
 class Account(Protocol):
@@ -107,6 +110,8 @@ class Relaxation:
     def advance(self, progress: Progress) -> bool:
         """Take one step and measure; the stopping rule decides whether the run goes on."""
         run, rule, history = self.work.run, self.work.rule, self.work.history
+        if self.work.owed:
+            return self._seen(progress)
         try:
             report = run.step()
         except StateLost as error:
@@ -123,9 +128,17 @@ class Relaxation:
         if not report.sampled:
             progress.show(rule.stage_name(), report.text, report.fraction)
             return True
+        self.work.owed = True
+        return self._seen(progress, report)
+
+    def _seen(self, progress: Progress, report: Report | None = None) -> bool:
+        """Measure the present state; the stopping rule decides whether the run goes on."""
+        run, rule, history = self.work.run, self.work.rule, self.work.history
         history.add(run.time, rule.stage, self._values(run.view()))
+        self.work.owed = False
         rule.seen(history, self._values)
-        progress.show(rule.stage_name(), rule.status(history) or report.text, report.fraction)
+        text, fraction = (report.text, report.fraction) if report is not None else ("", math.nan)
+        progress.show(rule.stage_name(), rule.status(history) or text, fraction)
         ended = rule.over(history) or rule.stalled(history)
         if not ended and not self._is_out_of_time:
             return True

@@ -320,6 +320,7 @@ class Driver:
             part.averages,
             wall,
             over,
+            bool(part.dataset.attrs.get("owed", False)),
         )
 
     # ------------------------------------------------------------------ the end
@@ -350,7 +351,7 @@ class Driver:
 
     def _saved(self, work: Work, account: Account) -> bool:
         """Write a checkpoint, and return whether there was room for it."""
-        unfinished = account.unfinished().assign_attrs(over=int(work.over))
+        unfinished = account.unfinished().assign_attrs(over=int(work.over), owed=int(work.owed))
         try:
             self.output.checkpoint(self._record(work, unfinished, work.origin.estimates))
         except RecordError:

@@ -47,7 +47,7 @@ NO_PART = 1e-14
 """Norm of a part, relative to the other, that counts as none."""
 PRECISE = 1e-26
 """Relative weight that sums of terms may drop."""
-PARTS = ("real", "imag")
+COMPLEX_PARTS = ("real", "imag")
 
 
 @dataclass(frozen=True)
@@ -192,14 +192,14 @@ class RegressionRun:
         numbers: dict[str, float] = {"time": self.time, "steps": self.steps, "refined": self.refined}
         numbers |= {"discarded": self.discarded, "backwards": int(self.backwards)}
         for k, each in enumerate(self.moving):
-            for name in PARTS:
+            for name in COMPLEX_PARTS:
                 state = getattr(each, name)
                 if state is not None:
                     arrays |= {f"{name}{k:03d}_{i:04d}": tensor for i, tensor in enumerate(state.tensors)}
                     numbers[f"{name}{k:03d}_norm"] = state.log_norm
                     numbers[f"{name}{k:03d}_centre"] = -1 if state.centre is None else state.centre
         for k, each in enumerate(self.fixed):
-            for name in PARTS:
+            for name in COMPLEX_PARTS:
                 state = getattr(each, name)
                 if state is not None:
                     arrays |= {f"fixed_{name}{k:03d}_{i:04d}": tensor for i, tensor in enumerate(state.tensors)}
@@ -217,7 +217,7 @@ def _loaded(prefix: str, count: int, arrays: Mapping[str, Array], numbers: Mappi
     found = []
     for k in range(count):
         parts: list[ChainState | None] = []
-        for name in PARTS:
+        for name in COMPLEX_PARTS:
             key = f"{prefix}{name}{k:03d}_"
             tensors = [arrays[label] for label in sorted(arrays) if label.startswith(key)]
             if not tensors:
