@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 import tnness
-from tnness import Record
+from tnness import Record, bit
 from tnness import spin_half as s
 from tnness.engines.registry import ENGINES
 from tnness.study.figure import plot
@@ -112,6 +112,23 @@ def _calls() -> dict[str, dict[str, Any]]:
         "ground_energy": {"problem": hopping.problem(), "particles": 2},
         "local_temperature": {"rho": np.eye(2) / 2, "hamiltonian": np.diag([1.0, -1.0])},
         **{name: {"cutoff" if name == "boson" else "twice" if name == "spin" else "d": 2} for name in SPACES},
+        "Piecewise": {"pieces": {0.0: 1.0, 0.5: 2.0}, "period": 1.0},
+        "modes": {"model": model, "engine": "exact", "count": 1},
+        "counting": {"model": model, "engine": "exact", "points": 2},
+        "correlation": {
+            "model": model,
+            "first": [bit.N(0)],
+            "second": [bit.N(1)],
+            "times": [0.0, 0.1],
+            "engine": "exact",
+        },
+        "spectrum": {"times": [0.0, 0.1, 0.2], "values": np.ones(3), "frequencies": [0.0, 1.0]},
+        "cutoff_weight": {"spaces": [s, s]},
+        "charge_distribution": {"operator": s.Sz, "sites": [0, 1]},
+        "structure_factor": {"operator": s.Z, "momenta": [0.0, 1.0]},
+        "renyi2_of_sites": {"sites": [0]},
+        "logarithmic_negativity": {"first": [0], "second": [1]},
+        "transposed_moment": {"first": [0], "second": [1]},
         "composite": {"parts": (s, s)},
         "quantum_space": {"name": "own", "operators": {"Z": np.diag([1.0, -1.0])}},
         "LocalSpace": {"name": "own", "elements": s.elements, "operators": {}},
@@ -142,7 +159,7 @@ def _calls() -> dict[str, dict[str, Any]]:
     }
 
 
-SPACES = ("boson", "spin", "levels", "classical")
+SPACES = ("boson", "clock", "spin", "levels", "classical")
 
 
 def _methods() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:

@@ -9,7 +9,20 @@ FULL = ("--chi", 4, "--schedule", "", "--tol", 5e-3)
 
 
 def test_a_run_says_what_its_bursts_did(here):
-    shown = well("run", *CHAIN, "-p", "eps=0.03", *FULL, "--block", 4, "--accelerate", "--bracket", "--out", "fast.nc")
+    shown = well(
+        "run",
+        *CHAIN,
+        "-p",
+        "eps=0.03",
+        *FULL,
+        "--block",
+        4,
+        "--accelerate",
+        "--bracket",
+        "--out",
+        "fast.nc",
+        "--verbose",
+    )
     for figure in ("bursts", "jumps", "bracket"):
         assert f"\n  {figure} " in shown.out
     with xr.open_dataset("fast.nc") as record:

@@ -17,7 +17,7 @@ def process(*arguments: object, **settings) -> subprocess.CompletedProcess[str]:
 def test_an_unknown_command_and_an_unknown_model_to_show(here):
     refused("rum", told=("rum",))
     refused("show", "sep", told=("did you mean 'ssep'",))
-    refused("show", told=("model",))
+    refused("show", told=("Missing argument",))
     refused("models", "--nmes", told=("--nmes",))
 
 

@@ -14,6 +14,7 @@ from tnness.records.old import upgraded
 
 OLD = Path(__file__).parent / "old_files"
 XX = find("xx-dephasing")
+pytestmark = pytest.mark.filterwarnings("ignore:.*the record was written by tnness:tnness.errors.Doubt")
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ class Initial:
     value: the labels, the inverse temperature, the number of particles, seed and bond dimension, the state, the tensors
         or the array.
     text: the name that error messages show.
+    recorded: whether the network is that of a record, whose tensors are never amplitudes.
     wall: of a domain wall, the first site on its right.
     """
 
@@ -41,6 +42,7 @@ class Initial:
     value: Any = None
     text: str = "identity"
     wall: int | None = None
+    recorded: bool = False
 
     def populations(self, spaces: Sequence[LocalSpace]) -> list[NDArray[np.float64]]:
         """Return the populations of the levels of each site of a product state: (d,) each."""
@@ -83,7 +85,7 @@ def parse_initial(given: Any) -> Initial:
         return Initial("network", given, "a ChainState")
     state = getattr(given, "state", None)
     if isinstance(state, ChainState):
-        return Initial("network", state, f"a {type(given).__name__}")
+        return Initial("network", state, f"a {type(given).__name__}", recorded=True)
     if foreign_kind(given) is not None:
         return Initial("foreign", given, f"a {foreign_kind(given)}")
     if isinstance(given, (list, tuple)) and given and all(np.ndim(entry) in (3, 4) for entry in given):

@@ -82,7 +82,7 @@ def amplitudes_on(initial: Initial, spaces: Sequence[LocalSpace]) -> ChainState 
     if initial.kind == "foreign":
         return amplitudes_of(initial.value, spaces)
     if initial.kind == "network":
-        return initial.value if initial.value.dims == levels else None
+        return initial.value if initial.value.dims == levels and not initial.recorded else None
     if initial.kind == "tensors" and all(np.ndim(tensor) == 3 for tensor in initial.value):
         given = ChainState([np.asarray(tensor) for tensor in initial.value])
         if given.dims != levels:

@@ -43,6 +43,8 @@ def density_from_pure(
     InputError: the levels of state and spaces differ, or a state of fermions is neither even nor odd in their number.
     """
     beside = tuple(partners) or (1,) * len(spaces)
+    if len(beside) != len(spaces):
+        raise InputError(f"partners has {len(beside)} entries for {len(spaces)} sites")
     levels = tuple(space.levels * other for space, other in zip(spaces, beside, strict=True))
     if pure.dims != levels:
         raise InputError(f"the pure state has {pure.dims} levels, the spaces have {levels}")

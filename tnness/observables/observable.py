@@ -235,6 +235,7 @@ def _of(part: str | None) -> tuple[str, ...]:
     return () if part is None else (part,)
 
 
+@typed
 def cutoff_weight(spaces: Sequence[LocalSpace], **about: Any) -> Observable:
     """Return the probability of the levels next to a cutoff for each site, 0 on sites without one: the cutoff's error.
 

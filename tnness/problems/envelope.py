@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tnness.digest.content import digest, digest_of_function
 from tnness.errors import InputError, ModelError
+from tnness.typed import shown
 
 Function = Callable[[float], float]
 
@@ -57,6 +58,10 @@ class Piecewise:
     period: float | None
 
     def __init__(self, pieces: Mapping[float, float | Function], period: float | None = None) -> None:
+        if not isinstance(pieces, Mapping) or not all(map(_is_real, pieces)):
+            raise InputError(f"the pieces of a function of time are {{start: value}}, got {shown(pieces)}")
+        if period is not None and not _is_real(period):
+            raise InputError(f"period = {shown(period)}: a number is needed")
         starts = tuple(sorted(float(start) for start in pieces))
         if not starts or starts[0] != 0 or not all(map(math.isfinite, starts)):
             raise InputError(f"the pieces of a function of time start at 0 and at later times, got {list(starts)}")

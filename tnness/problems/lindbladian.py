@@ -559,6 +559,8 @@ class Lindbladian:
 
 
 def _counters(counts: str | Mapping[str, float], name: str) -> tuple[tuple[str, float], ...]:
+    if not isinstance(counts, (str, Mapping)):
+        raise ModelError(f"{name} has counts = {counts!r}: a name, or {{name: change}}, is needed")
     given = ({counts: 1.0} if counts else {}) if isinstance(counts, str) else dict(counts)
     for counter, change in given.items():
         if not counter or not isinstance(counter, str) or not isinstance(change, numbers.Real):

@@ -26,6 +26,7 @@ from tnness.problems.lindbladian import Lindbladian
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import Told
 from tnness.stopping.protocol import Rule
+from tnness.typed import typed
 
 Array = NDArray[Any]
 
@@ -167,6 +168,7 @@ WINDOWS: dict[str, Callable[[Array], Array]] = {
 """Windows of a spectrum, of u = t / T from 0 to 1."""
 
 
+@typed
 def spectrum(times: Sequence[float], values: Array, frequencies: Sequence[float], window: str = "hann") -> Array:
     """Return S(omega) = 2 Re int_0^T w(t/T) C(t) exp(i omega t) dt: the spectrum of a correlation with C(-t) = C(t)^*.
 

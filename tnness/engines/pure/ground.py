@@ -65,6 +65,7 @@ def _lowest_sites(problem: Lindbladian, particles: int) -> list[int]:
 def _dmrg(problem: Lindbladian, fillings: list[int], chi: int, accuracy: float) -> ChainState:
     from tenpy.algorithms.dmrg import TwoSiteDMRGEngine
     from tenpy.networks.mps import MPS
+    from tenpy.tools.misc import TenpyInconsistencyError
 
     model = _tenpy_model(problem)
     psi = MPS.from_product_state(model.lat.mps_sites(), fillings, bc="finite", unit_cell_width=problem.n)
@@ -76,7 +77,10 @@ def _dmrg(problem: Lindbladian, fillings: list[int], chi: int, accuracy: float) 
         "max_sweeps": 100,
     }
     engine = TwoSiteDMRGEngine(psi, model, options)
-    engine.run()
+    try:
+        engine.run()
+    except TenpyInconsistencyError as error:
+        raise NumericalError(f"the ground state is truncated too much: raise chi = {chi}") from error
     if not engine.is_converged():
         raise NumericalError(f"the ground state did not converge in {engine.sweeps} sweeps: raise chi = {chi}")
     state = from_tenpy(psi, problem.spaces)
