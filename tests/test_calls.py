@@ -80,3 +80,16 @@ def test_an_array_may_be_given_where_one_is_needed():
     assert tnness.product_state([s, s], np.array([[0.5, 0.5], [1.0, 0.0]])).n == 2
     assert tnness.product_state([s, s], (matrix for matrix in [np.eye(2) / 2] * 2)).n == 2
     assert tnness.composite((s, s)).levels == tnness.composite([s, s]).levels == 4
+
+
+def test_numbers_beyond_any_size_are_refused_in_one_line():
+    for call in (
+        lambda: tnness.clock(1e300),
+        lambda: tnness.power_law_sum(s.Z, s.Z, 4, alpha=1e300),
+        lambda: tnness.renyi2_of_sites(range(10**12)),
+        lambda: tnness.Piecewise([[1], [2]]),
+        lambda: tnness.structure_factor(s.Z, "q"),
+    ):
+        with pytest.raises(TnnessError) as caught:
+            call()
+        assert "\n" not in str(caught.value)

@@ -33,6 +33,8 @@ def report_command(
     from tnness.study.report import report
     from tnness.study.status import status
 
+    if out is None and not path.resolve().name:
+        raise InputError(f"{path} has no name that a page could take: give --out PAGE.html")
     target = out or path.resolve().with_suffix(".html")
     if follow and not path.is_dir():
         raise InputError(f"--follow: {path} is no folder of a sweep; a record does not change")

@@ -36,7 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 from tnness.display.page import html_table
 from tnness.errors import InputError, UnknownOperator, suggestion
 from tnness.operators.terms import LocalOperator, Matrix
-from tnness.typed import check_fields, typed
+from tnness.typed import check_fields, shown, typed
 
 Vector = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ def hermitian_elements(d: int) -> Matrix:
     """
     if d > LARGEST_SITE:
         raise InputError(
-            f"a site of {d} levels needs {d**4 * 16 / 1e9:.1f} GB for its operator basis alone; "
+            f"a site of {shown(d)} levels needs {min(d, 10**9) ** 4 * 16 / 1e9:.3g} GB for its operator basis alone; "
             f"sites have up to {LARGEST_SITE} levels: lower the cutoff, or split the site"
         )
     elements = [np.eye(d, dtype=complex) / np.sqrt(d)]

@@ -369,8 +369,12 @@ def power_law_sum(
     order = range(sites) if isinstance(sites, int) else sites
     if len(order) ** 2 > 2 * MOST_PAIRS:
         raise ModelError(f"a sum over the pairs of {len(order)} sites has more than {MOST_PAIRS:,} terms")
+    try:
+        size = [strength / distance**alpha for distance in range(1, len(order))]
+    except OverflowError:
+        raise ModelError(f"alpha = {alpha:g}: the couplings at a distance are beyond double precision") from None
     pairs = ((i, j) for i in range(len(order)) for j in range(i + 1, len(order)))
-    return total(strength / (j - i) ** alpha * (first(order[i]) * second(order[j])) for i, j in pairs)
+    return total(size[j - i - 1] * (first(order[i]) * second(order[j])) for i, j in pairs)
 
 
 def _functionals(operator: Operator) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:

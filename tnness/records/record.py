@@ -253,7 +253,12 @@ def read_dataset(content: bytes) -> xr.Dataset:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return xr.load_dataset(io.BytesIO(content), engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False)
+        try:
+            return xr.load_dataset(
+                io.BytesIO(content), engine=NETCDF_ENGINE, decode_times=False, decode_timedelta=False
+            )
+        except ValueError as error:
+            raise RecordError(f"its variables do not fit together: {_first_line(error)}") from error
 
 
 def check_format(name: Any, content: bytes) -> None:

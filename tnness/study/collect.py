@@ -203,7 +203,14 @@ class Table:
             sample = Record.open(path).dataset
             mine = [name for name, (_, largest) in self.largest.items() if largest == path]
             for name in mine:
-                dataset[name] = xr.Variable((*axes, *sample[name].dims), self.columns[name], sample[name].attrs)
+                column = xr.Variable((*axes, *sample[name].dims), self.columns[name], sample[name].attrs)
+                other = [d for d in sample[name].dims if dataset.sizes.get(d, column.sizes[d]) != column.sizes[d]]
+                if other:
+                    raise RecordError(
+                        f"{path}: {name} has {column.sizes[other[0]]} values along {other[0]!r}, not "
+                        f"{dataset.sizes[other[0]]} as other variables of this sweep"
+                    )
+                dataset[name] = column
                 dims = [d for d in sample[name].dims if d in sample.coords and d not in dataset.coords]
                 dataset = dataset.assign_coords({d: sample[d] for d in dims})
         counts = Counter(STATES[i] for i in self.status.ravel().tolist() if i != NOT_ASKED)
