@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from tnness.engines import shipped as shipped  # registers the engines of the package
-from tnness.engines.ask import EVOLUTION, Ask
+from tnness.engines.ask import EVOLUTION, STEADY, Ask
 from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES, build_engine, engine_class, is_engine, plain_settings
-from tnness.errors import InputError, ModelError, TnnessError, suggestion
+from tnness.errors import InputError, ModelError, RecordError, TnnessError, suggestion
 from tnness.interop.states import foreign_kind, raw_tensors
 from tnness.model.protocol import UNKNOWN, Model, draw, problem_of, values_of
 from tnness.model.registry import module_from_file, names_file
@@ -124,8 +124,24 @@ class Job:
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
         _ = self.solver  # refuses a question that the engine does not answer
+        if self.question is not None and self.question.of_steady_state and isinstance(self.ask.initial, Record):
+            self._check_steady(self.question, self.ask.initial)
         if self.ask.watch:
             _ = self.observables  # refuses to watch what the model does not monitor
+
+    def _check_steady(self, question: Question, record: Record) -> None:
+        """Refuse a record that is no certified steady state of this problem."""
+        recorded = Physics.load(record.dataset.attrs).problem
+        if recorded not in (UNKNOWN, self.physics.problem):
+            raise RecordError(
+                f"{question.kind}: the record of the steady state (--initial, or NAME.steady.nc) is of other physics: "
+                "give one of this problem, or remove it"
+            )
+        if record.settings["kind"] != STEADY or not record.outcome.startswith(("converged", "exact")):
+            raise RecordError(
+                f"{question.kind} needs a certified steady state, and the record that is given is none "
+                f"({record.outcome}): continue it first"
+            )
 
     @property
     def initial(self) -> Any:

@@ -12,7 +12,7 @@ from tnness import TEBD, Ask, Lindbladian, Record, Start, expectation, find, pro
 from tnness import spin_half as s
 from tnness.engines.beyond.correlation import Correlation, spectrum
 from tnness.engines.initial import Initial
-from tnness.errors import InputError
+from tnness.errors import InputError, RecordError
 from tnness.operators.reading import read_operator, written_operator
 from tnness.runs.beyond import correlation
 
@@ -175,3 +175,20 @@ def test_the_steady_state_is_asked_for():
     solver = Correlation(first=("Z(0)",), second=("Z(1)",)).solver(TEBD(chi=3))
     with pytest.raises(InputError, match="needs the steady state"):
         solver.begin(XXZ(n=3).problem(), Start(ask=Ask(times=(1.0,))))
+
+
+def test_a_steady_state_of_other_physics_is_refused(tmp_path):
+    """A record left beside an earlier answer is not taken for that of another chain, whose sites are like its own."""
+    here = {"engine": TEBD(chi=16), "errors": False, "out": tmp_path / "c.nc"}
+    correlation(find("xx-dephasing")(n=3), "Z(1)", "Z(1)", [0.0, 0.5], **here)
+    (tmp_path / "c.nc").unlink()
+    with pytest.raises(RecordError, match="other physics") as error:
+        correlation(find("xx-dephasing")(n=3, mu=0.1), "Z(1)", "Z(1)", [0.0, 0.5], **here)
+    assert "\n" not in str(error.value)
+
+
+def test_a_steady_state_that_is_not_certified_is_refused():
+    model = find("xx-dephasing")(n=3)
+    early = steady_state(model, engine=TEBD(chi=16), max_time=1.0)
+    with pytest.raises(RecordError, match="needs a certified steady state"):
+        correlation(model, "Z(1)", "Z(1)", [0.0, 0.5], engine=TEBD(chi=16), initial=early)

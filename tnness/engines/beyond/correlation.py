@@ -44,6 +44,7 @@ class Correlation(Question):
 
     kind = "correlation"
     needs_times = True
+    of_steady_state = True
 
     first: tuple[str, ...]  # operator A of <A(t) B(0)> (repeatable)
     second: tuple[str, ...]  # operator B of <A(t) B(0)> (repeatable)

@@ -25,11 +25,13 @@ Asked = TypeVar("Asked", bound=type["Question"])
 class Question:
     """Base class of questions: a frozen dataclass of what is asked. kind: its name in records and on the command line.
 
-    needs_times: whether it is asked at the times of an evolution.
+    needs_times: whether it is asked at the times of an evolution. of_steady_state: whether a record that it starts from
+    must be a certified steady state of the same physics.
     """
 
     kind: ClassVar[str]
     needs_times: ClassVar[bool] = False
+    of_steady_state: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_fields(self, self.kind)
