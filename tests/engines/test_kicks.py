@@ -228,3 +228,27 @@ def test_a_kick_that_disturbs_nothing_tells_nothing():
         kicks.step()
     assert not kicks.result().passed
     assert kicks.result().needs == np.inf
+
+
+def test_a_displaced_square_of_a_conserved_sum_is_not_certified():
+    """Both bond dimensions lose the correlations that a sharp particle number leaves: -1/3, and they found 0."""
+
+    class Dephased:
+        __dataclass_fields__ = {}  # noqa: RUF012 - no parameters
+
+        def problem(self):
+            chain = Lindbladian([s] * 4)
+            for i in range(3):
+                chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
+            for i in range(4):
+                chain.jump(s.Z(i), rate=1.0)
+            return chain
+
+        def observables(self):
+            return {"zz": expectation([s.Z(i) * s.Z(i + 1) for i in range(3)], "bond")}
+
+    for chi in (3, 4, 6, 16):
+        record = steady_state(Dephased(), engine=TEBD(chi=chi), initial="product:0011", name="dephased")
+        right = np.abs(record["zz"].values + 1 / 3).max() < 1e-2
+        assert record.outcome.startswith("converged") <= right, chi
+    assert record.outcome == "converged from product:0011; not unique"

@@ -79,8 +79,6 @@ SYMMETRIES = ("none", "parity", "charges")
 """Kinds of blocks."""
 PARITY_FROM, CHARGES_FROM = 192, 192
 """Smallest D chi, D the largest local dimension, from which blocks of a parity, or of a charge, are faster."""
-DISPLACED = 1e-6
-"""Change of a conserved sum a site, by truncation in earlier stages, that the last stage does not inherit."""
 
 
 @register_engine("tebd")
@@ -584,12 +582,15 @@ class TEBDRun:
     def next_stage(self) -> None:
         """Enter the next stage of the schedule; reset the weight dropped and the drift of the trace.
 
-        If earlier stages have displaced what the chain conserves, the last stage begins from the start of the run.
+        Coarse stages may displace what a chain conserves, and its powers, for ever: the last stage of such a chain
+        begins from the start of the run, and the weight that it drops counts from there on.
         """
         self.stage += 1
-        self.discarded, self.truncated, self.trace_drift, self.trail = 0.0, 0.0, 0.0, Trail()
+        forgets = not self.conserved or self.stage < self.refined_stage  # what is conserved keeps what was dropped
+        self.discarded, self.truncated = (0.0, 0.0) if forgets else (self.discarded, self.truncated)
+        self.trace_drift, self.trail = 0.0, Trail()
         if self.stage >= self.refined_stage - 1:
-            if self.start is not None and self.conserved and self._displaced > DISPLACED:
+            if self.conserved:
                 self.start_over()
             self.start = None
         self.log_trace = self._log_trace(self.state)
@@ -680,22 +681,6 @@ class TEBDRun:
         masks = [np.full(dim, chosen) for dim, chosen in zip(dims, wanted, strict=True)]
         masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
         return self.trail.to_come(noise, np.concatenate(masks))
-
-    @property
-    def _displaced(self) -> float:
-        """The largest change of a conserved sum since the start, a site, in units of its operator."""
-        assert self.start is not None
-        values = [self._sums(state) for state in (self.start, self.whole_state())]
-        return float(np.abs(values[1] - values[0]).max()) / self.n
-
-    def _sums(self, state: ChainState) -> Array:
-        """Return the values of the conserved sums; each operator is scaled to a largest element of 1."""
-        view = ChainView(state, self.generator.spaces, self.generator.functionals)
-        sums = []
-        for total in self.conserved:
-            largest = max(float(np.abs(covector).max()) for covector in total)
-            sums.append(sum(float(covector @ view.window(i, i + 1)) for i, covector in enumerate(total)) / largest)
-        return np.array(sums)
 
     @property
     def patience(self) -> float:
