@@ -586,12 +586,13 @@ class TEBDRun:
         begins from the start of the run, and the weight that it drops counts from there on.
         """
         self.stage += 1
-        forgets = not self.conserved or self.stage < self.refined_stage  # what is conserved keeps what was dropped
-        self.discarded, self.truncated = (0.0, 0.0) if forgets else (self.discarded, self.truncated)
+        keeps = self.start is not None and bool(self.conserved)  # what is conserved keeps what was dropped
+        if not keeps or self.stage < self.refined_stage:
+            self.discarded, self.truncated = 0.0, 0.0
         self.trace_drift, self.trail = 0.0, Trail()
-        if self.stage >= self.refined_stage - 1:
-            if self.conserved:
-                self.start_over()
+        if keeps and self.stage == self.refined_stage - 1:
+            self.start_over()
+        elif not keeps and self.stage >= self.refined_stage - 1:
             self.start = None
         self.log_trace = self._log_trace(self.state)
 
