@@ -63,6 +63,20 @@ def symbol_of(data: xr.DataArray, name: str) -> str:
     return f"${symbol}$" if symbol else name
 
 
+def title_of(data: xr.DataArray, name: str) -> str:
+    """Return what an observable is, with its symbol in place of a formula in plain text.
+
+    >>> import xarray as xr
+    >>> title_of(xr.DataArray(0.0, attrs={"long_name": "energy <H>", "symbol": "E"}), "energy")
+    'energy $E$'
+    """
+    told = str(data.attrs.get("long_name", name))
+    words = re.sub(r"<[^<>]*>", "", told)
+    if words == told or "symbol" not in data.attrs:
+        return told
+    return f"{words.strip()} {symbol_of(data, name)}".strip()
+
+
 def label_of(data: xr.DataArray, name: str) -> str:
     """Return the label of an axis: symbol (or name) and unit.
 

@@ -84,7 +84,7 @@ def head(
         chosen = preset_named(presets, preset)
         committed, runs = study / "figures", Path("runs") / study.name / "figures"
         if draw_only:
-            places = [out] if out else [committed] if commit else [runs, committed]
+            places = [committed] if commit else [out or runs, committed]
             tables = read_tables(f"{table or stem}_{preset}{suffix}", places)
         else:
             with never_silent(f"{stem} {preset}", math.inf if draws_bars() else SILENCE):
@@ -109,14 +109,13 @@ def head(
 def _options(presets: Mapping[str, Any], study: str) -> list[inspect.Parameter]:
     """Return the options of every script."""
     runs = Path("runs") / study
-    places = f"in {runs / 'figures'} or beside the script"
     return [
         _option("preset", str, next(iter(presets)), f"what is computed: {', '.join(presets)}"),
         _option("workers", int, 0, "processes, one BLAS thread each; 0: this one", min=0),
         _option("store", Path, runs, "the folder that keeps the points"),
         _option("out", Path | None, None, f"the folder of figure and table; default: {runs / 'figures'}"),
         _option("commit", bool, False, "write PNG and table beside the script, no PDF"),
-        _option("draw-only", bool, False, f"compute nothing: draw the table that is there, {places}"),
+        _option("draw-only", bool, False, "compute nothing: draw the table that is there, or beside the script"),
     ]
 
 
