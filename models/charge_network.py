@@ -89,7 +89,7 @@ class ChargeNetwork:
         return along, conductance[..., split:].reshape(*conductance.shape[:-1], self.n - 1, self._width - 1)
 
     def chain(self, lengths: Array, eps: ArrayLike) -> TransferChain:
-        """Return many realisations as one batch; lengths: (..., link), eps broadcast against the leading axes."""
+        """Return many realizations as one batch; lengths: (..., link), eps broadcast against the leading axes."""
         along, across = self.conductances(lengths, eps)
         left, right = (self.drop, along[..., 0, :]), (0.0, along[..., -1, :])
         return resistor_chain(along[..., 1:-1, :], across, left=left, right=right)

@@ -1,6 +1,6 @@
-"""Trajectories of pure states under white noise, many realisations at once.
+"""Trajectories of pure states under white noise, many realizations at once.
 
-The states are Gaussian if the problem is quadratic, and matrix-product states otherwise. The noise of realisation r
+The states are Gaussian if the problem is quadratic, and matrix-product states otherwise. The noise of realization r
 depends only on the seed and on r, so both forms of a state see the same noise.
 """
 
@@ -53,7 +53,7 @@ class Trajectories(Engine):
 
     Parameters
     ----------
-    realizations: number of realisations of the noise (default 10).
+    realizations: number of realizations of the noise (default 10).
     dt: time step (default 0.1); averages are second order in it.
     method: "gaussian", "mps", or "auto" (default): gaussian where the problem is quadratic.
     chi, cutoff, truncation: truncation of matrix-product states (defaults 64, 1e-12 and svd; see `Truncation`).
@@ -110,7 +110,7 @@ class Trajectories(Engine):
         return Told(run.system.verdict, run.figures)
 
     def _noises(self, seed: int) -> list[np.random.Generator]:
-        """Return the random generator of each realisation, the same for both forms of a state."""
+        """Return the random generator of each realization, the same for both forms of a state."""
         return [stream(seed, "noise", number) for number in range(self.realizations)]
 
     def _form_of(self, problem: Any, start: Start) -> Quadratic | None:
@@ -133,14 +133,14 @@ class Trajectories(Engine):
 
 
 class Realizations(Protocol):
-    """The states of all realisations of the noise, in one of two forms."""
+    """The states of all realizations of the noise, in one of two forms."""
 
     def advance(self, length: float, steps: int) -> None:
         """Evolve by a time, in a number of equal steps."""
         ...
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations."""
+        """Return a view of all realizations."""
         ...
 
     def figures(self) -> dict[str, float]:
@@ -156,7 +156,7 @@ class Realizations(Protocol):
         ...
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become the realisations that were saved."""
+        """Become the realizations that were saved."""
         ...
 
 
@@ -164,7 +164,7 @@ class Realizations(Protocol):
 class TrajectoryRun:
     """A run of the engine.
 
-    system: the realisations. dt: the longest time step. piece: time steps between two reports. left: time steps left
+    system: the realizations. dt: the longest time step. piece: time steps between two reports. left: time steps left
     until the next requested time. length: length of each of them.
     """
 
@@ -191,15 +191,15 @@ class TrajectoryRun:
         return Report(self.time, text=f"time {self.time:.4g}")
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations."""
+        """Return a view of all realizations."""
         return self.system.view()
 
     def figures(self) -> dict[str, float]:
-        """Return the figures of the realisations for the certificate."""
+        """Return the figures of the realizations for the certificate."""
         return self.system.figures()
 
     def save(self) -> Snapshot:
-        """Return the realisations and the clock."""
+        """Return the realizations and the clock."""
         saved = self.system.save()
         clock = {"time": self.time, "left": self.left, "length": self.length}
         return Snapshot(saved.arrays, saved.numbers | clock)
@@ -213,7 +213,7 @@ class TrajectoryRun:
 
 @dataclass
 class Orbitals:
-    """Gaussian realisations.
+    """Gaussian realizations.
 
     count: number of particles. sites: noisy sites; one extra particle starts on each. unitarity: largest deviation of
     the orbitals from orthonormality so far.
@@ -234,7 +234,7 @@ class Orbitals:
     def begin(
         cls, form: Quadratic, occupied: Any, noises: Sequence[np.random.Generator], spaces: Sequence[LocalSpace]
     ) -> Orbitals:
-        """Return realisations that all start from the same orbitals (n, particles)."""
+        """Return realizations that all start from the same orbitals (n, particles)."""
         sites = cls.followed(form)
         system = GaussianTrajectories(form, np.hstack([occupied, np.eye(form.n)[:, sites]]), noises)
         return cls(system, occupied.shape[1], sites, spaces)
@@ -244,7 +244,7 @@ class Orbitals:
         self.system.advance(length, steps)
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations."""
+        """Return a view of all realizations."""
         views = []
         for orbitals in self.system.orbitals():
             state, spread = orbitals[:, : self.count], np.abs(orbitals[:, self.count :]) ** 2
@@ -254,7 +254,7 @@ class Orbitals:
         return TrajectoryView(views, self.spaces)
 
     def figures(self) -> dict[str, float]:
-        """Return the number of realisations, and how far their orbitals are from orthonormal."""
+        """Return the number of realizations, and how far their orbitals are from orthonormal."""
         return {"realizations": float(len(self.system.noises)), "unitarity": self.unitarity}
 
     def verdict(self) -> str:
@@ -267,14 +267,14 @@ class Orbitals:
         return Snapshot(saved.arrays, saved.numbers | {"unitarity": self.unitarity})
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become the realisations that were saved."""
+        """Become the realizations that were saved."""
         self.system.load(snapshot)
         self.unitarity = float(snapshot.numbers["unitarity"])
 
 
 @dataclass
 class MatrixProducts:
-    """Realisations as matrix-product states. largest: largest bond dimension so far."""
+    """Realizations as matrix-product states. largest: largest bond dimension so far."""
 
     system: MPSTrajectories
     spaces: Sequence[LocalSpace]
@@ -286,11 +286,11 @@ class MatrixProducts:
         self.largest = max(self.largest, self.system.bond_dimension)
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations."""
+        """Return a view of all realizations."""
         return TrajectoryView([PureView(state, self.spaces) for state in self.system.states], self.spaces)
 
     def figures(self) -> dict[str, float]:
-        """Return the number of realisations, the weight dropped, and the largest bond dimension."""
+        """Return the number of realizations, the weight dropped, and the largest bond dimension."""
         return {
             "realizations": float(len(self.system.noises)),
             "weight_dropped": self.system.dropped,
@@ -307,7 +307,7 @@ class MatrixProducts:
         return Snapshot(saved.arrays, saved.numbers | {"largest": self.largest})
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become the realisations that were saved."""
+        """Become the realizations that were saved."""
         self.system.load(snapshot)
         self.largest = int(snapshot.numbers["largest"])
 

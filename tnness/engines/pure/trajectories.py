@@ -77,12 +77,12 @@ def _matrix(problem: Lindbladian, operator: Operator) -> Array:
 
 
 class MPSTrajectories:
-    """The states of several realisations of the noise.
+    """The states of several realizations of the noise.
 
     Parameters
     ----------
-    problem: a Hamiltonian, and jumps that white noise can make. state: the initial amplitudes of all realisations.
-    noises: one random generator per realisation. truncation: truncation of the bonds.
+    problem: a Hamiltonian, and jumps that white noise can make. state: the initial amplitudes of all realizations.
+    noises: one random generator per realization. truncation: truncation of the bonds.
     substeps: Trotter steps of fourth order in a time step.
     """
 

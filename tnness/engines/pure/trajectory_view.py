@@ -1,4 +1,4 @@
-"""The view of many realisations of a pure state: means over the realisations, with statistical errors."""
+"""The view of many realizations of a pure state: means over the realizations, with statistical errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINEAR = (
     *("expect", "product", "marginal", "correlations", "density", "correlation", "functional", "excitation"),
     "charge_distribution",
 )
-"""Quantities that are linear in the state: their mean over realisations is the value in the average state."""
+"""Quantities that are linear in the state: their mean over realizations is the value in the average state."""
 ENTROPIES = (
     *("entropy", "renyi2", "log_purity", "negativity", "schmidt_values"),
     *("spin_negativity", "transposed_moment"),
@@ -29,14 +29,14 @@ ONE_BY_ONE = "only quantities linear in the state are known for the average stat
 
 
 class TrajectoryView(View):
-    """A view of all realisations at one time. It gives means over the realisations.
+    """A view of all realizations at one time. It gives means over the realizations.
 
-    Entropies are not linear in the state, so the entropy of the average state is not known from a few realisations.
-    `average` gives the mean of the entropies of the realisations.
+    Entropies are not linear in the state, so the entropy of the average state is not known from a few realizations.
+    `average` gives the mean of the entropies of the realizations.
 
     Parameters
     ----------
-    realizations: a view of each realisation. spaces: local spaces of the sites.
+    realizations: a view of each realization. spaces: local spaces of the sites.
 
     >>> from tnness.operators.basis import spinless
     >>> from tnness.engines.fermions.view import GaussianView
@@ -55,7 +55,7 @@ class TrajectoryView(View):
         self.refuse({word: first.why_not(word) for word in LINEAR if word not in first.gives})
 
     def average(self, measure: Callable[[Any], Any]) -> Estimate:
-        """Return the mean of `measure(view)` over realisations, and its standard error (NaN for one realisation)."""
+        """Return the mean of `measure(view)` over realizations, and its standard error (NaN for one realization)."""
         values = np.array([np.asarray(measure(view), dtype=float) for view in self.realizations])
         count = len(values)
         if count == 1:
