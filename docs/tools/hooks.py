@@ -62,7 +62,7 @@ def _executed(page: File) -> dict[str, bytes]:
     note = f'[:material-notebook: as a notebook]({path.stem}.ipynb){{ .notebook download="{path.stem}.ipynb" }}'
     _shown[page.src_uri] = f"{head}\n\n{note}\n{rest}"
     files = {str(path.with_name(name)): image for name, image in figures.items()}
-    return files | {str(path.with_suffix(".ipynb")): executed.notebook(text).encode()}
+    return files | {str(path.with_suffix(".ipynb")): executed.notebook(text, outputs).encode()}
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:

@@ -1,8 +1,10 @@
 """The pages of the documentation: their code runs, and what is generated is complete."""
 
+import ast
 import doctest
 import importlib
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +107,20 @@ def test_a_notebook_has_the_text_and_the_code_of_its_page():
     assert [cell["cell_type"] for cell in cells] == ["markdown", "code", "markdown", "code"]
     assert cells[1]["source"] == "%%writefile a.py\nx = 1"
     assert cells[3]["source"].split() == ["!tnness", "models", "--names"]
+    assert cells[3]["execution_count"] is None
+
+
+def test_a_notebook_is_executed(tmp_path):
+    page = (
+        "# Title\n\n```python\nprint('two')\n```\n\n"
+        '```python\nimport matplotlib.pyplot as plt\nplt.figure()\n```\n\n```python needs="no_such_package"\n1\n```\n'
+    )
+    cells = json.loads(executed.notebook(page, executed.execute(page, tmp_path)))["cells"]
+    printed, drawn, left = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert printed["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "two\n"}]
+    assert (printed["execution_count"], drawn["execution_count"], left["execution_count"]) == (1, 2, None)
+    assert drawn["outputs"][0]["data"]["image/svg+xml"].startswith("<?xml")
+    assert left["outputs"] == []
 
 
 def test_links_of_a_study_lead_into_the_site():
@@ -143,6 +159,22 @@ def test_the_page_of_a_model_tells_its_parameters_observables_and_engines(name):
     for engine in offered_engines(cls):
         assert f"`{engine}`" in text
     assert "## Observables" in text
+
+
+@pytest.mark.parametrize("name", models())
+def test_what_a_model_agrees_with_is_held_by_tests_to_that_accuracy(name):
+    """Each item names a test; every `to NUMBER` and `within NUMBER` in it is a number of that test's file."""
+    from tnness.model.protocol import description
+
+    _, agreed = gallery.agreements(description(models()[name]))
+    assert agreed
+    for what, test in agreed:
+        tree = ast.parse((DOCS.parent / gallery.test_file(test, models()[name])).read_text())
+        numbers = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        claimed = re.findall(r"\b(?:to|within) (\d[\d.]*(?:e-?\d+)?)(?=[,;: ]|$)", what)
+        assert claimed, what
+        for accuracy in claimed:
+            assert float(accuracy) in numbers, (what, test)
 
 
 def test_the_small_instance_of_a_model_is_solved_and_drawn(tmp_path):
