@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 import tempfile
 from pathlib import Path
@@ -28,6 +29,8 @@ This link leads to a file that is part of the repository and not of this site: a
 path is the text of the link.
 """
 
+LOG = logging.getLogger("mkdocs.hooks")
+"""What is warned of here ends a strict build."""
 _shown: dict[str, str] = {}
 """Pages with the outputs of their code."""
 
@@ -79,7 +82,10 @@ def on_page_content(content: str, page: Any, config: Any, files: Files) -> str:
 
 
 def _formula(latex: str, alone: bool) -> str:
-    return convert(html.unescape(latex), display="block" if alone else "inline")
+    written = convert(html.unescape(latex), display="block" if alone else "inline")
+    if "\\" in written:  # a command that the converter does not know stands there as it is
+        LOG.warning("a formula is not understood: %s", latex)
+    return written
 
 
 SECTIONS = {
