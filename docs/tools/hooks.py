@@ -13,6 +13,7 @@ import commands
 import executed
 import gallery
 import matplotlib
+import outcomes
 import reference
 import studies_pages
 from latex2mathml.converter import convert
@@ -42,6 +43,7 @@ def on_files(files: Files, config: Any) -> Files:
         generated |= {f"gallery/{name}": content for name, content in gallery.pages(Path(folder)).items()}
     generated |= {f"studies/{name}": content for name, content in studies_pages.pages().items()}
     generated["reference/commands.md"] = commands.page().encode()
+    generated["reference/outcomes.md"] = outcomes.page().encode()
     for page in list(files.documentation_pages()):
         generated |= _executed(page)
     names = "reference/python.md"

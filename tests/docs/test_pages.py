@@ -13,6 +13,7 @@ import commands
 import executed
 import gallery
 import matplotlib
+import outcomes
 import pytest
 import reference
 import studies_pages
@@ -20,6 +21,8 @@ import studies_pages
 import tnness
 from tnness import models
 from tnness.network.truncation import TRUNCATIONS
+from tnness.records import words
+from tnness.records.certificate import MEANING
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
@@ -215,6 +218,13 @@ def test_every_command_stands_in_the_reference():
     for name in ("run", "converge", "sweep", "status", "collect", "plot", "check", "show", "models", "verify"):
         assert f"\n## {name}\n" in text
     assert "--chi" in text
+
+
+def test_every_outcome_is_explained_with_what_to_do():
+    assert outcomes.TO_DO.keys() == words.CLAIMS.keys()
+    text = outcomes.page()
+    for known in (*words.CLAIMS, *MEANING):
+        assert f"\n| `{known}` |" in text
 
 
 @pytest.mark.parametrize("module", ["gallery", "studies_pages", "house_docstrings"])
