@@ -30,6 +30,8 @@ This link leads to a file that is part of the repository and not of this site: a
 path is the text of the link.
 """
 
+POSSIBLE = "What is possible, and how long it takes"
+"""A section of README that is a page, too."""
 LOG = logging.getLogger("mkdocs.hooks")
 """What is warned of here ends a strict build."""
 _shown: dict[str, str] = {}
@@ -42,6 +44,7 @@ def on_files(files: Files, config: Any) -> Files:
     with tempfile.TemporaryDirectory() as folder:
         generated |= {f"gallery/{name}": content for name, content in gallery.pages(Path(folder)).items()}
     generated |= {f"studies/{name}": content for name, content in studies_pages.pages().items()}
+    generated["start/possible.md"] = studies_pages.of_readme(POSSIBLE, "start/possible.md").encode()
     generated["reference/commands.md"] = commands.page().encode()
     generated["reference/outcomes.md"] = outcomes.page().encode()
     for page in list(files.documentation_pages()):

@@ -137,6 +137,13 @@ def test_links_of_a_study_lead_into_the_site():
     )
 
 
+def test_a_section_of_the_readme_is_a_page():
+    page = studies_pages.of_readme("What is possible, and how long it takes", "start/possible.md")
+    assert page.startswith("# What is possible")
+    assert "](../chains.md)" in page
+    assert "\n## " not in page
+
+
 def test_every_study_has_a_page_with_the_figures_that_it_shows():
     files = studies_pages.pages()
     for readme in (DOCS.parent / "studies").glob("*/README.md"):
