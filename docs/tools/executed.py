@@ -92,7 +92,7 @@ def execute(page: str, folder: Path, name: str = "page") -> list[tuple[Block, Ou
             if not block.runs:
                 continue
             try:
-                outputs.append((block, _run(block, namespace, folder)))
+                outputs.append((block, _without_path(_run(block, namespace, folder), folder)))
             except (Exception, SystemExit) as error:
                 raise PageError(f"{name}: {type(error).__name__}: {error}\n{block.code}") from error
     return outputs
@@ -105,6 +105,13 @@ def _run(block: Block, namespace: dict[str, Any], folder: Path) -> Output:
     if block.language == "console":
         return Output("".join(command(line) for line in commands_of(block.code)))
     return _python(block.code, namespace)
+
+
+def _without_path(output: Output, folder: Path) -> Output:
+    """Return an output that names files as a reader would, who is in the folder, and as every build does."""
+    for path in {f"{folder}{os.sep}", f"{folder.resolve()}{os.sep}"}:
+        output.text, output.html = output.text.replace(path, ""), output.html.replace(path, "")
+    return output
 
 
 def commands_of(code: str) -> list[str]:

@@ -80,6 +80,11 @@ def test_outputs_stand_below_their_blocks_and_figures_are_files(tmp_path):
     assert shown.rstrip().endswith("The end.")
 
 
+def test_outputs_name_files_as_a_reader_in_the_folder_would(tmp_path):
+    ((_, output),) = executed.execute("```python\nfrom pathlib import Path\nPath('a').resolve()\n```\n", tmp_path)
+    assert "('a')" in output.text
+
+
 def test_a_fence_keeps_nothing_that_markdown_does_not_know(tmp_path):
     page = (
         '# A page\n\n=== "Tab"\n\n    ```python needs="no_such_package"\n    import no_such_package\n    ```\n\n'
