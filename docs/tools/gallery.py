@@ -35,20 +35,37 @@ def pages(folder: Path) -> dict[str, bytes]:
 
     folder: for records and figures on their way.
     """
+    from tnness.cli.models import by_system
     from tnness.model import registry
+
+    files, lines = dict[str, bytes](), [INDEX]
+    for heading, group in by_system(registry.models()).items():
+        lines += [f"## {heading}", "", '<div class="grid cards" markdown>', ""]
+        for name, cls in group.items():
+            example = solved(name, cls, folder)
+            figure = f"{name}.svg" if example.image is not None else ""
+            if example.image is not None:
+                files[figure] = example.image
+            files[f"{name}.md"] = page(name, cls, example, figure).encode()
+            lines += _card(name, cls, figure)
+        lines += ["</div>", ""]
+    files["index.md"] = "\n".join(lines).encode()
+    return files
+
+
+INDEX = """# Gallery
+
+Every model that is shipped, with the figure of its small instance; `tnness models` lists them, too. The
+[studies](../studies/index.md) have the figures of papers.
+"""
+
+
+def _card(name: str, cls: type, figure: str) -> list[str]:
+    """Return the lines that stand for a model in the index."""
     from tnness.model.protocol import summary
 
-    files, rows = dict[str, bytes](), []
-    for name, cls in registry.models().items():
-        example = solved(name, cls, folder)
-        figure = f"{name}.svg" if example.image is not None else ""
-        if example.image is not None:
-            files[figure] = example.image
-        files[f"{name}.md"] = page(name, cls, example, figure).encode()
-        rows.append(f"| [`{name}`]({name}.md) | {_cell(summary(cls))} |")
-    text = "# Models\n\nEvery model that is shipped, as it describes itself. `tnness models` lists them, too.\n\n"
-    files["index.md"] = (text + "| model | what it is |\n|---|---|\n" + "\n".join(rows) + "\n").encode()
-    return files
+    shown = f"[![figure of {name}]({figure}){{ loading=lazy }}]({name}.md)<br>" if figure else ""
+    return [f"- {shown}[`{name}`]({name}.md)<br>{_cell(summary(cls))}", ""]
 
 
 def page(name: str, cls: type, example: Example, figure: str) -> str:
