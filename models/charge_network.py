@@ -26,6 +26,12 @@ class ChargeNetwork:
 
     Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020), eqs. (4), (15), (16),
     doi:10.1103/PhysRevLett.125.116601.
+
+    Agrees
+    ------
+    - lines of 2 to 500 links with j = V / sum(1/G), relative, to 1e-12: test_one_dimension_is_a_series
+    - the potentials of a square with a direct solution of Kirchhoff's law, to 1e-12:
+      test_two_dimensions_lose_no_current_and_equal_the_direct_solve
     """
 
     n: int = 2000  # links from electrode to electrode

@@ -19,7 +19,9 @@ from tnness.errors import Doubt
 
 REDRAW = 0.1
 """Seconds between two drawings of the bar."""
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANGUP = getattr(signal, "SIGHUP", None)
+"""The signal of a terminal that closes; None where there is none, on Windows."""
+STOPPING = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
 """Signals that ask a run to stop."""
 NOTES = 10
 """Lines that a time evolution writes where there is no terminal."""
@@ -127,7 +129,7 @@ class Stop:
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
             for number in STOPPING:
-                if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                if number == HANGUP and signal.getsignal(number) is signal.SIG_IGN:
                     continue
                 self._previous[number] = signal.signal(number, self._handle)
         return self
