@@ -1,11 +1,22 @@
 """The engine `tdvp` against exact dynamics and steady states: power laws, rings, fermions that hop far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from numpy.testing import assert_allclose
 
+from chains import (
+    dense_lindbladian,
+    dense_operator,
+    even_density_matrix,
+    mixed_chains,
+    random_far_chain,
+    random_product,
+    seeds,
+)
+from systems import dense_evolve, dense_liouvillian
 from tnness import Changes, Observable, evolve, expectation, extend, register, steady_state
 from tnness.engines.exact import Exact
 from tnness.engines.gaussian import Gaussian
@@ -116,6 +127,24 @@ def test_fermions_hop_over_distances_as_the_covariance_says():
     first, *others = found.values()
     for other in others:
         assert_allclose(other, first, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "engine", [TEBD(chi=144, cutoff=1e-28, method="svd"), TDVP(chi=144)], ids=["tebd in blocks", "tdvp"]
+)
+@settings(max_examples=6)
+@given(spaces=mixed_chains(24, least=3), seed=seeds)
+def test_at_full_bond_dimension_sites_of_any_sizes_move_as_the_dense_equation_says(engine, spaces, seed):
+    """Three or four sites with terms and jumps on any of them, until the largest term has turned by 1."""
+    chain, rng = random_far_chain(spaces, seed), np.random.default_rng(seed)
+    end = 1 / max(np.linalg.norm(matrix, 2) for _, matrix in chain.generator().local_terms)
+    rho = even_density_matrix(spaces, rng)
+    later = dense_evolve(dense_liouvillian(*dense_lindbladian(chain)), rho, [end])[0]
+    *_, (_, view) = replace(engine, dt=end / 8).solve(chain, initial=rho, times=[end]).views
+    for operator in [o + o.dag() for o in (random_product(spaces, rng) for _ in range(8)) if not o.odd]:
+        matrix = dense_operator(operator, spaces)
+        size = np.linalg.norm(matrix, 2)
+        assert_allclose(view.expect(operator), np.trace(matrix @ later).real, atol=1e-6 * size)
 
 
 def test_a_run_continues_to_the_same_numbers(tmp_path):
