@@ -1,11 +1,12 @@
 """The engine `tdvp` against exact dynamics and steady states: power laws, rings, fermions that hop far."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from chains import (
     dense_lindbladian,
@@ -18,6 +19,7 @@ from chains import (
 )
 from systems import dense_evolve, dense_liouvillian
 from tnness import Changes, Observable, evolve, expectation, extend, register, steady_state
+from tnness.engines.ask import Start
 from tnness.engines.exact import Exact
 from tnness.engines.gaussian import Gaussian
 from tnness.engines.tdvp import TDVP
@@ -105,9 +107,70 @@ def test_dynamics_from_a_product_state(model):
 def test_steady_states_say_how_far_they_are_off():
     expected = steady_state(Rydberg(), engine=Exact())
     record = steady_state(Rydberg(), engine=TDVP(chi=32), tolerance=1e-4)
-    assert record.outcome == "converged, without a kick"
+    assert record.outcome == "converged"
     assert_allclose(record["n"], expected["n"], atol=3e-4)
     assert record.certificate.residual < 1e-2
+    assert 0 < record.certificate.figures()["forgets_in"] < record.time
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Spins that exchange over any distance, dephased; `coupling` of two halves, and loss on the first site."""
+
+    n: int = 4
+    coupling: float = 1.0
+    loss: float = 0.0
+
+    def problem(self) -> Lindbladian:
+        chain = Lindbladian([s] * self.n)
+        for i in range(self.n):
+            for j in range(i + 1, self.n):
+                across = self.coupling if i < self.n // 2 <= j else 1.0
+                hop = across * s.Sp(i) * s.Sm(j) / (j - i) ** 2
+                chain.hamiltonian(hop + hop.dag())
+            chain.jump(s.Z(i), 0.4)
+        chain.jump(s.Sm(0), self.loss)
+        return chain
+
+    def observables(self) -> dict[str, Observable]:
+        return {"z": expectation([s.Z(i) for i in range(self.n)], "site")}
+
+
+def test_a_start_decides_where_a_sum_is_conserved_over_any_distance():
+    record = steady_state(Exchange(), engine=TDVP(chi=16, schedule=()), initial="product:0111")
+    assert record.outcome == "converged from product:0111; not unique"
+    assert_allclose(record["z"], -0.5, atol=1e-3)
+    unnamed = steady_state(Exchange(), engine=TDVP(chi=16, schedule=()))
+    assert unnamed.outcome.startswith("the steady state is not unique: a sum of one-site operators is conserved")
+
+
+def test_a_disturbance_that_stays_in_one_half_is_not_called_settled():
+    """Loss in the first half, and next to no exchange with the second: nothing moves there, and that is no answer."""
+    model = Exchange(coupling=1e-3, loss=1.0)
+    record = steady_state(model, engine=TDVP(chi=16, schedule=()), max_time=200.0)
+    assert not record.certificate.converged
+    assert "of a kick" in record.outcome
+    plain = steady_state(model, engine=TDVP(chi=16, schedule=()), max_time=200.0, kick=False)
+    assert plain.outcome == "converged, without a kick"  # this is what kicks are for
+
+
+def test_a_saved_run_goes_on_bit_for_bit_with_kicks_on_their_way():
+    engine, problem = TDVP(chi=8, schedule=(), dt=0.3), Rydberg(4).problem()
+    run: Any = engine.begin(problem, Start())
+    for _ in range(10):
+        run.step()
+    run.begin_kicks(20.0)
+    for _ in range(4):
+        run.step()
+    again: Any = engine.resume(Rydberg(4).problem(), Start(), run.save())
+    for _ in range(60):
+        run.step()
+        again.step()
+    assert run.kicks is None
+    assert run.kicked[-1].passed
+    assert run.kicked[-1].dump() == again.kicked[-1].dump()
+    for ours, theirs in zip(run.state.tensors, again.state.tensors, strict=True):
+        assert_array_equal(ours, theirs)
 
 
 def test_fermions_hop_over_distances_as_the_covariance_says():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tnness.engines.ask import Start
+from tnness.engines.disturbance import Disturbance
 from tnness.engines.initial import parse_initial
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
@@ -23,6 +24,7 @@ from tnness.engines.tebd import TEBD
 from tnness.engines.tebd_run import TEBDRun
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
+from tnness.network.truncation import Truncation
 from tnness.network.variational import change_of, taylor_step, two_site_step
 from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
@@ -112,8 +114,7 @@ class TDVP(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else float("nan")
-        unkicked = replace(start, ask=replace(start.ask, kick=False))  # kicks are evolved by gates
-        return ladder_rule(run, Waiting(start.target, run, rate), unkicked)
+        return ladder_rule(run, Waiting(start.target, run, rate), start)
 
     def prior(self, problem: Any, record: Record, judged: Any) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -166,19 +167,15 @@ class TDVPRun(TEBDRun):
         ------
         NumericalError: a NaN or infinity appeared, or the trace was lost. The run keeps its old state.
         """
+        if until is None and self.kicks is not None:
+            return self._kick(self.kicks)
         stage = self.stages[-1] if until is not None else self._present
         steps, dt, end = self._block(stage.dt, until)
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
-        truncation, operator, dropped = self._truncation(stage), _operator(self.generator), 0.0
-        for number in range(steps):
-            length = dt
-            if self.steps + number == 0 and dt > 0:
-                short = min(TAYLOR_SIZE / max(self.generator.scale, 1e-12), dt / TAYLOR_STEPS)
-                for _ in range(TAYLOR_STEPS):
-                    state = taylor_step(state, operator, short, truncation)
-                length = dt - TAYLOR_STEPS * short
-            if length > 1e-12 * dt:
-                dropped += two_site_step(state, operator, length, truncation, self.accuracy)
+        truncation, dropped = self._truncation(stage), 0.0
+        for number in range(self.steps, self.steps + steps):
+            state, weight = self._evolved(state, dt, truncation, number)
+            dropped += weight
             state.normalise()
         log_trace = self._log_trace(state)
         self.state, self.steps, self.time = state, self.steps + steps, end
@@ -186,6 +183,26 @@ class TDVPRun(TEBDRun):
         self.trace_drift = log_trace - self.log_trace
         self._follow()
         return Report(time=self.time, discarded=dropped, chi=max(state.bond_dimensions))
+
+    def _evolved(self, state: ChainState, dt: float, truncation: Truncation, number: int) -> tuple[ChainState, float]:
+        """Return a state a step later, and the weight dropped; the first step begins with a Taylor series."""
+        operator, length, dropped = _operator(self.generator), dt, 0.0
+        if number == 0 and dt > 0:
+            short = min(TAYLOR_SIZE / max(self.generator.scale, 1e-12), dt / TAYLOR_STEPS)
+            for _ in range(TAYLOR_STEPS):
+                state = taylor_step(state, operator, short, truncation)
+            length = dt - TAYLOR_STEPS * short
+        if length > 1e-12 * dt:
+            dropped = two_site_step(state, operator, length, truncation, self.accuracy)
+        return state, dropped
+
+    def _disturbance(self, settled: list[np.ndarray]) -> Disturbance:
+        """Return the recipe of the kicks of a settled state, which the same sweeps evolve."""
+
+        def evolve(state: ChainState, dt: float, truncation: Truncation, number: int) -> ChainState:
+            return self._evolved(state, dt, truncation, number)[0]
+
+        return Disturbance(self.generator, settled, self.seed, self.conserved, evolve=evolve)
 
     def checks(self) -> dict[str, float]:
         """Return the figures that test the state against its equation: residual, balances, positivity."""
