@@ -1,5 +1,6 @@
 """The engine `tdvp` against exact dynamics and steady states: power laws, rings, fermions that hop far."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +18,13 @@ from chains import (
     random_product,
     seeds,
 )
+from driven_chains import Told
 from systems import dense_evolve, dense_liouvillian
-from tnness import Changes, Observable, evolve, expectation, extend, register, steady_state
-from tnness.engines.ask import Start
+from tnness import Changes, Observable, Piecewise, evolve, expectation, extend, register, steady_state
+from tnness.engines.ask import Ask, Start
 from tnness.engines.exact import Exact
 from tnness.engines.gaussian import Gaussian
+from tnness.engines.initial import parse_initial
 from tnness.engines.tdvp import TDVP
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError
@@ -328,3 +331,85 @@ def test_blocks_of_three_spinless_fermions_and_a_hop_over_one():
         *_, (_, view) = engine.solve(chain, initial="product:0110", times=[1.0]).views
         views.append([view.expect(f.N(i)) for i in range(4)] + [view.expect(f.Cd(1) * f.C(3) + f.Cd(3) * f.C(1))])
     assert_allclose(views[1], views[0], atol=1e-5)
+
+
+# ---------------------------------------------------------------- chains that depend on time
+
+PERIOD = 1.0
+
+
+@dataclass(frozen=True)
+class Shaken:
+    """Repulsion over any distance that is switched, a field that is shaken, loss, and a pulse in each period."""
+
+    n: int = 4
+    far: bool = True
+
+    def told(self) -> Told:
+        told = Told([s] * self.n)
+        shaken, switched = lambda t: math.cos(2 * math.pi * t), Piecewise({0.0: 1.0, 0.4: 0.2}, period=PERIOD)
+        for i in range(self.n):
+            for j in range(i + 1, self.n):
+                told.hamiltonian(0.8 * s.N(i) * s.N(j) / (j - i) ** 2, switched)
+            told.hamiltonian(0.7 * s.X(i), shaken)
+            told.hamiltonian(0.3 * s.Z(i))
+            told.jump(s.Sm(i), lambda t: 0.5 + 0.4 * math.sin(2 * math.pi * t))
+        return told
+
+    def problem(self) -> Lindbladian:
+        chain = self.told().chain
+        chain.at(0.25, s.X.exp(-0.4j)(1), every=PERIOD)
+        chain.at(0.25, [math.sqrt(0.8), math.sqrt(0.2) * s.Z(0) * s.Z(1)], every=PERIOD)
+        return chain
+
+    def observables(self) -> dict[str, Observable]:
+        ends = s.N(0) * s.N(self.n - 1)
+        return {"x": expectation([s.X(i) for i in range(self.n)], "site"), "ends": expectation(ends)}
+
+
+def shaken_values(rho):
+    operators = [*(s.X(i) for i in range(4)), s.N(0) * s.N(3)]
+    return [np.trace(dense_operator(o, [s] * 4) @ rho).real for o in operators]
+
+
+def test_a_drive_is_second_order_and_right():
+    """Frozen in the middle of each step; from a product state, through jumps of a function and a pulse."""
+    told = Shaken().told()
+    told.at([0.25], [s.X.exp(-0.4j)(1)])
+    told.at([0.25], [math.sqrt(0.8) * s.I(0), math.sqrt(0.2) * s.Z(0) * s.Z(1)])
+    start = np.zeros((16, 16), complex)
+    start[5, 5] = 1
+    expected = shaken_values(told.evolved(start, 0.9, (0.4,)))
+    errors = []
+    for dt in (0.05, 0.025):  # which divide all stretches alike
+        engine = TDVP(chi=64, dt=dt, tolerance=1e-10)
+        ((_, view),) = engine.solve(Shaken().problem(), initial="product:0101", times=[0.9]).views
+        found = [*(view.expect(s.X(i)) for i in range(4)), view.expect(s.N(0) * s.N(3))]
+        errors.append(np.abs(np.subtract(found, expected)).max())
+    assert errors[0] < 1e-3
+    assert 3.3 < errors[0] / errors[1] < 5
+
+
+@pytest.mark.slow
+def test_floquet_states_of_any_range_are_certified():
+    expected = steady_state(Shaken(), engine=Exact(), period=PERIOD)
+    record = steady_state(Shaken(), engine=TDVP(chi=16, schedule=(8,)), period=PERIOD, tolerance=2e-2)
+    assert record.outcome == "converged"
+    for name in ("x", "ends"):
+        error = np.abs(record[name].values - expected[name].values)
+        assert (error <= 1.5 * record[f"{name}_error"].values).all()
+        assert error.max() < 1e-3
+    assert engine_for(Shaken()).name == "tdvp"
+
+
+def test_a_saved_run_in_a_drive_goes_on_bit_for_bit():
+    engine, start = TDVP(chi=8, dt=0.25), Start(parse_initial("product:0101"), Ask(times=(0.9,)))
+    run: Any = engine.begin(Shaken().problem(), start)
+    for _ in range(3):
+        run.step(0.9)
+    again: Any = engine.resume(Shaken().problem(), start, run.save())
+    for each in (run, again):
+        while each.time < 0.9:
+            each.step(0.9)
+    for ours, theirs in zip(run.state.tensors, again.state.tensors, strict=True):
+        assert_array_equal(ours, theirs)
