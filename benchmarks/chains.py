@@ -165,12 +165,35 @@ def power_law_operator(n: int, accuracy: float = 1e-10) -> Row:
 # ---------------------------------------------------------------- steady states
 
 
-def free_densities(hopping: float, gain: Sequence[float], loss: Sequence[float]) -> Any:
-    """<n_i> of free fermions, by their covariance: i [h, C] - {G_+ + G_-, C}/2 + G_+ = 0."""
+def free_correlations(hopping: float, gain: Sequence[float], loss: Sequence[float]) -> Any:
+    """<c^+_i c_j> of free fermions, by their covariance: i [h, C] - {G_+ + G_-, C}/2 + G_+ = 0."""
     n = len(gain)
     h = hopping * (np.eye(n, k=1) + np.eye(n, k=-1))
     drift = 1j * h - np.diag(np.add(gain, loss)) / 2
-    return np.diag(scipy.linalg.solve_continuous_lyapunov(drift, -np.diag(gain).astype(complex))).real
+    return scipy.linalg.solve_continuous_lyapunov(drift, -np.diag(gain).astype(complex))
+
+
+def free_densities(hopping: float, gain: Sequence[float], loss: Sequence[float]) -> Any:
+    """<n_i> of free fermions."""
+    return np.diag(free_correlations(hopping, gain, loss)).real
+
+
+Baths = tuple[list[float], list[float]]
+"""Rates of gain and of loss, site by site."""
+
+
+def spread_baths(n: int) -> Baths:
+    """Gain of 0.05, 0.1 or 0.15 and loss of 0.075, 0.15 or 0.225 at every site."""
+    gain, loss = ([rate * ((i + shift) % 3 + 1) for i in range(n)] for rate, shift in ((0.05, 0), (0.075, 1)))
+    return gain, loss
+
+
+def sparse_baths(n: int) -> Baths:
+    """Three sources and three sinks, for twenty sites: long coherent stretches between baths."""
+    gain, loss = np.zeros((2, n))
+    sources, sinks = ([round(site * (n - 1) / 19) for site in sites] for sites in ((0, 6, 13), (4, 10, 19)))
+    gain[sources], loss[sinks] = (0.5, 0.3, 0.4), (0.3, 0.5, 0.6)
+    return gain.tolist(), loss.tolist()
 
 
 def free_fermions(name: str, gain: Sequence[float], loss: Sequence[float], until: float, chi: int = 32) -> Row:
@@ -191,16 +214,13 @@ def free_fermions(name: str, gain: Sequence[float], loss: Sequence[float], until
 
 
 def spinless_chain(n: int = 20) -> Row:
-    """Gain of 0.05, 0.1 or 0.15 and loss of 0.075, 0.15 or 0.225 at every site."""
-    gain, loss = ([rate * ((i + shift) % 3 + 1) for i in range(n)] for rate, shift in ((0.05, 0), (0.075, 1)))
-    return free_fermions("spinless, gain and loss at every site", gain, loss, 40.0)
+    """Gain and loss at every site."""
+    return free_fermions("spinless, gain and loss at every site", *spread_baths(n), 40.0)
 
 
 def spinless_sparse(chi: int, n: int = 20) -> Row:
-    """Three sources and three sinks on twenty sites: long coherent stretches between baths, which need a larger chi."""
-    gain, loss = np.zeros((2, n))
-    gain[[0, 6, 13]], loss[[4, 10, 19]] = (0.5, 0.3, 0.4), (0.3, 0.5, 0.6)
-    return free_fermions("spinless, six baths: hard", gain.tolist(), loss.tolist(), 60.0, chi)
+    """Three sources and three sinks on twenty sites: a state that needs a larger chi (`benchmarks.schmidt`)."""
+    return free_fermions("spinless, six baths: hard", *sparse_baths(n), 60.0, chi)
 
 
 def electrons(n: int = 8, chi: int = 64, until: float = 60.0) -> Row:

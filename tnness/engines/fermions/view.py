@@ -20,7 +20,11 @@ Vector = NDArray[np.float64]
 
 
 NOT_GAUSSIAN = "an average over noise is no Gaussian state: it has a correlation matrix, no entropy"
-WICK = ("correlations", "entropy", "renyi2", "log_purity", "negativity", "charge_distribution")
+MOST_VALUES = 2**16
+"""Most operator-space Schmidt values that are computed."""
+LEFT_OUT = 1e-6
+"""Weight that they may leave out."""
+WICK = ("correlations", "entropy", "renyi2", "log_purity", "negativity", "charge_distribution", "schmidt_values")
 """Words (see `View`) that follow from G by Wick's theorem."""
 
 
@@ -107,6 +111,21 @@ class GaussianView(View):
         self._chosen([*region, *other_region])  # refuses regions that share a site
         modes = [mode_numbers(self.spaces, sites) for sites in (region, other_region)]
         return gaussian_entropy.negativity(self._state(), *modes)
+
+    def schmidt_values(self, bond: int) -> Vector:
+        """Return the operator-space Schmidt values of rho across a bond, descending, but for a weight below 1e-6.
+
+        Raises
+        ------
+        Unavailable: there are more than `MOST_VALUES`.
+        """
+        if not 0 <= bond < len(self.spaces) - 1:
+            raise Unavailable(f"bond {bond}: a chain of {len(self.spaces)} sites has bonds 0 to {len(self.spaces) - 2}")
+        modes = mode_numbers(self.spaces, range(bond + 1))
+        values = gaussian_entropy.operator_schmidt(self._state(), modes, MOST_VALUES)
+        if 1 - np.sum(values**2) > LEFT_OUT:
+            raise Unavailable(f"the Schmidt values of rho across bond {bond}: there are more than {MOST_VALUES:,}")
+        return values
 
     def charge_distribution(self, name: str, sites: Sites | None = None) -> Vector:
         """Return P(N = 0), P(1), ... of a number of particles (N, Nu, Nd) on any sites: sum of independent modes."""
