@@ -48,8 +48,8 @@ class DrawnDrive:
 
     @property
     def n(self) -> int:
-        """Number of sites: one chain in six has five, the others three or four."""
-        return 5 if self.index % 6 == 5 else 3 + self.index % 2
+        """Number of sites: one chain in thirty has five, the others three or four."""
+        return 5 if self.index % 30 == 5 else 3 + self.index % 2
 
     @property
     def space(self) -> LocalSpace:
