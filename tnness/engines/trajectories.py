@@ -127,6 +127,10 @@ class Trajectories(Engine):
             if self.method == "gaussian":
                 raise
             return None
+        if form.n != problem.n or form.shared is not None:
+            if self.method == "gaussian":
+                raise ModelError("orbitals under noise take one mode a site, each with noise of its own: method 'mps'")
+            return None
         if not form.conserving:
             raise ModelError("a trajectory of white noise keeps its particles; this problem has jumps that do not")
         return form

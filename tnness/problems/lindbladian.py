@@ -129,8 +129,8 @@ class Lindbladian:
     def _refuse_driven(self) -> None:
         if self.is_driven:
             raise ModelError(
-                "this chain depends on time, and something asked for what does not: engines 'tebd' and 'exact' evolve "
-                "it; frozen(t) is the chain at the time t"
+                "this chain depends on time, and something asked for what does not: engines 'tebd', 'tdvp' and "
+                "'exact' evolve it; frozen(t) is the chain at the time t"
             )
 
     @property
