@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
+from tnness.engines.limits import need_of_network
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.engines.tebd import TEBD, TEBDRun, ladder_rule, prior_of
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.variational import change_of, taylor_step, two_site_step
 from tnness.problems.chain import chain_of
@@ -87,6 +89,10 @@ class TDVP(Engine):
         return TDVP_STEP / max(
             1e-12, *(float(np.linalg.norm(matrix, 2)) for _, matrix in generator.local_terms), *large
         )
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the state and the matrices of the bonds need."""
+        return need_of_network(problem, self.chi, "float64")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""

@@ -73,7 +73,9 @@ class Driver:
 
     def __init__(self, job: Job, output: Output, shown: bool = False) -> None:
         self.job, self.output, self.shown, self.engine = job, output, shown, job.solver
-        self.problem, self.physics = job.problem, job.physics
+        self.problem = job.problem
+        self.engine.check_need(self.problem, job.ask)
+        self.physics = job.physics
         self.observables = job.observables
         self._stop, self._progress = Stop(), Progress(job.name, shown, len(job.ask.times or ()))
 
