@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tnness import InputError, Observable, register
-from tnness.model.checks import check_rates, check_sites
+from tnness.model.checks import check_blocks, check_rates, check_sites
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import Array, TransferChain
 from tnness.typed import check_fields
@@ -53,6 +53,7 @@ class ChargeNetwork:
         check_sites(self.n)
         check_rates({"eps": self.eps})
         _ = self.links
+        check_blocks(self.n, self._width, f"n = {self.n}, dim = {self.dim}")
         if self.lengths is not None:
             array = np.asarray(self.lengths, dtype=float)
             if array.shape != (self._link_count,) or not np.isfinite(array).all():

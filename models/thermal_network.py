@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tnness import InputError, Observable, register
-from tnness.model.checks import check_rates, check_sites
+from tnness.model.checks import check_blocks, check_rates, check_sites
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import Array, TransferChain
 from tnness.typed import check_fields
@@ -68,6 +68,7 @@ class ThermalNetwork:
                 f"gbar = {self.gbar:g}: must exceed dg1 = {self.dg1:g}, every island loses heat to the bath"
             )
         _ = self.links
+        check_blocks(self.n, self._width, f"n = {self.n}, dim = {self.dim}")
         for name, count in (("lengths", self._link_count), ("g1", self._islands), ("g2", self._islands)):
             values = getattr(self, name)
             if values is None:

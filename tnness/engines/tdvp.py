@@ -20,6 +20,7 @@ from tnness.engines.disturbance import Disturbance
 from tnness.engines.driven import drive_of_problem, operation_layers
 from tnness.engines.driven_operator import OperatorClock
 from tnness.engines.initial import parse_initial
+from tnness.engines.limits import need_of_network
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.engines.staged import ladder_rule, prior_of
@@ -27,6 +28,7 @@ from tnness.engines.starting import density_operator
 from tnness.engines.tebd import TEBD
 from tnness.engines.tebd_run import TEBDRun
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.sweep import sweep_layer
 from tnness.network.truncation import Truncation
@@ -98,6 +100,10 @@ class TDVP(Engine):
         return TDVP_STEP / max(
             1e-12, *(float(np.linalg.norm(matrix, 2)) for _, matrix in generator.local_terms), *large
         )
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the state and the matrices of the bonds need."""
+        return need_of_network(problem, self.chi, "float64")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""

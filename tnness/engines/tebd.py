@@ -24,7 +24,7 @@ from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.driven import Clock, drive_of_problem
 from tnness.engines.initial import parse_initial
-from tnness.engines.limits import check_network
+from tnness.engines.limits import need_of_network
 from tnness.engines.metric import scaled_state, strength_of
 from tnness.engines.protocol import Adjoint, Companion, Engine, Run, check_initial
 from tnness.engines.registry import register_engine
@@ -32,6 +32,7 @@ from tnness.engines.staged import ladder_rule, prior_of
 from tnness.engines.starting import density_operator
 from tnness.engines.tebd_run import TEBDRun, charges_of
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.halves import SHORTEST
 from tnness.network.sector_state import STRAY_WEIGHT, SectorState
@@ -131,6 +132,10 @@ class TEBD(Engine):
     def leaves_to(cls, problem: Any) -> str | None:
         """Return engine 'exact' for a single site, 'tdvp' for terms that reach further."""
         return "exact" if getattr(problem, "n", 2) == 1 else cls.instead
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the state and the matrices of the bonds need."""
+        return need_of_network(problem, self.chi, self.dtype, self.symmetry != "none")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
@@ -240,7 +245,6 @@ class TEBD(Engine):
             raise InputError(f"{taker} takes chains of at least two sites: this one is solved by engine 'exact'")
         if generator.distant:
             return blocked(generator, taker), Blocks(generator)
-        check_network(generator.dims, self.chi, np.dtype(self.dtype).itemsize)
         return generator, None
 
     def _drive(self, problem: Any, ask: Ask | None) -> tuple[Drive, Blocks | None] | None:

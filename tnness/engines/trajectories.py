@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.fermions.quadratic import NotQuadratic, Quadratic, quadratic
 from tnness.engines.fermions.states import MIXED, PURE, initial_orbitals
 from tnness.engines.fermions.trajectories import GaussianTrajectories
@@ -27,6 +27,7 @@ from tnness.engines.pure.view import PureView
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import amplitudes_on
 from tnness.errors import InputError, ModelError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
 from tnness.operators.basis import LocalSpace
@@ -81,6 +82,16 @@ class Trajectories(Engine):
 
     def _bonds(self) -> Truncation:
         return Truncation(chi=self.chi, cutoff=self.cutoff, method=self.truncation)
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the states of all realisations need."""
+        spaces = getattr(problem, "spaces", ())
+        if not spaces:
+            return None
+        n = len(spaces)
+        matrices = 0 if self.method == "mps" else 2 * n**2  # its quadratic form is looked for
+        what = f"{self.realizations} realizations of {n} sites"
+        return Need(16.0 * (matrices + n * self.realizations), what, "lower n or realizations")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run at time 0. Its initial state must be pure: a product, a ground state, or amplitudes."""
