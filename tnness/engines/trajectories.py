@@ -31,6 +31,7 @@ from tnness.engines.starting import amplitudes_on
 from tnness.errors import InputError, ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.stacked import StackedState
+from tnness.network.trotter import FRACTIONS
 from tnness.network.truncation import Truncation
 from tnness.operators.basis import LocalSpace
 from tnness.problems.driven import same_time
@@ -67,7 +68,9 @@ class Trajectories(Engine):
     unraveling: "noise", "jumps", "diffusion", or "auto" (default): noise where all jumps are real diagonal operators of
         one site each, else jumps (`tnness.engines.pure.unraveling`).
     chi, cutoff: truncation of matrix-product states (defaults 64 and 1e-12; see `Truncation`).
-    substeps: Trotter steps of fourth order in a time step of matrix-product states (default 1).
+    order: Trotter order of H; None takes 4 for white noise and 2 for the others: their averages are of second order
+        anyway, and a time step takes a sixth of the gates.
+    substeps: Trotter steps in a time step of matrix-product states (default 1).
     duration: for a steady state, the time over which it is averaged. relaxation: the time before that, which is left
         out. every: time between two samples (default 1).
     """
@@ -78,6 +81,7 @@ class Trajectories(Engine):
     unraveling: Literal["auto", "noise", "jumps", "diffusion"] = "auto"  # auto, noise, jumps or diffusion
     chi: int = 64  # largest bond dimension
     cutoff: float = 1e-12  # discarded weight that is always acceptable
+    order: int | None = None  # Trotter order of H, 2 or 4; default 4 for white noise, else 2
     substeps: int = 1  # Trotter steps in a time step of matrix-product states
     relaxation: float | None = None  # of a steady state: time before averages begin [time]
     duration: float | None = None  # of a steady state: time over which averages go [time]
@@ -94,6 +98,8 @@ class Trajectories(Engine):
             raise InputError(f"realizations = {self.realizations}: at most {MOST_REALIZATIONS:,} go in one run")
         if not self.dt > 0:
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
+        if self.order is not None and self.order not in FRACTIONS:
+            raise InputError(f"order = {self.order!r}: the Trotter order is one of {sorted(FRACTIONS)}")
         if not self.every > 0:
             raise InputError(f"every = {self.every!r}: the time between two samples is a finite number > 0")
         for name in ("relaxation", "duration"):
@@ -133,8 +139,8 @@ class Trajectories(Engine):
 
     def _network(self, problem: Lindbladian, state: ChainState, start: Start) -> TrajectoryRun:
         unraveling = self._unraveling(problem)
-        noises = self._noises(start.seed)
-        system = MPSTrajectories(problem, unraveling, state, noises, self._bonds(), self.substeps)
+        noises, order = self._noises(start.seed), self._order(unraveling.name)
+        system = MPSTrajectories(problem, unraveling, state, noises, self._bonds(), self.substeps, order)
         functions = [driven.function for driven in problem.driven]
         breaks = partial(_next_break, functions) if functions else _no_break
         samples = self._samples(start)
@@ -151,6 +157,14 @@ class Trajectories(Engine):
             raise ModelError(reason)
         name = ("jumps" if reason else "noise") if self.unraveling == "auto" else self.unraveling
         return UNRAVELINGS[name](windows)
+
+    def _order(self, unraveling: str) -> int:
+        return (4 if unraveling == Noise.name else 2) if self.order is None else self.order
+
+    def used(self, problem: Any) -> dict[str, Any]:
+        """Return the settings with the unraveling and the Trotter order that this problem gets."""
+        name = self._unraveling(problem).name
+        return super().used(problem) | {"unraveling": name, "order": self._order(name)}
 
     def _samples(self, start: Start) -> Samples | None:
         if not start.steady:

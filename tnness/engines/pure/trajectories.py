@@ -1,7 +1,7 @@
 """Trajectories of pure states as matrix-product states: many realisations evolve together.
 
 A time step is half a step of H, a step of the jumps, half a step of H; the two half steps of H between jumps are joined
-into one step. H goes by Trotter steps of fourth order. The jumps go window by window
+into one step. H goes by Trotter steps of second or fourth order. The jumps go window by window
 (`tnness.engines.pure.unraveling`); where some windows are bonds, by half a step from one end to the other and half a
 step back. The averages are therefore of second order in the time step.
 
@@ -38,7 +38,7 @@ class MPSTrajectories:
     ----------
     problem: H with terms on sites and neighbours. unraveling: of its jumps. state: the initial amplitudes of all
     realisations. noises: one random generator per realisation. truncation: of the bonds.
-    substeps: Trotter steps of fourth order in a time step.
+    substeps: Trotter steps of H in a time step. order: of these, 2 or 4.
 
     Raises
     ------
@@ -53,12 +53,13 @@ class MPSTrajectories:
         noises: Sequence[np.random.Generator],
         truncation: Truncation,
         substeps: int = 1,
+        order: int = 4,
     ) -> None:
         self.problem, self.unraveling = problem, unraveling
         self.stack = StackedState.copies(state, len(noises))
         self.noises, self.truncation, self.substeps = list(noises), truncation, substeps
         self.jumps = 0
-        self._hamiltonian = BondHamiltonian(problem)
+        self._hamiltonian = BondHamiltonian(problem, order)
         self._parities = [problem.parities[i] for i in range(problem.n)]
 
     def advance(self, start: float, length: float, steps: int) -> None:
@@ -143,7 +144,7 @@ class MPSTrajectories:
 class BondHamiltonian:
     """The Hamiltonian as gates on bonds, which may depend on time."""
 
-    def __init__(self, problem: Lindbladian) -> None:
+    def __init__(self, problem: Lindbladian, order: int) -> None:
         if problem.n == 1:
             raise ModelError("a trajectory takes two sites at least; engine 'exact' takes a single one")
         dull = next((i for i, space in enumerate(problem.spaces) if not space.quantum), None)
@@ -154,6 +155,7 @@ class BondHamiltonian:
                 f"{problem.scheduled[0].name} acts at a given time, which a trajectory does not take: engines 'tebd' "
                 "and 'exact' do"
             )
+        self._order = order
         bonds = range(problem.n - 1)
         constant = problem.constant()
         self._static: list[Any] = [-1j * constant.bond_hamiltonian_shared(i) for i in bonds]
@@ -165,14 +167,14 @@ class BondHamiltonian:
             self._driven.append((driven, [-1j * part.bond_hamiltonian_shared(i) for i in bonds]))
 
     def layers(self, start: float, length: float, steps: int) -> Iterator[list[Any]]:
-        """Yield the layers of so many Trotter steps of fourth order."""
+        """Yield the layers of so many Trotter steps."""
         dt = length / steps
         if not self._driven:
-            for parity, fraction in layers(ORDER, steps):
+            for parity, fraction in layers(self._order, steps):
                 yield self._gates.layer(parity, fraction * dt)
             return
         pieces = [piece_of(driven.function, start, start + length) for driven, _ in self._driven]
-        for parity, fraction, clock in clocked_layers(ORDER, steps):
+        for parity, fraction, clock in clocked_layers(self._order, steps):
             values = [
                 value_at(piece, start + clock * dt, driven.name)
                 for piece, (driven, _) in zip(pieces, self._driven, strict=True)
@@ -185,7 +187,3 @@ class BondHamiltonian:
         )
         gate: Array = linalg.expm(length * matrix)
         return gate
-
-
-ORDER = 4
-"""Order of the Trotter steps of H."""

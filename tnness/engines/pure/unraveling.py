@@ -153,10 +153,10 @@ class Jumps:
         decay = np.maximum(decay, 0.0)
         count, levels = len(drawn), window.levels
         if rho is None:
-            rho = np.broadcast_to(np.eye(levels) / levels, (count, levels, levels))
+            rho = np.broadcast_to(np.eye(levels, dtype=complex) / levels, (count, levels, levels))
         turned = np.broadcast_to(np.eye(levels, dtype=complex), (count, levels, levels)).copy()
         strings, happened = np.zeros(count, bool), np.zeros(count, int)
-        left, wanted, active = np.full(count, length), drawn.copy(), np.arange(count)
+        left, wanted, active = np.full(count, length), drawn[:, number].copy(), np.arange(count)
         rho = rho.copy()
         while active.size:
             weights = np.einsum("ba,rbc,ca->ra", basis.conj(), rho[active], basis).real
