@@ -73,7 +73,7 @@ class MPSTrajectories:
 
     def save(self) -> Snapshot:
         """Return the states, the position of each noise stream, and what is counted."""
-        arrays: dict[str, Array] = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self.stack.tensors)}
+        arrays: dict[str, Array] = {f"stack_{i:04d}": tensor for i, tensor in enumerate(self.stack.tensors)}
         arrays["noises"] = np.array([save_stream(noise) for noise in self.noises])
         arrays |= {"dropped": self.stack.dropped, "largest": self.stack.largest}
         return Snapshot(arrays, {"centre": self.stack.centre, "jumps": self.jumps})
@@ -82,7 +82,7 @@ class MPSTrajectories:
         """Become the states that were saved."""
         arrays, numbers = snapshot.arrays, snapshot.numbers
         self.noises = [restore_stream(noise) for noise in arrays["noises"]]
-        tensors = [np.ascontiguousarray(arrays[f"tensor_{i:04d}"]) for i in range(self.problem.n)]
+        tensors = [np.ascontiguousarray(arrays[f"stack_{i:04d}"]) for i in range(self.problem.n)]
         self.stack = StackedState(tensors, int(numbers["centre"]), arrays["dropped"], arrays["largest"])
         self.jumps = int(numbers["jumps"])
 
