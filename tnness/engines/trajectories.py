@@ -23,7 +23,7 @@ from tnness.engines.initial import Initial
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_state
 from tnness.engines.pure.trajectories import MPSTrajectories
-from tnness.engines.pure.trajectory_view import TrajectoryView
+from tnness.engines.pure.trajectory_view import TrajectoryView, truncation_error
 from tnness.engines.pure.unraveling import UNRAVELINGS, Noise, Unraveling, why_no_noise, windows_of
 from tnness.engines.pure.view import PureView
 from tnness.engines.registry import register_engine
@@ -228,14 +228,19 @@ class Samples:
 
 
 class Ensemble(Told):
-    """An average over realisations: truncation dominates where the weight dropped exceeds the statistical errors."""
+    """An average over realisations: truncation dominates where it makes more than half of an error."""
 
     def verdict(self, history: History) -> str:
-        """Return the engine's verdict; truncation does not dominate where statistical errors are larger."""
+        """Return the engine's verdict; where errors are known, truncation dominates if they are mostly its own."""
         told, figures = self._verdict(), self.figures(history)
-        if told == COMPLETE or not history.errors:
+        if told != TRUNCATED or not history.errors:
             return told
-        return told if figures["weight_dropped"] > _least_error(history) else STATISTICAL
+        weight, count = figures["weight_dropped"], int(figures["realizations"])
+        for name, errors in history.errors.items():
+            error = np.nan_to_num(errors[-1])
+            if truncation_error(weight, history.values[name][-1], error, count) > 0.5 * error.max(initial=0.0) > 0:
+                return TRUNCATED
+        return STATISTICAL
 
 
 class TimeSampling(Sampling):
@@ -245,16 +250,6 @@ class TimeSampling(Sampling):
         """Return the outcome from the averages of the monitored observables."""
         found = super().judge(averages)
         return STATISTICAL if found == "converged" else found
-
-
-def _least_error(history: History) -> float:
-    """Return the smallest error of an observable at its last time, root mean square, over its largest element."""
-    sizes = []
-    for name, errors in history.errors.items():
-        error, value = float(np.sqrt(np.nanmean(errors[-1] ** 2))), float(np.abs(history.values[name][-1]).max())
-        if error > 0 and value > 0:
-            sizes.append(error / value)
-    return min(sizes, default=0.0)
 
 
 def _no_break(start: float, end: float) -> float:
@@ -443,7 +438,7 @@ class MatrixProducts:
         stack = self.system.stack.copy()
         pairs = Pairs(stack)
         views = [PureView(stack.state(r), self.spaces, partial(pairs.of, r)) for r in range(stack.count)]
-        return TrajectoryView(views, self.spaces)
+        return TrajectoryView(views, self.spaces, float(stack.dropped.mean()))
 
     def figures(self) -> dict[str, float]:
         """Return the number of realisations, the weight dropped by each, the bonds, and the jumps of each."""
@@ -454,9 +449,9 @@ class MatrixProducts:
             "bond_dimension": float(stack.largest.max()),
             "mean_bond_dimension": float(stack.largest.mean()),
         }
-        return (
-            figures if self.system.unraveling.name != "jumps" else figures | {"jumps": self.system.jumps / stack.count}
-        )
+        if self.system.unraveling.name == "jumps":
+            figures["quantum_jumps"] = self.system.jumps / stack.count
+        return figures
 
     def verdict(self) -> str:
         """Return `complete`, with what is not known, or that truncation dominates the error."""

@@ -30,6 +30,18 @@ ENTROPIES = (
 ONE_BY_ONE = "only quantities linear in the state are known for the average state; `view.average` gives means of others"
 
 
+def truncation_error(weight: float, value: Any, statistical: Any, count: int) -> float:
+    """Return 2 w (max |x| + sqrt(count) max s), the largest size of x in one realisation times twice the lost weight w.
+
+    It is no bound: it was seen to cover the error of averages, see docs/beyond.md.
+
+    >>> truncation_error(1e-3, [0.5, -1.0], [0.01, 0.02], 100)
+    0.0024
+    """
+    size = float(np.abs(value).max(initial=0.0)) + math.sqrt(count) * float(np.max(statistical, initial=0.0))
+    return 2 * weight * size
+
+
 class TrajectoryView(View):
     """A view of all realisations at one time. It gives means over the realisations.
 
@@ -39,6 +51,7 @@ class TrajectoryView(View):
     Parameters
     ----------
     realizations: a view of each realisation. spaces: local spaces of the sites.
+    weight: mean weight that truncation has dropped from a realisation; it adds `truncation_error` to errors.
 
     >>> from tnness.operators.basis import spinless
     >>> from tnness.engines.fermions.view import GaussianView
@@ -50,8 +63,9 @@ class TrajectoryView(View):
     realizations: list[View]
     refusals: Mapping[str, str] = dict.fromkeys(ENTROPIES, ONE_BY_ONE)
 
-    def __init__(self, realizations: Sequence[View], spaces: Sequence[LocalSpace]) -> None:
+    def __init__(self, realizations: Sequence[View], spaces: Sequence[LocalSpace], weight: float = 0.0) -> None:
         super().__init__(spaces)
+        self._weight = weight
         self.realizations = list(realizations)
         self._rows: list[int] | None = None
         self._read: dict[Any, Array] = {}  # the values of all realizations, by what was read
@@ -64,7 +78,7 @@ class TrajectoryView(View):
         count = len(values)
         if count == 1:
             return Estimate(values[0], np.full(values.shape[1:], math.nan))
-        return Estimate(values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(count))
+        return self._estimate(values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(count))
 
     def with_error(self, measure: Callable[[Any], Any]) -> Any:
         """Return measure(view) and its standard error by the jackknife (NaN for one realisation).
@@ -82,7 +96,11 @@ class TrajectoryView(View):
         kept = [[r for r in range(count) if r % groups != group] for group in range(groups)]
         values = np.array([np.asarray(measure(self._only(rows)), dtype=float) for rows in kept])
         squares = ((values - values.mean(axis=0)) ** 2).sum(axis=0)
-        return Estimate(whole, np.sqrt((groups - 1) / groups * squares))
+        return self._estimate(whole, np.sqrt((groups - 1) / groups * squares))
+
+    def _estimate(self, value: Any, statistical: Any) -> Estimate:
+        """Return a value with its statistical error and that of truncation together."""
+        return Estimate(value, statistical + truncation_error(self._weight, value, statistical, len(self.realizations)))
 
     def _only(self, rows: Sequence[int]) -> TrajectoryView:
         """Return a view of some of the realisations, which knows what this one has read."""
