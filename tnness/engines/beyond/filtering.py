@@ -6,10 +6,10 @@ coefficient is set to zero after each block of steps: what is left is the evolut
 all those of the chain but the 0 of its steady state. Snapshots are kept at times that double, so that the length of an
 evolution fits the rates that it finds.
 
-lambda = <l|G|r> / <l|r> is wrong by the product of both vectors' errors: the residuals over the distance to the other
+lambda = <l|G|r> / <l|r> is wrong by the product of both vectors' errors: the residuals over the distance to other
 rates. But nobody knows all others. A pair of small frequency looks like one real rate until the evolution is longer
-than its period, and then the product is far below the error. So the error that is stated is of first order, and knows of
-no other rates: lambda is an eigenvalue of G + E with |E| = the residual, and moves by |l| |r| / |<l|r>| |E| from
+than its period, and then the product is far below the error. So the error that is stated is of first order, and knows
+of no other rates: lambda is an eigenvalue of G + E with |E| = the residual, and moves by |l| |r| / |<l|r>| |E| from
 there to one of G; twice that covers a second rate nearby, even one that it meets (from [[0, 1], [e, 0]] to
 [[0, 1], [e - s, 0]] the eigenvalue sqrt(e) moves to one at most s / sqrt(e) away, and the first order is half of that).
 """
@@ -44,7 +44,7 @@ Real = NDArray[np.float64]
 KEPT = 12
 """Most snapshots of a filter; half of them are forgotten when there would be more."""
 KNOWN = 0.1
-"""Largest |l| |r| / |<l|r>| times the larger residual, over the distance to the next rate, at which |l| |r| / |<l|r>| is
+"""Largest |l| |r| / |<l|r>| times the larger residual, over the distance to the next rate, at which that number is
 taken as known, so that the better of both vectors will do."""
 MEETING = 2.0
 """Factor of an error of first order that covers two rates that meet."""
@@ -218,8 +218,9 @@ class Filter:
 class Pair:
     """A mode of both pictures.
 
-    value: <l|G|r> / <l|r>. residuals: |G^T l - value l| / |l| and |G r - value r| / |r|. condition: |l| |r| / |<l|r>|. separation: from the nearest other
-    rate that was found. coefficients: of l and r in their snapshots.
+    value: <l|G|r> / <l|r>. residuals: |G^T l - value l| / |l| and |G r - value r| / |r|.
+    condition: |l| |r| / |<l|r>|. separation: from the nearest other rate that was found.
+    left, right: coefficients of l and r in their snapshots.
     """
 
     value: complex

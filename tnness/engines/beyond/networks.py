@@ -2,8 +2,8 @@
 
 For modes, each charge sector is filtered twice: from operators on single sites, which often stay simple, and from
 operators on neighbours as well. A filter is over when it has evolved for `MEMORY` times the memory of the slowest mode
-that it has found, so that a slower one would have shown, when the error of this mode is as small as it was asked to be,
-and when its residual no longer improves; the last part of it has a finer time step, which leaves the error of truncation
+that it has found, so that a slower one would have shown, when the error of this mode is as small as was asked for, and
+when its residual no longer improves; the last part of it has a finer time step, which leaves the error of truncation
 alone. A mode whose error stays too large is waited for `LONG_MEMORY`.
 """
 
