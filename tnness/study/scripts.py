@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from matplotlib.figure import Figure
 
+from tnness.engines.ask import TOLERANCE
+from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.errors import RecordError
 from tnness.records.lazily import lazily
@@ -60,6 +62,8 @@ def swept(
     seed: int = 0,
     engine: Engine | str | None = None,
     times: Sequence[float] | None = None,
+    tolerance: float = TOLERANCE,
+    question: Question | None = None,
     measure: Measure | None = None,
     workers: int = 0,
     certificate: bool = False,
@@ -83,6 +87,8 @@ def swept(
         seed=seed,
         engine=engine,
         times=times,
+        tolerance=tolerance,
+        question=question,
         measure=measure,
         workers=workers,
         progress=True,
