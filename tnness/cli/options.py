@@ -260,7 +260,7 @@ class Posed:
     question: str | None = None  # what is asked in place of the states
 
 
-ASKED = posed(*QUESTIONS, chosen_by="--question")
+QUESTION = posed(*QUESTIONS, chosen_by="--question")
 """Any question, or none."""
 
 

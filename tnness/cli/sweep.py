@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the commands import it only when they run
 
 
 @app.command("sweep", cls=GroupedCommand)
-@with_options(engine=options.SETTINGS, asked=options.JOB, question=options.ASKED)
+@with_options(engine=options.SETTINGS, asked=options.JOB, question=options.QUESTION)
 def sweep_command(
     model: options.Model,
     store: Annotated[

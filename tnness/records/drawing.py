@@ -30,7 +30,7 @@ TITLE = 40
 """Characters of a panel's title that fit on one line."""
 SEPARATE = ("mode",)
 """Axes along which points are not joined."""
-PAIRED = ("first", "second")
+OPERATORS = ("first", "second")
 """Axes of two operators, whose correlation in time is a curve."""
 MOST_CURVES = 9
 """Most curves in one panel."""
@@ -126,7 +126,7 @@ def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] |
         name_axis(axes.yaxis, str(data.dims[1]))
         assert axes.figure is not None
         axes.figure.colorbar(shown, ax=axes, label=label)
-    elif data.dims[1:] == PAIRED and data[0].size <= MOST_CURVES:
+    elif data.dims[1:] == OPERATORS and data[0].size <= MOST_CURVES:
         _draw_pairs(axes, data, error, label)
     else:
         _draw_map(axes, data[-1], label)
@@ -136,7 +136,7 @@ def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] |
 def _draw_pairs(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
     """Draw one curve in time for each pair of operators."""
     question = json.loads(data.attrs.get("question", "{}"))
-    first, second = (question.get(name, range(data.sizes[name])) for name in PAIRED)
+    first, second = (question.get(name, range(data.sizes[name])) for name in OPERATORS)
     for i, a in enumerate(first):
         for j, b in enumerate(second):
             own = None if error is None else error[:, i, j]
