@@ -172,7 +172,7 @@ class AtFields(Counting):
 
 def thetas(chain: Lindbladian, counter: str, at: tuple[float, ...], chi: int, tolerance: float = 1e-4) -> Array:
     """Return theta at some fields, by engine `tebd`."""
-    run = AtFields(counter=counter, at=at).solver(TEBD(chi=chi)).begin(chain, Start(ask=Ask(tolerance=tolerance)))
+    run: Any = AtFields(counter=counter, at=at).solver(TEBD(chi=chi)).begin(chain, Start(ask=Ask(tolerance=tolerance)))
     while not run.step().finished:
         pass
     return run.table.theta
@@ -266,7 +266,7 @@ def pictures(chi: int = 16) -> Figure:
         for picture in ("schroedinger", "heisenberg")
     ]
     apart = abs(found[0]["connected_real"].values - found[1]["connected_real"].values)
-    errors = sum(record["connected_real_error"].values for record in found)
+    errors = np.sum([record["connected_real_error"].values for record in found], axis=0)
     told = f"apart {apart.max():.1e}, errors {errors.max():.1e}"
     name = f"<Z(t) Z>, XX n = 20, chi {chi}: both pictures, in errors"
     return Figure(name, float((apart / (errors + 1e-10)).max()), 1.0, clock.seconds, told)

@@ -61,7 +61,7 @@ class Frame:
     @classmethod
     def of(cls, to: Sequence[Real]) -> Frame:
         """Return a frame from its matrices."""
-        return cls(tuple(to), tuple(np.linalg.inv(matrix) for matrix in to))
+        return cls(tuple(to), tuple(np.linalg.inv(matrix).astype(float) for matrix in to))
 
     def bonds(self, bonds: Sequence[Real]) -> list[Real]:
         """Return two-site matrices as they act in the frame."""
