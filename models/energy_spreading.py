@@ -24,6 +24,12 @@ class EnergySpreading:
 
     Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020), eq. (17),
     doi:10.1103/PhysRevLett.125.116601.
+
+    Agrees
+    ------
+    - the width on equal links with sqrt(2 D t), D = gamma0/e, to 1e-6, the energy being kept to 1e-13:
+      test_equal_links_diffuse
+    - two islands by hand, relative, to 1e-12: test_two_islands_by_hand
     """
 
     n: int = 1000  # islands

@@ -38,6 +38,16 @@ class RandomCircuit:
     replica (`replica-abc`) gives their averages.
 
     M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), doi:10.1103/PhysRevX.9.021007.
+
+    Agrees
+    ------
+    - E|G_ij|^2, the variance of n_i and the profile with the closed equations (D8)-(D10), within 1.7 standard errors
+      (root of the mean square): test_averages_solve_the_closed_equations
+    - purities, variances and entropies of three sites with the exact averaged replica, within 1.7 standard errors:
+      test_averages_are_those_of_the_exact_replica
+    - the volume law at fifty sites, (34)-(36), within 4 standard errors of less than 1 %:
+      test_volume_law_at_fifty_sites
+    - the mean density with averaged maps, step by step, to 1e-12: test_the_mean_density_is_that_of_averaged_maps
     """
 
     n: int = 20  # number of sites

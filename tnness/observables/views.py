@@ -152,6 +152,10 @@ class View:
         """Return measure(view). A view of many realizations returns the mean over them, as an `Estimate`."""
         return measure(self)
 
+    def with_error(self, measure: Callable[[Any], Any]) -> Any:
+        """Return measure(view). A view that knows statistical errors returns an `Estimate`."""
+        return measure(self)
+
     def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
         """Return <A_i B_j> for all pairs: (n, n); the diagonal holds <(AB)_i>.
 

@@ -29,6 +29,12 @@ TITLE = 40
 """Characters of a panel's title that fit on one line."""
 PAIRS = ("site", "site_2")
 """Dimensions of what is measured between two sites."""
+SEPARATE = ("mode",)
+"""Axes along which points are not joined."""
+OPERATORS = ("first", "second")
+"""Axes of two operators, whose correlation in time is a curve."""
+MOST_CURVES = 9
+"""Most curves in one panel."""
 
 
 def panels(dataset: xr.Dataset, chosen: Sequence[str], title: bool = True) -> Figure:
@@ -70,6 +76,8 @@ def caption(dataset: xr.Dataset) -> str:
 def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     data, error = dataset[name], _errors(dataset, name)
     axes.set_title(heading(title_of(data, name), TITLE / PER_INCH), fontsize=NORMAL)
+    asked = json.loads(dataset.attrs.get("settings", "{}")).get("question")
+    data = data if asked is None else data.assign_attrs(question=json.dumps(asked))
     label = label_of(data, name)
     if "chi" in data.dims and data.ndim <= 3:
         draw_distances(axes, dataset, name)
@@ -86,8 +94,13 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
     elif data.ndim == 1:
-        _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5)
+        from matplotlib.ticker import MaxNLocator
+
+        apart = {"lw": 0} if data.dims[0] in SEPARATE else {}
+        _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5, **apart)
         name_axis(axes.xaxis, str(data.dims[0]))
+        if data.dims[0] not in data.coords:
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         axes.set_ylabel(label)
     else:
         _draw_map(axes, data, label)
@@ -114,9 +127,23 @@ def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] |
         name_axis(axes.yaxis, str(data.dims[1]))
         assert axes.figure is not None
         axes.figure.colorbar(shown, ax=axes, label=label)
+    elif data.dims[1:] == OPERATORS and data[0].size <= MOST_CURVES:
+        _draw_pairs(axes, data, error, label)
     else:
         _draw_map(axes, data[-1], label)
         axes.set_title(f"{title_of(data, str(data.name))}, last time", fontsize=NORMAL)
+
+
+def _draw_pairs(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
+    """Draw one curve in time for each pair of operators."""
+    question = json.loads(data.attrs.get("question", "{}"))
+    first, second = (question.get(name, range(data.sizes[name])) for name in OPERATORS)
+    for i, a in enumerate(first):
+        for j, b in enumerate(second):
+            own = None if error is None else error[:, i, j]
+            _draw_bars(axes, data["time"].values, data.values[:, i, j], own, ms=2.5, label=f"{a}, {b}")
+    axes.set_ylabel(label)
+    axes.legend(fontsize="small", title="A, B")
 
 
 def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 from tqdm import tqdm
 
 from tnness.display.messages import MESSAGES
-from tnness.errors import Doubt
+from tnness.errors import Doubt, Interrupted
 
 REDRAW = 0.1
 """Seconds between two drawings of the bar."""
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANGUP = getattr(signal, "SIGHUP", None)
+"""The signal of a terminal that closes; None where there is none, on Windows."""
+STOPPING = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
 """Signals that ask a run to stop."""
 NOTES = 10
 """Lines that a time evolution writes where there is no terminal."""
@@ -118,16 +120,17 @@ class Stop:
     """Turns the first signal to stop into a request to stop between steps; a second SIGINT stops at once.
 
     number: of the signal that came; 0 before. SIGHUP counts where it is not ignored, as `nohup` has it ignored.
+    at_once: whether the first signal stops at once: as long as there is nothing to save.
     """
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, at_once: bool = False) -> None:
+        self.number, self.at_once = 0, at_once
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
             for number in STOPPING:
-                if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                if number == HANGUP and signal.getsignal(number) is signal.SIG_IGN:
                     continue
                 self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -140,6 +143,8 @@ class Stop:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = self.number or number
+        if self.at_once:
+            raise Interrupted("interrupted before the first step", self.number)
 
     @property
     def requested(self) -> bool:

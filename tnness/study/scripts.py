@@ -12,6 +12,8 @@ import typer
 from matplotlib.figure import Figure
 
 from tnness.display.messages import SILENCE, never_silent
+from tnness.engines.ask import TOLERANCE
+from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, RecordError
 from tnness.records.lazily import lazily
@@ -175,6 +177,8 @@ def swept(
     seed: int = 0,
     engine: Engine | str | None = None,
     times: Sequence[float] | None = None,
+    tolerance: float = TOLERANCE,
+    question: Question | None = None,
     measure: Measure | None = None,
     workers: int = 0,
     certificate: bool = False,
@@ -198,6 +202,8 @@ def swept(
         seed=seed,
         engine=engine,
         times=times,
+        tolerance=tolerance,
+        question=question,
         measure=measure,
         workers=workers,
         progress=True,

@@ -24,6 +24,7 @@ from tnness.digest.content import digest_of_function
 from tnness.display.messages import LINES, MESSAGES, SILENCE
 from tnness.display.page import escaped
 from tnness.engines.ask import TOLERANCE, Ask, names_of
+from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.errors import Doubt, InputError, Interrupted
 from tnness.runs.progress import Stop, bar_class, draws_bars
@@ -89,6 +90,7 @@ def sweep(
     errors: bool = True,
     adjoint: int = 0,
     initial: str | None = None,
+    question: Question | None = None,
     measure: Measure | str | None = None,
     workers: int | None = None,
     dask: str | None = None,
@@ -110,6 +112,7 @@ def sweep(
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
     times: of a time evolution; default: the steady state. tolerance, atol, period, max_time, watch, kick, adjoint,
         initial: as for `steady_state`. errors: as for `evolve`.
+    question: what is asked at every point in place of the states: `Modes(...)`, `Counting(...)`, `Correlation(...)`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
         the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
     workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
@@ -155,6 +158,7 @@ def sweep(
         independent=tuple(independent),
         engine=engine,
         ask=ask,
+        question=question,
         measure=_name(measure),
         measured_by=digest_of_function(measure) if callable(measure) else None,
     )
