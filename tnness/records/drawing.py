@@ -27,7 +27,7 @@ SHOWN_PARAMETERS = 8
 PANEL = (4.2, 3.1)
 TITLE = 40
 """Characters of a panel's title that fit on one line."""
-PAIRS = ("site", "site_2")
+SITE_PAIRS = ("site", "site_2")
 """Dimensions of what is measured between two sites."""
 SEPARATE = ("mode",)
 """Axes along which points are not joined."""
@@ -150,7 +150,7 @@ def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:
     """Draw a matrix in colours. Between pairs of sites they span what is off the diagonal, which may be far larger."""
     values = data.values if data.ndim == 2 else data.values.reshape(len(data.values), -1)
     scaled = values
-    if tuple(data.dims) == PAIRS and len(values) > 1:
+    if tuple(data.dims) == SITE_PAIRS and len(values) > 1:
         scaled = values[~np.eye(len(values), dtype=bool)]
     largest, whole = (float(np.max(np.abs(v[np.isfinite(v)]), initial=0.0)) for v in (scaled, values))
     largest = largest or whole or 1.0

@@ -17,7 +17,7 @@ from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError, RecordError
 from tnness.records.lazily import lazily
-from tnness.records.style import RESOLUTION, styled
+from tnness.records.style import PIXELS_PER_INCH, styled
 from tnness.runs.progress import draws_bars
 from tnness.study.collect import collect
 from tnness.study.point import Measure
@@ -91,13 +91,13 @@ def head(
         else:
             with never_silent(f"{stem} {preset}", math.inf if draws_bars() else SILENCE):
                 tables = compute(choose(chosen, **choices) if choose else chosen, store, workers)
-            for part in parts_of(tables).values():
+            for part in named_parts(tables).values():
                 part.attrs["preset"] = preset
         if tell is not None:
             typer.echo(tell(tables))
         with styled():
             figure = draw(tables)
-            kept = {} if table or draw_only else parts_of(tables)
+            kept = {} if table or draw_only else named_parts(tables)
             target = (committed if commit else out or runs) / f"{stem}_{preset}{suffix}"
             save(figure, kept, target, ("png",) if commit else ("png", "pdf"))
 
@@ -127,7 +127,7 @@ def _option(name: str, kind: Any, default: Any, text: str, **limits: Any) -> ins
     return inspect.Parameter(python_name, how, default=default, annotation=annotation)
 
 
-def parts_of(tables: Tables) -> dict[str, xr.Dataset]:
+def named_parts(tables: Tables) -> dict[str, xr.Dataset]:
     """Return tables by the names of their parts; one table has an empty name."""
     return (
         cast("dict[str, xr.Dataset]", tables) if isinstance(tables, Mapping) and not _is_table(tables) else {"": tables}
@@ -225,6 +225,6 @@ def save(
     targets = [Path(f"{stem}.{ending}") for ending in formats]
     for target in targets:
         about = {"CreationDate": None} if target.suffix == ".pdf" else {"Software": None}
-        figure.savefig(target, dpi=RESOLUTION, metadata=about)
+        figure.savefig(target, dpi=PIXELS_PER_INCH, metadata=about)
         typer.echo(target)
     return targets
