@@ -88,7 +88,10 @@ def _never(*arguments):
 
 
 def test_draw_only_computes_nothing_and_changes_no_table(run, tmp_path):
-    assert "run without --draw-only first" in str(run("--draw-only", parts=_never).exception)
+    refused = run("--draw-only", parts=_never)
+    assert refused.exit_code == 1
+    assert refused.output.startswith("error: there is no table figure_1_quick.nc in ")
+    assert "run without --draw-only first" in refused.output
     run("--commit")
     table = tmp_path / "studies" / "lines" / "figures" / "figure_1_quick.nc"
     before = table.read_bytes()

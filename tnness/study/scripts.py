@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from tnness.display.messages import SILENCE, never_silent
 from tnness.engines.ask import TOLERANCE
 from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
-from tnness.errors import InputError, RecordError
+from tnness.errors import InputError, RecordError, TnnessError
 from tnness.records.lazily import lazily
 from tnness.records.style import PIXELS_PER_INCH, styled
 from tnness.runs.progress import draws_bars
@@ -101,11 +102,19 @@ def head(
             target = (committed if commit else out or runs) / f"{stem}_{preset}{suffix}"
             save(figure, kept, target, ("png",) if commit else ("png", "pdf"))
 
-    main.__doc__ = inspect.getdoc(inspect.getmodule(draw)) or "Compute what is missing, and draw."
+    @functools.wraps(main)
+    def told(**options: Any) -> None:
+        try:
+            main(**options)
+        except TnnessError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from error
+
+    told.__doc__ = inspect.getdoc(inspect.getmodule(draw)) or "Compute what is missing, and draw."
     options = [*_options(presets, study.name), *further]
-    main.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-    main.__annotations__ = {option.name: option.annotation for option in options}
-    return main
+    told.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    told.__annotations__ = {option.name: option.annotation for option in options}
+    return told
 
 
 def _options(presets: Mapping[str, Any], study: str) -> list[inspect.Parameter]:
@@ -129,13 +138,7 @@ def _option(name: str, kind: Any, default: Any, text: str, **limits: Any) -> ins
 
 def named_parts(tables: Tables) -> dict[str, xr.Dataset]:
     """Return tables by the names of their parts; one table has an empty name."""
-    return (
-        cast("dict[str, xr.Dataset]", tables) if isinstance(tables, Mapping) and not _is_table(tables) else {"": tables}
-    )
-
-
-def _is_table(tables: Tables) -> bool:
-    return hasattr(tables, "data_vars")
+    return tables if isinstance(tables, dict) else {"": tables}
 
 
 def read_tables(source: str, folders: Sequence[Path]) -> Tables:
@@ -147,6 +150,7 @@ def read_tables(source: str, folders: Sequence[Path]) -> Tables:
     """
     for folder in folders:
         whole, parts = folder / f"{source}.nc", sorted(folder.glob(f"{source}_*.nc"))
+        parts = [part for part in parts if "=" not in part.stem.removeprefix(source)]  # that is another choice
         if whole.exists():
             return xr.load_dataset(whole, engine="h5netcdf")
         if parts:
