@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +101,6 @@ def head(
             target = (committed if commit else out or runs) / f"{stem}_{preset}{suffix}"
             save(figure, kept, target, ("png",) if commit else ("png", "pdf"))
 
-    @functools.wraps(main)
     def told(**options: Any) -> None:
         try:
             main(**options)
