@@ -16,6 +16,10 @@ SHARED = {("mbl_transition", "figure_3"): "figure_2"}
 """A figure that is drawn from another's table."""
 
 
+LONG = {"figure_drives", "figure_weak", "figure_choices", "figure_5"}
+"""Figures whose errors or laws take seconds."""
+
+
 def committed():
     """(study, script, preset) of every figure that is committed."""
     found = []
@@ -27,7 +31,10 @@ def committed():
     return found
 
 
-@pytest.mark.parametrize(("study", "name", "preset"), committed())
+@pytest.mark.parametrize(
+    ("study", "name", "preset"),
+    [pytest.param(*each, marks=[pytest.mark.slow] if each[1] in LONG else []) for each in committed()],
+)
 def test_a_committed_table_is_drawn_and_nothing_is_cut_or_hidden(study, name, preset, tmp_path, monkeypatch):
     figures, save = [], scripts.save
 
