@@ -299,3 +299,16 @@ def test_records_hold_what_is_needed_to_repeat_them(done):
     with h5py.File(next((done / "points").glob("*/*.nc"))) as file:
         assert file.attrs["seed"].item() > 0
         assert {"settings", "parameters", "versions", "host", "cpu_seconds", "realization"} <= set(file.attrs)
+
+
+def test_a_sweep_without_a_terminal_counts_its_points(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tnness.study.sweep.SILENCE", -1.0)  # no silence is short enough
+    with caplog.at_level("INFO", "tnness"):
+        sweep("ssep", {"n": [2, 3]}, store=tmp_path / "told", engine="exact", workers=0, progress=True)
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 points: done 1, failed 0",
+        "2 points: done 2, failed 0",
+    ]
+    caplog.clear()
+    sweep("ssep", {"n": [2, 3]}, store=tmp_path / "silent", engine="exact", workers=0)
+    assert not caplog.records
