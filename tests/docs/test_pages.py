@@ -200,6 +200,12 @@ def test_the_small_instance_of_a_model_is_solved_and_drawn(tmp_path):
     assert example.command == "tnness run ssep -p n=4 --out ssep.nc"
 
 
+def test_a_model_with_a_start_of_its_own_is_drawn_in_time(tmp_path):
+    example = gallery.solved("contact-process", models()["contact-process"], tmp_path)
+    assert example.outcome == "complete"
+    assert example.command == "tnness run contact-process -p n=4 --time 0:8:17 --out contact-process.nc"
+
+
 def test_the_studies_of_a_model_are_found_in_their_scripts():
     assert "mbl_transition" in dict(gallery.studies_with("mbl-heisenberg", models()["mbl-heisenberg"]))
     assert "cavity" not in dict(gallery.studies_with("ssep", models()["ssep"]))
