@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tnness import InputError, Observable, register
+from tnness.model.checks import check_blocks
 from tnness.observables.observable import Estimate
 from tnness.problems.transfer import RandomBar, Real, ring_hamiltonian
 from tnness.typed import check_fields
@@ -43,6 +44,7 @@ class AndersonBar:
         for name in ("width", "length"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} = {getattr(self, name)}: at least 1 is needed")
+        check_blocks(1, self.width**2, f"width = {self.width}")
         if not self.disorder > 0:
             raise InputError(
                 f"disorder = {self.disorder:g}: a clean bar has no localisation length; a number > 0 is needed"

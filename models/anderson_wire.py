@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from tnness import InputError, Observable, View, register
-from tnness.model.checks import check_rates
+from tnness.model.checks import check_blocks, check_rates
 from tnness.observables.observable import Estimate
 from tnness.problems.transfer import Array, Lead, Real, TransferChain, ring_hamiltonian, ring_modes
 from tnness.typed import check_fields
@@ -78,6 +78,7 @@ class AndersonWire:
             raise InputError(f"energy_rule = {self.energy_rule!r} is not one of auto, poles, legendre")
         if not self.energies:
             raise InputError("energies: at least one is needed for the transmission")
+        check_blocks(self.slices, self.size**2, f"size = {self.size}, length = {self.slices}")
         if self.potential is not None:
             object.__setattr__(self, "potential", self._given_potential())
         if self.detectors is not None and not self.full:

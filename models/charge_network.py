@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tnness import InputError, Observable, register
-from tnness.model.checks import check_rates, check_sites
+from tnness.model.checks import check_blocks, check_rates, check_sites
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import Array, TransferChain
 from tnness.typed import check_fields
@@ -53,6 +53,7 @@ class ChargeNetwork:
         check_sites(self.n)
         check_rates({"eps": self.eps})
         _ = self.links
+        check_blocks(self.n, self._width, f"n = {self.n}, dim = {self.dim}")
         if self.lengths is not None:
             array = np.asarray(self.lengths, dtype=float)
             if array.shape != (self._link_count,) or not np.isfinite(array).all():
@@ -95,7 +96,7 @@ class ChargeNetwork:
         return along, conductance[..., split:].reshape(*conductance.shape[:-1], self.n - 1, self._width - 1)
 
     def chain(self, lengths: Array, eps: ArrayLike) -> TransferChain:
-        """Return many realisations as one batch; lengths: (..., link), eps broadcast against the leading axes."""
+        """Return many realizations as one batch; lengths: (..., link), eps broadcast against the leading axes."""
         along, across = self.conductances(lengths, eps)
         left, right = (self.drop, along[..., 0, :]), (0.0, along[..., -1, :])
         return resistor_chain(along[..., 1:-1, :], across, left=left, right=right)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness import FactorisedHopping, InputError, Observable, register
-from tnness.model.checks import check_rates, check_sites, site_profile
+from tnness.model.checks import check_blocks, check_rates, check_sites, site_profile
 from tnness.typed import check_fields
 
 Vector = NDArray[np.float64]
@@ -55,6 +55,8 @@ class HoppingMasterEquation:
         check_fields(self)
         check_sites(self.n)
         check_rates({"gamma": self.gamma, "disorder": self.disorder})
+        if self.rates == "eigenstates":
+            check_blocks(1, self.n, f"n = {self.n}")
         if self.rates not in ("exponential", "eigenstates"):
             raise InputError(f"rates = {self.rates!r} is not one of exponential, eigenstates")
         if not self.xi > 0:
@@ -85,7 +87,7 @@ class HoppingMasterEquation:
         """Return the rates and the start."""
         if self.rates == "exponential":
             couplings = np.sqrt(self.gamma) * np.exp(-np.abs(np.arange(self.n) - self.noisy_site) / self.xi)
-            return FactorisedHopping(couplings, np.eye(self.n)[self.noisy_site])
+            return FactorisedHopping(couplings, (np.arange(self.n) == self.noisy_site).astype(float))
         weights = self._shapes[self.noisy_site]
         return FactorisedHopping(np.sqrt(self.gamma) * weights, weights / weights.sum(), self._shapes)
 

@@ -37,7 +37,7 @@ class NoisyAnderson:
         drho/dt = -i[H, rho] + gamma (n rho n - {n, rho}/2),  n = n_site.
 
     hbar = 1. Engine `gaussian` gives the exact average over the noise at any time (energy, density, spreading), as do
-    `tebd` and `exact` on short chains. `trajectories` computes single realisations, and with them the entanglement.
+    `tebd` and `exact` on short chains. `trajectories` computes single realizations, and with them the entanglement.
     With delta != 0 the particles interact, 2 J delta (n_i - 1/2)(n_{i+1} - 1/2) (delta = 1: the Heisenberg chain); then
     only `tebd`, `exact` and the matrix-product `trajectories` serve.
 

@@ -1,4 +1,4 @@
-"""A current-driven random circuit, one realisation at a time."""
+"""A current-driven random circuit, one realization at a time."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Real = NDArray[np.float64]
 @register("random-circuit")
 @dataclass(frozen=True, kw_only=True)
 class RandomCircuit:
-    """A random circuit of spins 1/2 between two reservoirs of different magnetisation: one realisation.
+    """A random circuit of spins 1/2 between two reservoirs of different magnetisation: one realization.
 
     In each step a gate acts on a random bond: a partial swap with probability p1, an interaction with p2, a swap or
     nothing otherwise; gates at the ends act on a fresh spin of density 1/2 + m, which is then discarded. Unit time is
     n + 1 steps. Spin up is a particle. Without interactions (p2 = 0) the particles are free fermions, and engine
     `gaussian` serves hundreds of sites; `tebd` and `exact` serve all gates. A steady state is the average over one
-    trajectory, with errors by blocking; a `sweep` averages over many realisations.
+    trajectory, with errors by blocking; a `sweep` averages over many realizations.
 
     The average over circuits is the symmetric exclusion process for any p1 and p2. Entropies are measured from its
     local equilibrium, the product of states of the average densities n_i: Delta S_X = sum_(i in X) H(n_i) - S_X. The
