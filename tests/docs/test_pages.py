@@ -30,7 +30,7 @@ PAGES = {
     for path in sorted(DOCS.rglob("*.md"))
     if any(block.language in ("python", "console") for block in executed.blocks_of(path.read_text()))
 }
-LONG = ("tutorials/certificate.md", "tutorials/counting.md", "tutorials/disorder.md", "tutorials/fermions.md")
+LONG = ("beyond.md", *(f"tutorials/{name}.md" for name in ("certificate", "counting", "disorder", "fermions")))
 """Pages that take more than five seconds of processor time; building the site runs them, too."""
 ELSEWHERE = [name for name, text in PAGES.items() if executed.is_executed_elsewhere(text)]
 
