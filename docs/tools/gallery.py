@@ -188,6 +188,8 @@ def studies_with(name: str, cls: type) -> list[tuple[str, str]]:
 def prose(text: str) -> str:
     """Return the text of a docstring as Markdown: indented formulas stay as they are, links become links.
 
+    >>> prose("<n_i> is `<n>`")
+    '&lt;n\\\\_i> is `<n>`'
     >>> prose("Ends.\\n\\n    a = b\\n\\ndoi:10.1/x.")
     'Ends.\\n\\n    a = b\\n\\n[doi:10.1/x](https://doi.org/10.1/x).'
     """
@@ -197,7 +199,7 @@ def prose(text: str) -> str:
             lines.append(line)
             continue
         parts = re.split(r"(`[^`]*`)", line)
-        line = "".join(p if p.startswith("`") else re.sub(r"([*_<|])", r"\\\1", p) for p in parts)
+        line = "".join(p if p.startswith("`") else re.sub(r"([*_|])", r"\\\1", p).replace("<", "&lt;") for p in parts)
         line = re.sub(r"doi:(10\.[^\s,;)]*[^\s,;).])", lambda m: _doi(m[1].replace("\\", "")), line)
         lines.append(line)
     return "\n".join(lines)
