@@ -160,6 +160,18 @@ def test_every_study_has_a_page_with_the_figures_that_it_shows():
                 assert zlib.crc32(files[f"{name}/figures/{figure.name}"]) == zlib.crc32(figure.read_bytes())
 
 
+TAG = re.compile(r"<(?=[A-Za-z])(?!(?:br|div|a|img|https?)\b)")
+
+
+@pytest.mark.parametrize(
+    "page", [*DOCS.rglob("*.md"), *DOCS.parent.glob("studies/*/README.md")], ids=lambda p: p.parent.name + "/" + p.name
+)
+def test_no_average_is_taken_for_a_tag(page):
+    """<O> in a sentence is a tag for HTML, and vanishes: it is written `<O>` or &lt;O>."""
+    prose = re.sub(r"``[^`]*``|`[^`]*`", "", re.sub(r"(?ms)^( *)```.*?^\1```", "", page.read_text()))
+    assert TAG.findall(prose) == []
+
+
 @pytest.mark.parametrize("name", models())
 def test_the_page_of_a_model_tells_its_parameters_observables_and_engines(name):
     from tnness.model.parameters import parameters
