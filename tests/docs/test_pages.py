@@ -253,6 +253,7 @@ def test_every_command_stands_in_the_reference():
 def test_every_outcome_is_explained_with_what_to_do():
     assert outcomes.TO_DO.keys() == words.CLAIMS.keys()
     text = outcomes.page()
+    assert TAG.findall(text) == []
     for known in (*words.CLAIMS, *MEANING):
         assert f"\n| `{known}` |" in text
 
