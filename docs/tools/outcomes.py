@@ -54,5 +54,9 @@ def page() -> str:
     from tnness.records import certificate, words
 
     rows = [f"| `{begin}` | {meaning} | {TO_DO[begin]} |" for begin, meaning in words.CLAIMS.items()]
-    figures = [f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in certificate.MEANING.items()]
+    figures = [f"| `{name}` | {_cell(text)} |" for name, text in certificate.MEANING.items()]
     return HEAD + "\n".join(rows) + "\n" + FIGURES + "\n".join(figures) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
