@@ -37,17 +37,18 @@ def asking(*refused: str, why: str) -> Group:
 
 
 MODES = asking(
-    *("times", "period", "initial", "kick", "errors", "adjoint", "watch", "atol"),
+    *("times", "period", "own_period", "initial", "kick", "errors", "adjoint", "watch", "atol"),
     why="modes are those of the chain, not of a state",
 )
 """What a question for modes takes of a request."""
 COUNTING = asking(
-    *("times", "period", "kick", "errors", "adjoint", "watch"),
+    *("times", "period", "own_period", "kick", "errors", "adjoint", "watch"),
     why="counting statistics are those of long times, of a counter",
 )
 """What a question for counting statistics takes of a request."""
 IN_TIME = asking(
-    *("max_time", "period", "kick", "adjoint", "watch"), why="correlations in time are those of given times"
+    *("max_time", "period", "own_period", "kick", "adjoint", "watch"),
+    why="correlations in time are those of given times",
 )
 """What a question for correlations in time takes of a request."""
 
