@@ -16,9 +16,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -155,9 +155,9 @@ def computed(seed: int, index: int) -> Result:
         try:
             record = steady_state(model, engine=TEBD(chi=chi), period=model.period, seed=seed, name=KIND)
         except TnnessError as error:
-            return Result(**(asdict(result) | {"outcome": f"refused: {error}"}))
+            return replace(result, outcome=f"refused: {error}")
     names = [name for name in model.observables() if name in record.dataset]
-    about = {
+    about: dict[str, Any] = {
         "outcome": record.outcome,
         "seconds": time.process_time() - began,
         "time": record.time,
@@ -168,7 +168,7 @@ def computed(seed: int, index: int) -> Result:
         },
         "exact": {name: truth[name].values.tolist() for name in names},
     }
-    return Result(**(asdict(result) | about))
+    return replace(result, **about)
 
 
 def tables(results: list[Result]) -> list[str]:
