@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 import xarray as xr
 from matplotlib.figure import Figure
-from points import STORE, Point, entropy, middle, opened, run
-from presets import FIGURES
+from points import Point, entropy, middle, opened, run
 from theory import claimed
 
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, preset_option, save, swept
+from tnness.records.style import canvas, dots, headline, lettered
+from tnness.study.scripts import script, swept
 
 DELTAS = (0.2, 0.4, 1.0)
 
@@ -25,22 +24,20 @@ DELTAS = (0.2, 0.4, 1.0)
 class Drawn:
     """Circuits of some lengths at p1 = p2 = 1/2."""
 
-    name: str
     circuits: dict[int, int]  # length -> number of circuits
     deltas: tuple[float, ...] = DELTAS  # differences of magnetisation
     gates: int = 60  # gates of each circuit, in units of (n + 1)^2; the first fifth is left out
 
 
 PRESETS = {
-    "quick": Drawn(name="quick", circuits={4: 16, 6: 16, 8: 8}),
-    "paper": Drawn(name="paper", circuits={4: 96, 6: 96, 8: 48, 10: 16}),
+    "quick": Drawn(circuits={4: 16, 6: 16, 8: 8}),
+    "paper": Drawn(circuits={4: 96, 6: 96, 8: 48, 10: 16}),
 }
-PresetOption = preset_option(PRESETS)
 NAMES = ("entropy_deviation", "relative_entropy", "leading_entropy_deviation")
 CUT = ("mutual_information", "leading_mutual_information")
 
 
-def data(preset: Drawn, store: Path, workers: int = 0) -> xr.Dataset:
+def data(preset: Drawn, store: Path, workers: int) -> xr.Dataset:
     """Means over circuits and their standard errors, per delta^2: (n, delta)."""
     columns: dict[str, list[list[float]]] = {}
     for n, count in preset.circuits.items():
@@ -55,7 +52,6 @@ def data(preset: Drawn, store: Path, workers: int = 0) -> xr.Dataset:
         values = [limits[n][number] if n in limits else np.nan for n in preset.circuits]
         table[f"replica_{name}"] = ("n", values)
     table["circuits"] = ("n", list(preset.circuits.values()))
-    table.attrs["preset"] = preset.name
     return table
 
 
@@ -83,31 +79,25 @@ def averages(n: int, count: int, preset: Drawn, store: Path, workers: int) -> di
 
 def draw(table: xr.Dataset) -> Figure:
     """Delta S and I per delta^2 against the length."""
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = canvas(1, 2)
     n = table["n"].values
     dense = np.linspace(n.min(), n.max(), 50)
     panels = (left, "entropy_deviation", "deviation"), (right, "mutual_information", "information")
     for (axes, name, limit), formula in zip(panels, claimed(dense, 0.5, 0.5), strict=True):
         for number, delta in enumerate(table["delta"].values):
             here = table.sel(delta=delta)
-            axes.errorbar(
-                n, here[name], here[f"{name}_error"], fmt="o-", ms=4, capsize=2, color=f"C{number}",
-                label=rf"drawn, $\delta$ = {delta:g}",
-            )  # fmt: skip
+            label = rf"drawn, $\delta$ = {delta:g}"
+            dots(axes, n, here[name], here[f"{name}_error"], fmt="o-", color=f"C{number}", label=label)
         axes.plot(n, table[f"replica_{limit}"], "kd--", ms=5, lw=0.9, label=r"replica, order $\delta^2$")
         axes.plot(dense, formula, "k:", lw=1, label="paper, (38) or (39)")
         axes.set(xlabel="L", xticks=n)
-    left.set(ylabel=r"$\Delta S / \delta^2$  [nat]", ylim=(0, 2.6))
-    right.set(ylabel=r"$I(L/2 : L/2) / \delta^2$  [nat]", ylim=(0, 1.0))
-    left.legend(fontsize=8)
-    circuits = ", ".join(
-        f"{int(count)} (L = {length})" for length, count in zip(n, table["circuits"].values, strict=True)
-    )
-    figure.suptitle(
-        f"{table.attrs['preset']} preset: phase III, $p_1$ = $p_2$ = 1/2, von Neumann entropies; circuits: {circuits}",
-        fontsize=8,
-    )
+    left.set(ylabel=r"$\Delta S / \delta^2$ [nat]", ylim=(0, 2.9))
+    right.set(ylabel=r"$I(L/2 : L/2) / \delta^2$ [nat]", ylim=(0, 1.0))
+    right.legend(loc="upper left")
+    lettered((left, right), ("entropy deviation", "mutual information of the halves"))
+    circuits = ", ".join(f"{int(count)} (L = {length})" for length, count in zip(n, table["circuits"], strict=True))
+    about = f"phase III, $p_1 = p_2 = 1/2$, von Neumann entropies of drawn circuits: {circuits}"
+    headline(figure, f"{table.attrs['preset']} preset: {about}")
     return figure
 
 
@@ -125,12 +115,5 @@ def report(table: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Draw circuits, print the table and draw the figure."""
-    table = data(preset_named(PRESETS, preset), store, workers)
-    print(report(table))
-    save(draw(table), {"": table}, FIGURES / f"drawn_{preset}", dpi=100)
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, report, name="drawn")

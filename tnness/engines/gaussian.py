@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import GaussianState
 from tnness.engines.fermions.correlations import Dephased, Undephased, steady_correlation
@@ -23,9 +23,11 @@ from tnness.engines.fermions.quadratic import Quadratic, quadratic
 from tnness.engines.fermions.renewal import Renewal, RenewalCourse
 from tnness.engines.fermions.states import initial_correlation
 from tnness.engines.fermions.view import GaussianView
+from tnness.engines.limits import need_of_correlations
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
+from tnness.memory import Need
 from tnness.operators.basis import LocalSpace
 from tnness.problems.circuit import Circuit
 from tnness.problems.lindbladian import Lindbladian
@@ -59,6 +61,10 @@ class Gaussian(Engine):
         super().__post_init__()
         if not 1e-12 <= self.tolerance <= 1e-2:
             raise InputError(f"tolerance = {self.tolerance!r}: a number from 1e-12 to 1e-2 is needed")
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the correlation matrices need."""
+        return need_of_correlations(problem)
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from an initial state that `initial_correlation` accepts.

@@ -24,7 +24,7 @@ from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.driven import Clock, drive_of_problem
 from tnness.engines.initial import parse_initial
-from tnness.engines.limits import check_network
+from tnness.engines.limits import need_of_network
 from tnness.engines.metric import scaled_state, strength_of
 from tnness.engines.protocol import Adjoint, Companion, Engine, Run, check_initial
 from tnness.engines.registry import register_engine
@@ -32,7 +32,9 @@ from tnness.engines.staged import ladder_rule, prior_of
 from tnness.engines.starting import density_operator
 from tnness.engines.tebd_run import TEBDRun, charges_of
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
+from tnness.network.halves import SHORTEST
 from tnness.network.sector_state import STRAY_WEIGHT, SectorState
 from tnness.network.sectors import Rules
 from tnness.network.trotter import FRACTIONS
@@ -59,6 +61,8 @@ RESOLVING = "svd"
 """The method of splits that must resolve a small deviation from a large background: the faster ones lose it."""
 IN_BLOCKS = (None, METHOD, RESOLVING)
 """The methods that split block by block."""
+IN_HALVES = ("cholesky-qr", "qr", "svd", "randomized")
+"""The methods that a second process knows."""
 STRAY_STEADY = 1e-6
 """Weight of other total charges in the recorded state from which a steady state goes on: truncation put them there."""
 PARITY_FROM, CHARGES_FROM = 192, 192
@@ -85,6 +89,8 @@ class TEBD(Engine):
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
     dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5).
     block: Trotter steps between two measurements (default 1).
+    threads: cores that sweep a chain without blocks: 1 (default), or 2, one for either half (`tnness.network.halves`).
+        Results differ within truncation, and are the same each time for either number. Kicks use one core.
     """
 
     chi: int = 64  # largest bond dimension
@@ -97,6 +103,7 @@ class TEBD(Engine):
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
     dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
+    threads: int = 1  # cores for one chain, 1 or 2
 
     instead = "tdvp"
 
@@ -109,6 +116,8 @@ class TEBD(Engine):
             raise InputError(f"order = {self.order!r}: the Trotter order is one of {sorted(FRACTIONS)}")
         if self.block < 1:
             raise InputError(f"block = {self.block!r}: the steps between measurements are an integer >= 1")
+        if self.threads not in (1, 2):
+            raise InputError(f"threads = {self.threads!r}: one core sweeps a chain, or two, one for either half")
         for chi in self.schedule or ():
             Truncation(chi=chi)
 
@@ -123,6 +132,10 @@ class TEBD(Engine):
     def leaves_to(cls, problem: Any) -> str | None:
         """Return engine 'exact' for a single site, 'tdvp' for terms that reach further."""
         return "exact" if getattr(problem, "n", 2) == 1 else cls.instead
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the state and the matrices of the bonds need."""
+        return need_of_network(problem, self.chi, self.dtype, self.symmetry != "none")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
@@ -232,7 +245,6 @@ class TEBD(Engine):
             raise InputError(f"{taker} takes chains of at least two sites: this one is solved by engine 'exact'")
         if generator.distant:
             return blocked(generator, taker), Blocks(generator)
-        check_network(generator.dims, self.chi, np.dtype(self.dtype).itemsize)
         return generator, None
 
     def _drive(self, problem: Any, ask: Ask | None) -> tuple[Drive, Blocks | None] | None:
@@ -367,6 +379,20 @@ class TEBD(Engine):
                 why = "resolves a small deviation of this chain by SVD"
                 raise InputError(f"{name} = {getattr(self, name)!r}: engine {self.name!r} {why}: leave it out")
         return RESOLVING
+
+    def check_threads(self, generator: ChainGenerator) -> None:
+        """Refuse two cores where the halves of a chain are not swept at once."""
+        if self.threads == 1:
+            return
+        if generator.n < SHORTEST or generator.is_factored:
+            why = f"chains of less than {SHORTEST} sites, or with large ones, are"
+        elif self.method_for(generator) not in IN_HALVES:
+            why = f"truncation by {self.method!r} is"
+        elif self.symmetry_for(generator, self.chi) != "none":
+            why = "a chain in blocks of conserved charges is (symmetry = none leaves them out, and is slower)"
+        else:
+            return
+        raise InputError(f"threads = {self.threads}: {why} swept by one core: leave threads out")
 
     def truncation_of(self, stage: Stage, method: str | None = None, resolution: float = 1.0) -> Truncation:
         """Return the truncation of a stage. Its cutoff is `cutoff` times the square of the resolution."""

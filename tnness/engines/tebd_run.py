@@ -21,6 +21,8 @@ from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.chain_view import ChainView
 from tnness.network.difference import neighbour_marginals
 from tnness.network.factored import FactoredGates
+from tnness.network.halves import Halves
+from tnness.network.partner import Partner
 from tnness.network.sector_state import SectorState
 from tnness.network.sectors import Rules
 from tnness.network.sweep import sweep_layer
@@ -87,6 +89,7 @@ class TEBDRun:
         self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
         self._schedule = self.settings.stages(self.generator)
+        self.settings.check_threads(self.generator)
         if math.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
 
@@ -206,9 +209,12 @@ class TEBDRun:
         sectors = self.sectors.copy() if self.sectors is not None else None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         discarded, truncated, fallbacks = 0.0, 0.0, 0
+        halves = Halves(state, truncation, self._partner) if self.settings.threads == 2 else None
         for number, gates in enumerate(self._gate_layers(steps, dt, until)):
             rng = stream(self.seed, "truncation", self.steps, number)
-            if sectors is not None:
+            if halves is not None:
+                dropped, helped = halves.sweep(gates, rng.spawn(3))
+            elif sectors is not None:
                 dropped, helped = sectors.sweep(gates, truncation, rng)
             else:
                 dropped, helped = sweep_layer(state, gates, truncation, rng, self._trace)
@@ -218,6 +224,7 @@ class TEBDRun:
             sectors.normalise()
             state = sectors.real()
         else:
+            state = state if halves is None else halves.joined()
             state.normalise()
         log_trace = self._log_trace(state)  # raises before a lost state replaces the old one
         self.state, self.sectors, self.steps, self.time = state, sectors, self.steps + steps, end
@@ -228,6 +235,11 @@ class TEBDRun:
             self._follow()
         about = {"discarded": discarded, "fallbacks": fallbacks, "chi": max(state.bond_dimensions)}
         return Report(time=self.time, sampled=self.is_sample, **about)
+
+    @cached_property
+    def _partner(self) -> Partner:
+        """The second process, which works on the right half of the chain."""
+        return Partner()
 
     @property
     def is_sample(self) -> bool:

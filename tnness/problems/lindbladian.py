@@ -84,8 +84,8 @@ class Lindbladian:
         """Hilbert dimension of each site."""
         self.parities = {i: space.parity for i, space in enumerate(self.spaces)}
         """Fermion parity (-1)^n of each site, None where it has no fermions."""
-        self._hamiltonian_terms: tuple[Operator, ...] = ()
-        self._jumps: tuple[Jump, ...] = ()
+        self._hamiltonian_terms: list[Operator] = []
+        self._jumps: list[Jump] = []
         self.driven: tuple[Driven, ...] = ()
         """Terms of H with their envelopes, and jumps with their rates, where these are functions of time."""
         self.scheduled: tuple[Operation, ...] = ()
@@ -110,21 +110,21 @@ class Lindbladian:
     def hamiltonian_terms(self) -> tuple[Operator, ...]:
         """The terms of H, of a chain that does not depend on time."""
         self._refuse_driven()
-        return self._hamiltonian_terms
+        return tuple(self._hamiltonian_terms)
 
     @hamiltonian_terms.setter
     def hamiltonian_terms(self, terms: tuple[Operator, ...]) -> None:
-        self._hamiltonian_terms = terms
+        self._hamiltonian_terms = list(terms)
 
     @property
     def jumps(self) -> tuple[Jump, ...]:
         """The jumps, of a chain that does not depend on time."""
         self._refuse_driven()
-        return self._jumps
+        return tuple(self._jumps)
 
     @jumps.setter
     def jumps(self, jumps: tuple[Jump, ...]) -> None:
-        self._jumps = jumps
+        self._jumps = list(jumps)
 
     def _refuse_driven(self) -> None:
         if self.is_driven:
@@ -187,10 +187,10 @@ class Lindbladian:
                 raise ModelError(f"the Hamiltonian term {term} has a coefficient that is not finite")
             if term.odd:
                 raise ModelError(f"the Hamiltonian term {term} is odd in fermions, which no Hamiltonian can be")
-            self.window_of(Operator((term,)), f"the Hamiltonian term {term}", coherent=True)
+            self.window_of(Operator((term,)), "the Hamiltonian term {}", coherent=True)
         self._open()
         if envelope is None:
-            self._hamiltonian_terms += (operator,)
+            self._hamiltonian_terms.append(operator)
         else:
             self.driven += (Driven(operator, envelope, f"the Hamiltonian term {operator}"),)
 
@@ -226,7 +226,7 @@ class Lindbladian:
         if driven is not None:
             self.driven += (driven,)
         else:
-            self._jumps += (Jump(operator, float(rate), counters),)  # type: ignore[arg-type]
+            self._jumps.append(Jump(operator, float(rate), counters))  # type: ignore[arg-type]
 
     def at(
         self,
@@ -286,19 +286,20 @@ class Lindbladian:
     def frozen(self, time: float) -> Lindbladian:
         """Return the chain as it is at a time, as one that is constant and has no scheduled operations."""
         chain = Lindbladian(self.spaces)
-        chain._hamiltonian_terms, chain._jumps, chain.densities = self._hamiltonian_terms, self._jumps, self.densities
+        chain._hamiltonian_terms, chain._jumps = [*self._hamiltonian_terms], [*self._jumps]
+        chain.densities = self.densities
         for driven in self.driven:
             value = value_at(driven.function, time, driven.name, driven.is_rate)
             if driven.is_rate:
-                chain._jumps += (Jump(driven.operator, value),)
+                chain._jumps.append(Jump(driven.operator, value))
             else:
-                chain._hamiltonian_terms += (value * driven.operator,)
+                chain._hamiltonian_terms.append(value * driven.operator)
         return chain
 
     def constant(self) -> Lindbladian:
         """Return the constant part alone: the terms without an envelope, and the jumps whose rate is a number."""
         chain = Lindbladian(self.spaces)
-        chain._hamiltonian_terms, chain._jumps = self._hamiltonian_terms, self._jumps
+        chain._hamiltonian_terms, chain._jumps = [*self._hamiltonian_terms], [*self._jumps]
         return chain
 
     def drive(self) -> Drive:
@@ -412,13 +413,13 @@ class Lindbladian:
     def dissipator(self) -> ChainGenerator:
         """Return the jumps alone, without the Hamiltonian."""
         alone = Lindbladian(self.spaces)
-        alone._jumps = self.jumps
+        alone.jumps = self.jumps
         return alone.generator()
 
     def coherent(self) -> ChainGenerator:
         """Return the Hamiltonian alone, without the jumps."""
         alone = Lindbladian(self.spaces)
-        alone._hamiltonian_terms = self.hamiltonian_terms
+        alone.hamiltonian_terms = self.hamiltonian_terms
         return alone.generator()
 
     def effective_generator(self) -> sparse.csr_array:
@@ -454,8 +455,8 @@ class Lindbladian:
     def fixed(self) -> Lindbladian:
         """Return a copy that takes no more terms."""
         copy = Lindbladian(self.spaces)
-        copy._hamiltonian_terms, copy._jumps, copy.densities = self._hamiltonian_terms, self._jumps, self.densities
-        copy.driven, copy.scheduled = self.driven, self.scheduled
+        copy._hamiltonian_terms, copy._jumps = [*self._hamiltonian_terms], [*self._jumps]
+        copy.densities, copy.driven, copy.scheduled = self.densities, self.driven, self.scheduled
         copy._fixed = True
         return copy
 
@@ -486,14 +487,18 @@ class Lindbladian:
         return local
 
     def window_of(self, operator: Operator, name: str, coherent: bool = False) -> tuple[int, ...]:
-        """Return the sites of an operator, checked: they exist, have its levels, and are not too many."""
+        """Return the sites of an operator, checked: they exist, have its levels, and are not too many.
+
+        name: of the operator in an error; {} in it stands for the operator, which is written out only there.
+        """
         sites = operator.sites
         if sites and sites[-1] >= self.n:
+            name = name.replace("{}", str(operator))
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
         levels = self.levels_of(sites)
         of_pair = coherent and len(sites) == 2 and sites[1] == sites[0] + 1 and self.is_pair_large(sites[0])
         if len(sites) > 1 and levels > (LARGEST_PAIR if of_pair else LARGEST_TERM):
-            many = f"{name} acts on {len(sites)} sites with {levels} levels together"
+            many = f"{name.replace('{}', str(operator))} acts on {len(sites)} sites with {levels} levels together"
             if of_pair:
                 raise ModelError(f"{many}; two neighbouring sites may have {LARGEST_PAIR}: lower the cutoff")
             if coherent:
@@ -509,7 +514,7 @@ class Lindbladian:
             for site, factor in term.factors:
                 if factor.matrix.shape[0] != self.spaces[site].levels:
                     raise ModelError(
-                        f"{name}: operator {factor.name} has {len(factor.matrix)} levels, "
+                        f"{name.replace('{}', str(operator))}: operator {factor.name} has {len(factor.matrix)} levels, "
                         f"site {site} has {self.spaces[site].levels}"
                     )
         return sites or (0,)

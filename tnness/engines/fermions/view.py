@@ -124,7 +124,9 @@ class GaussianView(View):
         modes = mode_numbers(self.spaces, range(bond + 1))
         values = gaussian_entropy.operator_schmidt(self._state(), modes, MOST_SCHMIDT_VALUES)
         if 1 - np.sum(values**2) > LEFT_OUT:
-            raise Unavailable(f"the Schmidt values of rho across bond {bond}: there are more than {MOST_SCHMIDT_VALUES:,}")
+            raise Unavailable(
+                f"the Schmidt values of rho across bond {bond}: there are more than {MOST_SCHMIDT_VALUES:,}"
+            )
         return values
 
     def charge_distribution(self, name: str, sites: Sites | None = None) -> Vector:
