@@ -25,7 +25,7 @@ CLAIMS = {
     "complete": "all times were reached",
     "unfinished": "the run goes on; these are the latest numbers",
     "measured": "by a function of the user's, which no certificate judges",
-    "not relaxed": "the state was still moving, or a disturbance is still remembered",
+    "not relaxed": "the state was still moving (what no jump damps never rests), or a disturbance is still remembered",
     "truncation dominates": "relaxed, but the bond dimension is too small for the accuracy asked for",
     "truncation keeps it from settling": "the bond dimension is too small: what it drops keeps the state moving",
     "Trotter error dominates": "relaxed, but the time step is too large for the accuracy asked for",
