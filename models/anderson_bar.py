@@ -25,6 +25,11 @@ class AndersonBar:
 
     K. Slevin, T. Ohtsuki, Phys. Rev. Lett. 82, 382 (1999), doi:10.1103/PhysRevLett.82.382: Lambda_c = 0.576(2),
     nu = 1.57.
+
+    Agrees
+    ------
+    - the localisation length of a chain at strong disorder with 1/(ln(W/2) - 1) (Thouless), relative, to 0.01:
+      test_strong_disorder_localises_on_the_scale_of_the_logarithm
     """
 
     width: int = 4  # sites across, in both directions

@@ -29,6 +29,11 @@ class EnergyCorrelation:
 
     M. Gullans, D. Huse, Phys. Rev. X 9, 021007 (2019), eqs. (65)-(73) and Fig. 8, doi:10.1103/PhysRevX.9.021007. The
     printed fit f = 0.021 L + 0.038 is about half of the result of (72).
+
+    Agrees
+    ------
+    - all correlations at sizes 2 and 4 with Green's functions formed in full, relative, to 1e-10:
+      test_against_full_matrices
     """
 
     size: int = 6  # sites across, and of the cube in the middle; even

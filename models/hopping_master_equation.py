@@ -32,6 +32,12 @@ class HoppingMasterEquation:
     carries another factor 1/2. R ~ xi ln(xi t).
 
     T. L. M. Lezama, Y. Bar Lev, SciPost Phys. 12, 174 (2022), doi:10.21468/SciPostPhys.12.5.174, (19)-(21).
+
+    Agrees
+    ------
+    - R at n = 1000 with sums in extended precision, relative, to 1e-10: test_spreading_at_n_1000
+    - its growth with xi ln(10)/sqrt(3) a decade, relative, to 0.02: test_logarithmic_growth_with_slope_xi
+    - the quantum chain at gamma -> 0, to 0.02: test_eigenstates_are_the_secular_limit_of_weak_noise
     """
 
     n: int = 1000  # number of sites, and of states

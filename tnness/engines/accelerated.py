@@ -23,8 +23,10 @@ from tnness.engines.initial import parse_initial
 from tnness.engines.limits import need_of_network
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
+from tnness.engines.staged import ladder_rule, prior_of
 from tnness.engines.starting import density_operator
-from tnness.engines.tebd import TEBD, TEBDRun, ladder_rule, prior_of
+from tnness.engines.tebd import TEBD
+from tnness.engines.tebd_run import TEBDRun
 from tnness.engines.weak.bursts import Burst, mixed
 from tnness.engines.weak.slow import SlowVariables
 from tnness.errors import InputError

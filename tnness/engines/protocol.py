@@ -99,6 +99,7 @@ class Engine:
 
     like: the name of another engine: this one also serves the models that list that engine. None: it serves only the
     models that list this engine.
+    also: names of engines whose models this one serves too, though what it gives is another kind of answer.
     instead: the name of the engine that is used by default for a problem that this one does not serve.
     rehearses: whether the driver first measures all observables on the initial state; False for engines whose views do
     the computation.
@@ -106,6 +107,7 @@ class Engine:
 
     name: ClassVar[str]
     like: ClassVar[str | None] = None
+    also: ClassVar[tuple[str, ...]] = ()
     instead: ClassVar[str | None] = None
     rehearses: ClassVar[bool] = True
 

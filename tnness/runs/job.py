@@ -51,7 +51,7 @@ def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
     offered = offered_engines(model)
     chosen = loaded_engine(name) if name else _default_engine(model, loaded_engine(offered[0]))
     cls = engine_class(chosen)
-    if chosen not in offered and cls.like not in offered:
+    if not {chosen, cls.like, *cls.also} & set(offered):
         served = ", ".join(offered)
         raise InputError(f"engine {chosen!r} does not serve model {name_of(model)!r}; it is served by {served}")
     return build_engine(chosen, {key: value for key, value in settings.items() if value is not None})
@@ -123,6 +123,8 @@ class Job:
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
+        if self.question is not None:
+            self.question.check_ask(self.ask)
         _ = self.solver  # refuses a question that the engine does not answer
         if self.question is not None and self.question.of_steady_state and isinstance(self.ask.initial, Record):
             self._check_steady(self.question, self.ask.initial)
