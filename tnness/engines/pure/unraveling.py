@@ -37,7 +37,7 @@ from tnness.problems.lindbladian import Lindbladian
 Array = NDArray[Any]
 Streams = Sequence[np.random.Generator]
 
-ALIKE = 1e-12
+SAME_MATRIX = 1e-12
 """Relative difference of matrices that counts as round-off."""
 LEAST_KRAUS = 1e-15
 """Weight of a Kraus operator, of a whole of 1, below which it is round-off."""
@@ -46,7 +46,7 @@ NEWTON_STEPS = 60
 
 
 @dataclass(frozen=True)
-class Jumping:
+class WindowJump:
     """A jump as it acts on amplitudes: rate, a number or a function of time, and its matrix on its window.
 
     odd: whether it comes with the parity of all sites on its left.
@@ -59,11 +59,11 @@ class Jumping:
 
 
 @dataclass(frozen=True)
-class Window:
+class JumpWindow:
     """One site or two neighbours, with all jumps on them."""
 
     sites: tuple[int, ...]
-    jumps: tuple[Jumping, ...]
+    jumps: tuple[WindowJump, ...]
 
     @property
     def levels(self) -> int:
@@ -102,14 +102,14 @@ class Unraveling(Protocol):
         ...
 
 
-def windows_of(problem: Lindbladian) -> tuple[Window, ...]:
+def windows_of(problem: Lindbladian) -> tuple[JumpWindow, ...]:
     """Return the windows of a problem in the order of their sites, a site before the bond to its right.
 
     Raises
     ------
     ModelError: a jump on more than one site or two neighbours.
     """
-    found: dict[tuple[int, ...], list[Jumping]] = {}
+    found: dict[tuple[int, ...], list[WindowJump]] = {}
     constant = problem.constant()
     given: list[tuple[Operator, float | Function]] = [(j.operator, j.rate) for j in constant.jumps if j.rate]
     given += [(d.operator, d.function) for d in problem.driven if d.is_rate]
@@ -121,15 +121,15 @@ def windows_of(problem: Lindbladian) -> tuple[Window, ...]:
                 "or two neighbours; engines 'tebd', 'tdvp' and 'exact' take others"
             )
         matrix = operator.matrix(sites, problem.levels, problem.parities)
-        found.setdefault(sites, []).append(Jumping(rate, matrix, operator.odd, f"the jump {operator}"))
-    return tuple(Window(sites, tuple(found[sites])) for sites in sorted(found))
+        found.setdefault(sites, []).append(WindowJump(rate, matrix, operator.odd, f"the jump {operator}"))
+    return tuple(JumpWindow(sites, tuple(found[sites])) for sites in sorted(found))
 
 
 @dataclass
 class Jumps:
     """Quantum jumps."""
 
-    windows: tuple[Window, ...]
+    windows: tuple[JumpWindow, ...]
     blind: bool = field(init=False)
     name: ClassVar[str] = "jumps"
 
@@ -196,7 +196,7 @@ class Diffusion:
     ModelError: an odd jump, after which a state would be neither even nor odd in fermions.
     """
 
-    windows: tuple[Window, ...]
+    windows: tuple[JumpWindow, ...]
     blind: bool = False
     name: ClassVar[str] = "diffusion"
 
@@ -251,7 +251,7 @@ MOST_MAPS = 4096
 class Noise:
     """White noise: unitary kicks."""
 
-    windows: tuple[Window, ...]
+    windows: tuple[JumpWindow, ...]
     blind: bool = True
     name: ClassVar[str] = "noise"
 
@@ -271,7 +271,7 @@ class Noise:
         return Turned(phases[:, :, None] * np.eye(len(diagonal)))
 
 
-def why_no_noise(problem: Lindbladian, windows: Sequence[Window]) -> str:
+def why_no_noise(problem: Lindbladian, windows: Sequence[JumpWindow]) -> str:
     """Return in one line why white noise does not make the jumps of a problem; "" if it does."""
     for window in windows:
         for jump in window.jumps:
@@ -282,14 +282,14 @@ def why_no_noise(problem: Lindbladian, windows: Sequence[Window]) -> str:
     return ""
 
 
-def _is_noise(problem: Lindbladian, site: int, jump: Jumping) -> bool:
+def _is_noise(problem: Lindbladian, site: int, jump: WindowJump) -> bool:
     """Return whether a jump of one site is a real diagonal matrix on amplitudes.
 
     The string of an odd jump reaches to its left: only on the first site there is none.
     """
     diagonal = np.diag(jump.matrix).real
     size = max(1.0, float(np.abs(jump.matrix).max()))
-    return (not jump.odd or site == 0) and bool(np.abs(jump.matrix - np.diag(diagonal)).max() <= ALIKE * size)
+    return (not jump.odd or site == 0) and bool(np.abs(jump.matrix - np.diag(diagonal)).max() <= SAME_MATRIX * size)
 
 
 def kraus_of(jumps: Sequence[Array], rates: Array, length: float) -> Array:
@@ -321,7 +321,9 @@ def kraus_of(jumps: Sequence[Array], rates: Array, length: float) -> Array:
 def _is_multiple(matrix: Array) -> bool:
     """Return whether a matrix is a multiple of a unitary one."""
     product = matrix.conj().T @ matrix
-    return bool(np.abs(product - np.eye(len(product)) * product[0, 0]).max() <= ALIKE * max(1e-300, abs(product[0, 0])))
+    return bool(
+        np.abs(product - np.eye(len(product)) * product[0, 0]).max() <= SAME_MATRIX * max(1e-300, abs(product[0, 0]))
+    )
 
 
 def _decayed(basis: Array, decay: Array, times: Array) -> Array:
@@ -344,7 +346,7 @@ def _times_of(weights: Array, decay: Array, wanted: Array, longest: Array) -> Ar
     return times
 
 
-UNRAVELINGS: dict[str, Callable[[tuple[Window, ...]], Unraveling]] = {
+UNRAVELINGS: dict[str, Callable[[tuple[JumpWindow, ...]], Unraveling]] = {
     "noise": Noise,
     "jumps": Jumps,
     "diffusion": Diffusion,
