@@ -219,7 +219,8 @@ EIGENVALUE_ROUND_OFF = 4e-16
 def _norms(tensors: Array) -> Array:
     """Return the norm of each of the stacked tensors, with as many axes."""
     flat = tensors.reshape(len(tensors), -1)
-    squares = np.einsum("rk,rk->r", flat.real, flat.real) + np.einsum("rk,rk->r", flat.imag, flat.imag)
+    real, imag = np.real(flat), np.imag(flat)
+    squares = np.einsum("rk,rk->r", real, real) + np.einsum("rk,rk->r", imag, imag)
     if not (squares > 0).all() or not np.isfinite(squares).all():
         raise NumericalError("a state vanished, or holds a number that is not finite")
     return np.sqrt(squares).reshape(-1, *(1,) * (tensors.ndim - 1))

@@ -60,7 +60,7 @@ class WindowJump:
 
 @dataclass(frozen=True)
 class JumpWindow:
-    """One site or two neighbours, with all jumps on them."""
+    """One site or two neighbours, with all jumps on them, at least one."""
 
     sites: tuple[int, ...]
     jumps: tuple[WindowJump, ...]
@@ -90,6 +90,7 @@ class Unraveling(Protocol):
     """The rule by which windows are turned."""
 
     name: ClassVar[str]
+    windows: tuple[JumpWindow, ...]
     blind: bool
     """Whether no draw depends on the state; then no matrix changes a norm."""
 
@@ -115,7 +116,7 @@ def windows_of(problem: Lindbladian) -> tuple[JumpWindow, ...]:
     given += [(d.operator, d.function) for d in problem.driven if d.is_rate]
     for operator, rate in given:
         sites = operator.sites or (0,)
-        if len(sites) > 2 or sites[-1] > sites[0] + 1:
+        if max(sites) > min(sites) + 1:
             raise ModelError(
                 f"the jump {operator} acts on sites {', '.join(map(str, sites))}: a trajectory takes jumps on one site "
                 "or two neighbours; engines 'tebd', 'tdvp' and 'exact' take others"
@@ -256,7 +257,7 @@ class Noise:
     name: ClassVar[str] = "noise"
 
     def __post_init__(self) -> None:
-        self._diagonals = [np.diag(w.jumps[0].matrix).real for w in self.windows]
+        self._diagonals = [np.real(np.diag(w.jumps[0].matrix)) for w in self.windows]
 
     def draw(self, stream: np.random.Generator) -> Array:
         """Return one normal number per noisy site."""
@@ -275,10 +276,10 @@ def why_no_noise(problem: Lindbladian, windows: Sequence[JumpWindow]) -> str:
     """Return in one line why white noise does not make the jumps of a problem; "" if it does."""
     for window in windows:
         for jump in window.jumps:
-            if len(window.sites) > 1 or not _is_noise(problem, window.sites[0], jump):
+            if len(window.sites) > 1 or not _is_noise(problem, min(window.sites), jump):
                 return f"{jump.name} is no white noise, which makes real diagonal jumps of one site"
         if len(window.jumps) > 1:
-            return f"{window.jumps[1].name} is a second noise on site {window.sites[0]}"
+            return f"{window.jumps[1].name} is a second noise on site {min(window.sites)}"
     return ""
 
 
@@ -287,7 +288,7 @@ def _is_noise(problem: Lindbladian, site: int, jump: WindowJump) -> bool:
 
     The string of an odd jump reaches to its left: only on the first site there is none.
     """
-    diagonal = np.diag(jump.matrix).real
+    diagonal = np.real(np.diag(jump.matrix))
     size = max(1.0, float(np.abs(jump.matrix).max()))
     return (not jump.odd or site == 0) and bool(np.abs(jump.matrix - np.diag(diagonal)).max() <= SAME_MATRIX * size)
 
