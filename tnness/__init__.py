@@ -6,7 +6,9 @@ certificate. See the README for a tour and `tnness --help` for the command line.
 
 from tnness.engines.accelerated import Accelerated
 from tnness.engines.ask import Ask, Start
-from tnness.engines.beyond.correlation import spectrum
+from tnness.engines.beyond.correlation import Correlation, spectrum
+from tnness.engines.beyond.counting import Counting
+from tnness.engines.beyond.modes import Modes
 from tnness.engines.exact import Exact
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_energy, ground_state
@@ -88,6 +90,8 @@ __all__ = [
     "ChainState",
     "Changes",
     "Circuit",
+    "Correlation",
+    "Counting",
     "Engine",
     "Estimate",
     "Exact",
@@ -98,6 +102,7 @@ __all__ = [
     "LocalOperator",
     "LocalSpace",
     "ModelError",
+    "Modes",
     "NumericalError",
     "Observable",
     "Operator",

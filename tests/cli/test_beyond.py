@@ -31,3 +31,30 @@ def test_correlation_takes_operators_as_texts(here):
 def test_options_of_states_are_refused(here):
     refused("modes", *TINY, "--time", "1", "--out", "a.nc", told=("modes are those of the chain",))
     refused("correlation", *TINY, "--first", "N(1)", "--second", "N(1)", "--out", "a.nc", told=("needs --time",))
+
+
+def test_a_question_without_what_it_needs_is_refused(here):
+    refused("correlation", *TINY, "--first", "N(1)", "--time", "1", "--out", "a.nc", told=("needs a value for second",))
+    refused("sweep", "ssep", "--store", "s", "--grid", "n=2,3", "--count", 2, told=("--question",))
+    about = ("--grid", "n=2,3", "--question", "modes", "--time", "1", "--workers", 0)
+    refused("sweep", "ssep", "--store", "s", *about, told=("modes are those of the chain",))
+    refused("sweep", "ssep", "--store", "s", "--grid", "n=2", "--question", "gaps", told=("no question 'gaps'",))
+
+
+def test_a_sweep_asks_its_question_at_every_point(here):
+    about = ("--grid", "n=2,3,4", "--engine", "exact", "--question", "modes", "--count", 1, "--workers", 0)
+    well("sweep", "ssep", "--store", "store", *about)
+    well("collect", "store", "--out", "table.nc", "--quiet")
+    with xr.open_dataset("table.nc") as table:
+        rates = table["rate"].values[:, 0, 0]
+    np.testing.assert_allclose(rates, 2 * (1 - np.cos(np.pi / np.arange(3, 6))))
+    well("plot", "table.nc", "--out", "table.png")
+
+
+def test_each_question_has_its_figure(here):
+    well("modes", *TINY, "--engine", "exact", "--count", 2, "--out", "modes.nc", "--quiet")
+    well("counting", *TINY, "--engine", "exact", "--points", 4, "--out", "counting.nc", "--quiet")
+    about = ("--first", "N(1)", "--second", "N(1)", "--second", "N(2)", "--time", "0,1,2", "--engine", "exact")
+    well("correlation", *TINY, *about, "--out", "in_time.nc", "--quiet")
+    for name in ("modes", "counting", "in_time"):
+        well("plot", f"{name}.nc", "--out", f"{name}.png")

@@ -35,6 +35,7 @@ STEADY = {
     "tebd by charges": "xxz-driven -p n=5 --chi 12 --schedule 8 --symmetry charges --dt 0.2 --tol 1e-9 --max-time 8",
     "tebd by random directions": "mbl-heisenberg -p n=5 --method randomized --chi 6 --tol 1e-9 --max-time 15",
     "tebd in single precision": "mbl-heisenberg -p n=5 --dtype float32 --chi 6 --tol 1e-9 --max-time 15",
+    "tebd on two cores": "mbl-heisenberg -p n=5 --threads 2 --chi 6 --tol 1e-9 --max-time 15",
     "tebd of a circuit": f"{SWAP} -p steps=1000 -p every=20 --engine tebd --chi 6 --method randomized",
     "accelerated": "mbl-heisenberg -p n=4 -p eps=0.01 --accelerate --chi 8 --schedule 6 --set burst=2 --max-time 25",
     "exact": "ssep -p n=6 --engine exact",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import typer
 from tnness.cli.fields import KIND_OF_TYPE, FieldOption, Group, Kind
 from tnness.cli.grouped import ACCURACY, ENGINE, FILES, WHAT
 from tnness.cli.reading import pairs_of, times
+from tnness.display.messages import MESSAGES, tell_at
 from tnness.engines import shipped as shipped  # registers the engines whose settings are options
 from tnness.engines.ask import Ask
+from tnness.engines.beyond import correlation, counting, modes  # noqa: F401  (registers the questions)
+from tnness.engines.beyond.question import QUESTIONS, Question, question_of
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import ENGINES
 from tnness.errors import InputError
@@ -40,11 +44,41 @@ Parameters = Annotated[
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="a model, or file.py:Class", rich_help_panel=WHAT, show_default=False)
 ]
+
+
+def _quiet(given: bool) -> bool:
+    """Tell of what may be wrong alone, or of progress too."""
+    tell_at(logging.WARNING if given else min(MESSAGES.level, logging.INFO))
+    return given
+
+
+def _verbose(given: bool) -> bool:
+    """Tell everything."""
+    if given:
+        tell_at(logging.DEBUG)
+    return given
+
+
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="no progress bar, no table", rich_help_panel=FILES, show_default=False)
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="no progress bar, no table",
+        rich_help_panel=FILES,
+        show_default=False,
+        callback=_quiet,
+    ),
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", help="all figures of the certificate", rich_help_panel=FILES, show_default=False)
+    bool,
+    typer.Option(
+        "--verbose",
+        help="all figures of the certificate",
+        rich_help_panel=FILES,
+        show_default=False,
+        callback=_verbose,
+    ),
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="replace a finished record", rich_help_panel=FILES, show_default=False)
@@ -206,6 +240,60 @@ def without(group: Group, name: str, why: str) -> Group:
     """Return a group that refuses one of its options with a reason."""
     fields = tuple(replace(field, refused=why) if field.name == name else field for field in group.fields)
     return replace(group, fields=fields)
+
+
+# ------------------------------------------------------------------ questions
+
+
+def asking(kind: str) -> Group:
+    """Return the options of a request without those that a kind of question has no use for."""
+    cls, group = QUESTIONS[kind], JOB
+    for name in cls.refused:
+        group = without(group, name, cls.why_refused)
+    return group
+
+
+SEVERAL = Kind(list[str], "OPERATOR", lambda flag, given: tuple(given))
+"""The way in which operators are written: one option for each."""
+
+
+def posed(*kinds: str, chosen_by: str | None = None) -> Group:
+    """Return what is asked, as one option for every field of some kinds of question.
+
+    chosen_by: an option by which the user chooses the kind; without it, it is the only one, and always asked.
+    """
+
+    def make(**given: Any) -> Question | None:
+        kind = given.pop("question", None) if chosen_by else kinds[0]
+        if kind is None:
+            if given:
+                raise InputError(f"--{next(iter(given))}: it belongs to a question, {chosen_by} says which")
+            return None
+        return question_of({"kind": kind, **given})
+
+    owners: dict[str, dict[str, type]] = {}
+    for kind in kinds:
+        for name in field_types(QUESTIONS[kind]):
+            owners.setdefault(name, {})[kind if chosen_by else ""] = QUESTIONS[kind]
+    fields = [
+        FieldOption(name, f"--{name}", WHAT, f"question_{name}", of, SEVERAL if name in ("first", "second") else None)
+        for name, of in owners.items()
+    ]
+    if chosen_by:
+        choice = Kind(str, "|".join(kinds))
+        fields.insert(0, FieldOption("question", chosen_by, WHAT, "question_kind", {"": Posed}, choice))
+    return Group(make, tuple(fields))
+
+
+@dataclass(frozen=True)
+class Posed:
+    """The choice of a question."""
+
+    question: str | None = None  # what is asked in place of the states
+
+
+QUESTION = posed(*QUESTIONS, chosen_by="--question")
+"""Any question, or none."""
 
 
 # ------------------------------------------------------------------ files

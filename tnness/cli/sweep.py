@@ -15,6 +15,7 @@ from tnness.cli.fields import with_options
 from tnness.cli.grouped import FILES, GRID, GroupedCommand
 from tnness.cli.reading import axes, read_parameters
 from tnness.cli.shown import fail, say
+from tnness.engines.beyond.question import Question
 from tnness.errors import InputError, RecordError
 from tnness.model import registry
 from tnness.records.answers import values_text
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # the commands import it only when they run
 
 
 @app.command("sweep", cls=GroupedCommand)
-@with_options(engine=options.SETTINGS, asked=options.JOB)
+@with_options(engine=options.SETTINGS, asked=options.JOB, question=options.QUESTION)
 def sweep_command(
     model: options.Model,
     store: Annotated[
@@ -34,6 +35,7 @@ def sweep_command(
     ],
     engine: options.Chosen,
     asked: options.Asked,
+    question: Question | None,
     param: options.Parameters = None,
     grid: Annotated[
         list[str] | None,
@@ -98,6 +100,7 @@ def sweep_command(
         independent=tuple(independent.split(",")) if independent else (),
         engine=engine.build(registry.find(model)) if engine else None,
         ask=asked.ask,
+        question=question,
         measure=measure,
     )
     summary = Sweep(

@@ -1,7 +1,7 @@
-"""Trajectories of pure states, many realisations at once: white noise, quantum jumps, or quantum-state diffusion.
+"""Trajectories of pure states, many realizations at once: white noise, quantum jumps, or quantum-state diffusion.
 
 Under white noise the states are Gaussian if the problem is quadratic, and matrix-product states otherwise. The noise of
-realisation r depends only on the seed and on r, so both forms of a state see the same noise.
+realization r depends only on the seed and on r, so both forms of a state see the same noise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.fermions.quadratic import NotQuadratic, Quadratic, quadratic
 from tnness.engines.fermions.states import MIXED, PURE, initial_orbitals
 from tnness.engines.fermions.trajectories import GaussianTrajectories
@@ -29,6 +29,7 @@ from tnness.engines.pure.view import PureView
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import amplitudes_on
 from tnness.errors import InputError, ModelError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.stacked import StackedState
 from tnness.network.trotter import FRACTIONS
@@ -62,7 +63,7 @@ class Trajectories(Engine):
 
     Parameters
     ----------
-    realizations: number of realisations (default 10).
+    realizations: number of realizations (default 10).
     dt: time step (default 0.1); averages are second order in it.
     method: "gaussian", "mps", or "auto" (default): gaussian where white noise acts on free fermions.
     unraveling: "noise", "jumps", "diffusion", or "auto" (default): noise where all jumps are real diagonal operators of
@@ -110,6 +111,16 @@ class Trajectories(Engine):
 
     def _bonds(self) -> Truncation:
         return Truncation(chi=self.chi, cutoff=self.cutoff, method="svd")
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the states of all realizations need."""
+        spaces = getattr(problem, "spaces", ())
+        if not spaces:
+            return None
+        n = len(spaces)
+        matrices = 0 if self.method == "mps" else 2 * n**2  # its quadratic form is looked for
+        what = f"{self.realizations} realizations of {n} sites"
+        return Need(16.0 * (matrices + n * self.realizations), what, "lower n or realizations")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run at time 0. Its initial state must be pure: a product, a ground state, or amplitudes."""
@@ -180,7 +191,7 @@ class Trajectories(Engine):
         return Samples(self.relaxation, self.every, count)
 
     def _noises(self, seed: int) -> list[np.random.Generator]:
-        """Return the random generator of each realisation, the same for both forms of a state."""
+        """Return the random generator of each realization, the same for both forms of a state."""
         return [stream(seed, "noise", number) for number in range(self.realizations)]
 
     def _form_of(self, problem: Any, start: Start) -> Quadratic | None:
@@ -200,6 +211,10 @@ class Trajectories(Engine):
         except NotQuadratic:
             if self.method == "gaussian":
                 raise
+            return None
+        if form.n != problem.n or form.shared is not None:
+            if self.method == "gaussian":
+                raise ModelError("orbitals under noise take one mode a site, each with noise of its own: method 'mps'")
             return None
         if not form.conserving:
             if self.method == "auto" and self.unraveling == "auto":
@@ -228,7 +243,7 @@ class Samples:
 
 
 class Ensemble(Told):
-    """An average over realisations: truncation dominates where it makes more than half of an error."""
+    """An average over realizations: truncation dominates where it makes more than half of an error."""
 
     def verdict(self, history: History) -> str:
         """Return the engine's verdict; where errors are known, truncation dominates if they are mostly its own."""
@@ -244,7 +259,7 @@ class Ensemble(Told):
 
 
 class TimeSampling(Sampling):
-    """An average over time and over realisations. It is never called converged: statistical errors alone are known."""
+    """An average over time and over realizations. It is never called converged: statistical errors alone are known."""
 
     def judge(self, averages: Mapping[str, TimeAverage]) -> str:
         """Return the outcome from the averages of the monitored observables."""
@@ -263,14 +278,14 @@ def _next_break(functions: Sequence[Any], start: float, end: float) -> float:
 
 
 class Realizations(Protocol):
-    """The states of all realisations of the noise, in one of two forms."""
+    """The states of all realizations of the noise, in one of two forms."""
 
     def advance(self, start: float, length: float, steps: int) -> None:
         """Evolve from a time on by a length, in a number of equal steps."""
         ...
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations."""
+        """Return a view of all realizations."""
         ...
 
     def figures(self) -> dict[str, float]:
@@ -286,7 +301,7 @@ class Realizations(Protocol):
         ...
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become the realisations that were saved."""
+        """Become the realizations that were saved."""
         ...
 
 
@@ -294,7 +309,7 @@ class Realizations(Protocol):
 class TrajectoryRun:
     """A run of the engine.
 
-    system: the realisations. dt: the longest time step. piece: time steps between two reports. samples: of a steady
+    system: the realizations. dt: the longest time step. piece: time steps between two reports. samples: of a steady
     state. breaks: returns the end of a step between two times: at the latest where a function of time jumps. left: time
     steps left until then, or until the next time asked for. length: length of each of them.
     """
@@ -341,15 +356,15 @@ class TrajectoryRun:
         )
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations."""
+        """Return a view of all realizations."""
         return self.system.view()
 
     def figures(self) -> dict[str, float]:
-        """Return the figures of the realisations for the certificate."""
+        """Return the figures of the realizations for the certificate."""
         return self.system.figures()
 
     def save(self) -> Snapshot:
-        """Return the realisations and the clock."""
+        """Return the realizations and the clock."""
         saved = self.system.save()
         clock = {"time": self.time, "left": self.left, "length": self.length}
         return Snapshot(saved.arrays, saved.numbers | clock)
@@ -363,7 +378,7 @@ class TrajectoryRun:
 
 @dataclass
 class Orbitals:
-    """Gaussian realisations.
+    """Gaussian realizations.
 
     count: number of particles. sites: noisy sites; one extra particle starts on each. unitarity: largest deviation of
     the orbitals from orthonormality so far.
@@ -384,7 +399,7 @@ class Orbitals:
     def begin(
         cls, form: Quadratic, occupied: Any, noises: Sequence[np.random.Generator], spaces: Sequence[LocalSpace]
     ) -> Orbitals:
-        """Return realisations that all start from the same orbitals (n, particles)."""
+        """Return realizations that all start from the same orbitals (n, particles)."""
         sites = cls.followed(form)
         system = GaussianTrajectories(form, np.hstack([occupied, np.eye(form.n)[:, sites]]), noises)
         return cls(system, occupied.shape[1], sites, spaces)
@@ -394,7 +409,7 @@ class Orbitals:
         self.system.advance(length, steps)
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations."""
+        """Return a view of all realizations."""
         views = []
         for orbitals in self.system.orbitals():
             state, spread = orbitals[:, : self.count], np.abs(orbitals[:, self.count :]) ** 2
@@ -404,7 +419,7 @@ class Orbitals:
         return TrajectoryView(views, self.spaces)
 
     def figures(self) -> dict[str, float]:
-        """Return the number of realisations, and how far their orbitals are from orthonormal."""
+        """Return the number of realizations, and how far their orbitals are from orthonormal."""
         return {"realizations": float(len(self.system.noises)), "unitarity": self.unitarity}
 
     def verdict(self) -> str:
@@ -417,14 +432,14 @@ class Orbitals:
         return Snapshot(saved.arrays, saved.numbers | {"unitarity": self.unitarity})
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become the realisations that were saved."""
+        """Become the realizations that were saved."""
         self.system.load(snapshot)
         self.unitarity = float(snapshot.numbers["unitarity"])
 
 
 @dataclass
 class MatrixProducts:
-    """Realisations as matrix-product states."""
+    """Realizations as matrix-product states."""
 
     system: MPSTrajectories
     spaces: Sequence[LocalSpace]
@@ -434,14 +449,14 @@ class MatrixProducts:
         self.system.advance(start, length, steps)
 
     def view(self) -> TrajectoryView:
-        """Return a view of all realisations; the density matrices of pairs of sites are read of all at once."""
+        """Return a view of all realizations; the density matrices of pairs of sites are read of all at once."""
         stack = self.system.stack.copy()
         pairs = Pairs(stack)
         views = [PureView(stack.state(r), self.spaces, partial(pairs.of, r)) for r in range(stack.count)]
         return TrajectoryView(views, self.spaces, float(stack.dropped.mean()))
 
     def figures(self) -> dict[str, float]:
-        """Return the number of realisations, the weight dropped by each, the bonds, and the jumps of each."""
+        """Return the number of realizations, the weight dropped by each, the bonds, and the jumps of each."""
         stack = self.system.stack
         figures = {
             "realizations": float(stack.count),
@@ -464,7 +479,7 @@ class MatrixProducts:
         return self.system.save()
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become the realisations that were saved."""
+        """Become the realizations that were saved."""
         self.system.load(snapshot)
 
 
@@ -473,7 +488,7 @@ TRUNCATED = "truncation dominates: raise chi"
 
 @dataclass
 class Pairs:
-    """The density matrices of pairs of neighbours of all realisations, computed once."""
+    """The density matrices of pairs of neighbours of all realizations, computed once."""
 
     stack: StackedState
 
@@ -482,7 +497,7 @@ class Pairs:
         return self.stack.pair_densities()
 
     def of(self, realization: int) -> list[Any]:
-        """Return those of one realisation."""
+        """Return those of one realization."""
         return [pairs[realization] for pairs in self._all]
 
 

@@ -28,6 +28,12 @@ SHOWN_PARAMETERS = 8
 PANEL = (4.2, 3.1)
 TITLE = 40
 """Characters of a panel's title that fit on one line."""
+SEPARATE = ("mode",)
+"""Axes along which points are not joined."""
+OPERATORS = ("first", "second")
+"""Axes of two operators, whose correlation in time is a curve."""
+MOST_CURVES = 9
+"""Most curves in one panel."""
 
 
 def panels(dataset: xr.Dataset, chosen: Sequence[str], title: bool = True) -> Figure:
@@ -68,6 +74,8 @@ def caption(dataset: xr.Dataset) -> str:
 
 def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     data, error = dataset[name], _errors(dataset, name)
+    asked = json.loads(dataset.attrs.get("settings", "{}")).get("question")
+    data = data if asked is None else data.assign_attrs(question=json.dumps(asked))
     axes.set_title(textwrap.fill(str(data.attrs.get("long_name", name)), TITLE), fontsize=NORMAL)
     label = label_of(data, name)
     if "chi" in data.dims and data.ndim <= 3:
@@ -85,8 +93,13 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
     elif data.ndim == 1:
-        _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5)
+        from matplotlib.ticker import MaxNLocator
+
+        apart = {"lw": 0} if data.dims[0] in SEPARATE else {}
+        _draw_bars(axes, _axis(data, 0), data.values, error, ms=3.5, **apart)
         name_axis(axes.xaxis, str(data.dims[0]))
+        if data.dims[0] not in data.coords:
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         axes.set_ylabel(label)
     else:
         _draw_map(axes, data, label)
@@ -113,9 +126,23 @@ def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] |
         name_axis(axes.yaxis, str(data.dims[1]))
         assert axes.figure is not None
         axes.figure.colorbar(shown, ax=axes, label=label)
+    elif data.dims[1:] == OPERATORS and data[0].size <= MOST_CURVES:
+        _draw_pairs(axes, data, error, label)
     else:
         _draw_map(axes, data[-1], label)
         axes.set_title(f"{data.attrs.get('long_name', data.name)}, last time", fontsize=NORMAL)
+
+
+def _draw_pairs(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
+    """Draw one curve in time for each pair of operators."""
+    question = json.loads(data.attrs.get("question", "{}"))
+    first, second = (question.get(name, range(data.sizes[name])) for name in OPERATORS)
+    for i, a in enumerate(first):
+        for j, b in enumerate(second):
+            own = None if error is None else error[:, i, j]
+            _draw_bars(axes, data["time"].values, data.values[:, i, j], own, ms=2.5, label=f"{a}, {b}")
+    axes.set_ylabel(label)
+    axes.legend(fontsize="small", title="A, B")
 
 
 def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:

@@ -123,6 +123,8 @@ class Job:
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
+        if self.question is not None:
+            self.question.check_ask(self.ask)
         _ = self.solver  # refuses a question that the engine does not answer
         if self.question is not None and self.question.of_steady_state and isinstance(self.ask.initial, Record):
             self._check_steady(self.question, self.ask.initial)

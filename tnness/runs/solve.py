@@ -152,11 +152,29 @@ def evolve(
 
 
 def run(job: Job, output: Output, progress: bool = False) -> Record:
-    """Run a job, write the record, and return it."""
+    """Run a job, write the record, and return it; what begins with the steady state finds that first."""
+    job = with_steady_state(job, output, progress)
     record, times = job.initial, job.ask.times
     if times is not None and isinstance(record, Record) and job.extends(record) and times[0] <= record.time:
         raise InputError(f"the record ends at time {record.time:g}; the times asked for must lie beyond it")
     return Driver(job, output, progress).run()
+
+
+def with_steady_state(job: Job, output: Output, progress: bool = False) -> Job:
+    """Return a job whose answer begins with the steady state with it, if no initial state is given.
+
+    It is found with the same engine, seed and tolerance; where there is a file to write, it is kept beside it as
+    NAME.steady.nc, and taken from there.
+    """
+    if job.question is None or not job.question.begins_steady(job.engine) or job.ask.initial is not None:
+        return job
+    path = None if output.path is None else output.path.with_suffix(".steady.nc")
+    if path is not None and path.is_file() and not output.overwrite:
+        steady = Record.open(path)
+    else:
+        alone = replace(job, question=None, ask=Ask(seed=job.ask.seed, tolerance=job.ask.tolerance))
+        steady = Driver(alone, replace(output, path=path), progress).run()
+    return replace(job, ask=replace(job.ask, initial=steady))
 
 
 def chosen_engine(model: Any, engine: Engine | str | None) -> Engine:

@@ -19,6 +19,7 @@ import numpy as np
 
 from tnness.digest.content import digest_of_function
 from tnness.engines.ask import Ask
+from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.engines.registry import plain_settings
 from tnness.errors import InputError, TnnessError, suggestion
@@ -97,6 +98,7 @@ class Plan:
     realizations: of the disorder, at each point. independent: parameters; each of their values has its own disorder.
     engine: a name, an engine, or None for the model's first.
     ask: the request at every point; its seed is the root of all disorder.
+    question: what is asked of the model at every point in place of its states; None for those.
     measure: `module:function` or `file.py:function` that replaces the solution of a point (see `sweep`).
     measured_by: digest of that function; None: it is found by its name.
     known_as: the name by which the store knows the model, if its file has moved since.
@@ -110,6 +112,7 @@ class Plan:
     independent: tuple[str, ...] = ()
     engine: Engine | str | None = None
     ask: Ask = field(default_factory=Ask)
+    question: Question | None = None
     measure: str | None = None
     measured_by: str | None = None
     known_as: str | None = None
@@ -197,7 +200,8 @@ class Plan:
             "engine_settings": plain_settings(engine),
             "measure": self.measure,
         }
-        return settings | self._asked
+        asked = {} if self.question is None else {"question": self.question.dump()}
+        return settings | self._asked | asked
 
     @cached_property
     def _asked(self) -> dict[str, Any]:
@@ -208,7 +212,8 @@ class Plan:
 
     def job_at(self, values: Values, seed: int) -> Job:
         """Return the job at a point of the grid, with a seed of its disorder."""
-        return Job(self.model_at(values), self.name, self.engine_at(values), replace(self.ask, seed=seed))
+        ask = replace(self.ask, seed=seed)
+        return Job(self.model_at(values), self.name, self.engine_at(values), ask, self.question)
 
     def reference(self) -> Reference:
         """Return the physics of the first point, which the store keeps."""

@@ -6,8 +6,10 @@ Another call computes the missing points; a wider grid or more realizations add 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import signal
 import sys
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,8 +21,10 @@ from typing import Any
 from tqdm import tqdm
 
 from tnness.digest.content import digest_of_function
+from tnness.display.messages import LINES, MESSAGES, SILENCE
 from tnness.display.page import escaped
 from tnness.engines.ask import TOLERANCE, Ask, names_of
+from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
 from tnness.errors import Doubt, InputError, Interrupted
 from tnness.runs.progress import Stop, bar_class, draws_bars
@@ -86,6 +90,7 @@ def sweep(
     errors: bool = True,
     adjoint: int = 0,
     initial: str | None = None,
+    question: Question | None = None,
     measure: Measure | str | None = None,
     workers: int | None = None,
     dask: str | None = None,
@@ -107,6 +112,7 @@ def sweep(
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
     times: of a time evolution; default: the steady state. tolerance, atol, period, max_time, watch, kick, adjoint,
         initial: as for `steady_state`. errors: as for `evolve`.
+    question: what is asked at every point in place of the states: `Modes(...)`, `Counting(...)`, `Correlation(...)`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
         the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
     workers: processes on this machine, default one per core; 0: in this process. dask: address of a scheduler instead.
@@ -152,6 +158,7 @@ def sweep(
         independent=tuple(independent),
         engine=engine,
         ask=ask,
+        question=question,
         measure=_name(measure),
         measured_by=digest_of_function(measure) if callable(measure) else None,
     )
@@ -344,12 +351,15 @@ class Sweep:
             return
         self.counts[ended] += 1
         bar.update()
-        bar.set_postfix_str(f"done {self.counts[Ended.DONE]}, failed {self.counts[Ended.FAILED]}", refresh=False)
+        ended_so_far = f"done {self.counts[Ended.DONE]}, failed {self.counts[Ended.FAILED]}"
+        bar.set_postfix_str(ended_so_far, refresh=False)
+        if bar.disable and time.monotonic() - LINES.last > SILENCE:
+            self._tell(f"{bar.total} points: {ended_so_far}", logging.INFO)
 
     def _announce(self, crew: Crew) -> None:
         if crew.dashboard:
-            self._tell(f"Dask's dashboard: {crew.dashboard}")
+            self._tell(f"Dask's dashboard: {crew.dashboard}", logging.INFO)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, level: int = logging.WARNING) -> None:
         if self.shown:
-            tqdm.write(text, file=sys.stderr)
+            MESSAGES.log(level, text)

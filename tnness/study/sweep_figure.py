@@ -36,7 +36,8 @@ BESIDE = ("status", "seed", "cpu_seconds")
 class Directions:
     """The axes of a figure.
 
-    x: the axis along the abscissa; default: the observable's own first axis, or the longest numeric axis of the grid.
+    x: the axis along the abscissa; default: the observable's own first axis of more than one value, or the longest
+        numeric axis of the grid.
     curves: the axis with one curve per value; default: the longest remaining axis. at: values on all other axes.
     logarithmic: "", "x", "y" or "xy".
     """
@@ -92,11 +93,11 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
     claimed = _claimed(dataset, name, shown.at)
     for k in range(data.sizes[curves] if curves else 1):
         here = {curves: k} if curves else {}
-        y, spread = mean.isel(here).values, error.isel(here).values
+        y, spread = (np.ravel(of.isel(here).values) for of in (mean, error))
         at = dataset[x].values if x in dataset.coords else np.arange(data.sizes[x])
         label = f"{curves} = {dataset[curves].values[k]}" if curves in dataset.coords else None
         (line,) = axes.plot(at, y, "o-", ms=3.5, lw=1, label=label)
-        bars(axes, line, None if claimed is None else claimed.isel(here).values)
+        bars(axes, line, None if claimed is None else np.ravel(claimed.isel(here).values))
         axes.fill_between(at.astype(float), y - spread, y + spread, color=line.get_color(), alpha=0.25, lw=0)
     if curves:
         axes.legend(fontsize=7)
@@ -138,7 +139,7 @@ def _directions(data: xr.DataArray, shown: Directions) -> tuple[str, str | None]
     for axis in (shown.x, shown.curves):
         if axis is not None and axis not in grid:
             raise InputError(f"there is no axis {axis!r} to draw along{suggestion(axis, grid)}")
-    inner = [d for d in grid if d not in _grid_axes(data) and d != shown.curves]
+    inner = [d for d in grid if d not in _grid_axes(data) and d != shown.curves and data.sizes[d] > 1]
     numeric = [d for d in grid if d in data.coords and data[d].dtype.kind in "fiu" and d != shown.curves]
     free = inner + sorted(numeric, key=lambda d: -data.sizes[d])
     if shown.x is None and not free:

@@ -48,6 +48,8 @@ class Counting(Question):
     """
 
     kind = "counting"
+    refused = ("times", "period", "kick", "errors", "adjoint", "watch")
+    why_refused = "counting statistics are those of long times, of a counter"
 
     counter: str = "left"  # counter of the jumps, or bond:B
     largest: float = 0.5  # largest counting field

@@ -6,9 +6,12 @@ coefficient is set to zero after each block of steps: what is left is the evolut
 all those of the chain but the 0 of its steady state. Snapshots are kept at times that double, so that the length of an
 evolution fits the rates that it finds.
 
-lambda = <l|G|r> / <l|r> is wrong only by the product of both vectors' errors, each about |residual| / separation from
-the other rates: error = |l| |r| / |<l|r>| min(min(residuals), product of the
-residuals / separation) if both residuals are small against the separation, and with the larger residual if not.
+lambda = <l|G|r> / <l|r> is wrong by the product of both vectors' errors: the residuals over the distance to other
+rates. But nobody knows all others. A pair of small frequency looks like one real rate until the evolution is longer
+than its period, and then the product is far below the error. So the error that is stated is of first order, and knows
+of no other rates: lambda is an eigenvalue of G + E with |E| = the residual, and moves by |l| |r| / |<l|r>| |E| from
+there to one of G; twice that covers a second rate nearby, even one that it meets (from [[0, 1], [e, 0]] to
+[[0, 1], [e - s, 0]] the eigenvalue sqrt(e) moves to one at most s / sqrt(e) away, and the first order is half of that).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tnness.engines.beyond.frame import Frame
 from tnness.engines.beyond.galerkin import Gathered, Ritz, moved_overlap, ritz
 from tnness.engines.beyond.starts import Charge, random_start
 from tnness.network.chain_state import ChainState, product_overlap
@@ -39,8 +43,11 @@ Real = NDArray[np.float64]
 
 KEPT = 12
 """Most snapshots of a filter; half of them are forgotten when there would be more."""
-SMALL_RESIDUAL = 0.1
-"""Largest residual, over the distance to the next rate, at which the errors of both vectors are taken as small."""
+KNOWN = 0.1
+"""Largest |l| |r| / |<l|r>| times the larger residual, over the distance to the next rate, at which that number is
+taken as known, so that the better of both vectors will do."""
+MEETING = 2.0
+"""Factor of an error of first order that covers two rates that meet."""
 FINER = 4
 """Factor by which the time step is made finer once the slow part is left."""
 FIRST_STEPS = 2
@@ -49,13 +56,14 @@ FIRST_STEPS = 2
 
 @dataclass(frozen=True)
 class Scheme:
-    """How operators are evolved: generator, order and length of a Trotter step, truncation, seed."""
+    """How operators are evolved: generator, order and length of a Trotter step, truncation, seed, frame."""
 
     generator: ChainGenerator
     order: int
     dt: float
     truncation: Truncation
     seed: int
+    frame: Frame
 
     def finer(self) -> Scheme:
         """Return the same with a time step that leaves almost no Trotter error."""
@@ -64,21 +72,25 @@ class Scheme:
     @cached_property
     def gates(self) -> tuple[Gates, Gates]:
         """The gates of both pictures: of G^T and of G."""
-        bonds = self.generator.merged_bonds
+        bonds = self.frame.bonds(self.generator.merged_bonds)
         transposed = [np.ascontiguousarray(bond.T) for bond in bonds]
         return Gates(transposed, np.dtype(float)), Gates(bonds, np.dtype(float))
 
     @cached_property
     def operators(self) -> tuple[list[Real], list[Real]]:
         """G^T and G as matrix-product operators."""
-        forwards = compressed(self.generator.mpo_tensors(), 1e-14)
+        forwards = compressed(self.frame.operator(self.generator.mpo_tensors()), 1e-14)
         return [part.transpose(0, 1, 3, 2) for part in forwards], forwards
 
     @cached_property
     def identity(self) -> ChainState:
-        """The normalised identity."""
-        trace = self.generator.functionals["trace"]
-        return ChainState.product([vector / np.linalg.norm(vector) for vector in trace])
+        """The normalised identity, as a left vector in the frame."""
+        return ChainState.product([vector / np.linalg.norm(vector) for vector in self.trace])
+
+    @cached_property
+    def trace(self) -> list[Real]:
+        """The covectors of the trace in the frame."""
+        return self.frame.covectors(self.generator.functionals["trace"])
 
 
 LEFT, RIGHT = 0, 1
@@ -107,7 +119,7 @@ class Filter:
     @classmethod
     def begin(cls, scheme: Scheme, charge: Charge, picture: int, reach: int = 2) -> Filter | None:
         """Return a filter at time 0; None if the sector has no operators of this reach."""
-        state = random_start(scheme.generator, charge, scheme.seed, reach)
+        state = random_start(scheme.generator, scheme.trace, charge, scheme.seed, reach)
         if state is None:
             return None
         filter_ = cls(scheme, charge, picture, state, Gathered(scheme.operators[picture], scheme.identity))
@@ -206,8 +218,9 @@ class Filter:
 class Pair:
     """A mode of both pictures.
 
-    value: <l|G|r> / <l|r>. residuals: of l and of r. condition: |l| |r| / |<l|r>|. separation: from the nearest other
-    rate that was found. coefficients: of l and r in their snapshots.
+    value: <l|G|r> / <l|r>. residuals: |G^T l - value l| / |l| and |G r - value r| / |r|.
+    condition: |l| |r| / |<l|r>|. separation: from the nearest other rate that was found.
+    left, right: coefficients of l and r in their snapshots.
     """
 
     value: complex
@@ -220,10 +233,8 @@ class Pair:
     @property
     def error(self) -> float:
         """The error of the value."""
-        first, second = self.residuals
-        if max(first, second) > SMALL_RESIDUAL * self.separation:  # other modes are still mixed in
-            return self.condition * max(first, second)
-        return self.condition * min(first, second, first * second / self.separation)
+        small = self.condition * max(self.residuals) <= KNOWN * self.separation
+        return MEETING * self.condition * (min if small else max)(self.residuals)
 
 
 def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
@@ -250,12 +261,16 @@ def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
         product = complex(l @ across @ r)
         if product == 0:
             continue
+        value = complex(l @ moved @ r) / product
         others = [abs(other - left.values[k]) for i, other in enumerate(left.values) if i != k]
         others.append(abs(complex(left.values[k])))
         pairs.append(
             Pair(
-                complex(l @ moved @ r) / product,
-                (float(left.residuals[k]), float(right.residuals[j])),
+                value,
+                (
+                    math.hypot(left.residuals[k], abs(value - left.values[k])),
+                    math.hypot(right.residuals[j], abs(value - right.values[j])),
+                ),
                 1 / abs(product),
                 min(others),
                 l,
@@ -267,11 +282,15 @@ def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
 
 def profiles_of(pair: Pair, lefts: Filter, rights: Filter, densities: Sequence[Real] | None) -> tuple[Array, Array]:
     """Return the densities of the right vector, and those that the left one holds, of each site: (n,) each."""
-    n, trace = lefts.scheme.generator.n, lefts.scheme.generator.functionals["trace"]
+    scheme = lefts.scheme
+    n, trace = scheme.generator.n, scheme.generator.functionals["trace"]
     if densities is None:
         return np.full(n, np.nan), np.full(n, np.nan)
     read = []
-    for coefficients, of in ((pair.left, lefts), (pair.right, rights)):
-        rows = [of.read([densities[i] if j == i else w for j, w in enumerate(trace)]) for i in range(n)]
+    for coefficients, of, change in (
+        (pair.left, lefts, scheme.frame.vectors),
+        (pair.right, rights, scheme.frame.covectors),
+    ):
+        rows = [of.read(change([densities[i] if j == i else w for j, w in enumerate(trace)])) for i in range(n)]
         read.append(np.array(rows) @ coefficients)
     return read[0], read[1]

@@ -42,6 +42,8 @@ class Modes(Question):
     """
 
     kind = "modes"
+    refused = ("times", "period", "initial", "kick", "errors", "adjoint", "watch", "atol")
+    why_refused = "modes are those of the chain, not of a state"
 
     count: int = 4  # number of modes
 
@@ -60,8 +62,8 @@ class Modes(Question):
             )
 
         return {
-            "rate": of("rate", monitored=True, text="rate -Re lambda; NaN where the residual is not small"),
-            "frequency": of("frequency", text="frequency Im lambda; NaN where the residual is not small"),
+            "rate": of("rate", monitored=True, text="rate -Re lambda, of modes that are results"),
+            "frequency": of("frequency", text="frequency Im lambda, of modes that are results"),
             "candidate": of("candidate", text="-Re lambda as found, a result or not"),
             "residual": of("residual", text="|G v - lambda v| / |v| of the worse vector"),
             "condition": of("condition", unit="1", text="|l| |r| / |<l|r>|"),

@@ -2,8 +2,9 @@
 
 For modes, each charge sector is filtered twice: from operators on single sites, which often stay simple, and from
 operators on neighbours as well. A filter is over when it has evolved for `MEMORY` times the memory of the slowest mode
-that it has found, so that a slower one would have shown, and when its residual no longer improves; the last part of it
-has a finer time step, which leaves the error of truncation alone.
+that it has found, so that a slower one would have shown, when the error of this mode is as small as was asked for, and
+when its residual no longer improves; the last part of it has a finer time step, which leaves the error of truncation
+alone. A mode whose error stays too large is waited for `LONG_MEMORY`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
 from tnness.engines.beyond.filtering import LEFT, RIGHT, Filter, Scheme, mode_pairs, profiles_of
+from tnness.engines.beyond.frame import Frame, balanced
 from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
 from tnness.engines.beyond.profiles import density_covectors
 from tnness.engines.beyond.question import Answerer, answers
@@ -49,6 +51,8 @@ PATIENT = 3
 """Snapshots without a better residual after which a filter has settled."""
 BETTER = 0.7
 """Factor of a residual that counts as better."""
+TOO_SLOW = 0.1
+"""Share by which a mode of larger error must be slower than a known one to count as another."""
 POLISHING = 20
 """Snapshots at the finer time step at most."""
 FILTER_CUTOFF = 1e-20
@@ -65,10 +69,14 @@ class Found:
     rights: list[Real] = field(default_factory=list)
 
     def add(self, value: complex, residual: float, error: float, condition: float, left: Real, right: Real) -> None:
-        """Take in a mode; one that is known already is kept only with the smaller error."""
+        """Take in a mode; one that is known already is kept only with the smaller error.
+
+        What may be slower than anything known is kept apart, though it may be the same within its error.
+        """
         for k, known in enumerate(self.values):
             apart = max(error, self.figures[k][1])
-            if abs(known - value) <= apart:
+            slower = -value.real < (1 - TOO_SLOW) * -known.real - self.figures[k][1] and error > self.figures[k][1]
+            if abs(known - value) <= apart and not slower:
                 if error < self.figures[k][1]:
                     self._put(k, value, (residual, error, condition), left, right)
                 return
@@ -184,8 +192,9 @@ class FilteringRun:
         tolerance, found = self.start.ask.tolerance, zip(self.found.values, self.found.figures, strict=True)
         rates = sorted(-value.real for value, of in found if of[1] <= abs(value.real) * tolerance)
         bar = rates[self.count - 1] if len(rates) >= self.count else math.inf
-        alone = share > ALONE and residual < RESOLVED * slowest
-        ripe = slowest > 0 and left.time >= (MEMORY if alone else LONG_MEMORY) / slowest
+        ripe = slowest > 0 and left.time >= MEMORY / slowest
+        if ripe and left.time < LONG_MEMORY / slowest:
+            ripe = share > ALONE and residual < RESOLVED * slowest and self._is_known(tolerance)
         if left.time >= MEMORY / bar and slowest > bar:
             return True
         longest = self.start.ask.max_time or LONGEST_FILTER * self.schemes[LEFT].dt
@@ -197,6 +206,12 @@ class FilteringRun:
             return False
         self.polishing += 1
         return self.polishing >= POLISHING or (self.waited >= 2 * PATIENT)
+
+    def _is_known(self, tolerance: float) -> bool:
+        """Return whether the error of the slowest mode at work is as small as was asked for."""
+        assert self.filters is not None
+        pairs = mode_pairs(*self.filters, self.count)
+        return bool(pairs) and pairs[0].error <= tolerance * abs(pairs[0].value.real)
 
     def _open(self) -> bool:
         """Begin the next filters; return False if there are none left."""
@@ -241,6 +256,7 @@ class FilteringRun:
     def save(self) -> Snapshot:
         """Return everything needed to go on."""
         arrays = self.found.save()
+        arrays |= {f"frame_{i:04d}": matrix for i, matrix in enumerate(self.schemes[LEFT].frame.to)}
         numbers: dict[str, float] = {
             name: float(getattr(self, name)) for name in ("place", "waited", "looks", "polishing", "done")
         }
@@ -271,16 +287,17 @@ class FilteringRun:
 class NetworkModes(Answerer):
     """The slowest modes of long chains by filtering."""
 
-    def begin(self, problem: Any, start: Start) -> FilteringRun:
-        """Return a run that has found nothing yet."""
+    def begin(self, problem: Any, start: Start, frame: Frame | None = None) -> FilteringRun:
+        """Return a run that has found nothing yet; the frame is found first if none is given."""
         generator = chain_of(problem, f"the question for modes to engine {self.engine.name!r}")
         if generator.metric is not None:
             raise InputError("modes: a chain with a metric of its own is not taken")
         engine: Any = self.engine
         chi, dt = int(engine.chi), float(self.engine.used(problem)["dt"])
         exact = chi**2 >= generator.dimension  # no bond needs more
+        frame = balanced(generator, dt, start.seed, start.report) if frame is None else frame
         schemes = [
-            Scheme(generator, 4, dt, Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd"), start.seed)
+            Scheme(generator, 4, dt, Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd"), start.seed, frame)
             for size in (chi, chi if exact else max(min(chi, 8), chi // 2))
         ]
         sectors = sectors_of(generator)
@@ -289,7 +306,8 @@ class NetworkModes(Answerer):
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> FilteringRun:
         """Return the run that was saved."""
-        run = self.begin(problem, start)
+        to = [snapshot.arrays[name] for name in sorted(snapshot.arrays) if name.startswith("frame_")]
+        run = self.begin(problem, start, Frame.of(to))
         run.recall(snapshot)
         return run
 

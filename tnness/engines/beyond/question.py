@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.observables.observable import Observable
 from tnness.typed import build_dataclass, check_fields
 
@@ -31,6 +33,9 @@ class Question:
 
     kind: ClassVar[str]
     needs_times: ClassVar[bool] = False
+    refused: ClassVar[tuple[str, ...]] = ()
+    """Fields of a request that it has no use for."""
+    why_refused: ClassVar[str] = ""
     of_steady_state: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -44,6 +49,18 @@ class Question:
         """Return the question as JSON-ready values."""
         return json.loads(json.dumps({"kind": self.kind, **dataclasses.asdict(self)}))
 
+    def check_ask(self, ask: Ask) -> None:
+        """Refuse a request without the times that the question needs, or with what it has no use for."""
+        for name in self.refused:
+            if getattr(ask, name) != getattr(Ask, name):
+                raise InputError(f"{name}: {self.why_refused}")
+        if self.needs_times and ask.times is None:
+            raise InputError(f"{self.kind} needs --time: the times t at which it is asked")
+
+    def begins_steady(self, engine: Engine) -> bool:
+        """Return whether what answers this question with an engine begins with the steady state."""
+        return self._answerer(engine).begins_steady
+
     def solver(self, engine: Engine) -> Engine:
         """Return what answers this question with the settings of an engine.
 
@@ -51,9 +68,12 @@ class Question:
         ------
         InputError: the engine does not answer it.
         """
+        return self._answerer(engine)(engine=engine, question=self)
+
+    def _answerer(self, engine: Engine) -> type[Answerer]:
         for name in (engine.name, engine.like):
             if (self.kind, name) in ANSWERERS:
-                return ANSWERERS[self.kind, str(name)](engine=engine, question=self)
+                return ANSWERERS[self.kind, str(name)]
         able = ", ".join(sorted(name for kind, name in ANSWERERS if kind == self.kind))
         raise InputError(f"engine {engine.name!r} gives no {self.kind}; {able} do: choose one with --engine")
 
@@ -90,9 +110,15 @@ class Answerer(Engine):
     question: Any
 
     rehearses: ClassVar[bool] = False
+    begins_steady: ClassVar[bool] = False
+    """Whether its run begins with the steady state of the same engine."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.engine.name)
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the engine needs for a state."""
+        return self.engine.need(problem, ask)
 
     def used(self, problem: Any) -> dict[str, Any]:
         """Return the settings of the engine as they are used."""

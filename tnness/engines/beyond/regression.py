@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,6 +233,8 @@ def _loaded(prefix: str, count: int, arrays: Mapping[str, Array], numbers: Mappi
 @dataclass(frozen=True, kw_only=True)
 class NetworkCorrelation(Answerer):
     """Correlations in time of long chains, from a steady state that is given as a record or a state."""
+
+    begins_steady: ClassVar[bool] = True
 
     def begin(self, problem: Any, start: Start) -> RegressionRun:
         """Return a run at time 0."""

@@ -5,6 +5,7 @@ A sector holds the operators of charges q and -q under the (weak) symmetry rho -
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,17 @@ def sectors_of(generator: ChainGenerator) -> list[Charge]:
     return sorted(found, key=lambda q: (sum(map(abs, q)), q))
 
 
-def random_start(generator: ChainGenerator, charge: Charge, seed: int, reach: int = 2) -> ChainState | None:
+def random_start(
+    generator: ChainGenerator, trace: Sequence[Array], charge: Charge, seed: int, reach: int = 2
+) -> ChainState | None:
     """Return a random sum of operators of a sector, of norm 1; None if there are none.
 
+    trace: the covectors of the trace, n vectors (D_i,), in the frame that is used; they stand on the other sites.
     reach: 1 for operators on single sites, 2 for those on neighbours too. Those on single sites often evolve among
     themselves, at small bond dimensions; they alone may miss the slowest mode.
     """
     rng, n, charges = stream(seed, "start of modes", reach, *map(abs, charge)), generator.n, _charges(generator)
-    identity = [space.trace / np.linalg.norm(space.trace) for space in generator.spaces]
+    identity = [vector / np.linalg.norm(vector) for vector in trace]
     parts = [_parts(generator, charges, i) for i in range(n)]
     labels = sorted({label for part in parts for label in part})
     partner = {label: _rest(charges, charge, label) for label in labels}

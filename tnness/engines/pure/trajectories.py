@@ -1,4 +1,4 @@
-"""Trajectories of pure states as matrix-product states: many realisations evolve together.
+"""Trajectories of pure states as matrix-product states: many realizations evolve together.
 
 A time step is half a step of H, a step of the jumps, half a step of H; the two half steps of H between jumps are joined
 into one step. H goes by Trotter steps of second or fourth order. The jumps go window by window
@@ -32,12 +32,12 @@ Array = NDArray[Any]
 
 
 class MPSTrajectories:
-    """The states of several realisations.
+    """The states of several realizations.
 
     Parameters
     ----------
     problem: H with terms on sites and neighbours. unraveling: of its jumps. state: the initial amplitudes of all
-    realisations. noises: one random generator per realisation. truncation: of the bonds.
+    realizations. noises: one random generator per realization. truncation: of the bonds.
     substeps: Trotter steps of H in a time step. order: of these, 2 or 4.
 
     Raises

@@ -1,4 +1,4 @@
-"""The view of many realisations of a pure state: means over the realisations, with statistical errors."""
+"""The view of many realizations of a pure state: means over the realizations, with statistical errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINEAR = (
     *("expect", "product", "marginal", "correlations", "density", "correlation", "functional", "excitation"),
     "charge_distribution",
 )
-"""Quantities that are linear in the state: their mean over realisations is the value in the average state."""
+"""Quantities that are linear in the state: their mean over realizations is the value in the average state."""
 ENTROPIES = (
     *("entropy", "renyi2", "log_purity", "negativity", "schmidt_values"),
     *("spin_negativity", "transposed_moment"),
@@ -31,7 +31,7 @@ ONE_BY_ONE = "only quantities linear in the state are known for the average stat
 
 
 def truncation_error(weight: float, value: Any, statistical: Any, count: int) -> float:
-    """Return 2 w (max |x| + sqrt(count) max s), the largest size of x in one realisation times twice the lost weight w.
+    """Return 2 w (max |x| + sqrt(count) max s), the largest size of x in one realization times twice the lost weight w.
 
     It is no bound: it was seen to cover the error of averages, see docs/beyond.md.
 
@@ -43,15 +43,15 @@ def truncation_error(weight: float, value: Any, statistical: Any, count: int) ->
 
 
 class TrajectoryView(View):
-    """A view of all realisations at one time. It gives means over the realisations.
+    """A view of all realizations at one time. It gives means over the realizations.
 
-    Entropies are not linear in the state, so the entropy of the average state is not known from a few realisations.
-    `average` gives the mean of the entropies of the realisations.
+    Entropies are not linear in the state, so the entropy of the average state is not known from a few realizations.
+    `average` gives the mean of the entropies of the realizations.
 
     Parameters
     ----------
-    realizations: a view of each realisation. spaces: local spaces of the sites.
-    weight: mean weight that truncation has dropped from a realisation; it adds `truncation_error` to errors.
+    realizations: a view of each realization. spaces: local spaces of the sites.
+    weight: mean weight that truncation has dropped from a realization; it adds `truncation_error` to errors.
 
     >>> from tnness.operators.basis import spinless
     >>> from tnness.engines.fermions.view import GaussianView
@@ -73,7 +73,7 @@ class TrajectoryView(View):
         self.refuse({word: first.why_not(word) for word in LINEAR if word not in first.gives})
 
     def average(self, measure: Callable[[Any], Any]) -> Estimate:
-        """Return the mean of `measure(view)` over realisations, and its standard error (NaN for one realisation)."""
+        """Return the mean of `measure(view)` over realizations, and its standard error (NaN for one realization)."""
         values = np.array([np.asarray(measure(view), dtype=float) for view in self.realizations])
         count = len(values)
         if count == 1:
@@ -81,9 +81,9 @@ class TrajectoryView(View):
         return self._estimate(values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(count))
 
     def with_error(self, measure: Callable[[Any], Any]) -> Any:
-        """Return measure(view) and its standard error by the jackknife (NaN for one realisation).
+        """Return measure(view) and its standard error by the jackknife (NaN for one realization).
 
-        The realisations are dealt into B groups, each of which is left out once: error^2 = (B - 1)/B sum_b (x_b - x)^2,
+        The realizations are dealt into B groups, each of which is left out once: error^2 = (B - 1)/B sum_b (x_b - x)^2,
         x the mean of the x_b. It holds for any smooth function of averages. What is an estimate already is returned.
         """
         whole = measure(self)
@@ -103,7 +103,7 @@ class TrajectoryView(View):
         return Estimate(value, statistical + truncation_error(self._weight, value, statistical, len(self.realizations)))
 
     def _only(self, rows: Sequence[int]) -> TrajectoryView:
-        """Return a view of some of the realisations, which knows what this one has read."""
+        """Return a view of some of the realizations, which knows what this one has read."""
         chosen = object.__new__(TrajectoryView)
         chosen.__dict__.update(self.__dict__)
         chosen.realizations = [self.realizations[r] for r in rows]
@@ -150,7 +150,7 @@ class TrajectoryView(View):
         return self._mean(("excitation", site), lambda view: view.excitation(site))
 
     def _mean(self, what: tuple[Any, ...], read: Callable[[View], Any]) -> Any:
-        """Return the mean over the realisations in view; each of them is read once.
+        """Return the mean over the realizations in view; each of them is read once.
 
         what: names what is read; sites given as a list or a slice are not remembered.
         """

@@ -94,7 +94,7 @@ class PureView(View):
         return np.real(values) if first.is_hermitian and second.is_hermitian else values
 
     def marginal(self, sites: Sites) -> Array:
-        """Return the density matrix of consecutive sites, which may have up to 512 states."""
+        """Return the density matrix of consecutive sites, which may have up to 1024 states."""
         region = self._marginal_region(sites)
         first, bond = region[0], min(region[0], len(self.spaces) - 2)
         if len(region) > 2:
@@ -110,7 +110,7 @@ class PureView(View):
     def entropy(self, sites: Sites | None = None) -> float:
         """Return the entanglement entropy of consecutive sites with the rest, in nats.
 
-        A left or right part of the chain may have any length; a region inside the chain may have up to 512 states.
+        A left or right part of the chain may have any length; a region inside the chain may have up to 1024 states.
         """
         weights = self._weights("the entanglement entropy", sites)
         return float(-np.sum(weights[weights > 0] * np.log(weights[weights > 0])))

@@ -1,0 +1,26 @@
+"""The study of transport, end to end on short chains, against what is exact without interaction."""
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose
+
+from study_modules import modules_of
+from tnness.study.scripts import save
+
+
+def test_transport_figure(tmp_path):
+    with modules_of("transport") as study:
+        module = study["figure"]
+        few = {"driven": {4: 0, 5: 0}, "response": {4: 0}, "noise": {3: 0}, "gap": {3: 0, 4: 0}}
+        tiny = replace(study["presets"].PRESETS["quick"], deltas=(0.0, 1.0), gammas=(1.0,), **few)
+        tables = module.data(tiny, tmp_path / "runs")
+        free = {name: table.sel(delta=0.0) for name, table in tables.items()}
+        assert_allclose(free["driven"]["driven"], 4, rtol=1e-9)  # 4 J^2 / dephasing at any length and contacts
+        assert np.all(np.abs(tables["response"]["response"].sel(delta=1.0) - 4) > 0.5)
+        assert np.all(tables["gap"]["rate"] > 0)
+        figure = module.draw(tables)
+        assert isinstance(figure, Figure)
+        save(figure, tables, tmp_path / "transport_quick")
+        assert "response" in module.report(tables)
