@@ -51,7 +51,7 @@ from benchmarks.calibration_models import KINDS, Drawn, Truth, draw
 from tnness import TEBD, TnnessError, steady_state
 from tnness.engines.ask import TOLERANCE
 from tnness.engines.kicks import Kicks
-from tnness.engines.tebd import TEBDRun
+from tnness.engines.tebd_run import TEBDRun
 
 SMALLEST_SCALE = 1e-3
 """The scale of an observable is at least this."""

@@ -67,7 +67,7 @@ def literal_steps(form: Quadratic, steps: int) -> np.ndarray:
 
 
 def trajectories(n: int, steps: int) -> None:
-    """Steps per second of one realisation, ours and both direct ways, and that they agree."""
+    """Steps per second of one realization, ours and both direct ways, and that they agree."""
     form = chain(n)
     few = max(20, min(400, 2_000_000 // n**2))
     system = GaussianTrajectories(form, ground(form), [np.random.default_rng(0)])
@@ -120,7 +120,7 @@ def dense_average(n: int) -> None:
 
 
 def networks(n: int, steps: int) -> None:
-    """One realisation as a matrix-product state: what it costs to know nothing of free fermions."""
+    """One realization as a matrix-product state: what it costs to know nothing of free fermions."""
     problem = find("noisy-anderson")(n=n, disorder=1.0).draw(np.random.default_rng(3)).problem()
     start = "product:" + "01" * (n // 2)
     found = {}

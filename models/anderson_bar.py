@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tnness import InputError, Observable, register
+from tnness.model.checks import check_blocks
 from tnness.observables.observable import Estimate
 from tnness.problems.transfer import RandomBar, Real, ring_hamiltonian
 from tnness.typed import check_fields
@@ -24,6 +25,11 @@ class AndersonBar:
 
     K. Slevin, T. Ohtsuki, Phys. Rev. Lett. 82, 382 (1999), doi:10.1103/PhysRevLett.82.382: Lambda_c = 0.576(2),
     nu = 1.57.
+
+    Agrees
+    ------
+    - the localisation length of a chain at strong disorder with 1/(ln(W/2) - 1) (Thouless), relative, to 0.01:
+      test_strong_disorder_localises_on_the_scale_of_the_logarithm
     """
 
     width: int = 4  # sites across, in both directions
@@ -38,6 +44,7 @@ class AndersonBar:
         for name in ("width", "length"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} = {getattr(self, name)}: at least 1 is needed")
+        check_blocks(1, self.width**2, f"width = {self.width}")
         if not self.disorder > 0:
             raise InputError(
                 f"disorder = {self.disorder:g}: a clean bar has no localisation length; a number > 0 is needed"

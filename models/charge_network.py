@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tnness import InputError, Observable, register
-from tnness.model.checks import check_rates, check_sites
+from tnness.model.checks import check_blocks, check_rates, check_sites
 from tnness.problems.resistors import Links, resistor_chain
 from tnness.problems.transfer import Array, TransferChain
 from tnness.typed import check_fields
@@ -26,6 +26,12 @@ class ChargeNetwork:
 
     Z. Lenarčič, O. Alberton, A. Rosch, E. Altman, Phys. Rev. Lett. 125, 116601 (2020), eqs. (4), (15), (16),
     doi:10.1103/PhysRevLett.125.116601.
+
+    Agrees
+    ------
+    - lines of 2 to 500 links with j = V / sum(1/G), relative, to 1e-12: test_one_dimension_is_a_series
+    - the potentials of a square with a direct solution of Kirchhoff's law, to 1e-12:
+      test_two_dimensions_lose_no_current_and_equal_the_direct_solve
     """
 
     n: int = 2000  # links from electrode to electrode
@@ -47,6 +53,7 @@ class ChargeNetwork:
         check_sites(self.n)
         check_rates({"eps": self.eps})
         _ = self.links
+        check_blocks(self.n, self._width, f"n = {self.n}, dim = {self.dim}")
         if self.lengths is not None:
             array = np.asarray(self.lengths, dtype=float)
             if array.shape != (self._link_count,) or not np.isfinite(array).all():
@@ -89,7 +96,7 @@ class ChargeNetwork:
         return along, conductance[..., split:].reshape(*conductance.shape[:-1], self.n - 1, self._width - 1)
 
     def chain(self, lengths: Array, eps: ArrayLike) -> TransferChain:
-        """Return many realisations as one batch; lengths: (..., link), eps broadcast against the leading axes."""
+        """Return many realizations as one batch; lengths: (..., link), eps broadcast against the leading axes."""
         along, across = self.conductances(lengths, eps)
         left, right = (self.drop, along[..., 0, :]), (0.0, along[..., -1, :])
         return resistor_chain(along[..., 1:-1, :], across, left=left, right=right)

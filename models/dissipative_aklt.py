@@ -40,6 +40,15 @@ class DissipativeAKLT:
     I. Affleck, T. Kennedy, E. H. Lieb, H. Tasaki, Phys. Rev. Lett. 59, 799 (1987), doi:10.1103/PhysRevLett.59.799;
     B. Kraus, H. P. Büchler, S. Diehl, A. Kantian, A. Micheli, P. Zoller, Phys. Rev. A 78, 042307 (2008),
     doi:10.1103/PhysRevA.78.042307.
+
+    Agrees
+    ------
+    - the density matrices of three and four sites with the matrix product of Affleck, Kennedy, Lieb and Tasaki, to
+      1e-8: test_the_steady_state_is_the_aklt_state
+    - string order -4/9 and exchange of the steady state, to 1e-8:
+      test_its_correlations_are_those_of_affleck_kennedy_lieb_and_tasaki
+    - the way there from all spins up with dense matrices, by exact, to 1e-7, by tebd, to 1e-5:
+      test_the_way_there_is_that_of_dense_matrices
     """
 
     n: int = 8  # number of sites, with the spin 1/2 at each end

@@ -21,6 +21,14 @@ class DrivenFermiHubbard:
     interaction the two spins are independent chains of free fermions.
 
     T. Prosen, Phys. Rev. Lett. 112, 030603 (2014), doi:10.1103/PhysRevLett.112.030603.
+
+    Agrees
+    ------
+    - two sites at any parameters with dense Jordan-Wigner matrices, to 1e-8: test_two_sites_are_those_of_dense_matrices
+    - three sites with these, by exact, to 1e-6: test_three_sites_are_those_of_dense_matrices
+    - three sites by tebd, to 2e-4: test_three_sites_by_tebd_are_those_of_dense_matrices
+    - no interaction with the covariance equation of free fermions, to 1e-8:
+      test_without_interaction_each_spin_is_a_chain_of_free_fermions
     """
 
     n: int = 8  # number of sites

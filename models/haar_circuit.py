@@ -42,6 +42,13 @@ class HaarCircuit:
 
     so that the entropy lacks log2(3/2) bit, or one bit, of its maximum. M. J. Gullans, D. A. Huse, Phys. Rev. X 9,
     021007 (2019), doi:10.1103/PhysRevX.9.021007, App. F; its eq. (F6) is not the average over the Haar measure.
+
+    Agrees
+    ------
+    - the purity of two to ten sites with both closed forms, relative, to 1e-9: test_purity_is_the_closed_form
+    - the purity of circuits that are drawn, within 4 standard errors; the printed map is more than 6 of them away:
+      test_drawn_circuits_have_this_purity
+    - the deficit of forty sites with log2(3/2), to 1e-4: test_forty_sites_are_certified
     """
 
     n: int = 6  # number of sites

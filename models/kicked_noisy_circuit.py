@@ -23,6 +23,15 @@ class KickedNoisyCircuit:
 
     Prosen, Phys. Rev. E 65, 036208 (2002), doi:10.1103/PhysRevE.65.036208; Bertini, Kos and Prosen, Phys. Rev. Lett.
     121, 264101 (2018), doi:10.1103/PhysRevLett.121.264101.
+
+    Agrees
+    ------
+    - evolutions with products of dense gates and channels, to 1e-12:
+      test_an_evolution_is_the_product_of_dense_gates_and_channels
+    - the steady state with that of many periods, by exact, to 1e-10, by tebd, to 1e-3:
+      test_the_steady_state_is_that_of_many_periods
+    - dual-unitary gates, which leave a site at infinite temperature after one period, to 1e-10:
+      test_dual_unitary_gates_lose_the_magnetisation_in_one_period
     """
 
     n: int = 20  # number of sites

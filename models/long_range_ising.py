@@ -21,6 +21,14 @@ class LongRangeIsing:
 
     M. Foss-Feig, K. R. A. Hazzard, J. J. Bollinger, A. M. Rey, Phys. Rev. A 87, 042101 (2013),
     doi:10.1103/PhysRevA.87.042101.
+
+    Agrees
+    ------
+    - dynamics without a field with the formulas of Foss-Feig et al., any alpha, decay and dephasing, to 1e-8:
+      test_dynamics_without_a_field_are_exact
+    - the same for ten sites by tdvp at chi = 12, to 2e-4: test_tdvp_follows_them_at_a_length_beyond_dense_vectors
+    - steady states in a field with dense matrices, to 1e-9:
+      test_the_steady_state_with_a_field_is_that_of_dense_matrices
     """
 
     n: int = 20  # number of sites

@@ -23,6 +23,12 @@ class QuantumContactProcess:
     F. Carollo, E. Gillman, H. Weimer, I. Lesanovsky, Phys. Rev. Lett. 123, 100604 (2019),
     doi:10.1103/PhysRevLett.123.100604; M. Marcuzzi, M. Buchhold, S. Diehl, I. Lesanovsky, Phys. Rev. Lett. 116, 245701
     (2016), doi:10.1103/PhysRevLett.116.245701 (branching beside oscillations).
+
+    Agrees
+    ------
+    - densities and survival in time with dense matrices, by exact, to 1e-9, by tebd, to 1e-5:
+      test_quantum_densities_are_those_of_dense_matrices
+    - branching alone with the classical process, to 1e-9: test_without_oscillations_it_is_the_classical_process
     """
 
     n: int = 20  # number of sites

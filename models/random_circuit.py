@@ -1,4 +1,4 @@
-"""A current-driven random circuit, one realisation at a time."""
+"""A current-driven random circuit, one realization at a time."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Real = NDArray[np.float64]
 @register("random-circuit")
 @dataclass(frozen=True, kw_only=True)
 class RandomCircuit:
-    """A random circuit of spins 1/2 between two reservoirs of different magnetisation: one realisation.
+    """A random circuit of spins 1/2 between two reservoirs of different magnetisation: one realization.
 
     In each step a gate acts on a random bond: a partial swap with probability p1, an interaction with p2, a swap or
     nothing otherwise; gates at the ends act on a fresh spin of density 1/2 + m, which is then discarded. Unit time is
     n + 1 steps. Spin up is a particle. Without interactions (p2 = 0) the particles are free fermions, and engine
     `gaussian` serves hundreds of sites; `tebd` and `exact` serve all gates. A steady state is the average over one
-    trajectory, with errors by blocking; a `sweep` averages over many realisations.
+    trajectory, with errors by blocking; a `sweep` averages over many realizations.
 
     The average over circuits is the symmetric exclusion process for any p1 and p2. Entropies are measured from its
     local equilibrium, the product of states of the average densities n_i: Delta S_X = sum_(i in X) H(n_i) - S_X. The
@@ -38,6 +38,16 @@ class RandomCircuit:
     replica (`replica-abc`) gives their averages.
 
     M. J. Gullans, D. A. Huse, Phys. Rev. X 9, 021007 (2019), doi:10.1103/PhysRevX.9.021007.
+
+    Agrees
+    ------
+    - E|G_ij|^2, the variance of n_i and the profile with the closed equations (D8)-(D10), within 1.7 standard errors
+      (root of the mean square): test_averages_solve_the_closed_equations
+    - purities, variances and entropies of three sites with the exact averaged replica, within 1.7 standard errors:
+      test_averages_are_those_of_the_exact_replica
+    - the volume law at fifty sites, (34)-(36), within 4 standard errors of less than 1 %:
+      test_volume_law_at_fifty_sites
+    - the mean density with averaged maps, step by step, to 1e-12: test_the_mean_density_is_that_of_averaged_maps
     """
 
     n: int = 20  # number of sites

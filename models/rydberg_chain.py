@@ -26,6 +26,15 @@ class RydbergChain:
 
     H. Bernien et al., Nature 551, 579 (2017), doi:10.1038/nature24622; C. J. Turner, A. A. Michailidis, D. A. Abanin,
     M. Serbyn, Z. Papić, Nat. Phys. 14, 745 (2018), doi:10.1038/s41567-018-0137-5.
+
+    Agrees
+    ------
+    - steady states of two and four atoms, both kinds, with dense matrices, to 1e-9:
+      test_steady_states_are_those_of_dense_matrices
+    - two atoms in blockade with oscillations at sqrt(2) omega, to 1e-8:
+      test_two_atoms_in_blockade_oscillate_faster_by_the_root_of_two
+    - a strong repulsion of neighbours with the blockade, to 2e-4, half of that at twice the repulsion:
+      test_a_strong_repulsion_of_neighbours_becomes_the_blockade
     """
 
     n: int = 20  # number of sites

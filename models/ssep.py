@@ -38,6 +38,14 @@ class SSEP:
         current = rate (r_a - r_b) / (n + A + B - 1).
 
     B. Derrida, J. Stat. Mech. (2007) P07023, doi:10.1088/1742-5468/2007/07/P07023.
+
+    Agrees
+    ------
+    - densities, current and correlations of two to six sites with Derrida's formulas, any rates, to 1e-9:
+      test_steady_state_equals_derrida
+    - his matrix product at 20 and 100 sites with them, to 1e-13: test_derridas_network_at_any_length
+    - the quantum chain with the classical one, to 1e-9: test_quantum_equals_classical
+    - correlations of a hundred sites by tebd, to 1e-4: test_a_hundred_sites_by_tebd
     """
 
     n: int = 20  # number of sites

@@ -23,6 +23,13 @@ class TASEP:
         J = (n + 2) / (2 (2n + 1))  for alpha = beta = 1.
 
     B. Derrida, M. R. Evans, V. Hakim, V. Pasquier, J. Phys. A 26, 1493 (1993), doi:10.1088/0305-4470/26/7/011.
+
+    Agrees
+    ------
+    - all averages of two to six sites with the matrices of Derrida, Evans, Hakim and Pasquier, to 1e-9:
+      test_totally_asymmetric_steady_states_are_derridas
+    - those matrices with the closed form of J, relative, to 1e-12: test_derridas_matrices_give_his_sums
+    - the same by tebd, to 1e-4: test_tebd_reaches_derridas_state
     """
 
     n: int = 20  # number of sites

@@ -22,6 +22,14 @@ class XXDephasing:
     Without fields the current is 2 mu / (2/gamma + gamma/(8 J^2) + (n - 1) dephasing/(4 J^2)).
 
     M. Žnidarič, J. Stat. Mech. (2010) L05002, doi:10.1088/1742-5468/2010/05/L05002.
+
+    Agrees
+    ------
+    - current and profile of two to six sites with Žnidarič's formulas, to 1e-9: test_steady_state_equals_the_formula
+    - any fields, rates and dephasing with the equation of the covariance, to 1e-9:
+      test_steady_state_with_fields_equals_the_covariance_equation
+    - the way to the steady state with it, by exact, to 1e-9, by tebd, to 1e-5:
+      test_transient_equals_the_covariance_equation
     """
 
     n: int = 20  # number of sites

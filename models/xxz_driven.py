@@ -21,6 +21,13 @@ class DrivenXXZ:
     alone on the right, where the steady state is a known matrix product. The exchange is the unit of energy, hbar = 1.
 
     T. Prosen, Phys. Rev. Lett. 107, 137201 (2011), doi:10.1103/PhysRevLett.107.137201.
+
+    Agrees
+    ------
+    - all averages at maximal driving with Prosen's matrix product, two to six sites, delta from 0 to 1.5, to 1e-9:
+      test_maximal_driving_equals_prosen
+    - any driving with dense matrices, to 1e-9: test_any_driving_equals_dense
+    - maximal driving by tebd, to 1e-4: test_tebd_reaches_prosen
     """
 
     n: int = 20  # number of sites

@@ -1,5 +1,9 @@
 """Settings of the whole suite."""
 
+import os
+import re
+from pathlib import Path
+
 from hypothesis import HealthCheck, settings
 
 # The same examples on every run, and no deadline: a busy machine is no failure.
@@ -7,3 +11,16 @@ settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+
+
+def _files_with(pattern: str) -> list[str]:
+    here = Path(__file__).parent
+    return [str(p) for p in here.rglob("*.py") if re.search(pattern, p.read_text("utf-8"), re.MULTILINE)]
+
+
+# Tests that fork, kill or limit processes are for systems that can; those that look into /proc are for Linux.
+collect_ignore = []
+if not hasattr(os, "fork"):
+    collect_ignore += _files_with(r"^(from|import) (forks|processes|resource)\b|^import resource|signal\.SIGKILL")
+if not Path("/proc/self").exists():
+    collect_ignore += _files_with(r"f\"/proc/")

@@ -34,7 +34,7 @@ def halt_after(steps, monkeypatch, error=Halt):
             raise error("halted")
         return step(run, until)
 
-    monkeypatch.setattr("tnness.engines.tebd.TEBDRun.step", counted)
+    monkeypatch.setattr("tnness.engines.tebd_run.TEBDRun.step", counted)
 
 
 def halted_part(steps, start):

@@ -19,7 +19,7 @@ def stream(seed: int, name: str, *numbers: int) -> np.random.Generator:
     Parameters
     ----------
     seed: of the run, an integer >= 0. name: the use of the random numbers. numbers: integers >= 0 that distinguish
-        streams of one name: a step, a layer, a realisation, ...
+        streams of one name: a step, a layer, a realization, ...
 
     >>> float(stream(7, "noise", 0).random()) == float(stream(7, "noise", 0).random())
     True

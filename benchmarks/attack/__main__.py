@@ -18,12 +18,13 @@ from benchmarks.attack import calls, damage, kills, lines
 from benchmarks.attack.folder import prepared
 from benchmarks.attack.tally import Answer, Journal, Tally
 
-ATTACKS: dict[str, Callable[[Path, random.Random], Answer]] = {
-    "lines": lines.case,
-    "calls": calls.case,
-    "records": damage.case,
+ATTACKS: dict[str, Callable[[Path, random.Random, int], Answer]] = {
+    "lines": lambda folder, rng, number: lines.case(folder, rng),
+    "calls": lambda folder, rng, number: calls.case(folder, rng),
+    "records": lambda folder, rng, number: damage.case(folder, rng),
     "kills": kills.case,
 }
+"""By name: folder, random choices, number of the case -> the answer."""
 CASES = {"lines": 2000, "calls": 2000, "records": 500, "kills": 300}
 
 
@@ -53,7 +54,7 @@ def attack(name: str, folder: Path, cases: int, seconds: float, seed: int, journ
 def tried(name: str, folder: Path, seed: int, number: int) -> Answer:
     """Return the answer to the case of a number."""
     began = time.monotonic()
-    answer = ATTACKS[name](folder, random.Random(f"{seed} {name} {number}"))
+    answer = ATTACKS[name](folder, random.Random(f"{seed} {name} {number}"), number)
     return replace(answer, case=f"{number}: {answer.case}", seconds=round(time.monotonic() - began, 3))
 
 

@@ -74,7 +74,7 @@ def prepared(folder: Path) -> Path:
 
 def _unfinished(model: object, engine: tnness.TEBD) -> None:
     """Leave `u.nc.part`: a run whose fourth step is interrupted."""
-    from tnness.engines.tebd import TEBDRun
+    from tnness.engines.tebd_run import TEBDRun
 
     step, steps = TEBDRun.step, []
 

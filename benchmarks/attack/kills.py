@@ -60,20 +60,22 @@ KILLED = {
 """Commands by name; each writes k.nc or the store k."""
 SIGNALS = (*[signal.SIGKILL] * 8, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What stops a command: mostly what it cannot know of."""
+MOST_KILLS, SHARE = 12, 0.7
+"""Most kills of a command before it may finish, and the longest time to one, as a share of what the command takes."""
 Numbers = dict[str, tuple[str, bytes]]
 
 
-def case(folder: Path, rng: random.Random) -> Answer:
-    """Return the answer to one command that is killed one to four times."""
-    kind = rng.choice(list(KILLED))
-    words, wanted, times = KILLED[kind].split(), rng.randint(1, 4), list[str]()
+def case(folder: Path, rng: random.Random, number: int) -> Answer:
+    """Return the answer to one command, each in its turn, that is killed up to MOST_KILLS times."""
+    kind = list(KILLED)[number % len(KILLED)]
+    words, wanted, times = KILLED[kind].split(), rng.randint(1, MOST_KILLS), list[str]()
     undisturbed, seconds = whole(folder, kind)
     often = [*words, "--checkpoint-every", "0"] if words[0] in ("run", "converge") else words
     with fresh(folder):
         for _ in range(10 * wanted):
-            moment, number = rng.uniform(0, seconds), rng.choice(SIGNALS)
-            if killed(often, moment, number):
-                times.append(f"{number.name} after {moment:.2f} s")
+            moment, with_ = rng.uniform(0, SHARE * seconds), rng.choice(SIGNALS)
+            if killed(often, moment, with_):
+                times.append(f"{with_.name} after {moment:.2f} s")
             if Path(words[-1]).is_file():  # it was over, or killed in its last moment
                 break
             if len(times) == wanted:

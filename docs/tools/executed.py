@@ -21,7 +21,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def execute(page: str, folder: Path, name: str = "page") -> list[tuple[Block, Ou
             if not block.runs:
                 continue
             try:
-                outputs.append((block, _run(block, namespace, folder)))
+                outputs.append((block, _without_path(_run(block, namespace, folder), folder)))
             except (Exception, SystemExit) as error:
                 raise PageError(f"{name}: {type(error).__name__}: {error}\n{block.code}") from error
     return outputs
@@ -105,6 +105,13 @@ def _run(block: Block, namespace: dict[str, Any], folder: Path) -> Output:
     if block.language == "console":
         return Output("".join(command(line) for line in commands_of(block.code)))
     return _python(block.code, namespace)
+
+
+def _without_path(output: Output, folder: Path) -> Output:
+    """Return an output that names files as a reader would, who is in the folder, and as every build does."""
+    for path in {f"{folder}{os.sep}", f"{folder.resolve()}{os.sep}"}:
+        output.text, output.html = output.text.replace(path, ""), output.html.replace(path, "")
+    return output
 
 
 def commands_of(code: str) -> list[str]:
@@ -237,26 +244,42 @@ def _alt(block: Block) -> str:
     return block.about.get("figure", "figure of the code above")
 
 
-def notebook(page: str) -> str:
-    """Return a page as a notebook (nbformat 4): files are written by `%%writefile`, commands run by `!`."""
+def notebook(page: str, outputs: Sequence[tuple[Block, Output]] = ()) -> str:
+    """Return a page as a notebook (nbformat 4): files are written by `%%writefile`, commands run by `!`.
+
+    outputs: what its blocks have shown; such cells are numbered as executed.
+    """
+    shown = {block.start: output for block, output in outputs}
     cells, place = [], 0
     for block in blocks_of(page):
         if block.language not in ("python", "console"):
             continue
-        cells.append(_cell("markdown", page[place : block.start]))
+        cells.append(_text_cell(page[place : block.start]))
         place = block.end
         code = block.code
         if "title" in block.about:
             code = f"%%writefile {block.about['title']}\n{code}"
         elif block.language == "console":
             code = "\n".join(f"!{line}" for line in commands_of(code))
-        cells.append(_cell("code", code))
-    cells.append(_cell("markdown", page[place:]))
+        cells.append(_code_cell(code, len(cells), shown.get(block.start)))
+    cells.append(_text_cell(page[place:]))
     about = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     written = [cell | {"id": f"cell-{i}"} for i, cell in enumerate(cell for cell in cells if cell["source"])]
     return json.dumps({"cells": written, "metadata": about, "nbformat": 4, "nbformat_minor": 5}, indent=1)
 
 
-def _cell(kind: str, text: str) -> dict[str, Any]:
-    further = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    return {"cell_type": kind, "metadata": {}, "source": text.strip(), **further}
+def _text_cell(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text.strip()}
+
+
+def _code_cell(code: str, number: int, output: Output | None) -> dict[str, Any]:
+    cell = {"cell_type": "code", "metadata": {}, "source": code.strip(), "outputs": []}
+    if output is None:
+        return cell | {"execution_count": None}
+    shown: list[dict[str, Any]] = []
+    if output.text:
+        shown.append({"output_type": "stream", "name": "stdout", "text": output.text})
+    data = [{"text/html": output.html}] if output.html else []
+    data += [{"image/svg+xml": image.decode()} for image in output.figures]
+    shown += [{"output_type": "display_data", "metadata": {}, "data": kind} for kind in data]
+    return cell | {"execution_count": (number + 1) // 2, "outputs": shown}

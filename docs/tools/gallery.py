@@ -35,20 +35,37 @@ def pages(folder: Path) -> dict[str, bytes]:
 
     folder: for records and figures on their way.
     """
+    from tnness.cli.models import by_system
     from tnness.model import registry
+
+    files, lines = dict[str, bytes](), [INDEX]
+    for heading, group in by_system(registry.models()).items():
+        lines += [f"## {heading}", "", '<div class="grid cards" markdown>', ""]
+        for name, cls in group.items():
+            example = solved(name, cls, folder)
+            figure = f"{name}.svg" if example.image is not None else ""
+            if example.image is not None:
+                files[figure] = example.image
+            files[f"{name}.md"] = page(name, cls, example, figure).encode()
+            lines += _card(name, cls, figure)
+        lines += ["</div>", ""]
+    files["index.md"] = "\n".join(lines).encode()
+    return files
+
+
+INDEX = """# Gallery
+
+Every model that is shipped, with the figure of its small instance; `tnness models` lists them, too. The
+[studies](../studies/index.md) have the figures of papers.
+"""
+
+
+def _card(name: str, cls: type, figure: str) -> list[str]:
+    """Return the lines that stand for a model in the index."""
     from tnness.model.protocol import summary
 
-    files, rows = dict[str, bytes](), []
-    for name, cls in registry.models().items():
-        example = solved(name, cls, folder)
-        figure = f"{name}.svg" if example.image is not None else ""
-        if example.image is not None:
-            files[figure] = example.image
-        files[f"{name}.md"] = page(name, cls, example, figure).encode()
-        rows.append(f"| [`{name}`]({name}.md) | {_cell(summary(cls))} |")
-    text = "# Models\n\nEvery model that is shipped, as it describes itself. `tnness models` lists them, too.\n\n"
-    files["index.md"] = (text + "| model | what it is |\n|---|---|\n" + "\n".join(rows) + "\n").encode()
-    return files
+    shown = f"[![figure of {name}]({figure}){{ loading=lazy }}]({name}.md)<br>" if figure else ""
+    return [f"- {shown}[`{name}`]({name}.md)<br>{_cell(summary(cls))}", ""]
 
 
 def page(name: str, cls: type, example: Example, figure: str) -> str:
@@ -57,7 +74,8 @@ def page(name: str, cls: type, example: Example, figure: str) -> str:
     from tnness.model.protocol import description, draw
     from tnness.runs.job import observables_of, offered_engines
 
-    heading, _, rest = description(cls).partition("\n")
+    text, agreed = agreements(description(cls))
+    heading, _, rest = text.partition("\n")
     instance = draw(_small(cls), 0)
     lines = [f"# {name}", "", f"**{heading}**", "", prose(rest.strip()), ""]
     lines += ["```sh", f"tnness show {name}", example.command, "```", ""]
@@ -70,6 +88,12 @@ def page(name: str, cls: type, example: Example, figure: str) -> str:
         ]
     elif example.reason:
         lines += [f"No figure is drawn here: {example.reason}.", ""]
+    if agreed:
+        lines += ["## What agrees with what is known", ""]
+        lines += [
+            f"- {prose(item)}: [`{test}`](../repository.md), in `{test_file(test, cls)}`" for item, test in agreed
+        ]
+        lines += [""]
     lines += ["## Parameters", "", "| name | type | default | unit | meaning |", "|---|---|---|---|---|"]
     for key, p in parameters(cls).items():
         default = "required" if p.required else json.dumps(p.default)
@@ -84,6 +108,26 @@ def page(name: str, cls: type, example: Example, figure: str) -> str:
     if used:
         lines += ["## Studies that use it", "", *(f"- [{title}](../studies/{study}.md)" for study, title in used), ""]
     return "\n".join(lines)
+
+
+def agreements(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return a docstring without its section `Agrees`, and of that each item with the test that holds it.
+
+    >>> agreements("A chain.\\n\\nAgrees\\n------\\n- with a formula,\\n  to 1e-9: test_it\\n- with another: test_that")
+    ('A chain.', [('with a formula, to 1e-9', 'test_it'), ('with another', 'test_that')])
+    """
+    rest, _, section = text.partition("\n\nAgrees\n------\n")
+    items = [" ".join(item.split()) for item in re.split(r"^- ", section, flags=re.MULTILINE) if item.strip()]
+    return rest, [(what, test) for what, _, test in (item.rpartition(": ") for item in items)]
+
+
+def test_file(test: str, cls: type) -> str:
+    """Return the path of the file that holds a test of a model: its own file, or one that it shares with another."""
+    tests, own = ROOT / "tests" / "models", cls.__module__.rpartition(".")[2]
+    for path in (tests / f"test_{own}.py", *sorted(tests.glob("test_*.py"))):
+        if path.exists() and f"\ndef {test}(" in path.read_text():
+            return path.relative_to(ROOT).as_posix()
+    raise LookupError(f"no test of a model is called {test}")
 
 
 def solved(name: str, cls: type, folder: Path) -> Example:

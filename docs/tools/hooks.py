@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import commands
 import executed
 import gallery
 import matplotlib
+import outcomes
 import reference
 import studies_pages
 from latex2mathml.converter import convert
@@ -28,6 +30,10 @@ This link leads to a file that is part of the repository and not of this site: a
 path is the text of the link.
 """
 
+POSSIBLE = "What is possible, and how long it takes"
+"""A section of README that is a page, too."""
+LOG = logging.getLogger("mkdocs.hooks")
+"""What is warned of here ends a strict build."""
 _shown: dict[str, str] = {}
 """Pages with the outputs of their code."""
 
@@ -38,7 +44,9 @@ def on_files(files: Files, config: Any) -> Files:
     with tempfile.TemporaryDirectory() as folder:
         generated |= {f"gallery/{name}": content for name, content in gallery.pages(Path(folder)).items()}
     generated |= {f"studies/{name}": content for name, content in studies_pages.pages().items()}
+    generated["start/possible.md"] = studies_pages.of_readme(POSSIBLE, "start/possible.md").encode()
     generated["reference/commands.md"] = commands.page().encode()
+    generated["reference/outcomes.md"] = outcomes.page().encode()
     for page in list(files.documentation_pages()):
         generated |= _executed(page)
     names = "reference/python.md"
@@ -62,7 +70,7 @@ def _executed(page: File) -> dict[str, bytes]:
     note = f'[:material-notebook: as a notebook]({path.stem}.ipynb){{ .notebook download="{path.stem}.ipynb" }}'
     _shown[page.src_uri] = f"{head}\n\n{note}\n{rest}"
     files = {str(path.with_name(name)): image for name, image in figures.items()}
-    return files | {str(path.with_suffix(".ipynb")): executed.notebook(text).encode()}
+    return files | {str(path.with_suffix(".ipynb")): executed.notebook(text, outputs).encode()}
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
@@ -79,7 +87,10 @@ def on_page_content(content: str, page: Any, config: Any, files: Files) -> str:
 
 
 def _formula(latex: str, alone: bool) -> str:
-    return convert(html.unescape(latex), display="block" if alone else "inline")
+    written = convert(html.unescape(latex), display="block" if alone else "inline")
+    if "\\" in written:  # a command that the converter does not know stands there as it is
+        LOG.warning("a formula is not understood: %s", latex)
+    return written
 
 
 SECTIONS = {

@@ -26,6 +26,14 @@ def pages() -> dict[str, bytes]:
     return files
 
 
+def of_readme(title: str, target: str) -> str:
+    """Return a section of README as a page. target: its path in the site."""
+    section = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", (ROOT / "README.md").read_text(), re.M | re.S)
+    if section is None:
+        raise LookupError(f"README has no section {title!r}")
+    return linked(f"# {title}\n{section[1]}", "README.md", target)
+
+
 def linked(text: str, source: str, target: str) -> str:
     """Return a page whose links fit the site.
 

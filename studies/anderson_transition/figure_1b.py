@@ -1,17 +1,18 @@
 """Fig. 1b: the profile of the density that the bias adds, against three laws for the diffusion constant."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import FIGURES, LEADS, STORE, PresetOption
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import PRESETS, Preset
+from presets import BIAS, LEADS, PRESETS, Preset
 from samples import coherence
 from scipy.optimize import curve_fit
 
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
+from tnness.records.style import canvas, dots, headline, lettered
+from tnness.study.scripts import script
 from tnness.study.statistics import average, covariance_of_mean, jackknife
 
 
@@ -43,11 +44,11 @@ LAWS = {"diffusive": diffusive, "critical": critical, "localised": localised}
 UNBOUNDED = 1e3
 """Parameter beyond which a law has come to its limit."""
 ENOUGH = 30
-"""Realisations below which a size has no profile: the errors of its slices and their correlations would mean little."""
+"""Realizations below which a size has no profile: the errors of its slices and their correlations would mean little."""
 
 
 def antisymmetric(density: np.ndarray) -> np.ndarray:
-    """(n(x) - n(L0 - x)) / 2 of every realisation: (realisation, slice)."""
+    """(n(x) - n(L0 - x)) / 2 of every realization: (realization, slice)."""
     return (density - density[:, ::-1]) / 2
 
 
@@ -59,7 +60,7 @@ def step_width(density: np.ndarray) -> float:
 
 
 def fit(law: Callable[..., np.ndarray], density: np.ndarray) -> tuple[float, float, float]:
-    """Parameter with its error and chi^2 of a law in the left half; the slices of a realisation are correlated.
+    """Parameter with its error and chi^2 of a law in the left half; the slices of a realization are correlated.
 
     The inverse of a covariance from n samples is too large on average, by (n - 1) / (n - p - 2) of p slices.
     """
@@ -76,9 +77,14 @@ def fit(law: Callable[..., np.ndarray], density: np.ndarray) -> tuple[float, flo
     return float(parameter[0]), float(parameter[1]), chi2
 
 
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+    """Profiles, widths and fits at the letter's bias."""
+    return averages(coherence(preset, store, workers), preset)
+
+
 def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Dataset:
-    """Antisymmetrised profiles per site of the sizes with enough realisations, widths of the step, fits of the laws."""
-    sizes = [s for s in preset.sizes if any(preset.realisations(s, w) >= ENOUGH for w in preset.disorder)]
+    """Antisymmetrised profiles per site of the sizes with enough realizations, widths of the step, fits of the laws."""
+    sizes = [s for s in preset.sizes if any(preset.realizations(s, w) >= ENOUGH for w in preset.disorder)]
     shape = {"size": sizes, "disorder": list(preset.disorder)}
     found = xr.Dataset(coords=shape | {"slice": np.arange(max(sizes)), "law": list(LAWS)})
     for name, extra in (
@@ -93,7 +99,7 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
         dims = [*shape, extra] if extra else [*shape]
         found[name] = (dims, np.full([found.sizes[d] for d in dims], np.nan))
     for size in sizes:
-        for w in [w for w in preset.disorder if preset.realisations(size, w) >= ENOUGH]:
+        for w in [w for w in preset.disorder if preset.realizations(size, w) >= ENOUGH]:
             samples = rows[size, w]["density"].values / size**2
             at = {"size": size, "disorder": w}
             mean = average(antisymmetric(samples))
@@ -105,45 +111,45 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
                 values = fit(law, samples)
                 for variable, value in zip(("parameter", "parameter_error", "chi2"), values, strict=True):
                     found[variable].loc[at | {"law": name}] = value
-    counts = [[preset.realisations(size, w) for w in preset.disorder] for size in sizes]
-    found["realisations"] = (("size", "disorder"), counts)
+    counts = [[preset.realizations(size, w) for w in preset.disorder] for size in sizes]
+    found["realizations"] = (("size", "disorder"), counts)
     return found
 
 
-def draw(data: xr.Dataset, preset: Preset) -> Figure:
+def draw(table: xr.Dataset) -> Figure:
     """One panel a W with the fits of the three laws to its largest size; the width of the step against size."""
-    figure = Figure(figsize=(13, 3.8), layout="constrained")
-    panels = figure.subplots(1, data.sizes["disorder"] + 1, squeeze=False)[0]
-    for axes, w in zip(panels[:-1], data["disorder"].values, strict=True):
-        size = int(data["size"].where(data["chi2"].sel(disorder=w, law="diffusive").notnull()).max())
-        draw_profile(axes, data.sel(disorder=w, size=size), size)
-        axes.set(
-            xlabel=r"$x_1 / L_0$",
-            title=f"W = {w:g}, $L_0$ = {size}, {int(data['realisations'].sel(disorder=w, size=size))} realisations",
-        )
-        axes.title.set_fontsize(9)
-        axes.legend(fontsize=6.5)
-    panels[0].set_ylabel(r"$\delta n$ per site")
-    draw_widths(panels[-1], data)
-    what = rf"{preset.name} preset: $\delta\mu / W_c = 3 \cdot 10^{{-3}}$, {LEADS}"
-    laws = "fits: an amplitude, and $L_0/x_c$ (critical) or $(L_0/\\xi)^{3/2}$ (localised)"
-    figure.suptitle(f"{what}\nantisymmetrised profiles; {laws}", fontsize=8)
+    figure, panels = canvas(2, (table.sizes["disorder"] + 2) // 2)
+    titles = []
+    for axes, w in zip(panels, table["disorder"].values, strict=False):
+        size = int(table["size"].where(table["chi2"].sel(disorder=w, law="diffusive").notnull()).max())
+        draw_profile(axes, table.sel(disorder=w, size=size), size)
+        count = int(table["realizations"].sel(disorder=w, size=size))
+        titles.append(f"W = {w:g}, $L_0$ = {size}, {count} realizations")
+    largest = max(max(np.abs(axes.get_ylim())) for axes in panels[:-1])
+    for axes in panels[:-1]:
+        axes.set_ylim(-1.1 * largest, 2.2 * largest)
+        axes.set(xlabel=r"$x_1 / L_0$", ylabel=r"added density $\delta n$ per site")
+        axes.legend(loc="upper left")
+    draw_widths(panels[-1], table)
+    lettered(panels, (*titles, "all sizes"))
+    laws = r"fits: an amplitude, and $L_0 / x_c$ (critical) or $(L_0 / \xi)^{3/2}$ (localised)"
+    headline(figure, f"{table.attrs['preset']} preset: {BIAS}, {LEADS}\nantisymmetrised profiles; {laws}")
     return figure
 
 
-def draw_profile(axes, one: xr.Dataset, size: int) -> None:
+def draw_profile(axes: Axes, one: xr.Dataset, size: int) -> None:
     """Data of one size and W, and the laws with the fitted parameter and the amplitude of the first slice."""
     x = (np.arange(size) + 0.5) / size
     density, error = (one[name].values[:size] for name in ("density", "density_error"))
-    axes.errorbar(x, density, error, marker="o", ms=4, lw=0, elinewidth=1, color="k")
-    for name, law in LAWS.items():
+    dots(axes, x, density, error, ms=3, color="k")
+    for (name, law), style in zip(LAWS.items(), ("-", "--", "-."), strict=True):
         at = one.sel(law=name)
         free = () if name == "diffusive" else (float(at["parameter"]),)
         scale = scale_of(law, x, density, error, free)
         told = f" {told_parameter(at)}" if free else ""
         freedom = size // 2 - 1 - len(free)
         label = rf"{name}{told}: $\chi^2$ = {float(at['chi2']):.1f} / {freedom}"
-        axes.plot(GRID, law(GRID, scale, *free), lw=1, label=label)
+        axes.plot(GRID, law(GRID, scale, *free), style, label=label)
 
 
 def told_parameter(at: xr.Dataset) -> str:
@@ -151,7 +157,9 @@ def told_parameter(at: xr.Dataset) -> str:
     value, error = float(at["parameter"]), float(at["parameter_error"])
     if np.isnan(value):
         return ""
-    return f"{value:.2g} +- {error:.1g}" if value < UNBOUNDED else "unbounded"
+    if value >= UNBOUNDED:
+        return "unbounded"
+    return rf"< {value + error:.1g}" if value < error / 10 else rf"{value:.2g} $\pm$ {error:.2g}"
 
 
 def scale_of(law: Callable[..., np.ndarray], x: np.ndarray, y: np.ndarray, error: np.ndarray, free: tuple) -> float:
@@ -160,52 +168,38 @@ def scale_of(law: Callable[..., np.ndarray], x: np.ndarray, y: np.ndarray, error
     return float(np.sum(shape * y / error**2) / np.sum(shape**2 / error**2))
 
 
-def draw_widths(axes, data: xr.Dataset) -> None:
+def draw_widths(axes: Axes, table: xr.Dataset) -> None:
     """Width of the step against size: L0 - 1 of a line, 2/3 L0 at the critical point, ~ L0^(1/4) localised."""
-    sizes = data["size"].values
-    for k, w in enumerate(data["disorder"].values):
-        one = data.sel(disorder=w)
-        axes.errorbar(
-            sizes,
-            one["step_width"],
-            one["step_width_error"],
-            marker="o",
-            ms=4,
-            lw=0.7,
-            color=f"C{k}",
-            label=f"W = {w:g}",
-        )
+    sizes = table["size"].values
+    for w in table["disorder"].values:
+        one = table.sel(disorder=w)
+        dots(axes, sizes, one["step_width"], one["step_width_error"], fmt="o-", lw=0.7, label=f"W = {w:g}")
     fine = np.linspace(sizes[0], sizes[-1], 50)
     axes.plot(fine, fine - 1, "k-", lw=0.7, label="a line")
     axes.plot(fine, 2 * fine / 3, "k--", lw=0.7, label=r"critical, $L_0 \gg x_c$")
-    last = float(data["step_width"].isel(disorder=-1, size=-1))
-    axes.plot(fine, last * (fine / sizes[-1]) ** 0.25, "k:", lw=0.9, label=r"$L_0^{1/4}$")
-    axes.set(xlabel=r"$L_0$", ylabel="width of the step [slices]", ylim=(0, None))
-    axes.legend(fontsize=6.5)
+    last = float(table["step_width"].isel(disorder=-1, size=-1))
+    axes.plot(fine, last * (fine / sizes[-1]) ** 0.25, "k:", lw=0.9, label=r"$\propto L_0^{1/4}$")
+    axes.set(xlabel="size $L_0$", ylabel="width of the step [slices]", ylim=(0, None), xticks=sizes)
+    axes.legend(loc="lower left", ncols=2)
 
 
-def tell(data: xr.Dataset) -> None:
-    """Print widths and fits."""
-    for size in data["size"].values:
-        for w in data["disorder"].values:
-            one = data.sel(size=size, disorder=w)
+def tell(table: xr.Dataset) -> str:
+    """Widths and fits."""
+    lines = []
+    for size in table["size"].values:
+        for w in table["disorder"].values:
+            one = table.sel(size=size, disorder=w)
             if np.isnan(one["step_width"]):
                 continue
             width = f"width {float(one['step_width']):.2f} +- {float(one['step_width_error']):.2f} slices"
             fits = []
             for name in LAWS:
                 at = one.sel(law=name)
-                fits.append(f"{name} {told_parameter(at)}, chi2 {float(at['chi2']):.1f}")
-            print(f"L0 = {size}, W = {w:g}: {width}; {size // 2} slices: {'; '.join(fits)}")
-
-
-def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw."""
-    chosen = preset_named(PRESETS, preset)
-    data = averages(coherence(chosen, store, workers), chosen)
-    save(draw(data, chosen), {"": data}, FIGURES / f"figure_1b_{preset}")
-    tell(data)
+                found = f"{float(at['parameter']):.2g} +- {float(at['parameter_error']):.1g}"
+                fits.append(f"{name} {found}, chi2 {float(at['chi2']):.1f}")
+            lines.append(f"L0 = {size}, W = {w:g}: {width}; {size // 2} slices: {'; '.join(fits)}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,17 +1,23 @@
 """Fig. 2a: mutual coherence between the halves against size: volume law, volume law, area law?"""
 
+from pathlib import Path
+
 import numpy as np
-import typer
 import xarray as xr
-from drawing import FIGURES, LEADS, STORE, PresetOption
 from matplotlib.figure import Figure
-from presets import PRESETS, Preset
+from presets import BIAS, LEADS, PRESETS, Preset
 from samples import coherence
 
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
+from tnness.records.style import canvas, dots, headline, lettered
+from tnness.study.scripts import script
 from tnness.study.statistics import average, log_slopes, power_law
 
 AREA, VOLUME = 2, 3
+
+
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+    """Averages at the letter's bias."""
+    return averages(coherence(preset, store, workers), preset)
 
 
 def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Dataset:
@@ -26,6 +32,8 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
         found["mean"].loc[at], found["mean_error"].loc[at] = mean.value, mean.error
         found["median"].loc[at] = float(row["mutual_coherence"].median())
         found["integral_error"].loc[at] = float(row["certificate_quadrature"].max())
+    counts = [[preset.realizations(size, w) for w in disorder] for size in sizes]
+    found["realizations"] = (("size", "disorder"), counts)
     return found.merge(exponents(found))
 
 
@@ -59,80 +67,63 @@ def chi2(mean: np.ndarray, error: np.ndarray, law: np.ndarray) -> np.ndarray:
     return np.sum(((mean - law) / error) ** 2, axis=1)
 
 
-def draw(data: xr.Dataset, preset: Preset) -> Figure:
+def draw(table: xr.Dataset) -> Figure:
     """(a) means with volume and area laws through the largest size, (b) powers between neighbouring sizes."""
-    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
-    axes, right = figure.subplots(1, 2)
-    sizes = data["size"].values
+    figure, (left, right) = canvas(1, 2)
+    sizes = table["size"].values
     fine = np.linspace(sizes[0], sizes[-1], 50)
-    for k, w in enumerate(data["disorder"].values):
-        one = data.sel(disorder=w)
-        power = f"{float(one['exponent']):.2f} \\pm {float(one['exponent_error']):.2f}"
-        axes.errorbar(
-            sizes,
-            one["mean"],
-            one["mean_error"],
-            marker="o",
-            ms=4,
-            lw=0,
-            elinewidth=1,
-            color=f"C{k}",
-            label=f"W = {w:g}: $L_0^{{{power}}}$",
-        )
-        axes.plot(sizes, one["median"], "x", ms=4, color=f"C{k}", alpha=0.6)
+    for k, w in enumerate(table["disorder"].values):
+        one, color = table.sel(disorder=w), f"C{k}"
+        label = rf"W = {w:g}: {float(one['exponent']):.2f} $\pm$ {float(one['exponent_error']):.2f}"
+        dots(left, sizes, one["mean"], one["mean_error"], color=color, label=label)
+        left.plot(sizes, one["median"], "x", ms=4, color=color, alpha=0.6)
         for law, style in ((VOLUME, "-"), (AREA, "--")):
-            axes.plot(fine, float(one["mean"][-1]) * (fine / sizes[-1]) ** law, style, lw=0.7, color=f"C{k}")
-        right.errorbar(
-            one["middle"] * (1 + 0.006 * (k - 1)),
-            one["local_exponent"],
-            one["local_exponent_error"],
-            marker="o",
-            ms=4,
-            lw=0.7,
-            color=f"C{k}",
-            label=f"W = {w:g}",
-        )
-    axes.set(xscale="log", yscale="log", xlabel=r"$L_0$", ylabel=r"$C_d(L:R)$", xticks=sizes, xticklabels=sizes)
-    axes.minorticks_off()
-    low, high = axes.get_ylim()
-    ticks = [t for t in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if low < t < high]
-    axes.set_yticks(ticks, labels=[f"{t:g}" for t in ticks])
-    axes.set_title("(a)")
-    axes.legend(fontsize=7, title="fit to the means", title_fontsize=7)
+            left.plot(fine, float(one["mean"][-1]) * (fine / sizes[-1]) ** law, style, lw=0.7, color=color)
+        x, power = one["middle"] * (1 + 0.006 * (k - 1)), one["local_exponent"]
+        dots(right, x, power, one["local_exponent_error"], fmt="o-", lw=0.7, color=color, label=f"W = {w:g}")
+    left.set(xscale="log", yscale="log", xlabel="size $L_0$", ylabel=r"mutual coherence $C_d(L:R)$")
+    left.set_xticks(sizes, labels=[str(size) for size in sizes])
+    left.set_ylim(left.get_ylim()[0] / 2.2, left.get_ylim()[1])
+    low, high = left.get_ylim()
+    ticks = [t for t in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if low < t < high]
+    left.set_yticks(ticks, labels=[f"{t:g}" for t in ticks])
+    left.minorticks_off()
+    left.legend(title=r"fitted power of $L_0$", title_fontsize=7, loc="lower right")
     for law, style in ((VOLUME, "-"), (AREA, "--")):
         right.axhline(law, color="k", ls=style, lw=0.7)
-    right.set(xlabel=r"$L_0$", ylabel=r"$d \ln C_d / d \ln L_0$", title="(b) between neighbouring sizes")
-    right.legend(fontsize=7, loc="lower left")
-    right.set_ylim(bottom=min(1.5, right.get_ylim()[0]))
-    counts = "\n".join(
-        f"W = {w:g}: {', '.join(f'{preset.realisations(s, w)} at {s}' for s in preset.sizes)}" for w in preset.disorder
-    )
-    what = rf"{preset.name} preset: $\delta\mu / W_c = 3 \cdot 10^{{-3}}$, {LEADS}"
-    lines = r"crosses: medians; lines: $L_0^3$ (full), $L_0^2$ (dashed)"
-    figure.suptitle(f"{what}; {lines}\nrealisations at\n{counts}", fontsize=8)
+    right.set(xlabel="size $L_0$", ylabel=r"$d \ln C_d / d \ln L_0$")
+    right.set_ylim(min(1.5, right.get_ylim()[0]), right.get_ylim()[1] + 0.6)
+    right.legend(loc="upper right", ncols=3)
+    lettered((left, right), (r"lines: $L_0^3$ (full), $L_0^2$ (dashed)", "between neighbouring sizes"))
+    headline(figure, f"{table.attrs['preset']} preset: {BIAS}, {LEADS}; crosses: medians\n{counts(table)}")
     return figure
 
 
-def tell(data: xr.Dataset) -> None:
-    """Print means, exponents and how well L0^2 and L0^3 describe them."""
-    print(data[["mean", "mean_error", "median", "integral_error"]].to_dataframe())
-    freedom = data.sizes["size"] - 1
-    for w in data["disorder"].values:
-        one = data.sel(disorder=w)
+def counts(table: xr.Dataset) -> str:
+    """The realizations of every W in words."""
+    parts = []
+    for w in table["disorder"].values:
+        here = table["realizations"].sel(disorder=w)
+        each = ", ".join(f"{int(n)} at {size}" for size, n in zip(table["size"].values, here.values, strict=True))
+        parts.append(f"W = {w:g}: {each}")
+    return f"realizations at $L_0$: {'; '.join(parts)}"
+
+
+def tell(table: xr.Dataset) -> str:
+    """Means, exponents and how well L0^2 and L0^3 describe them."""
+    lines = [str(table[["mean", "mean_error", "median", "integral_error"]].to_dataframe())]
+    freedom = table.sizes["size"] - 1
+    for w in table["disorder"].values:
+        one = table.sel(disorder=w)
         local = zip(one["middle"].values, one["local_exponent"].values, one["local_exponent_error"].values, strict=True)
-        print(f"W = {w:g}: exponent {float(one['exponent']):.3f} +- {float(one['exponent_error']):.3f}", end="; ")
-        laws = [f"{name} {float(one[f'chi2_{name}']):.1f}" for name in ("area", "volume")]
-        print(f"chi2 / {freedom}: {', '.join(laws)}; free / {freedom - 1}: {float(one['chi2_free']):.1f}")
-        print("   local:", ", ".join(f"{m:.1f}: {value:.2f} +- {error:.2f}" for m, value, error in local))
-
-
-def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw."""
-    chosen = preset_named(PRESETS, preset)
-    data = averages(coherence(chosen, store, workers), chosen)
-    save(draw(data, chosen), {"": data}, FIGURES / f"figure_2a_{preset}")
-    tell(data)
+        laws = ", ".join(f"{name} {float(one[f'chi2_{name}']):.1f}" for name in ("area", "volume"))
+        lines.append(
+            f"W = {w:g}: exponent {float(one['exponent']):.3f} +- {float(one['exponent_error']):.3f}; "
+            f"chi2 / {freedom}: {laws}; free / {freedom - 1}: {float(one['chi2_free']):.1f}"
+        )
+        lines.append("   local: " + ", ".join(f"{m:.1f}: {value:.2f} +- {error:.2f}" for m, value, error in local))
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,17 +1,18 @@
 """Fig. 2b: dC_d/dx at x = 24 against y = (W / W_c - 1) L0^(1/nu), and whether one curve holds all sizes."""
 
+from pathlib import Path
+
 import numpy as np
-import typer
 import xarray as xr
-from drawing import FIGURES, LEADS, STORE, PresetOption
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import CRITICAL, PRESETS, Preset
+from presets import CRITICAL, LEADS, PRESETS, Preset
 from samples import slopes
 from scipy.linalg import block_diag
 from scipy.optimize import curve_fit
 
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
+from tnness.records.style import GUIDE, canvas, dots, headline, lettered, power_of_ten
+from tnness.study.scripts import script
 from tnness.study.statistics import average, covariance_of_mean
 
 NU = 1.57
@@ -21,6 +22,11 @@ ORDER = 3
 """Of the polynomial in y whose exponential is the curve."""
 FITS = {"printed": (False, False), "nu": (True, False), "nu and W_c": (True, True)}
 """Which of 1/nu and W_c each fit varies."""
+
+
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+    """Slopes and collapses."""
+    return averages(slopes(preset, store, workers), preset)
 
 
 def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Dataset:
@@ -34,6 +40,7 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
         mean = average(row["slope"].values)
         found["slope"].loc[at], found["slope_error"].loc[at] = mean.value, mean.error
         found["integral_error"].loc[at] = float(row["integral"].max())
+    found["realizations"] = "size", list(preset.scaling_sizes.values())
     samples = {size: np.stack([rows[size, w]["slope"].values for w in disorder], axis=1) for size in sizes}
     return found.merge(collapses(samples, disorder))
 
@@ -105,77 +112,65 @@ def amplitude(data: xr.Dataset) -> float:
     return float(np.sum(law * values / errors**2) / np.sum(law**2 / errors**2))
 
 
-def draw(data: xr.Dataset, preset: Preset) -> Figure:
+def draw(table: xr.Dataset) -> Figure:
     """All sizes against y, with nu as printed and as fitted, and the fitted curves."""
-    figure = Figure(figsize=(9.6, 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    draw_collapse(left, data, "printed")
-    law = amplitude(data)
+    figure, (left, right) = canvas(1, 2, sharey=True)
+    draw_collapse(left, table, "printed")
+    law = amplitude(table)
     fine = np.linspace(LOCALISED, left.get_xlim()[1], 50)
-    label = rf"$\propto \xi / L_0 \propto y^{{-\nu}}$, fitted to y > {LOCALISED}"
+    label = rf"$\propto y^{{-\nu}}$, fitted to $y > {LOCALISED}$"
     left.plot(fine, law * fine**-NU, "k--", lw=0.8, label=label)
     left.set(xlabel=rf"$y = (W/W_c - 1) L_0^{{1/\nu}}$, $\nu = {NU}$", ylabel=r"$dC_d/dx$ at $x = 24$")
-    draw_collapse(right, data, "nu")
+    draw_collapse(right, table, "nu")
     right.set(xlabel=r"$y = (W/W_c - 1) L_0^{1/\nu}$, $1/\nu$ fitted")
-    for axes, name, what in ((left, "printed", "(a) the letter's"), (right, "nu", "(b) fitted")):
-        one = data.sel(fit=name)
+    titles = []
+    for name, what in (("printed", "the letter's"), ("nu", "fitted")):
+        one = table.sel(fit=name)
         power, error = (float(one[v].sel(parameter="power")) for v in ("value", "error"))
         told = rf" $\pm$ {error:.2f}" if error else ""
         chi2 = rf"$\chi^2$ = {float(one['chi2']):.1f} / {float(one['freedom']):.0f}"
-        axes.set_title(rf"{what}: $1/\nu$ = {power:.2f}{told}; {chi2}", fontsize=9)
+        titles.append(rf"{what}: $1/\nu$ = {power:.2f}{told}; {chi2}")
+    for axes in (left, right):
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        axes.legend(fontsize=7)
-    counts = ", ".join(f"{n} at {size}" for size, n in preset.scaling_sizes.items())
-    worst = float(data["integral_error"].max())
-    what = f"realisations of each W: {counts}; integrals to {worst:.0e}; lines: exp of a polynomial of order {ORDER}"
-    figure.suptitle(f"{preset.name} preset: {LEADS}, $W_c$ = {CRITICAL}\n{what}", fontsize=8)
+        axes.legend()
+    lettered((left, right), titles)
+    sizes, several = table["size"].values, table["realizations"].values
+    counts = ", ".join(f"{int(n)} at {size}" for size, n in zip(sizes, several, strict=True))
+    worst = power_of_ten(float(table["integral_error"].max()), 0)
+    what = (
+        f"realizations of each W at $L_0$: {counts}; integrals to {worst}; lines: exp of a polynomial of order {ORDER}"
+    )
+    headline(figure, f"{table.attrs['preset']} preset: {LEADS}, $W_c$ = {CRITICAL}\n{what}")
     return figure
 
 
-def draw_collapse(axes: Axes, data: xr.Dataset, name: str) -> None:
+def draw_collapse(axes: Axes, table: xr.Dataset, name: str) -> None:
     """The points against y of one fit, and its curve."""
-    best = data["value"].sel(fit=name).values
+    best = table["value"].sel(fit=name).values
     power, critical = (best[0], best[1]) if np.isfinite(best).all() else (1 / NU, CRITICAL)
-    sizes = data["size"].values
-    y = {size: (data["disorder"].values / critical - 1) * size**power for size in sizes}
-    for k, size in enumerate(sizes):
-        one = data.sel(size=size)
-        axes.errorbar(
-            y[size],
-            one["slope"],
-            one["slope_error"],
-            marker="o",
-            ms=4,
-            lw=0,
-            elinewidth=1,
-            color=f"C{k}",
-            label=rf"$L_0$ = {size}",
-        )
-    axes.axvline(0, color="0.7", lw=0.6)
+    sizes = table["size"].values
+    y = {size: (table["disorder"].values / critical - 1) * size**power for size in sizes}
+    for size, marker in zip(sizes, "osD^v", strict=False):
+        one = table.sel(size=size)
+        dots(axes, y[size], one["slope"], one["slope_error"], fmt=marker, label=rf"$L_0$ = {size}")
+    axes.axvline(0, **GUIDE)
     fine = np.linspace(min(map(min, y.values())), max(map(max, y.values())), 100)
     axes.plot(fine, np.exp(np.polyval(best[:1:-1], fine)), "k-", lw=0.7)
 
 
-def tell(data: xr.Dataset) -> None:
-    """Print the points and the collapses."""
-    print(data[["slope", "slope_error", "integral_error"]].to_dataframe())
+def tell(table: xr.Dataset) -> str:
+    """The points and the collapses."""
+    lines = [str(table[["slope", "slope_error", "integral_error"]].to_dataframe())]
     for name in FITS:
-        one = data.sel(fit=name)
+        one = table.sel(fit=name)
         power, critical = (
             f"{float(one['value'].sel(parameter=p)):.3f} +- {float(one['error'].sel(parameter=p)):.3f}"
             for p in ("power", "critical")
         )
         chi2 = f"chi2 {float(one['chi2']):.1f} / {float(one['freedom']):.0f}"
-        print(f"{name}: 1/nu = {power}, W_c = {critical}, {chi2}")
-
-
-def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw."""
-    chosen = preset_named(PRESETS, preset)
-    data = averages(slopes(chosen, store, workers), chosen)
-    save(draw(data, chosen), {"": data}, FIGURES / f"figure_2b_{preset}")
-    tell(data)
+        lines.append(f"{name}: 1/nu = {power}, W_c = {critical}, {chi2}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,15 +1,16 @@
 """Localisation length of bars: Lambda against W for several widths, W_c and nu from finite-size scaling."""
 
+from pathlib import Path
+
 import numpy as np
-import typer
 import xarray as xr
-from drawing import FIGURES, STORE, PresetOption
 from matplotlib.figure import Figure
 from presets import PRESETS, Preset
 from samples import ratios
 from scipy.optimize import curve_fit
 
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
+from tnness.records.style import canvas, dots, headline, lettered, power_of_ten
+from tnness.study.scripts import script
 
 IRRELEVANT = -2.8
 """Exponent of the leading correction to scaling; Slevin and Ohtsuki's -2.8(5). Its amplitude is fitted."""
@@ -43,57 +44,46 @@ def fit(data: xr.Dataset, corrected: bool = True, order: int = 2) -> tuple[np.nd
     return found, spread, float(chi2)
 
 
-def draw(data: xr.Dataset, preset: Preset) -> Figure:
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+    """Lambda of bars, and the fit."""
+    table = ratios(preset, store, workers)
+    found, errors, chi2 = fit(table)
+    about = {"critical": found[0], "critical_error": errors[0], "nu": found[1], "nu_error": errors[1], "chi2": chi2}
+    return table.assign(slices=("width", list(preset.bars.values()))).assign_attrs(about)
+
+
+def draw(table: xr.Dataset) -> Figure:
     """Crossing curves with the fit, and all of them against y."""
-    found, errors, chi2 = fit(data)
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    fine = np.linspace(float(data["disorder"].min()), float(data["disorder"].max()), 100)
-    for k, width in enumerate(data["width"].values):
-        one = data.sel(width=width)
-        label = f"M = {width}, {preset.bars[int(width)]:.1e} slices"
-        left.errorbar(
-            one["disorder"],
-            one["ratio"],
-            one["ratio_error"],
-            marker="o",
-            ms=3,
-            lw=0,
-            elinewidth=1,
-            color=f"C{k}",
-            label=label,
-        )
+    found, errors, chi2 = fit(table)
+    figure, (left, right) = canvas(1, 2, sharey=True)
+    fine = np.linspace(float(table["disorder"].min()), float(table["disorder"].max()), 100)
+    for k, width in enumerate(table["width"].values):
+        one, style = table.sel(width=width), {"fmt": "osD^v"[k], "ms": 3, "color": f"C{k}"}
+        label = f"M = {width}, {power_of_ten(float(one['slices']))} slices"
+        dots(left, one["disorder"], one["ratio"], one["ratio_error"], label=label, **style)
         left.plot(fine, np.exp(law((fine, np.full_like(fine, width)), *found)), lw=0.8, color=f"C{k}")
         y = (one["disorder"].values / found[0] - 1) * width ** (1 / found[1])
-        right.errorbar(y, one["ratio"], one["ratio_error"], marker="o", ms=3, lw=0, elinewidth=1, color=f"C{k}")
-    left.set(xlabel="W", ylabel=r"$\Lambda = 1 / (\gamma_{min} M)$", title="(a)")
-    left.legend(fontsize=7)
+        dots(right, y, one["ratio"], one["ratio_error"], label=f"M = {width}", **style)
+    left.set(xlabel="disorder $W$", ylabel=r"$\Lambda = 1 / (\gamma_{\min} M)$")
+    right.set(xlabel=r"$(W / W_c - 1) M^{1/\nu}$")
+    for axes in (left, right):
+        axes.legend()
     told = rf"$W_c$ = {found[0]:.2f} $\pm$ {errors[0]:.2f}, $\nu$ = {found[1]:.2f} $\pm$ {errors[1]:.2f}"
-    right.set(xlabel=r"$(W / W_c - 1) M^{1/\nu}$", title=rf"(b) {told}, $\Lambda_c$ = {np.exp(found[3]):.3f}")
-    what = rf"bars M x M, E = 0; fit with a correction ~ $M^{{-2.8}}$, $\chi^2$ per degree of freedom {chi2:.1f}"
-    figure.suptitle(f"{preset.name} preset: {what}", fontsize=8)
+    lettered((left, right), ("lines: fit", rf"{told}, $\Lambda_c$ = {np.exp(found[3]):.3f}"))
+    what = r"bars $M \times M$, E = 0; fit with a correction $\propto M^{-2.8}$, $\chi^2$ per degree of freedom"
+    headline(figure, f"{table.attrs['preset']} preset: {what} {chi2:.1f}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw."""
-    chosen = preset_named(PRESETS, preset)
-    data = ratios(chosen, store, workers)
-    found, errors, chi2 = fit(data)
-    data.attrs |= {
-        "critical": found[0],
-        "critical_error": errors[0],
-        "nu": found[1],
-        "nu_error": errors[1],
-        "chi2": chi2,
-    }
-    save(draw(data, chosen), {"": data}, FIGURES / f"figure_lyapunov_{preset}")
-    print(data.to_dataframe())
+def tell(table: xr.Dataset) -> str:
+    """The fit with and without a correction to scaling."""
+    lines = [str(table.to_dataframe())]
     for name, corrected in (("with", True), ("without", False)):
-        found, errors, chi2 = fit(data, corrected)
+        found, errors, chi2 = fit(table, corrected)
         told = f"W_c = {found[0]:.2f} +- {errors[0]:.2f}, nu = {found[1]:.2f} +- {errors[1]:.2f}"
-        print(f"{name} a correction to scaling: {told}, Lambda_c = {np.exp(found[3]):.4f}, chi2 {chi2:.2f}")
+        lines.append(f"{name} a correction to scaling: {told}, Lambda_c = {np.exp(found[3]):.4f}, chi2 {chi2:.2f}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

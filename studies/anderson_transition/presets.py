@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 CRITICAL = 16.5
 """W_c, by which the letter scales."""
+LEADS = r"leads ($t_\parallel$, $t_\perp$) = (3, 1), $t_c$ = 1, T = 0"
+"""The leads of Figs. 1b to 2b, for a figure's title."""
+BIAS = r"$\delta\mu / W_c = 3 \times 10^{-3}$"
+"""The letter's bias, for a figure's title."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,15 +18,15 @@ class Preset:
     """One setting of all figures."""
 
     name: str
-    sizes: dict[int, int]  # Figs. 1b and 2a: L0 and realisations of each W
+    sizes: dict[int, int]  # Figs. 1b and 2a: L0 and realizations of each W
     disorder: tuple[float, ...]  # Figs. 1b and 2a
-    scaling_sizes: dict[int, int]  # Fig. 2b: L0 and realisations of each W
+    scaling_sizes: dict[int, int]  # Fig. 2b: L0 and realizations of each W
     scaling_disorder: tuple[float, ...]  # Fig. 2b
     bars: dict[int, int]  # Lyapunov exponents: width and slices of each W
     bar_disorder: tuple[float, ...]
-    share: dict[float, float] = field(default_factory=dict)  # Figs. 1b and 2a: of the realisations, where fewer will do
+    share: dict[float, float] = field(default_factory=dict)  # Figs. 1b and 2a: of the realizations, where fewer will do
 
-    def realisations(self, size: int, disorder: float) -> int:
+    def realizations(self, size: int, disorder: float) -> int:
         """How many cubes of a size Figs. 1b and 2a have at one W."""
         return round(self.sizes[size] * self.share.get(disorder, 1.0))
 

@@ -1,6 +1,6 @@
-"""The disorder, computed by sweeps: a store for each size, which takes in more realisations and more W.
+"""The disorder, computed by sweeps: a store for each size, which takes in more realizations and more W.
 
-A seed belongs to (L0, realisation) and not to W, so that W moves one potential up and down.
+A seed belongs to (L0, realization) and not to W, so that W moves one potential up and down.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def coherence(preset: Preset, store: Path, workers: int) -> dict[tuple[int, floa
                 {"disorder": (w,)},
                 store / f"coherence_L{size}",
                 parameters={"size": size},
-                realizations=preset.realisations(size, w),
+                realizations=preset.realizations(size, w),
                 independent=("size",),
                 seed=SEED,
                 engine=Transfer(nodes=NODES),

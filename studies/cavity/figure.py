@@ -3,24 +3,21 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from tnness import steady_state
+from tnness.records.style import GUIDE, canvas, headline, lettered
 from tnness.study.collect import collect
 from tnness.study.point import Setting
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, preset_option, save
+from tnness.study.scripts import script
 from tnness.study.sweep import sweep
 from tnness_models.cavity import Cavity
 
-FIGURES = Path(__file__).parent / "figures"
 LINKS = {"quick": np.geomspace(0.02, 0.6, 12), "paper": np.geomspace(0.005, 0.6, 40)}
-STORE = Path("runs") / "cavity"
-PresetOption = preset_option(LINKS)
-SHOWN = 0.15
-"""Link strength of panels (a) and (b)."""
+SHOWN, LEVELS = 0.15, (2, 5)
+"""Link strength of panels (a) and (b), and the numbers of their levels."""
 
 
 def drawn(levels: int, link: float, energies: np.ndarray | None = None) -> Cavity:
@@ -35,10 +32,10 @@ def profile(levels: int) -> xr.Dataset:
     level, width = model.closed()[0][-1], model.golden_rule()[-1]
     energies = np.linspace(level - 6 * width, min(level + 6 * width, 1.999), 241)
     exact = steady_state(drawn(levels, SHOWN, energies)).dataset["transmission"]
-    found = xr.Dataset({"exact": exact}).assign_coords(detuning=("energy", (energies - level) / width))
+    found = xr.Dataset({"exact": ("place", exact.values), "detuning": ("place", (energies - level) / width)})
     for name, sign in (("corrected", 1.0), ("printed", -1.0)):
-        found[name] = ("energy", model.approximate(energies, levels - 1, sign))
-    return found.assign_attrs(levels=levels, link=SHOWN, level=level, width=width)
+        found[name] = ("place", model.approximate(energies, levels - 1, sign))
+    return found.assign(level=level, half_width=width)
 
 
 def resonance(setting: Setting) -> dict[str, float]:
@@ -75,54 +72,60 @@ def scaling(links: np.ndarray, store: Path, workers: int) -> xr.Dataset:
     return table.drop_vars(["status", "seed", "cpu_seconds"]).drop_attrs().assign_coords(link=links)
 
 
-def draw(shapes: list[xr.Dataset], data: xr.Dataset, preset: str) -> Figure:
+def data(links: np.ndarray, store: Path, workers: int) -> xr.Dataset:
+    """The shapes of two resonances, and of the first what depends on the links."""
+    shapes = xr.concat([profile(levels) for levels in LEVELS], "levels")
+    return scaling(links, store, workers).merge(shapes.assign_coords(levels=list(LEVELS)))
+
+
+def draw(table: xr.Dataset) -> Figure:
     """Two resonances, the errors and widths, and the resonant state."""
-    figure = Figure(figsize=(11, 7.4), layout="constrained")
-    panels = figure.subplots(2, 2).ravel()
-    for axes, shape, letter in zip(panels[:2], shapes, "ab", strict=True):
+    figure, panels = canvas(2, 2)
+    for axes, levels in zip(panels[:2], table["levels"].values, strict=True):
+        shape = table.sel(levels=levels)
         axes.plot(shape["detuning"], shape["exact"], "k-", lw=2, label="exact")
         axes.plot(shape["detuning"], shape["corrected"], "C0--", label=r"(S27), $\delta = \epsilon_k - \omega$")
-        axes.plot(shape["detuning"], shape["printed"], "C3:", label=r"(S27) as printed, $\delta = \omega - \epsilon_k$")
-        axes.axvline(0, color="0.8", lw=0.6)
-        title = rf"({letter}) {shape.attrs['levels']} levels, $t_L = t_R$ = {SHOWN:g}, level {shape.attrs['level']:.3f}"
-        axes.set(xlabel=r"(E - level) / ($A \sin k$)", ylabel=r"$|t|^2$", title=title)
-        axes.legend(fontsize=7)
-    axes = panels[2]
+        axes.plot(shape["detuning"], shape["printed"], "C1:", label=r"(S27) as printed, $\delta = \omega - \epsilon_k$")
+        axes.axvline(0, **GUIDE)
+        axes.set(xlabel=r"$(E - E_{\mathrm{level}}) / (A \sin k)$", ylabel=r"transmission $|t|^2$", ylim=(0, 1.45))
+        axes.legend(loc="upper right")
+    low, link = panels[2], table["link"]
     for name, style, label in (
         ("error_corrected", "C0o-", r"error of (S27), $\delta = \epsilon_k - \omega$"),
-        ("error_printed", "C3o-", "error of (S27) as printed"),
+        ("error_printed", "C1o-", "error of (S27) as printed"),
     ):
-        axes.loglog(data["link"], data[name], style, ms=3, lw=0.8, label=label)
+        low.loglog(link, table[name], style, ms=3, lw=0.8, label=label)
     for name, style, label in (
-        ("golden_rule", "C0s--", r"$A \sin k$ over the exact half width, less 1"),
-        ("golden_rule_printed", "C3s--", r"$A \sin^2 k$ over the exact half width, less 1"),
+        ("golden_rule", "C0s--", r"$A \sin k\, /\, \Gamma - 1$"),
+        ("golden_rule_printed", "C1s--", r"$|A \sin^2 k\, /\, \Gamma - 1|$, (S28) as printed"),
     ):
-        axes.loglog(data["link"], np.abs(data[name] / data["width"] - 1), style, ms=3, lw=0.8, label=label)
-    axes.set(xlabel=r"link $t_L = t_R$", title="(c) two levels: transmission and width against exact")
-    axes.legend(fontsize=7)
-    axes = panels[3]
+        low.loglog(link, np.abs(table[name] / table["width"] - 1), style, ms=3, lw=0.8, label=label)
+    low.set(xlabel=r"link $t_L = t_R$", ylabel="deviation from exact", ylim=(5e-5, 60))
+    low.legend(loc="upper left")
+    state = panels[3]
     for name, label in (
         ("coherence", r"coherence $|\psi_1^* \psi_2|$"),
         ("gradient", "density difference"),
         ("current", "current"),
     ):
-        axes.loglog(data["link"], data[name], "o-", ms=3, lw=0.8, label=label)
-    last = float(data["coherence"][0]) * float(data["link"][0]) ** 2
-    axes.loglog(data["link"], last / data["link"] ** 2, "k:", lw=0.8, label=r"$t^{-2}$")
-    axes.set(xlabel=r"link $t_L = t_R$", title="(d) two levels: the state from the right, on resonance")
-    axes.legend(fontsize=7)
+        state.loglog(link, table[name], "o-", ms=3, lw=0.8, label=label)
+    last = float(table["coherence"][0]) * float(link[0]) ** 2
+    state.loglog(link, last / link**2, "k:", lw=0.8, label=r"$\propto t_L^{-2}$")
+    state.set(xlabel=r"link $t_L = t_R$", ylabel="in that state")
+    state.legend(loc="upper right")
     for axes in panels[2:]:
         axes.xaxis.set_minor_formatter(NullFormatter())
-    figure.suptitle(f"{preset} preset: cavity between two chains of hopping 1, no disorder", fontsize=9)
+    tops = [rf"{n} levels, $E_{{\mathrm{{level}}}}$ = {float(table['level'].sel(levels=n)):.3f}" for n in LEVELS]
+    lettered(panels, (*tops, r"2 levels; $\Gamma$: exact half width", "2 levels: state from the right, on resonance"))
+    about = rf"cavity between two chains of hopping 1, no disorder; (a, b) $t_L = t_R$ = {SHOWN:g}"
+    headline(figure, f"{table.attrs['preset']} preset: {about}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw."""
-    data = scaling(preset_named(LINKS, preset), store, workers)
-    save(draw([profile(2), profile(5)], data, preset), {"": data}, FIGURES / f"cavity_{preset}", dpi=88)
-    print(data.to_dataframe())
+def tell(table: xr.Dataset) -> str:
+    """What depends on the links."""
+    return str(table.drop_dims(["place", "levels"]).to_dataframe())
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, LINKS, data, draw, tell, name="cavity")

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 
 from tnness import find, steady_state
-from tnness.study.scripts import swept
+from tnness.records.style import canvas, headline, lettered, power_of_ten
+from tnness.study.scripts import script, swept
 from tnness_models.replica_solutions import phase_two
 
 BIASED = {"m_left": 0.4, "m_right": -0.3}
@@ -90,7 +89,7 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     widest = max(z.shape[1] for z in cases.values())
     values = [np.pad(z, ((0, 0), (0, widest - z.shape[1])), constant_values=np.nan) for z in cases.values()]
     table = xr.Dataset({"z": (("case", "realization", "quantity"), np.array(values))}, coords={"case": list(cases)})
-    return table.assign_attrs(preset=preset.name, gates=preset.averages.gates)
+    return table.assign_attrs(gates=preset.averages.gates)
 
 
 def rms(z: np.ndarray) -> float:
@@ -107,32 +106,35 @@ def of_means(z: np.ndarray) -> np.ndarray:
 
 def draw(table: xr.Dataset) -> Figure:
     """Histograms of z of single trajectories, by blocking, with the normal law."""
-    figure = Figure(figsize=(11, 3.2), layout="constrained")
-    grid = np.linspace(-5, 5, 201)
-    for axes, case in zip(figure.subplots(1, table.sizes["case"], sharey=True), table["case"].values, strict=True):
+    figure, panels = canvas(2, (table.sizes["case"] + 1) // 2, sharey=True)
+    grid, titles = np.linspace(-5, 5, 201), []
+    for axes, case in zip(panels, table["case"].values, strict=True):
         z = table["z"].sel(case=case).values
-        flat = z[np.isfinite(z)]
-        axes.hist(np.clip(flat, -5, 5), bins=np.linspace(-5, 5, 31), density=True, color="C0", alpha=0.6)
+        flat, means = z[np.isfinite(z)], of_means(z)
+        axes.hist(np.clip(flat, -5, 5), bins=np.linspace(-5, 5, 31), density=True, color="C4", alpha=0.7)
         axes.plot(grid, np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi), "k-", lw=0.9)
-        means = of_means(z)
-        axes.set(xlabel="z", title=f"{case}\nrms {rms(flat):.2f}; of {len(means)} means {rms(means):.2f}")
-        axes.title.set_fontsize(8)
-    steps = table.attrs["gates"]
-    how = f"{table.sizes['realization']} trajectories of {steps[0]} gates (the last panel: {steps[1]})"
-    title(figure, f"(average over a trajectory - exact) / error by blocking; {how}", table)
+        axes.set_xlabel("deviation $z$ [errors]")
+        titles.append(f"{case}\nrms {rms(flat):.2f}; of {len(means)} means {rms(means):.2f}")
+    for axes in panels:
+        axes.set_ylabel("probability density")
+    lettered(panels, titles)
+    short, long = (power_of_ten(gates) for gates in table.attrs["gates"])
+    how = f"{table.sizes['realization']} trajectories of {short} gates, in the last panel {long}; lines: normal law"
+    what = "z = (average over a trajectory - exact) / error by blocking"
+    headline(figure, f"{table.attrs['preset']} preset: {what}; {how}")
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Compute what is missing, print the deviations and draw the figure."""
-    table = data(preset_named(preset), store, workers)
+def tell(table: xr.Dataset) -> str:
+    """The deviations of every case."""
+    lines = []
     for case in table["case"].values:
         z = table["z"].sel(case=case).values
         means, unknown = of_means(z), int(np.isnan(z[:, ~np.isnan(z).all(axis=0)]).sum())
         told = f"rms z {rms(z):.2f}, of the means {rms(means):.2f}, largest {np.abs(means).max():.1f}"
-        print(f"{case}: {told}; {unknown} of {np.isfinite(z).sum() + unknown} errors not known")
-    save(draw(table), table, "averages")
+        lines.append(f"{case}: {told}; {unknown} of {np.isfinite(z).sum() + unknown} errors not known")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,20 +1,22 @@
 """Fig. 11: purity of a circuit without conservation: the printed chain, the Haar average, and drawn circuits."""
 
+from pathlib import Path
+
 import numpy as np
-import typer
 import xarray as xr
-from drawing import PresetOption, preset_named, save
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 from scipy.stats import unitary_group
 
 from tnness import find, steady_state
+from tnness.records.style import canvas, dots, headline, power_of_ten
+from tnness.study.scripts import script
 
 BLOCKS = 40
 """Averages in a row from which the error of a drawn circuit's purity is taken: each is longer than its memory."""
 
 
-def data(preset: Preset) -> xr.Dataset:
+def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     """-log2 E Tr rho^2 for every length: two chains, their closed forms, and Monte Carlo."""
     lengths = np.array(preset.haar)
     model = find("haar-circuit")
@@ -33,7 +35,7 @@ def data(preset: Preset) -> xr.Dataset:
             "drawn_error": ("n_drawn", list(errors)),
         },
         coords={"n": lengths, "n_drawn": list(preset.drawn)},
-        attrs={"preset": preset.name, "steps": preset.steps},
+        attrs={"steps": preset.steps},
     )
 
 
@@ -60,33 +62,37 @@ def apply(gate: np.ndarray, rho: np.ndarray, site: int, n: int) -> np.ndarray:
     return np.matmul(gate, half.conj().T.reshape(*shape)).reshape(2**n, 2**n).conj().T
 
 
-def draw(dataset: xr.Dataset) -> Figure:
+def draw(table: xr.Dataset) -> Figure:
     """What -log2 of the purity lacks of the chain's length."""
-    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
-    axes = figure.subplots()
-    n = dataset["n"].values
-    for name, colour, label in (("haar", "C0", "Haar average"), ("printed", "C1", "chain as printed, (F6)")):
-        axes.plot(n, n - dataset[name], "o", ms=5, mfc="none", color=colour, label=f"{label}: TEBD")
-        axes.plot(n, n - dataset[f"{name}_closed"], "-", lw=0.9, color=colour, label=f"{label}: closed form")
-    m, mean = dataset["n_drawn"].values, dataset["drawn"].values
-    error = dataset["drawn_error"].values / mean / np.log(2)
-    axes.errorbar(
-        m, m + np.log2(mean), error, fmt="k.", capsize=3, label=f"drawn circuits, {dataset.attrs['steps']} gates"
+    figure, (axes,) = canvas(1, 1)
+    n = table["n"].values
+    for name, color, label in (("printed", "C1", "chain as printed, (F6)"), ("haar", "C0", "Haar average")):
+        axes.plot(n, n - table[name], "o", ms=5, mfc="none", color=color, label=f"{label}: TEBD")
+        axes.plot(n, n - table[f"{name}_closed"], "-", lw=0.9, color=color, label=f"{label}: closed form")
+    m, mean = table["n_drawn"].values, table["drawn"].values
+    error = table["drawn_error"].values / mean / np.log(2)
+    dots(
+        axes,
+        m,
+        m + np.log2(mean),
+        error,
+        color="k",
+        label=f"drawn circuits, {power_of_ten(table.attrs['steps'])} gates",
     )
-    axes.set(xlabel="L", ylabel=r"$L + \log_2 E\,$Tr$\rho^2$  [bit]")
-    axes.legend(fontsize=8)
-    figure.suptitle(f"{dataset.attrs['preset']} preset: Haar gates, one end coupled to polarised spins", fontsize=8)
+    axes.set(xlabel="length $L$", ylabel=r"$L + \log_2 E\,\mathrm{Tr}\,\rho^2$ [bit]")
+    axes.legend(loc="center right", bbox_to_anchor=(1, 0.55))
+    headline(figure, f"{table.attrs['preset']} preset: Haar gates, one end coupled to polarised spins")
     return figure
 
 
-def main(preset: PresetOption = "quick") -> None:
-    """Compute and draw the figure."""
-    dataset = data(preset_named(preset))
-    for n, mean, error in zip(*(dataset[k].values for k in ("n_drawn", "drawn", "drawn_error")), strict=True):
+def tell(table: xr.Dataset) -> str:
+    """Purities of drawn circuits beside both closed forms."""
+    lines = []
+    for n, mean, error in zip(*(table[k].values for k in ("n_drawn", "drawn", "drawn_error")), strict=True):
         haar, printed = 3 * 2.0**n / (2 * 4.0**n + 1), 2 / (2.0**n + 1)
-        print(f"L = {n}: drawn {mean:.5f}({error:.5f}), Haar {haar:.5f}, printed {printed:.5f}")
-    save(draw(dataset), dataset, "figure_11")
+        lines.append(f"L = {n}: drawn {mean:.5f}({error:.5f}), Haar {haar:.5f}, printed {printed:.5f}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,17 +1,17 @@
 """Fig. 4: how Delta S and I grow with the length along three cuts through the phase diagram."""
 
+import re
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save
 from matplotlib.figure import Figure
-from presets import Cut, Preset
+from presets import PRESETS, Cut, Preset
 
 from tnness import TEBD
+from tnness.records.style import GUIDE, canvas, headline, lettered
 from tnness.study.collect import STATES
-from tnness.study.scripts import swept
+from tnness.study.scripts import script, swept
 from tnness_models.replica_solutions import phase_two
 
 Row = tuple[str, str, int, float, float, int, float, float, str]
@@ -22,7 +22,7 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     rows = [row for cut in preset.cuts for row in (closed(cut) if cut.chi == 0 else certified(cut, store, workers))]
     names = ("cut", "varied", "n", "p1", "p2", "chi", "deviation", "information", "outcome")
     table = {name: ("point", list(column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-    return xr.Dataset(table, attrs={"preset": preset.name})
+    return xr.Dataset(table)
 
 
 def closed(cut: Cut) -> list[Row]:
@@ -69,42 +69,42 @@ def exponents(dataset: xr.Dataset, cut: str, name: str) -> tuple[np.ndarray, np.
     return p[short] * n.min() * n.max(), slope
 
 
-def draw(dataset: xr.Dataset) -> Figure:
+def draw(table: xr.Dataset) -> Figure:
     """One panel a cut: both exponents against p L^2."""
-    cuts = list(dict.fromkeys(dataset["cut"].values.tolist()))
-    figure = Figure(figsize=(10.5, 3.8), layout="constrained")
-    for axes, cut in zip(figure.subplots(1, len(cuts)), cuts, strict=True):
-        here = dataset.isel(point=np.flatnonzero(dataset["cut"] == cut))
-        for name, marker, mean in (("deviation", "o-", r"$\Delta S$"), ("information", "s--", "I")):
-            axes.semilogx(*exponents(dataset, cut, name), marker, ms=4, label=mean)
-        for power in (-2, -1, 0, 1):
-            axes.axhline(power, color="grey", lw=0.6, ls=":")
-        lengths = " and ".join(str(n) for n in sorted(set(here["n"].values.tolist())))
+    cuts = list(dict.fromkeys(table["cut"].values.tolist()))
+    figure, panels = canvas(1, len(cuts), sharey=True)
+    titles = []
+    for axes, cut in zip(panels, cuts, strict=True):
+        here = table.isel(point=np.flatnonzero(table["cut"] == cut))
+        for name, marker, mean in (("deviation", "o-", r"$\Delta S$"), ("information", "s--", "$I$")):
+            axes.semilogx(*exponents(table, cut, name), marker, label=mean)
+        for power in (-2, -1, 0, 1, 2, 3):
+            axes.axhline(power, **GUIDE)
+        varied, (short, long) = str(here["varied"].values[0]), sorted(set(here["n"].values.tolist()))
         chi = int(here["chi"].max())
-        how = "closed equations" if chi == 0 else f"TEBD, chi = {chi}"
-        varied = str(here["varied"].values[0])
-        axes.set(xlabel=f"${varied[0]}_{varied[1]} L^2$", title=f"{cut}\nL = {lengths}, {how}")
-        axes.title.set_fontsize(8)
-    figure.axes[0].set_ylabel("power of L")
-    figure.axes[0].legend(fontsize=8)
-    bad = int(np.sum(~np.isin(dataset["outcome"].values, ["exact", "converged"])))
-    figure.suptitle(
-        f"{dataset.attrs['preset']} preset: order delta^2, {bad} of {dataset.sizes['point']} points not converged",
-        fontsize=8,
-    )
+        how = "closed equations" if chi == 0 else rf"TEBD, $\chi$ = {chi}"
+        axes.set(xlabel=f"${varied[0]}_{varied[1]} L^2$")
+        named = re.sub(r"p([12])", r"$p_\1$", cut)
+        titles.append(f"{named}\nL = {short}, {long}, {how}")
+    panels[0].set_ylabel("power of $L$")
+    panels[0].legend(loc="upper right")
+    lettered(panels, titles)
+    bad = int(np.sum(~np.isin(table["outcome"].values, ["exact", "converged"])))
+    what = rf"order $\delta^2$, {bad} of {table.sizes['point']} points not converged"
+    headline(figure, f"{table.attrs['preset']} preset: {what}; dotted: whole powers")
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Compute what is missing, print the exponents and draw the figure."""
-    dataset = data(preset_named(preset), store, workers)
-    for cut in dict.fromkeys(dataset["cut"].values.tolist()):
-        print(cut)
+def tell(table: xr.Dataset) -> str:
+    """The exponents of every cut."""
+    lines = []
+    for cut in dict.fromkeys(table["cut"].values.tolist()):
+        lines.append(cut)
         for name in ("deviation", "information"):
-            x, slope = exponents(dataset, cut, name)
-            print(f"  {name:12s}", "  ".join(f"{a:.3g}: {b:+.2f}" for a, b in zip(x, slope, strict=True)))
-    save(draw(dataset), dataset, "figure_4")
+            found = "  ".join(f"{a:.3g}: {b:+.2f}" for a, b in zip(*exponents(table, cut, name), strict=True))
+            lines.append(f"  {name:12s} {found}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

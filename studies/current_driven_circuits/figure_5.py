@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
 from biases import averaged, normals
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 
-from tnness.study.scripts import swept
+from tnness.records.style import GUIDE, canvas, dots, headline, lettered, power_of_ten
+from tnness.study.scripts import script, swept
 
 
 def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
@@ -26,41 +25,41 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     for key in kept:
         found[f"drawn_{key}"] = drawn[key].isel(n=0, realization=0, drop=True)
     about = {"n": length.n, "sampled": preset.sampled, "gates": length.gates, "realizations": length.realizations}
-    return found.assign_attrs(about, preset=preset.name)
+    return found.assign_attrs(about)
 
 
 def draw(table: xr.Dataset) -> Figure:
     """Negativities per site, and the lowest eigenvalue of G."""
-    figure = Figure(figsize=(9, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
+    figure, (left, right) = canvas(1, 2)
     n, sampled, delta = table.attrs["n"], table.attrs["sampled"], table["delta"].values
     valid = table["drawn_lowest"].values >= 0
     for number, (name, label) in enumerate((("negativity", "$E_f$"), ("paired_negativity", "$E_l$, candidate"))):
-        style = {"fmt": "os"[number], "ms": 4, "capsize": 2, "color": f"C{number}"}
-        left.errorbar(delta, table[name] / n, table[f"{name}_error"] / n, label=f"{label}: circuits, L = {n}", **style)
+        color = f"C{number}"
+        style = {"fmt": "os"[number], "ms": 4, "color": color, "label": f"{label}: circuits, L = {n}"}
+        dots(left, delta, table[name] / n, table[f"{name}_error"] / n, **style)
         drawn = table[f"drawn_{name}"].values / sampled
-        left.plot(delta[valid], drawn[valid], "-", color=f"C{number}", label=f"{label}: normals, L = {sampled}")
+        left.plot(delta[valid], drawn[valid], "-", color=color, label=f"{label}: normals, L = {sampled}")
         beyond = np.flatnonzero(~valid)
         if len(beyond):
             part = slice(max(0, beyond[0] - 1), None)
-            left.plot(delta[part], drawn[part], ":", color=f"C{number}", label="the same, G not a state")
-    left.set(xlabel=r"$\delta$", ylabel="per site [nat]", title="negativity of the two halves")
-    left.legend(fontsize=7)
+            left.plot(delta[part], drawn[part], ":", color=color, label="the same, $G$ not a state")
+    left.set(xlabel=r"bias $\delta$", ylabel="negativity per site [nat]")
+    left.legend(loc="upper left")
     right.plot(delta, table["lowest"], "C0o", ms=4, label=f"circuits, L = {n} (mean)")
-    right.plot(delta, table["drawn_lowest"], "C3-", label=f"normals, L = {sampled}")
-    right.axhline(0, color="black", lw=0.8)
-    right.set(xlabel=r"$\delta$", title="lowest eigenvalue of G: a state has none below 0")
-    right.legend(fontsize=7)
-    right.title.set_fontsize(9)
-    counts = f"{table.attrs['realizations']} x {table.attrs['gates']:.2g} gates; normals: 1 draw, variances (D8)-(D10)"
-    title(figure, f"p1 = 1, p2 = 0; circuits: {counts}\n$E_l$: pairs of modes by singular values, unproven", table)
+    right.plot(delta, table["drawn_lowest"], "C1-", label=f"normals, L = {sampled}")
+    right.axhline(0, **GUIDE)
+    right.set(xlabel=r"bias $\delta$", ylabel="lowest eigenvalue of $G$")
+    right.legend()
+    lettered((left, right), ("of the two halves", "a state has none below 0"))
+    gates = f"{table.attrs['realizations']} trajectories of {power_of_ten(table.attrs['gates'])} gates"
+    what = rf"$p_1 = 1$, $p_2 = 0$; circuits: {gates}; normals: 1 draw, variances (D8)-(D10)"
+    headline(figure, f"{table.attrs['preset']} preset: {what}\n$E_l$: pairs of modes by singular values, unproven")
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Compute what is missing, print the numbers and draw the figure."""
-    table = data(preset_named(preset), store, workers)
-    n, sampled = table.attrs["n"], table.attrs["sampled"]
+def tell(table: xr.Dataset) -> str:
+    """Negativities per site at every bias."""
+    n, sampled, lines = table.attrs["n"], table.attrs["sampled"], []
     for delta in table["delta"].values:
         here = table.sel(delta=delta)
         told = ", ".join(
@@ -68,9 +67,10 @@ def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: Wo
             f"normals {float(here[f'drawn_{key}']) / sampled:.5f}"
             for key, label in (("negativity", "E_f / L"), ("paired_negativity", "E_l / L"))
         )
-        print(f"delta = {delta}: {told}; lowest {float(here['lowest']):.4f}, normals {float(here['drawn_lowest']):.4f}")
-    save(draw(table), table, "figure_5")
+        lowest = f"lowest {float(here['lowest']):.4f}, normals {float(here['drawn_lowest']):.4f}"
+        lines.append(f"delta = {delta}: {told}; {lowest}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -7,17 +7,16 @@ matrices of drawn circuits give the same numbers.
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 
 from tnness import TEBD, ChainState, find
 from tnness.engines.gaussian import Gaussian
 from tnness.model.protocol import generator_of
+from tnness.records.style import GUIDE, canvas, headline, lettered
 from tnness.study.point import Setting
-from tnness.study.scripts import swept
+from tnness.study.scripts import script, swept
 from tnness_models.replica import entropy_deviations, occupied, replica_spin
 
 DIFFUSION = 0.5
@@ -77,7 +76,7 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     ).isel(realization=0)
     table = xr.Dataset({"deviation": found["deviation"].rename(step_time="time")})
     table["drawn"] = ("time", "w"), drawn(step.n, step.p1, step.times, 200)
-    about = {"n": step.n, "p1": step.p1, "delta": step.delta, "chi": step.chi, "preset": preset.name}
+    about = {"n": step.n, "p1": step.p1, "delta": step.delta, "chi": step.chi}
     return table.assign_coords(time=step.times, w=np.arange(1, step.n // 2 + 1)).assign_attrs(about)
 
 
@@ -91,46 +90,45 @@ def at_diffusion_length(values: xr.DataArray) -> np.ndarray:
 
 def draw(table: xr.Dataset) -> Figure:
     """(a) against l_D, (b) collapsed by tau_in, (c) profile in w at the last time."""
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    length = np.sqrt(DIFFUSION * table["time"].values)
+    figure, panels = canvas(1, 3)
+    left, middle, right = panels
+    length, drawn = np.sqrt(DIFFUSION * table["time"].values), "200 circuits drawn"
     for number, p2 in enumerate(table["p2"].values):
-        here, style = table["deviation"].sel(p2=p2), {"ms": 3.5, "lw": 0.9, "color": f"C{number}"}
+        here = table["deviation"].sel(p2=p2)
+        style = {"lw": 0.9, "color": f"C{number}", "label": f"$p_2$ = {p2:g}"}
         value = at_diffusion_length(here)
-        left.plot(length, value, "o-", label=f"p2 = {p2:g}", **style)
+        left.plot(length, value, "o-", **style)
         if p2 > 0:
             inner = np.sqrt(DIFFUSION / p2)  # D/v, with (26): v^2 = D p2
-            middle.semilogx(p2 * table["time"], value / inner, "o-", label=f"p2 = {p2:g}", **style)
-        right.plot(table["w"], here.isel(time=-1), "o-", label=f"p2 = {p2:g}", **style)
-    left.plot(length, at_diffusion_length(table["drawn"]), "k--", lw=0.9, label="p2 = 0, 200 circuits drawn")
-    left.set(xlabel="$l_D = (Dt)^{1/2}$", ylabel=r"$\Delta S(l_D, t) / \delta^2$ [nat]", title="(a)")
-    middle.axvline(1, color="grey", lw=0.7, ls=":")
-    middle.set(
-        ylabel=r"$\Delta S(l_D, t) / (\delta^2 l_{in})$ [nat]",
-        xlabel=r"$t / \tau_{in}$, with $\tau_{in} = 1 / p_2$",
-        title="(b) in units of $l_{in} = (D / p_2)^{1/2}$",
-    )
-    right.axvline(length[-1], color="grey", lw=0.7, ls=":")
-    right.plot(table["w"], table["drawn"].isel(time=-1), "k--", lw=0.9)
-    right.set(xlabel="x", ylabel=r"$\Delta S(x, t) / \delta^2$ [nat]", title=f"(c) t = {float(table['time'][-1]):g}")
-    for axes in (left, middle, right):
-        axes.legend(fontsize=7)
-        axes.title.set_fontsize(9)
+            middle.semilogx(p2 * table["time"], value / inner, "o-", **style)
+        right.plot(table["w"], here.isel(time=-1), "o-", **style)
+    left.plot(length, at_diffusion_length(table["drawn"]), "k--", lw=0.9, label=f"$p_2$ = 0, {drawn}")
+    left.set(xlabel=r"$l_D = (Dt)^{1/2}$ [sites]", ylabel=r"$\Delta S(l_D, t) / \delta^2$ [nat]")
+    middle.axvline(1, **GUIDE)
+    middle.set(ylabel=r"$\Delta S(l_D, t) / (\delta^2 l_{\mathrm{in}})$ [nat]", xlabel=r"$t / \tau_{\mathrm{in}}$")
+    right.axvline(length[-1], **GUIDE)
+    right.plot(table["w"], table["drawn"].isel(time=-1), "k--", lw=0.9, label=f"$p_2$ = 0, {drawn}")
+    right.set(xlabel="$x$ [sites]", ylabel=r"$\Delta S(x, t) / \delta^2$ [nat]")
+    for axes in panels:
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper left")
+    middle.set_ylim(top=0.95)
+    units = r"$l_{\mathrm{in}} = (D / p_2)^{1/2}$, $\tau_{\mathrm{in}} = 1 / p_2$"
+    lettered(panels, ("", units, f"t = {float(table['time'][-1]):g}; dotted: $x = l_D$"))
     about = table.attrs
-    how = f"averaged replica, TEBD, chi = {about['chi']}, delta = {about['delta']:g}, leading order from purities"
-    title(figure, f"step of the magnetisation, L = {about['n']}, p1 = {about['p1']:g}; {how}", table)
+    what = rf"step of the magnetisation $\delta$ = {about['delta']:g}, L = {about['n']}, $p_1$ = {about['p1']:g}"
+    how = rf"averaged replica, TEBD, $\chi$ = {about['chi']}, leading order from purities"
+    headline(figure, f"{about['preset']} preset: {what}; {how}")
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Compute what is missing, print the deviations and draw the figure."""
-    table = data(preset_named(preset), store, workers)
-    print("l_D       ", np.sqrt(DIFFUSION * table["time"].values).round(2))
+def tell(table: xr.Dataset) -> str:
+    """Deviations of the sites within l_D."""
+    lines = [f"l_D        {np.sqrt(DIFFUSION * table['time'].values).round(2)}"]
     for p2 in table["p2"].values:
-        print(f"p2 = {p2:<5g}", at_diffusion_length(table["deviation"].sel(p2=p2)).round(3))
-    print("drawn     ", at_diffusion_length(table["drawn"]).round(3))
-    save(draw(table), table, "figure_9")
+        lines.append(f"p2 = {p2:<5g} {at_diffusion_length(table['deviation'].sel(p2=p2)).round(3)}")
+    return "\n".join([*lines, f"drawn      {at_diffusion_length(table['drawn']).round(3)}"])
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

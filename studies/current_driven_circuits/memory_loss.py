@@ -1,22 +1,24 @@
 """Memory loss (App. B): two initial states under one and the same circuit, and their distance in time."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 
 from tnness.engines.gaussian import Gaussian
+from tnness.records.style import canvas, headline, lettered
 from tnness.study.point import Setting
-from tnness.study.scripts import swept
+from tnness.study.scripts import script, swept
 
 STARTS = ("full", "neel")
 SPAN, COUNT = 6.0, 25
 """Times go to that many decay times of the slowest mode of the density."""
+ROUNDING, FLOOR = 1e-12, 1e-3
+"""Distances below which two states are equal, and below which nothing is drawn."""
 
 
 def rate(n: int) -> float:
@@ -76,46 +78,51 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     )
     names = [f"p1 = {p1:g}, p2 = {p2:g}" for p1, p2 in memory.gates]
     at = {"n": list(memory.gaussian), "gates": names, "stat": ["mean", "error"], "moment": np.linspace(0, SPAN, COUNT)}
-    about = {"preset": preset.name, "dense": memory.dense, "realizations": memory.realizations}
+    about = {"dense": memory.dense, "realizations": memory.realizations}
     return table.assign_coords(at).assign_attrs(about)
 
 
 def slope(values: np.ndarray, at: np.ndarray) -> float:
     """Decay rate of the values over the later half of the times, those that are not 0."""
-    late = (at >= at[-1] / 2) & (values > 1e-12)
+    late = (at >= at[-1] / 2) & (values > ROUNDING)
     return float(-np.polyfit(at[late], np.log(values[late]), 1)[0]) if late.sum() > 2 else np.nan
 
 
 def draw(table: xr.Dataset) -> Figure:
     """Both distances against time, in decay times of the density's slowest mode."""
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure, panels = canvas(1, 2, sharey=True)
     at = table["moment"].values
-    for axes, name, along in zip(figure.subplots(1, 2), ("gaussian", "dense"), ("n", "gates"), strict=True):
+    for axes, name, along in zip(panels, ("gaussian", "dense"), ("n", "gates"), strict=True):
         for number, label in enumerate(table[along].values):
             mean, error = (table[name].sel({along: label, "stat": k}).values for k in ("mean", "error"))
-            told = f"L = {label}" if along == "n" else label
-            axes.semilogy(at, mean, "o-", ms=3, lw=0.8, color=f"C{number}", label=told)
-            axes.fill_between(at, np.maximum(mean - error, 1e-4), mean + error, color=f"C{number}", alpha=0.2, lw=0)
+            told = f"L = {label}" if along == "n" else re.sub(r"p([12])", r"$p_\1$", str(label))
+            there = mean > ROUNDING  # two states that have become one have no logarithm of their distance
+            axes.semilogy(at[there], mean[there], "o-", ms=3, lw=0.8, color=f"C{number}", label=told)
+            low, high = np.maximum(mean - error, FLOOR)[there], (mean + error)[there]
+            axes.fill_between(at[there], low, high, color=f"C{number}", alpha=0.2, lw=0)
         axes.semilogy(at, np.exp(-at), "k--", lw=0.8, label="the density's slowest mode")
-        axes.set_ylim(1e-3, 1.5)
+        axes.set_ylim(FLOOR, 8)
         axes.set_xlabel(r"$t\,(1 - \cos\frac{\pi}{L+1})$")
-        axes.legend(fontsize=7)
-    figure.axes[0].set(ylabel="mean distance", title=r"$\|G_1 - G_2\|$, p1 = 1, p2 = 0")
-    figure.axes[1].set_title(rf"$\frac{{1}}{{2}}\,\|\rho_1 - \rho_2\|_1$, L = {table.attrs['dense']}")
+        axes.legend(loc="upper right")
+    panels[0].set_ylabel("mean distance")
+    panels[1].yaxis.set_tick_params(labelleft=True)
+    one, other = r"$\|G_1 - G_2\|$, $p_1 = 1$, $p_2 = 0$", r"$\frac{1}{2}\,\|\rho_1 - \rho_2\|_1$"
+    lettered(panels, (one, rf"{other}, L = {table.attrs['dense']}"))
     count = table.attrs["realizations"]
-    title(figure, f"all up and Neel under the same circuit, delta = 1; {count} circuits each", table)
+    what = rf"all up and Néel state under the same circuit, $\delta$ = 1; {count} circuits each"
+    headline(figure, f"{table.attrs['preset']} preset: {what}; curves end where the states are equal")
     return figure
 
 
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Compute what is missing, print the decay rates and draw the figure."""
-    table = data(preset_named(preset), store, workers)
+def tell(table: xr.Dataset) -> str:
+    """The decay rates."""
+    lines = []
     for name, along in (("gaussian", "n"), ("dense", "gates")):
         for label in table[along].values:
             found = slope(table[name].sel({along: label, "stat": "mean"}).values, table["moment"].values)
-            print(f"{name}, {label}: decays at {found:.3f} of the slowest mode's rate")
-    save(draw(table), table, "memory_loss")
+            lines.append(f"{name}, {label}: decays at {found:.3f} of the slowest mode's rate")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,12 +1,18 @@
 """Operator spreading, (24)-(26): the front of growing operators, integrated and by its marginal speed."""
 
+from pathlib import Path
+
 import numpy as np
 import scipy.linalg as linalg
-import typer
 import xarray as xr
-from drawing import save
 from matplotlib.figure import Figure
 from scipy.fft import dct, idct
+
+from tnness.records.style import canvas, headline
+from tnness.study.scripts import script
+
+PRESETS = {"quick": 0.1}
+"""The rate r2."""
 
 
 def growth(r1: float, r2: float) -> float:
@@ -57,25 +63,42 @@ def _smooth(field: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.where(smoothed > 1e-15 * smoothed.max(), smoothed, 0.0)
 
 
-def main() -> None:
-    """Print and draw v^2 against the rates."""
+def data(r2: float, store: Path, workers: int = 0) -> xr.Dataset:
+    """Both speeds against the ratio of the rates."""
     ratios = np.geomspace(1e-3, 1e3, 13)
-    r2 = 0.1
-    marginal = np.array([marginal_speed(r * r2, r2) for r in ratios])
-    measured = np.array([integrated_speed(r * r2, r2) for r in ratios])
-    estimate = np.minimum(np.sqrt(ratios) * r2, r2)
-    for ratio, one, two, three in zip(ratios, marginal, measured, estimate, strict=True):
-        print(f"r1/r2 = {ratio:8.3g}: v = {one:.4f}, integrated {two:.4f}, v^2/(26) = {one**2 / three:.3f}")
-    figure = Figure(figsize=(5.2, 3.9), layout="constrained")
-    axes = figure.subplots()
-    axes.loglog(ratios, marginal**2 / r2, "-", label=r"marginal speed, $4 D \mu$")
-    axes.loglog(ratios, measured**2 / r2, "o", mfc="none", label="integrated (24), (25)")
-    axes.loglog(ratios, estimate / r2, "k--", lw=0.9, label=r"(26): min($\sqrt{r_1 r_2}$, $r_2$)")
-    axes.set(xlabel=r"$r_1 / r_2$", ylabel=r"$v_B^2 / (D r_2)$", title=f"r2 = {r2:g}, D = 1")
-    axes.legend(fontsize=8)
-    table = {"marginal": ("ratio", marginal), "integrated": ("ratio", measured)}
-    save(figure, xr.Dataset(table, coords={"ratio": ratios}, attrs={"preset": "quick", "r2": r2}), "operator_front")
+    speeds = {
+        f.__name__.removesuffix("_speed"): [f(r * r2, r2) for r in ratios] for f in (marginal_speed, integrated_speed)
+    }
+    found = {name: ("ratio", values) for name, values in speeds.items()}
+    return xr.Dataset(found, coords={"ratio": ratios}, attrs={"r2": r2})
+
+
+def estimated(table: xr.Dataset) -> xr.DataArray:
+    """v^2 / D of (26): min(sqrt(r1 r2), r2)."""
+    return np.minimum(np.sqrt(table["ratio"]), 1) * table.attrs["r2"]
+
+
+def draw(table: xr.Dataset) -> Figure:
+    """v^2 against the rates."""
+    figure, (axes,) = canvas(1, 1)
+    ratios, r2 = table["ratio"], table.attrs["r2"]
+    axes.loglog(ratios, table["marginal"] ** 2 / r2, "-", label=r"marginal speed, $4 D \mu$")
+    axes.loglog(ratios, table["integrated"] ** 2 / r2, "o", ms=4, mfc="none", label="integrated (24), (25)")
+    axes.loglog(ratios, estimated(table) / r2, "k--", lw=0.9, label=r"(26): min($\sqrt{r_1 r_2}$, $r_2$)")
+    axes.set(xlabel=r"$r_1 / r_2$", ylabel=r"$v_B^2 / (D r_2)$")
+    axes.legend(loc="lower right")
+    headline(figure, f"{table.attrs['preset']} preset: fronts of operators, $r_2$ = {r2:g}, D = 1")
+    return figure
+
+
+def tell(table: xr.Dataset) -> str:
+    """The speeds."""
+    lines, squares = [], table["marginal"] ** 2 / estimated(table)
+    for k, ratio in enumerate(table["ratio"].values):
+        one, two, three = (float(x[k]) for x in (table["marginal"], table["integrated"], squares))
+        lines.append(f"r1/r2 = {ratio:8.3g}: v = {one:.4f}, integrated {two:.4f}, v^2/(26) = {three:.3f}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

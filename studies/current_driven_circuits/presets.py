@@ -89,7 +89,7 @@ class Preset:
     sampled: int  # sites of Fig. 5's independent normals
     quench: Quench
     step: Step
-    states: dict[int, int]  # scattering states: realisations by length
+    states: dict[int, int]  # scattering states: realizations by length
     memory: Memory
     averages: Averages
 

@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 
 from tnness import Record, evolve, find
+from tnness.records.style import GUIDE, canvas, dots, headline, lettered
 from tnness.study.point import Setting
-from tnness.study.scripts import swept
+from tnness.study.scripts import script, swept
 
 PHASES = {"I": (0.0, 0.5), "II": (1.0, 0.0), "III": (0.5, 0.5)}
 """p1 and p2 of the density matrices."""
@@ -69,7 +68,7 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
         time_long=long, time_short=short, phase=list(PHASES), what=["entropy", "deviation"]
     )
     about = {"n_long": n, "n_short": quench.dense, "realizations": quench.realizations}
-    return table.assign_attrs(about, preset=preset.name)
+    return table.assign_attrs(about)
 
 
 def over_circuits(values: xr.DataArray) -> xr.DataArray:
@@ -94,69 +93,56 @@ def powers(t: np.ndarray, s: np.ndarray, low: float, high: float) -> float:
 
 def draw(table: xr.Dataset) -> Figure:
     """Long Gaussian chains; short ones from a Neel state; short ones from few particles with local equilibrium."""
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    figure, panels = canvas(1, 3)
+    left, middle, right = panels
     n, short = table.attrs["n_long"], table.attrs["n_short"]
     t = table["time_long"].values
     for number, phase in enumerate(("I", "II")):
         here = table["gaussian"].sel(gates=phase)
-        style = {"fmt": "os"[number], "ms": 3.5, "color": f"C{number}", "label": f"phase {phase}"}
-        left.errorbar(t, here.sel(stat="mean"), here.sel(stat="error"), **style)
+        style = {"fmt": "os"[number], "color": f"C{number}", "label": f"phase {phase}"}
+        dots(left, t, here.sel(stat="mean"), here.sel(stat="error"), **style)
     left.loglog(t, table["exchanged"], "k-", lw=0.8, label="spins exchanged: I, exactly")
-    left.loglog(
-        t, np.minimum(2 * np.sqrt(2 * t / np.pi), n), "--", color="grey", lw=0.8, label=r"$2\sqrt{4Dt/\pi}$, D = 1/2"
-    )
-    left.axhline(n, color="grey", lw=0.6, ls=":")
-    left.set(xlabel="t", ylabel="S [bit]", title=f"(a) L = {n}, Gaussian, from a Neel state")
-    left.legend(fontsize=7)
+    root = np.minimum(2 * np.sqrt(2 * t / np.pi), n)
+    left.loglog(t, root, "--", color="grey", lw=0.8, label=r"$2\sqrt{4Dt/\pi}$, D = 1/2")
+    left.axhline(n, **GUIDE)
     t = table["time_short"].values
     for number, phase in enumerate(PHASES):
-        colour, gates = f"C{number}", "p1 = {:g}, p2 = {:g}".format(*PHASES[phase])
-        neel, sparse_start = (table[k].sel(phase=phase) for k in ("neel", "sparse"))
-        middle.errorbar(
-            t,
-            *(neel.sel(what="entropy", stat=k) for k in ("mean", "error")),
-            fmt="o-",
-            ms=3,
-            lw=0.8,
-            color=colour,
-            label=f"{phase}: {gates}",
-        )
-        mean = sparse_start.sel(stat="mean")
-        right.plot(t, mean.sel(what="entropy"), "o-", ms=3, lw=0.8, color=colour, label=f"{phase}: S")
-    right.plot(t, mean.sum("what"), "k--", lw=0.9, label="local equilibrium, all phases")
-    middle.set_xscale("log")
-    right.set_xscale("log")
-    middle.set(xlabel="t", title=f"(b) L = {short}, density matrices, Neel")
-    right.set(xlabel="t", title=f"(c) L = {short}, from particles on sites 1, 5")
-    for axes in (left, middle, right):
-        axes.title.set_fontsize(9)
+        gates = "$p_1$ = {:g}, $p_2$ = {:g}".format(*PHASES[phase])
+        style = {"fmt": "o-", "ms": 3, "lw": 0.8, "color": f"C{number}", "label": f"{phase}: {gates}"}
+        for axes, start in ((middle, "neel"), (right, "sparse")):
+            here = table[start].sel(phase=phase, what="entropy")
+            dots(axes, t, here.sel(stat="mean"), here.sel(stat="error"), **style)
+    local = table["sparse"].sel(phase=phase, stat="mean").sum("what")
+    right.plot(t, local, "k--", lw=0.9, label="local equilibrium, all phases")
     for axes in (middle, right):
-        axes.axhline(short, color="grey", lw=0.6, ls=":")
-        axes.legend(fontsize=7)
+        axes.set(xscale="log", ylim=(0, 1.5 * short))
+        axes.axhline(short, **GUIDE)
+    for axes in panels:
+        axes.set(xlabel="time $t$", ylabel="entropy $S$ [bit]")
+    left.legend(loc="lower right")
+    middle.legend(loc="upper left")
+    right.legend(loc="upper left")
+    starts = f"L = {short}, density matrices, Néel state", f"L = {short}, particles on every fourth site"
+    lettered(panels, (f"L = {n}, Gaussian, Néel state", *starts))
     one, other = table.attrs["realizations"]
-    title(figure, f"m = 0 at both ends, von Neumann entropy; {one} circuits in (a), {other} in (b), (c)", table)
+    what = f"reservoirs at m = 0, von Neumann entropy; {one} circuits in (a), {other} in (b), (c); dotted: S = L"
+    headline(figure, f"{table.attrs['preset']} preset: {what}")
     return figure
 
 
-def tell(table: xr.Dataset) -> None:
-    """Print powers of time."""
+def tell(table: xr.Dataset) -> str:
+    """Powers of time."""
+    lines = []
     for phase in ("I", "II"):
         s = table["gaussian"].sel(gates=phase, stat="mean").values
         power = powers(table["time_long"].values, s, 4, 20)
-        print(f"L = {table.attrs['n_long']}, {phase}: S ~ t^{power:.3f}, 4 to 20 bits")
+        lines.append(f"L = {table.attrs['n_long']}, {phase}: S ~ t^{power:.3f}, 4 to 20 bits")
     for phase in PHASES:
         s = table["neel"].sel(phase=phase, what="entropy", stat="mean").values
         power = powers(table["time_short"].values, s, 1, 5)
-        print(f"L = {table.attrs['n_short']}, {phase}: S ~ t^{power:.3f}, 1 to 5 bits")
-
-
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Compute what is missing, print the powers and draw the figure."""
-    table = data(preset_named(preset), store, workers)
-    tell(table)
-    save(draw(table), table, "quench")
+        lines.append(f"L = {table.attrs['n_short']}, {phase}: S ~ t^{power:.3f}, 1 to 5 bits")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,17 +1,18 @@
 """Scattering states of the circuit in phase II, (74)-(80): where the reservoirs' spins go, and what they add up to."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import PresetOption, preset_named, save, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 
 from tnness import find
 from tnness.engines.fermions.circuit import orbital_map
 from tnness.problems.circuit import Circuit
+from tnness.records.style import canvas, headline, lettered
+from tnness.study.scripts import script
 
 DIFFUSION = 0.5
 PAST = 5.0
@@ -60,7 +61,7 @@ def gates_of(n: int) -> int:
     return round(PAST * (n + 1) ** 3 / (np.pi**2 * DIFFUSION))
 
 
-def data(preset: Preset) -> xr.Dataset:
+def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     """Profiles of |phi|^2 at three ages, coherent and incoherent sums over l, and correlations of neighbouring l."""
     rows, profiles = [], []
     for n, count in preset.states.items():
@@ -79,7 +80,7 @@ def data(preset: Preset) -> xr.Dataset:
         },
         coords={"n": list(preset.states), "lag": np.arange(LAGS), "tau": list(AGES)},
     )
-    return table.assign_attrs(preset=preset.name, realizations=list(preset.states.values()))
+    return table.assign_attrs(realizations=list(preset.states.values()))
 
 
 def sums(states: Amplitudes) -> tuple[float, float, np.ndarray, float]:
@@ -130,50 +131,49 @@ def slowest(x: np.ndarray, tau: float) -> np.ndarray:
 
 def draw(table: xr.Dataset) -> Figure:
     """Spreading of a spin, the two sums over spins, and why they differ."""
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    figure, panels = canvas(1, 3)
+    left, middle, right = panels
     n = int(table["n"][-1])
     sites, fine = np.arange(1, n + 1) / (n + 1), np.linspace(0, 1, 200)
     for number, tau in enumerate(table["tau"].values):
-        colour = f"C{number}"
-        left.semilogy(sites, table["profile"].sel(tau=tau), "o", ms=3, color=colour, label=rf"$\tau$ = {tau:g}")
-        left.plot(sites, diffused(n, float(tau)), "-", lw=0.8, color=colour)
+        color, label = f"C{number}", rf"$\tau$ = {tau:g}"
+        left.semilogy(sites, table["profile"].sel(tau=tau), "o", ms=3, color=color, label=label)
+        left.plot(sites, diffused(n, float(tau)), "-", lw=0.8, color=color)
         limit = images(fine, float(tau), n) if tau < 0.2 else slowest(fine, float(tau))
         left.plot(fine[1:-1], limit[1:-1], "--", lw=0.9, color="grey")
-    left.set(ylim=(1e-3, 20), xlabel="x", ylabel=r"$L^2\,|\phi(x, \tau)|^2$", title=f"(a) L = {n}; dashed: (74), (75)")
-    left.legend(fontsize=7)
+    left.set(ylim=(1e-3, 100), xlabel="place $x$", ylabel=r"$L^2\,|\phi(x, \tau)|^2$")
     lengths = table["n"].values
     middle.loglog(lengths, table["coherent"], "o-", ms=4, label=r"$|\sum_l \phi^{i*}_l \phi^j_l|^2$, (79)")
     middle.loglog(lengths, table["incoherent"], "s-", ms=4, label=r"$\sum_l |\phi^i_l|^2 |\phi^j_l|^2$, random phases")
-    middle.loglog(lengths, 1 / 16 / lengths, "k--", lw=0.8, label="(34): x(1 - y)/L")
-    middle.loglog(
-        lengths, float(table["incoherent"][0]) * (lengths[0] / lengths) ** 2, "k:", lw=0.8, label="(80): 1/L$^2$"
-    )
+    middle.loglog(lengths, 1 / 16 / lengths, "k--", lw=0.8, label=r"(34): $x(1 - y)/L$")
+    fall = float(table["incoherent"][0]) * (lengths[0] / lengths) ** 2
+    middle.loglog(lengths, fall, "k:", lw=0.8, label=r"(80): $\propto 1/L^2$")
     middle.set_xticks(lengths, [str(n) for n in lengths])
     middle.set_xticks([], minor=True)
-    middle.set(xlabel="L", title=r"(b) $|G_{ij}|^2/\delta^2$, x = 1/4, y = 3/4")
-    middle.legend(fontsize=7)
+    middle.set(xlabel="length $L$", ylabel=r"$|G_{ij}|^2/\delta^2$", ylim=(1e-5, 1.5e-2))
     for number, length in enumerate(lengths):
         here = table["lagged"].sel(n=length)
         right.loglog(here["lag"][1:], here[1:], "o-", ms=2.5, lw=0.8, color=f"C{number}", label=f"L = {length}")
-    right.set(
-        ylim=(3e-3, 0.4), xlabel="s", title=r"(c) Re $E\,z_l^* z_{l+s}\,/\,E|z_l|^2$, $z_l = \phi^{i*}_l\phi^j_l$"
-    )
-    right.legend(fontsize=7)
-    counts = ", ".join(f"L = {n}: {r}" for n, r in zip(lengths, table.attrs["realizations"], strict=True))
-    title(figure, f"p1 = 1, p2 = 0, every spin that came in is followed; circuits: {counts}", table)
+    right.set(ylim=(3e-3, 0.4), xlabel="lag $s$", ylabel=r"Re $E\,z_l^* z_{l+s}\,/\,E|z_l|^2$")
+    left.legend(ncols=3, loc="upper left")
+    middle.legend(loc="lower left")
+    right.legend(loc="upper right")
+    lettered(panels, (f"L = {n}; dashed: (74), (75)", "x = 1/4, y = 3/4", r"$z_l = \phi^{i*}_l\phi^j_l$"))
+    counts = ", ".join(f"{r} at L = {n}" for n, r in zip(lengths, table.attrs["realizations"], strict=True))
+    what = r"$p_1 = 1$, $p_2 = 0$, every spin that came in is followed"
+    headline(figure, f"{table.attrs['preset']} preset: {what}; circuits: {counts}")
     return figure
 
 
-def main(preset: PresetOption = "quick") -> None:
-    """Follow the spins, print the sums and draw the figure."""
-    table = data(preset_named(preset))
+def tell(table: xr.Dataset) -> str:
+    """The two sums."""
+    lines = []
     for n in table["n"].values:
         here = table.sel(n=n)
         one, other = float(here["coherent"]), float(here["incoherent"])
-        print(f"L = {n}: L |sum|^2 = {n * one:.4f}, L^2 sum| |^2 = {n**2 * other:.4f}, ratio {one / other:.2f}")
-    save(draw(table), table, "scattering_states")
+        lines.append(f"L = {n}: L |sum|^2 = {n * one:.4f}, L^2 sum| |^2 = {n**2 * other:.4f}, ratio {one / other:.2f}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

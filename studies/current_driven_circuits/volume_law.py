@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
 from biases import DELTAS, averaged
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 
+from tnness.records.style import canvas, dots, headline, lettered, power_of_ten
+from tnness.study.scripts import script
 from tnness_models.replica_solutions import phase_two
 
 CLOSED = (4, 6, 8, 12, 16, 25, 35, 50, 70, 100, 140, 200)
@@ -28,86 +29,83 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     shown = phase_two(preset.shown, 1.0, 1.0, 0.0)
     found["closed_coherence"] = "x", shown[:, preset.shown // 2]
     found["closed_cuts"] = "z", [4 * shown[:k, k:].sum() for k in range(1, preset.shown)]
-    return found.assign_coords(n_closed=list(CLOSED)).assign_attrs(preset=preset.name, shown=preset.shown)
+    return found.assign_coords(n_closed=list(CLOSED)).assign_attrs(shown=preset.shown)
 
 
-def against_length(axes, table: xr.Dataset, name: str, limit: float) -> None:
+def against_length(axes: Axes, table: xr.Dataset, name: str, limit: float) -> None:
     """A quantity per delta^2 L: at some biases, its second order, the closed equations and the limit of long chains."""
     n, marks = table["n"], dict(zip((0.25, 0.5, 0.75, 1.0), "osD^", strict=True))
     for number, (delta, mark) in enumerate(marks.items()):
         here, scale = table.sel(delta=delta), delta**2 * n
-        style = {"fmt": mark, "ms": 4, "capsize": 2, "color": f"C{number}", "label": rf"$\delta$ = {delta:g}"}
-        axes.errorbar(n, here[name] / scale, here[f"{name}_error"] / scale, **style)
+        style = {"fmt": mark, "color": f"C{number}", "label": rf"$\delta$ = {delta:g}"}
+        dots(axes, n, here[name] / scale, here[f"{name}_error"] / scale, **style)
     axes.plot(table["n_closed"], table[f"closed_{name}"] / table["n_closed"], "k-", lw=0.9, label="(D8)-(D10)")
-    axes.axhline(limit, color="grey", ls="--", lw=0.9, label=f"L to infinity: {limit:.4f}")
-    axes.set_xscale("log")
-    axes.set_xlabel("L")
+    axes.axhline(limit, color="grey", ls="--", lw=0.9, label=rf"$L \to \infty$: {limit:.4f}")
+    axes.set(xscale="log", xlabel="length $L$")
     bottom, top = axes.get_ylim()
     axes.set_ylim(bottom, top + 0.35 * (top - bottom))
-    axes.legend(fontsize=7, ncols=3, loc="upper right")
+    axes.legend(ncols=3, loc="upper right")
 
 
 def draw(table: xr.Dataset) -> Figure:
     """Delta S and I against L and against delta; (34) and (36) along the chain."""
-    figure = Figure(figsize=(10, 6.6), layout="constrained")
-    panels = figure.subplot_mosaic("aaabbb;ccddee")
-    against_length(panels["a"], table, "deviation", 1 / 6)
-    panels["a"].set(ylabel=r"$\Delta S / (\delta^2 L)$ [nat]", title="(a) entropy deviation, (35)")
-    against_length(panels["b"], table, "information", 1 / 16)
-    panels["b"].set(ylabel=r"$I / (\delta^2 L)$ [nat]", title="(b) mutual information of the halves, (36)")
+    figure, panels = canvas(2, 3)
+    against_length(panels[0], table, "deviation", 1 / 6)
+    panels[0].set_ylabel(r"$\Delta S / (\delta^2 L)$ [nat]")
+    against_length(panels[1], table, "information", 1 / 16)
+    panels[1].set_ylabel(r"$I / (\delta^2 L)$ [nat]")
     shown = int(table.attrs["shown"])
     here, d = table.sel(n=shown), np.linspace(0, 1, 101)
-    for number, (name, limit, label) in enumerate((("deviation", 1 / 6, r"$\Delta S$"), ("information", 1 / 16, "I"))):
-        error = here[f"{name}_error"] / shown
-        style = {"fmt": "o", "ms": 4, "color": f"C{number}", "label": f"{label} / L"}
-        panels["c"].errorbar(DELTAS, here[name] / shown, error, **style)
-        panels["c"].plot(d, limit * d**2, "--", color=f"C{number}", lw=0.9)
-    panels["c"].set(xlabel=r"$\delta$", ylabel="per site [nat]", title=f"(c) L = {shown}; dashed: $\\delta^2/6$, /16")
-    panels["c"].legend(fontsize=7)
-    along(panels["d"], panels["e"], here, shown)
-    counts = ", ".join(
-        f"L = {int(n)}: {int(r)} x {int(g):.2g}"
-        for n, r, g in zip(table["n"], table["realizations"], table["gates"], strict=True)
-    )
-    title(figure, f"p1 = 1, p2 = 0, Gaussian circuits, von Neumann entropies\ntrajectories x gates: {counts}", table)
+    laws = (("deviation", 6, r"$\Delta S / L$"), ("information", 16, "$I / L$"))
+    for number, (name, part, label) in enumerate(laws):
+        color = f"C{number}"
+        dots(panels[2], DELTAS, here[name] / shown, here[f"{name}_error"] / shown, color=color, label=label)
+        panels[2].plot(d, d**2 / part, "--", color=color, lw=0.9, label=rf"$\delta^2 / {part}$")
+    panels[2].set(xlabel=r"bias $\delta$", ylabel="per site [nat]")
+    panels[2].legend()
+    along(panels[3], panels[4], here, shown)
+    panels[5].set_axis_off()
+    tops = ("entropy deviation, (35)", "mutual information of the halves, (36)", f"L = {shown}")
+    y = (shown // 2 + 1) / (shown + 1)
+    lettered(panels[:5], (*tops, f"y = {y:.2f}, L = {shown}", f"cut at zL, L = {shown}"))
+    rows = zip(table["n"].values, table["realizations"].values, table["gates"].values, strict=True)
+    counts = ", ".join(rf"{int(r)} $\times$ {power_of_ten(float(g))} at L = {int(n)}" for n, r, g in rows)
+    what = r"$p_1 = 1$, $p_2 = 0$, Gaussian circuits, von Neumann entropies"
+    headline(figure, f"{table.attrs['preset']} preset: {what}\ntrajectories $\\times$ gates: {counts}")
     return figure
 
 
-def along(left, right, here: xr.Dataset, shown: int) -> None:
+def along(left: Axes, right: Axes, here: xr.Dataset, shown: int) -> None:
     """a(x, 1/2) against x, and I against the place of the cut, both to second order."""
     x, y = np.arange(1, shown + 1) / (shown + 1), (shown // 2 + 1) / (shown + 1)
     off = np.arange(shown) != shown // 2
     site, cut = here["coherence"].values[:shown], here["second_information"].values[: shown - 1]
-    left.errorbar(x[off], shown * site[off], shown * here["coherence_error"].values[:shown][off], fmt="C0.", ms=3)
+    errors = here["coherence_error"].values[:shown], here["second_information_error"].values[: shown - 1]
+    dots(left, x[off], shown * site[off], shown * errors[0][off], ms=2, label="circuits")
     left.plot(x[off], shown * here["closed_coherence"].values[off], "k-", lw=0.9, label="(D8)-(D10)")
     left.plot(x, np.minimum(x, y) * (1 - np.maximum(x, y)), "--", color="grey", lw=0.9, label="(34)")
-    left.set(xlabel="x", ylabel=r"$L\,E|G_{ij}|^2 / \delta^2$", title=f"(d) y = {y:.2f}, L = {shown}")
+    left.set(xlabel="place $x$", ylabel=r"$L\,E|G_{ij}|^2 / \delta^2$")
     z = np.arange(1, shown) / shown
-    right.errorbar(z, cut / shown, here["second_information_error"].values[: shown - 1] / shown, fmt="C0.", ms=3)
+    dots(right, z, cut / shown, errors[1] / shown, ms=2, label="circuits")
     right.plot(z, here["closed_cuts"].values / shown, "k-", lw=0.9, label="(D8)-(D10)")
     right.plot(z, z**2 * (1 - z) ** 2, "--", color="grey", lw=0.9, label=r"(36): $z^2(1-z)^2$")
-    right.set(xlabel="z", ylabel=r"$I / (\delta^2 L)$, second order", title=f"(e) cut at zL, L = {shown}")
+    right.set(xlabel="place of the cut $z$", ylabel=r"$I / (\delta^2 L)$, second order [nat]")
     for axes in (left, right):
-        axes.legend(fontsize=7)
+        axes.legend(loc="lower center")
 
 
-def tell(table: xr.Dataset) -> None:
-    """Print the volume laws."""
+def tell(table: xr.Dataset) -> str:
+    """The volume laws."""
+    lines = []
     for n in table["n"].values:
         for delta in (0.25, 0.5, 1.0):
             here = table.sel(n=n, delta=delta)
             told = [
                 f"{float(here[k]) / n:.4f}({float(here[f'{k}_error']) / n:.4f})" for k in ("deviation", "information")
             ]
-            print(f"L = {n}, delta = {delta}: Delta S / L = {told[0]}, I / L = {told[1]}")
-
-
-def main(preset: PresetOption = "quick", store: StoreOption = STORE, workers: WorkersOption = 0) -> None:
-    """Compute what is missing, print the numbers and draw the figure."""
-    table = data(preset_named(preset), store, workers)
-    tell(table)
-    save(draw(table), table, "volume_law")
+            lines.append(f"L = {n}, delta = {delta}: Delta S / L = {told[0]}, I / L = {told[1]}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -1,4 +1,4 @@
-"""From realisations to slopes, and the lines the data are held against."""
+"""From realizations to slopes, and the lines the data are held against."""
 
 import numpy as np
 import xarray as xr
@@ -9,7 +9,7 @@ from tnness.study.statistics import Resampled, jackknife, log_slopes, power_law,
 
 def variation(data: xr.Dataset) -> Resampled:
     """sqrt(<<Var T>>) / <<E T>> at every eps of one alpha, with jackknife errors."""
-    samples = [data[name].transpose("realisation", ...).values for name in ("variance", "mean")]
+    samples = [data[name].transpose("realization", ...).values for name in ("variance", "mean")]
     return jackknife(ratio_of_averages, *samples)
 
 
@@ -17,20 +17,20 @@ def slope(data: xr.Dataset, low: float, high: float) -> Resampled:
     """The exponent of the variation between two eps, 1/2z in one dimension; the same disorder moves all points."""
     data = data.sel(eps=(data["eps"] >= low * (1 - 1e-9)) & (data["eps"] <= high * (1 + 1e-9)))
     eps = data["eps"].values
-    samples = [data[name].transpose("realisation", ...).values for name in ("variance", "mean")]
+    samples = [data[name].transpose("realization", ...).values for name in ("variance", "mean")]
     return jackknife(lambda variance, mean: power_law(eps, ratio_of_averages(variance, mean)).exponent, *samples)
 
 
 def local_slopes(data: xr.Dataset) -> Resampled:
     """The exponents of the variation between neighbouring eps of one alpha; the same disorder moves all points."""
     eps = data["eps"].values
-    samples = [data[name].transpose("realisation", ...).values for name in ("variance", "mean")]
+    samples = [data[name].transpose("realization", ...).values for name in ("variance", "mean")]
     return jackknife(lambda variance, mean: log_slopes(eps, ratio_of_averages(variance, mean))[1], *samples)
 
 
 def width_slope(data: xr.Dataset, low: float, high: float) -> Resampled:
     """The exponent 1/z of sigma_E(t) while it lies between two widths."""
-    values = data["square_width"].transpose("realisation", "time").values
+    values = data["square_width"].transpose("realization", "time").values
     times = data["time"].values
     width = np.sqrt(values.mean(axis=0))
     inside = (width >= low) & (width <= high)

@@ -3,29 +3,28 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
 from analysis import fit_range, printed_z, slope, suggested_z, width_slope
-from drawing import FIGURES, PARAMETERS, STORE, PresetOption, colour
 from matplotlib.figure import Figure
 from networks import spreading, thermal
-from presets import PRESETS, Preset
+from presets import PARAMETERS, PRESETS, Preset
 
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save
+from tnness.records.style import GUIDE, canvas, dots, headline, lettered, shade
+from tnness.study.scripts import script
 
 WIDTHS = (5.0, 60.0)
 """Range of sigma_E in the fits: beyond the first links, before the ends are felt (N = 1000)."""
 
 
-def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
+def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """sigma_E(t), and both z with errors."""
-    data = spreading(preset.spreading, store, workers)
+    samples = spreading(preset.spreading, store, workers)
     opened = thermal(next(e for e in preset.thermal if e.n == preset.spreading.n), store, workers)
-    alphas = data["alpha"].values
-    kept = xr.Dataset(coords={"alpha": data["alpha"], "time": data["time"]}, attrs=data.attrs)
-    kept["width"] = np.sqrt(data["square_width"].mean("realisation"))
+    alphas = samples["alpha"].values
+    kept = xr.Dataset(coords={"alpha": samples["alpha"], "time": samples["time"]}, attrs=samples.attrs)
+    kept["width"] = np.sqrt(samples["square_width"].mean("realization"))
     for name, fits in (
-        ("closed", [width_slope(data.sel(alpha=a), *WIDTHS) for a in alphas]),
+        ("closed", [width_slope(samples.sel(alpha=a), *WIDTHS) for a in alphas]),
         ("open", [slope(opened.sel(alpha=a), *fit_range(a)) for a in alphas]),
     ):
         power = 1 if name == "closed" else 2
@@ -34,55 +33,41 @@ def averages(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     return kept
 
 
-def draw(data: xr.Dataset, preset: Preset) -> Figure:
+def draw(table: xr.Dataset) -> Figure:
     """The widths, and both z against both predictions."""
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for k, alpha in enumerate(data["alpha"].values):
-        left.loglog(
-            data["time"],
-            data["width"].sel(alpha=alpha),
-            "o-",
-            ms=2,
-            lw=0.8,
-            color=colour(k, data.sizes["alpha"]),
-            label=rf"$\alpha$ = {alpha:g}",
-        )
+    figure, (left, right) = canvas(1, 2)
+    for k, alpha in enumerate(table["alpha"].values):
+        style = {"ms": 2, "lw": 0.8, "color": shade(k, table.sizes["alpha"]), "label": rf"$\alpha$ = {alpha:g}"}
+        left.loglog(table["time"], table["width"].sel(alpha=alpha), "o-", **style)
     for width in WIDTHS:
-        left.axhline(width, color="0.6", lw=0.6, ls=":")
-    left.set(xlabel="t", ylabel=r"$\sigma_E$", title="(a) closed; fits between the dotted lines")
-    left.legend(fontsize=7)
+        left.axhline(width, **GUIDE)
+    left.set(xlabel="time $t$", ylabel=r"width $\sigma_E$ [sites]")
+    left.legend(loc="upper left", ncols=2)
+    left.set_ylim(top=left.get_ylim()[1] * 12)
     for name, marker in (("closed", "s"), ("open", "o")):
-        right.errorbar(
-            data["alpha"],
-            data[f"z_{name}"],
-            data[f"z_{name}_error"],
-            marker=marker,
-            ms=4,
-            lw=0,
-            elinewidth=1,
-            label=name,
-        )
-    fine = np.geomspace(0.18, 3.1, 400)
-    right.plot(fine, [suggested_z(a) for a in fine], "k-", lw=1, label=r"$1 + 1/\alpha$, then 2")
-    right.plot(fine, [printed_z(a) for a in fine], "k:", lw=1, label=r"$1/\alpha$ (paper), then 2")
-    right.set(xlabel=r"$\alpha = a/\xi$", ylabel="z", title="(b)")
-    right.legend(fontsize=7)
-    counts = f"closed: {data.attrs['realisations']} realisations; open: those of Fig. 1"
-    figure.suptitle(f"{preset.name} preset: networks of N = {data.attrs['n']}, {counts};\n{PARAMETERS}", fontsize=8)
+        dots(right, table["alpha"], table[f"z_{name}"], table[f"z_{name}_error"], fmt=marker, ms=4, label=name)
+    below, above = np.geomspace(0.18, 1, 200, endpoint=False), np.array([1.0, 3.1])
+    right.plot(below, [suggested_z(a) for a in below], "k-", label=r"$1 + 1/\alpha$")
+    right.plot(below, [printed_z(a) for a in below], "k:", label=r"$1/\alpha$ (paper)")
+    right.plot(above, [2, 2], "k--", lw=0.8, label=r"2, $\alpha \geq 1$")
+    right.axvline(1, **GUIDE)
+    right.set(xlabel=r"$\alpha = a/\xi$", ylabel="dynamical exponent $z$")
+    right.legend()
+    lettered((left, right), ("closed network; fits between the dotted lines", "both networks"))
+    counts = f"closed: {table.attrs['realizations']} realizations; open: those of Fig. 1"
+    headline(figure, f"{table.attrs['preset']} preset: networks of N = {table.attrs['n']}, {counts}; {PARAMETERS}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw."""
-    chosen = preset_named(PRESETS, preset)
-    data = averages(chosen, store, workers)
-    save(draw(data, chosen), {"": data}, FIGURES / f"figure_7_{preset}")
-    for alpha in data["alpha"].values:
-        one = data.sel(alpha=alpha)
+def tell(table: xr.Dataset) -> str:
+    """Both z."""
+    lines = []
+    for alpha in table["alpha"].values:
+        one = table.sel(alpha=alpha)
         found = [f"{k} {float(one[f'z_{k}']):.3f} +- {float(one[f'z_{k}_error']):.3f}" for k in ("closed", "open")]
-        print(f"alpha = {alpha:<4g} {', '.join(found)}; 1 + 1/alpha: {suggested_z(alpha):.3f}")
+        lines.append(f"alpha = {alpha:<4g} {', '.join(found)}; 1 + 1/alpha: {suggested_z(alpha):.3f}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

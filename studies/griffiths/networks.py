@@ -1,4 +1,4 @@
-"""The ensembles: sweeps whose points solve many realisations as one batch, and what is kept of each."""
+"""The ensembles: sweeps whose points solve many realizations as one batch, and what is kept of each."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from presets import Ensemble
 from tnness.engines.transfer import Transfer
 from tnness.study.point import Setting
 from tnness.study.scripts import swept
+from tnness.study.statistics import average
 
 SEED = 2020
 LINE, SQUARE = 200_000, 1_000_000
@@ -53,24 +54,33 @@ def square_widths(setting: Setting) -> xr.Dataset:
 
 
 def thermal(ensemble: Ensemble, store: Path, workers: int, dim: int = 1) -> xr.Dataset:
-    """Mean and variance of the temperatures of each realisation, (alpha, eps, realisation)."""
+    """Mean and variance of the temperatures of each realization, (alpha, eps, realization)."""
     return _swept("thermal-network", temperatures, ensemble, store, workers, dim)
 
 
 def currents(ensemble: Ensemble, store: Path, workers: int, dim: int = 1) -> xr.Dataset:
-    """Current density of each realisation, (alpha, eps, realisation)."""
+    """Current density of each realization, (alpha, eps, realization)."""
     return _swept("charge-network", current_densities, ensemble, store, workers, dim)
 
 
+def averaged_currents(ensemble: Ensemble, store: Path, workers: int, dim: int = 1) -> xr.Dataset:
+    """Mean current density and its error, (alpha, eps)."""
+    samples = currents(ensemble, store, workers, dim)
+    found = average(samples["current"].transpose("realization", "alpha", "eps").values)
+    kept = xr.Dataset(coords={"alpha": samples["alpha"], "eps": samples["eps"]}, attrs=samples.attrs)
+    kept["current"], kept["current_error"] = (("alpha", "eps"), found.value), (("alpha", "eps"), found.error)
+    return kept
+
+
 def spreading(ensemble: Ensemble, store: Path, workers: int) -> xr.Dataset:
-    """sum_i (i - start)^2 e_i(t) of each realisation, (alpha, time, realisation)."""
+    """sum_i (i - start)^2 e_i(t) of each realization, (alpha, time, realization)."""
     times = ensemble.eps
     table = swept(
         "energy-spreading",
         {"alpha": ensemble.alpha},
         store / f"energy-spreading_n={ensemble.n}_to={times[-1]:g}_{len(times)}",
         parameters={"n": ensemble.n},
-        realizations=-(-ensemble.realisations // MODES),
+        realizations=-(-ensemble.realizations // MODES),
         independent=("n", "alpha"),
         seed=SEED,
         engine=Transfer(),
@@ -78,7 +88,7 @@ def spreading(ensemble: Ensemble, store: Path, workers: int) -> xr.Dataset:
         measure=square_widths,
         workers=workers,
     )
-    return _realisations(table[["square_width"]], ensemble)
+    return _realizations(table[["square_width"]], ensemble)
 
 
 def _swept(model: str, measure, ensemble: Ensemble, store: Path, workers: int, dim: int) -> xr.Dataset:
@@ -87,18 +97,18 @@ def _swept(model: str, measure, ensemble: Ensemble, store: Path, workers: int, d
         {"alpha": ensemble.alpha, "eps": ensemble.eps},
         store / f"{model}_n={ensemble.n}_dim={dim}",
         parameters={"n": ensemble.n, "dim": dim},
-        realizations=-(-ensemble.realisations // networks(ensemble.n, dim)),
+        realizations=-(-ensemble.realizations // networks(ensemble.n, dim)),
         independent=("n", "alpha"),
         seed=SEED,
         engine=Transfer(),
         measure=measure,
         workers=workers,
     )
-    return _realisations(table.drop_vars(["status", "seed", "cpu_seconds"]), ensemble)
+    return _realizations(table.drop_vars(["status", "seed", "cpu_seconds"]), ensemble)
 
 
-def _realisations(table: xr.Dataset, ensemble: Ensemble) -> xr.Dataset:
+def _realizations(table: xr.Dataset, ensemble: Ensemble) -> xr.Dataset:
     """All networks of all points in a row, as many as were asked for."""
-    flat = table.stack(realisation=("realization", "network"), create_index=False)
-    flat = flat.isel(realisation=slice(ensemble.realisations)).drop_attrs()
-    return flat.assign_attrs(n=ensemble.n, realisations=ensemble.realisations)
+    flat = table.rename(realization="point").stack(realization=("point", "network"), create_index=False)
+    flat = flat.isel(realization=slice(ensemble.realizations)).drop_attrs()
+    return flat.assign_attrs(n=ensemble.n, realizations=ensemble.realizations)

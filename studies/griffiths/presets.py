@@ -1,21 +1,27 @@
-"""What is computed: `quick` takes minutes on one core; `paper` has the paper's sizes and realisations.
+"""What is computed: `quick` takes minutes on one core; `paper` has the paper's sizes and realizations.
 
-Fig. 4 has 48 realisations of the paper's 100 x 100, not 500.
+Fig. 4 has 48 realizations of the paper's 100 x 100, not 500.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
+
+from tnness.records.style import thousands
+
+PARAMETERS = r"$\kappa_0 = 1$, $a\Gamma_0 = 5$, $T_0 = \theta = \bar g = 1$, $\delta g_{1,2} = 0.05$"
+"""The paper's units and numbers, for a figure's title."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """Realisations of one size at several alpha, the same at every eps."""
+    """Realizations of one size at several alpha, the same at every eps."""
 
     n: int
     alpha: tuple[float, ...]
     eps: tuple[float, ...]
-    realisations: int
+    realizations: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,34 +50,40 @@ PRESETS = {
     "quick": Preset(
         name="quick",
         thermal=tuple(
-            Ensemble(n=n, alpha=ALPHA, eps=EPS, realisations=m) for n, m in ((250, 800), (1000, 800), (4000, 400))
+            Ensemble(n=n, alpha=ALPHA, eps=EPS, realizations=m) for n, m in ((250, 800), (1000, 800), (4000, 400))
         ),
         plane=tuple(
-            Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realisations=m) for n, m in ((25, 128), (100, 30))
+            Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realizations=m) for n, m in ((25, 128), (100, 30))
         ),
-        charge=Ensemble(n=2000, alpha=(0.05, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0), eps=EPS, realisations=200),
+        charge=Ensemble(n=2000, alpha=(0.05, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0), eps=EPS, realizations=200),
         charge_plane=Ensemble(
-            n=100, alpha=(0.05, 0.3, 0.5, 1.0, 3.0), eps=(1e-4, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8), realisations=3
+            n=100, alpha=(0.05, 0.3, 0.5, 1.0, 3.0), eps=(1e-4, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8), realizations=3
         ),
-        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=240),
+        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realizations=240),
     ),
     "paper": Preset(
         name="paper",
         thermal=tuple(
-            Ensemble(n=n, alpha=ALPHA, eps=EPS, realisations=m)
+            Ensemble(n=n, alpha=ALPHA, eps=EPS, realizations=m)
             for n, m in ((250, 500), (1000, 500), (4000, 500), (16_000, 48))
         ),
         plane=tuple(
-            Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realisations=m)
+            Ensemble(n=n, alpha=PLANE, eps=decades(1e-4, 1e-1, 10), realizations=m)
             for n, m in ((25, 512), (50, 104), (100, 48))
         ),
-        charge=Ensemble(n=2000, alpha=(0.05, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0), eps=EPS, realisations=500),
+        charge=Ensemble(n=2000, alpha=(0.05, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0), eps=EPS, realizations=500),
         charge_plane=Ensemble(
             n=100,
             alpha=(0.05, 0.3, 0.5, 1.0, 3.0),
             eps=(1e-6, 1e-5, 1e-4, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8),
-            realisations=100,
+            realizations=100,
         ),
-        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realisations=500),
+        spreading=Ensemble(n=1000, alpha=(0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0), eps=TIMES, realizations=500),
     ),
 }
+
+
+def counts(table: xr.Dataset) -> str:
+    """The realizations of every size in words."""
+    pairs = zip(table["n"].values, table["realizations"].values, strict=True)
+    return ", ".join(f"{int(count)} at N = {thousands(int(n))}" for n, count in pairs)

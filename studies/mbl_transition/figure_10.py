@@ -6,17 +6,19 @@ import ensemble
 import numpy as np
 import xarray as xr
 from analysis import group, power_law_of
-from drawing import engine_of, script, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
+from words import choosing, engine_of, said_above
 
+from tnness.records.style import GUIDE, canvas, dots
+from tnness.study.scripts import script
 from tnness.study.statistics import Resampled
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """Local temperatures at every (n, h, eps, realization)."""
     dataset = ensemble.data(preset.sizes, store, workers)
-    dataset.attrs |= {"preset": preset.name, "fit_eps": preset.fit_eps}
+    dataset.attrs |= {"fit_eps": preset.fit_eps}
     return dataset
 
 
@@ -28,20 +30,19 @@ def exponents(dataset: xr.Dataset, h: float) -> dict[int, Resampled]:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """gamma = 1/2z against 1/N: unlike z it stays finite where the data are flat."""
-    figure = Figure(figsize=(6.0, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = canvas(1, 1)
     for number, h in enumerate(dataset["h"].values):
         found = exponents(dataset, h)
         inverse = np.array([1 / n for n in found]) * (1 + 0.01 * number)  # side by side
         values, errors = zip(*((gamma.value, gamma.error) for gamma in found.values()), strict=True)
-        axes.errorbar(inverse, values, errors, fmt="o-", ms=4, lw=1, capsize=2, color=f"C{number}", label=f"h = {h:g}")
+        dots(axes, inverse, values, errors, fmt="os^D"[number % 4] + "-", color=f"C{number}", label=f"h = {h:g} J")
     for z, gamma in ((2, 0.25), (4, 0.125), (8, 0.0625), (np.inf, 0.0)):
-        axes.axhline(gamma, color="grey", lw=0.8, ls=":")
+        axes.axhline(gamma, **GUIDE)
         axes.text(0.002, gamma, f"z = {z}" if np.isfinite(z) else r"z = $\infty$", fontsize=7, va="bottom")
-    axes.set(xlabel="1/N", ylabel=r"exponent $\gamma = 1/2z$ of $\delta\beta/\bar\beta \sim \epsilon^\gamma$")
+    axes.set(xlabel="$1/N$", ylabel=r"exponent $\gamma = 1/2z$ of $\delta\beta/\bar\beta \sim \epsilon^\gamma$")
     axes.set_xlim(left=0)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(0.15, 0.75))
-    title(figure, f"{describe(dataset)}, $\\epsilon \\leq$ {dataset.attrs['fit_eps']:g}", dataset)
+    axes.legend(loc="center left", bbox_to_anchor=(0.12, 0.7))
+    said_above(figure, f"{describe(dataset)}, $\\epsilon \\leq$ {dataset.attrs['fit_eps']:g}", dataset)
     return figure
 
 
@@ -56,4 +57,4 @@ def describe(dataset: xr.Dataset) -> str:
 
 
 if __name__ == "__main__":
-    script("figure_10", data, draw)
+    script(__file__, PRESETS, data, draw, choose=choosing)

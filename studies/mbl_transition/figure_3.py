@@ -5,12 +5,15 @@ import math
 import numpy as np
 import xarray as xr
 from analysis import DynamicalExponent, group, power_law_of
-from drawing import script, title
-from figure_2 import data, describe, fractions
+from figure_2 import DISORDER, data, describe, fractions
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
+from presets import PRESETS
+from words import choosing, said_above
 
+from tnness.records.style import GUIDE, canvas, lettered
+from tnness.study.scripts import script
 from tnness.study.statistics import PowerLaw, Resampled, power_law
 
 PAPER_CRITICAL = (8.75, 0.5)
@@ -47,12 +50,13 @@ def nu(dataset: xr.Dataset, gamma: dict[float, Resampled]) -> tuple[PowerLaw, fl
 
 def draw(dataset: xr.Dataset) -> Figure:
     """z against h, and against h_c - h."""
-    figure = Figure(figsize=(8.4, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = canvas(1, 2)
     gamma = exponents(dataset)
     draw_exponents(left, {h: DynamicalExponent.of(estimate) for h, estimate in gamma.items()})
     draw_divergence(right, gamma, dataset)
-    title(figure, describe(dataset), dataset)
+    hc, error, source = critical(dataset)
+    lettered((left, right), ("", rf"$h_c$ = {hc:.1f} $\pm$ {error:.1f} ({source}); filled: fitted"))
+    said_above(figure, describe(dataset), dataset)
     return figure
 
 
@@ -65,34 +69,30 @@ def draw_exponents(axes: Axes, z: dict[float, DynamicalExponent]) -> None:
             axes.plot(h, value.value, "o", ms=4, color="black")
         if value.high > LARGEST_Z:
             axes.plot(h, 0.97 * LARGEST_Z, "^", ms=5, mfc="white", color="black")
-    axes.axhline(2, color="grey", lw=0.8, ls=":", label="diffusion, z = 2")
+    axes.axhline(2, **GUIDE, label="diffusion, $z$ = 2")
     axes.plot([], [], "^", ms=5, mfc="white", color="black", label=f"the error bar goes beyond {LARGEST_Z:g}")
-    axes.set(xlabel="disorder h [J]", ylabel="dynamical exponent z", title="(a)", ylim=(0, LARGEST_Z))
-    axes.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.1))
+    axes.set(xlabel=DISORDER, ylabel="dynamical exponent $z$", ylim=(0, LARGEST_Z))
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.1))
 
 
 def draw_divergence(axes: Axes, gamma: dict[float, Resampled], dataset: xr.Dataset) -> None:
     """(b) z against h_c - h with the fit; gamma that may be 0 has an open upper error bar."""
-    hc, error, source = critical(dataset)
-    largest = dataset.attrs["fit_h"]
+    hc, largest, top = critical(dataset)[0], dataset.attrs["fit_h"], 2 * LARGEST_Z
     for h, estimate in gamma.items():
         z = DynamicalExponent.of(estimate)
-        if h < hc and math.isfinite(z.value):
+        if h < hc and z.value < top:
             style = {"color": "black", "mfc": "black" if h <= largest else "white"}
-            axes.plot([hc - h] * 2, [z.low, min(z.high, 10 * LARGEST_Z)], lw=1, color="black")
+            axes.plot([hc - h] * 2, [z.low, min(z.high, top)], lw=1, color="black")
             axes.plot(hc - h, z.value, "o", ms=4, **style)
     law, spread = nu(dataset, gamma)
     x = np.linspace(hc - largest, hc - min(gamma), 50)
-    axes.plot(x, 1 / (2 * law(x)), "--", color="tab:red", label=rf"$\nu$ = {law.exponent:.1f} $\pm$ {spread:.1f}")
-    axes.legend(fontsize=8)
-    axes.set(
-        xscale="log", yscale="log", xlabel=r"$h_c - h$ [J]", ylabel="dynamical exponent z", ylim=(1, 2 * LARGEST_Z)
-    )
+    axes.plot(x, 1 / (2 * law(x)), "--", color="C1", label=rf"$\nu$ = {law.exponent:.1f} $\pm$ {spread:.1f}")
+    axes.legend()
+    axes.set(xscale="log", yscale="log", xlabel=r"$h_c - h$ [$J$]", ylabel="dynamical exponent $z$", ylim=(1, top))
     axes.xaxis.set_major_locator(FixedLocator(range(1, 13)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_title(rf"(b) $h_c$ = {hc:.1f} $\pm$ {error:.1f} ({source}); filled: fitted", fontsize=9)
 
 
 if __name__ == "__main__":
-    script("figure_3", data, draw, with_data=False)
+    script(__file__, PRESETS, data, draw, table="figure_2", choose=choosing)

@@ -6,18 +6,20 @@ import ensemble
 import numpy as np
 import xarray as xr
 from analysis import group
-from drawing import script, title
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
+from words import choosing, said_above
 
+from tnness.records.style import GUIDE, canvas, dots
 from tnness.study.converge import extrapolate
+from tnness.study.scripts import script
 from tnness.study.statistics import Resampled, jackknife, ratio_of_averages
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """Local temperatures of the same realizations at every (eps, chi)."""
     dataset = ensemble.data((preset.truncation,), store, workers)
-    dataset.attrs |= {"preset": preset.name, "baseline": preset.baseline, "tolerance": preset.truncation.tolerance}
+    dataset.attrs |= {"baseline": preset.baseline, "tolerance": preset.truncation.tolerance}
     return dataset
 
 
@@ -35,34 +37,26 @@ def changes(dataset: xr.Dataset, eps: float) -> Resampled:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The relative change against 1/chi, extrapolated linearly through the last two bond dimensions."""
-    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = canvas(1, 1)
     chis = dataset["chi"].values
     for number, eps in enumerate(dataset["eps"].values):
         change = changes(dataset, eps)
         limit, _ = extrapolate(change.value, chis.tolist())
         colour = f"C{number}"
-        axes.errorbar(
-            1 / chis,
-            100 * change.value,
-            100 * change.error,
-            fmt="o",
-            ms=4,
-            capsize=2,
-            color=colour,
-            label=rf"$\epsilon$ = {eps:g}",
-        )
+        place = 1 / chis * (1 + 0.006 * number)  # side by side
+        style = {"fmt": "os"[number % 2], "ms": 4, "color": colour, "label": rf"$\epsilon$ = {eps:g} J"}
+        dots(axes, place, 100 * change.value, 100 * change.error, **style)
         axes.plot([0, 1 / chis[-2]], 100 * np.array([limit, change.value[-2]]), "--", lw=1, color=colour)
-    axes.axhline(0, color="grey", lw=0.8, ls=":")
+    axes.axhline(0, **GUIDE)
     axes.set_xlim(left=0)
     axes.set_xticks(1 / chis, [f"1/{chi}" for chi in chis])
     base = dataset.attrs["baseline"]
-    axes.set(xlabel=r"1/$\chi$", ylabel=rf"O($\chi$)/O({base}) - 1  [%],   O = $\delta\beta/\bar\beta$")
-    axes.legend(fontsize=8)
+    axes.set(xlabel=r"$1/\chi$", ylabel=rf"$O(\chi)/O({base}) - 1$ [%], $O = \delta\beta/\bar\beta$")
+    axes.legend()
     what = f"N = {dataset['n'].item()}, h = {dataset['h'].item():g}, TEBD, {dataset.sizes['realization']} realizations"
-    title(figure, f"{what}, tolerance {dataset.attrs['tolerance']:g}", dataset)
+    said_above(figure, f"{what}, tolerance {dataset.attrs['tolerance']:g}", dataset)
     return figure
 
 
 if __name__ == "__main__":
-    script("figure_8", data, draw)
+    script(__file__, PRESETS, data, draw, choose=choosing)

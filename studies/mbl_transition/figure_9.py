@@ -6,13 +6,15 @@ from pathlib import Path
 import ensemble
 import numpy as np
 import xarray as xr
-from drawing import script, title
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
 from scipy.optimize import OptimizeWarning, curve_fit
+from words import choosing, said_above
 
+from tnness.display.numbers import value_text
+from tnness.records.style import canvas, lettered, shade
+from tnness.study.scripts import script
 from tnness.study.statistics import Resampled
 
 FIT_FROM = 4.0
@@ -23,7 +25,7 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     """beta_variation against eps t, one realization of each size, the same at every eps."""
     relaxation = preset.relaxation
     dataset = ensemble.relaxation(relaxation, store, workers)
-    dataset.attrs = {"preset": preset.name, "h": relaxation.h, "chi": relaxation.chi}
+    dataset.attrs = {"h": relaxation.h, "chi": relaxation.chi}
     dataset.attrs |= {"drive": relaxation.drive, "field_weight": relaxation.field_weight}
     return dataset
 
@@ -51,15 +53,15 @@ def rate(eps_time: np.ndarray, values: np.ndarray) -> Resampled:
 def draw(dataset: xr.Dataset) -> Figure:
     """One panel a size."""
     sizes = dataset["n"].values
-    figure = Figure(figsize=(4.6 * len(sizes), 4.0), layout="constrained")
-    panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
-    for axes, n, letter in zip(panels, sizes, "abcdef", strict=False):
+    figure, panels = canvas(1, len(sizes), sharey=True)
+    for axes, n in zip(panels, sizes, strict=True):
         draw_size(axes, dataset.sel(n=n))
-        axes.set_title(f"({letter}) N = {n}")
-    panels[0].set_ylabel(r"$|O(t) - O(t_f)|$,   $O = \delta\beta/\bar\beta$")
+    panels[0].set_ylabel(r"$|O(t) - O(t_f)|$, $O = \delta\beta/\bar\beta$")
+    panels[0].set_ylim(top=30)
+    lettered(panels, [f"N = {n}; rates from $\\epsilon t$ = {FIT_FROM:g} on" for n in sizes])
     attributes = dataset.attrs
     what = rf"h = {attributes['h']:g}, TEBD, $\chi$ = {attributes['chi']}, one realization of each size"
-    title(figure, f"{what}, from infinite temperature", dataset)
+    said_above(figure, f"{what}, from infinite temperature", dataset)
     return figure
 
 
@@ -69,12 +71,13 @@ def draw_size(axes: Axes, dataset: xr.Dataset) -> None:
     for number, eps in enumerate(dataset["eps"].values):
         values = dataset["variation"].sel(eps=eps).values
         fitted = rate(t, values)
-        label = rf"$\epsilon$ = {eps:g}, rate ({fitted.value:.2f} $\pm$ {fitted.error:.2f}) $\epsilon$"
-        colour = colormaps["viridis"](0.9 * number / max(1, dataset.sizes["eps"] - 1))
+        told = value_text(fitted.value, fitted.error, r"$\pm$")
+        label = rf"$\epsilon$ = {eps:g} J, rate ({told}) $\epsilon$"
+        colour = shade(number, dataset.sizes["eps"])
         axes.semilogy(t[:-1], np.abs(values[:-1] - values[-1]), lw=1.2, color=colour, label=label)
     axes.set_xlabel(r"$\epsilon t$")
-    axes.legend(fontsize=7, loc="upper right")
+    axes.legend(loc="upper right")
 
 
 if __name__ == "__main__":
-    script("figure_9", data, draw)
+    script(__file__, PRESETS, data, draw, choose=choosing)

@@ -17,20 +17,22 @@ import levels
 import numpy as np
 import xarray as xr
 from analysis import between, group, growing, power_law_of, variation
-from drawing import comparison, engine_of
 from ensemble import tally
-from figure_2 import COUPLING, VARIATION, colour
+from figure_2 import COUPLING, DISORDER, VARIATION, colour
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
+from words import engine_of
 
+from tnness.records.style import GUIDE, canvas, dots, headline, lettered
+from tnness.study.scripts import script
 from tnness.study.statistics import Resampled, average, bootstrap, jackknife, ratio_of_averages
 
 CHOICES = (("correlated", 1.0), ("correlated", 0.5), ("singlet", 1.0), ("one-sided", 1.0))
 """drive and field_weight; the first is the default."""
 WEIGHTS, DEFINED = 2, 3
 """The first so many choices differ in field_weight alone; the first so many have an order parameter."""
-STYLES, SHADES = ("o-", "s--", "D-.", "^:"), ("black", "tab:blue", "tab:green", "tab:red")
+STYLES, SHADES = ("o-", "s--", "D-.", "^:"), ("black", "C0", "C2", "C1")
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
@@ -42,7 +44,7 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     dataset = xr.concat(parts, dim="choice", combine_attrs="drop", data_vars="all")
     dataset = dataset.assign_coords(choice=[f"{drive}, weight {weight:g}" for drive, weight in CHOICES])
     ranges = {"ranges": np.ravel(preset.ranges), "pairs": np.ravel(preset.pairs)}
-    dataset.attrs = {"preset": preset.name, "drive": "correlated", "field_weight": 1.0, **ranges}
+    dataset.attrs = {"drive": "correlated", "field_weight": 1.0, **ranges}
     return dataset
 
 
@@ -102,23 +104,23 @@ def table(dataset: xr.Dataset) -> str:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The four panels."""
-    figure = Figure(figsize=(12.2, 3.8), layout="constrained")
-    panels = figure.subplots(1, 4)
+    figure, panels = canvas(2, 2)
     draw_variation(panels[0], dataset)
     draw_exponents(panels[1], dataset)
     draw_fraction(panels[2], dataset)
     draw_means(panels[3], dataset)
     count = min(at(dataset, k, h).sizes["realization"] for k in range(len(CHOICES)) for h in dataset["h"].values)
     engine = ", ".join(engine_of(chi) for chi in dataset["chi"].values)
-    what = f"choices of drive and field_weight, N = {dataset['n'].item()} ({engine}), {count} realizations"
-    figure.suptitle(f"{dataset.attrs['preset']} preset: {what}\n{tally(dataset)}", fontsize=8)
+    what = f"choices of jumps and of the weight of a field, N = {dataset['n'].item()} ({engine}), {count} realizations"
+    lettered(panels)
+    headline(figure, f"{dataset.attrs['preset']} preset: {what}; {tally(dataset)}")
     return figure
 
 
-def dots(choice: int, filled: bool = True, shade: object = None) -> dict:
+def look(choice: int, filled: bool = True, shade: object = None) -> dict:
     """How a choice is drawn in every panel."""
     colour_of = SHADES[choice] if shade is None else shade
-    style = {"fmt": STYLES[choice], "ms": 4, "lw": 1, "capsize": 2}
+    style = {"fmt": STYLES[choice], "ms": 4}
     return style | {"color": colour_of, "mfc": colour_of if filled else "white"}
 
 
@@ -129,22 +131,16 @@ def draw_variation(axes: Axes, dataset: xr.Dataset) -> None:
             here = at(dataset, k, h)
             estimate = variation(here)
             label = f"h = {h:g}" if k == 0 else None
-            axes.errorbar(
-                here["eps"] * 1.04**k,
-                estimate.value,
-                estimate.error,
-                label=label,
-                **dots(k, filled=k == 0, shade=colour(dataset, h)),
-            )
+            style = look(k, filled=k == 0, shade=colour(dataset, h))
+            dots(axes, here["eps"] * 1.04**k, estimate.value, estimate.error, label=label, **style)
             if "thermal_mean" in dataset:
                 end = thermal(here)
-                style = dots(k, filled=k == 0, shade=colour(dataset, h)) | {"fmt": "<"}
-                axes.errorbar(float(here["eps"].min()) / 1.8, end.value, end.error, **style)
-    axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION, title="(a)")
-    axes.set_ylim(bottom=axes.get_ylim()[0] / 2)
-    said = "field_weight: filled 1, open 1/2"
+                dots(axes, float(here["eps"].min()) / 1.8, end.value, end.error, **style | {"fmt": "<"})
+    axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION)
+    axes.set_ylim(bottom=axes.get_ylim()[0] / 12)
+    said = "weight of a field: filled 1, open 1/2"
     said += "\n" + r"$\triangleleft$ in global equilibrium" if "thermal_mean" in dataset else ""
-    axes.legend(fontsize=7, ncols=2, loc="lower right", title=said, title_fontsize=7)
+    axes.legend(ncols=2, loc="lower right", title=said, title_fontsize=7)
 
 
 def draw_exponents(axes: Axes, dataset: xr.Dataset) -> None:
@@ -155,10 +151,10 @@ def draw_exponents(axes: Axes, dataset: xr.Dataset) -> None:
             found = [power_law_of(at(dataset, k, x), high, low)[1] for x in h]
             values, errors = zip(*((gamma.value, gamma.error) for gamma in found), strict=True)
             label = rf"weight {CHOICES[k][1]:g}: $\epsilon$ = {low:g} to {high:g}"
-            axes.errorbar(h + 0.1 * k, values, errors, label=label, **dots(k, filled=number == 0))
-    axes.axhline(0, color="grey", lw=0.8, ls=":")
-    axes.set(xlabel="disorder h [J]", ylabel=r"exponent $1/2z$", title="(b)")
-    axes.legend(fontsize=7)
+            dots(axes, h + 0.1 * k, values, errors, label=label, **look(k, filled=number == 0))
+    axes.axhline(0, **GUIDE)
+    axes.set(xlabel=DISORDER, ylabel=r"exponent $1/2z$")
+    axes.legend()
 
 
 def draw_fraction(axes: Axes, dataset: xr.Dataset) -> None:
@@ -169,10 +165,10 @@ def draw_fraction(axes: Axes, dataset: xr.Dataset) -> None:
             found = [fraction(at(dataset, k, x), pair) for x in h]
             values, errors = zip(*((p.value, p.error) for p in found), strict=True)
             label = rf"weight {CHOICES[k][1]:g}: $\epsilon$ = {pair[0]:g}, {pair[1]:g}"
-            axes.errorbar(h + 0.1 * k, values, errors, label=label, **dots(k, filled=number == 0))
-    axes.axhline(0.5, color="grey", lw=0.8, ls=":")
-    axes.set(xlabel="disorder h [J]", ylabel=r"P($\delta\beta/\bar\beta$ grows)", title="(c)", ylim=(0, 1.45))
-    axes.legend(fontsize=7, loc="upper right")
+            dots(axes, h + 0.1 * k, values, errors, label=label, **look(k, filled=number == 0))
+    axes.axhline(0.5, **GUIDE)
+    axes.set(xlabel=DISORDER, ylabel=rf"$P$({VARIATION} grows)", ylim=(0, 1.6))
+    axes.legend(loc="upper right")
 
 
 def draw_means(axes: Axes, dataset: xr.Dataset) -> None:
@@ -181,12 +177,12 @@ def draw_means(axes: Axes, dataset: xr.Dataset) -> None:
     for k, name in enumerate(dataset["choice"].values):
         found = [average(at(dataset, k, x)["mean"].isel(eps=0).values) for x in h]
         values, errors = zip(*((mean.value, mean.error) for mean in found), strict=True)
-        axes.errorbar(h + 0.1 * k, values, errors, label=str(name), **dots(k, filled=k != 1))
-    axes.axhline(0, color="grey", lw=0.8, ls=":", label="literal")
+        dots(axes, h + 0.1 * k, values, errors, label=str(name), **look(k, filled=k != 1))
+    axes.axhline(0, **GUIDE, label="literal")
     smallest = float(dataset["eps"].min())
-    axes.set(xlabel="disorder h [J]", ylabel=rf"mean $\beta$ at $\epsilon$ = {smallest:g} [1/J]", title="(d)")
-    axes.legend(fontsize=7)
+    axes.set(xlabel=DISORDER, ylabel=rf"mean $\beta$ at $\epsilon$ = {smallest:g} J [$1/J$]")
+    axes.legend()
 
 
 if __name__ == "__main__":
-    comparison("figure_choices", data, draw, table)
+    script(__file__, PRESETS, data, draw, table)

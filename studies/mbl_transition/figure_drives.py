@@ -14,18 +14,20 @@ import levels
 import numpy as np
 import xarray as xr
 from analysis import between, difference_of_exponents, group, growing, power_law_of, shift_of_crossing, variation
-from drawing import comparison, engine_of
 from ensemble import tally
-from figure_2 import COUPLING, VARIATION, colour
+from figure_2 import COUPLING, DISORDER, VARIATION, colour
 from figure_weak import couplings, limit, strengths
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
+from words import engine_of
 
+from tnness.records.style import GUIDE, canvas, dots, headline, lettered
+from tnness.study.scripts import script
 from tnness.study.statistics import Resampled, bootstrap, fraction_crossing, jackknife, ratio_of_averages
 
 DRIVES = ("correlated", "singlet")
-STYLES, SHADES = ("o-", "s--"), ("black", "tab:red")
+STYLES, SHADES = ("o-", "s--"), ("black", "C1")
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
@@ -148,8 +150,7 @@ def said(found: Resampled) -> str:
 def draw(dataset: xr.Dataset) -> Figure:
     """The four panels, for the shortest chains."""
     n = int(dataset["n"].values[0])
-    figure = Figure(figsize=(12.0, 4.0), layout="constrained")
-    panels = figure.subplots(1, 4, width_ratios=(1.15, 1, 1, 1))
+    figure, panels = canvas(2, 2)
     draw_variation(panels[0], dataset, n)
     draw_exponents(panels[1], dataset, n)
     draw_fraction(panels[2], dataset, n)
@@ -157,11 +158,12 @@ def draw(dataset: xr.Dataset) -> Figure:
     counts = {at(dataset, n, h)[0].sizes["realization"] for h in strengths(dataset.isel(drive=0), n)}
     engine = ", ".join(engine_of(chi) for chi in dataset["chi"].values)
     what = f"two drives of every bond, N = {n} ({engine}), {'-'.join(map(str, sorted(counts)))} realizations"
-    figure.suptitle(f"{dataset.attrs['preset']} preset: {what}\nall sizes: {tally(dataset)}", fontsize=8)
+    lettered(panels)
+    headline(figure, f"{dataset.attrs['preset']} preset: {what}; all sizes: {tally(dataset)}")
     return figure
 
 
-def dots(drive: int, shade: object, filled: bool = True) -> dict[str, Any]:
+def look(drive: int, shade: object, filled: bool = True) -> dict[str, Any]:
     """How a drive is drawn in every panel."""
     style = {"fmt": STYLES[drive], "ms": 4, "lw": 1, "capsize": 2}
     return style | {"color": shade, "mfc": shade if filled else "white"}
@@ -173,17 +175,17 @@ def draw_variation(axes: Axes, dataset: xr.Dataset, n: int) -> None:
     strong = strengths(dataset.isel(drive=0), n)
     for h in strong[:: max(1, len(strong) // 4)]:
         for k, here in enumerate(at(dataset, n, h)):
-            style = dots(k, colour(dataset, h), filled=k == 0)
+            style = look(k, colour(dataset, h), filled=k == 0)
             estimate = variation(here)
-            axes.errorbar(here["eps"], estimate.value, estimate.error, label=f"{h:g}" if k == 0 else None, **style)
+            dots(axes, here["eps"], estimate.value, estimate.error, label=f"{h:g}" if k == 0 else None, **style)
             if "limit_mean" in dataset:
                 end = limit(here)
                 style["fmt"] = "<"
-                axes.errorbar(edge / 1.15**k, end.value, end.error, **style)
-    axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION, title="(a)")
+                dots(axes, edge / 1.15**k, end.value, end.error, **style)
+    axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION)
     axes.set_ylim(bottom=axes.get_ylim()[0] / 2)
     heading = "filled correlated, open singlet,\nleft: limit at this N; h [J]:"
-    axes.legend(title=heading, fontsize=7, title_fontsize=7, ncols=4, loc="lower right")
+    axes.legend(title=heading, title_fontsize=7, ncols=4, loc="lower right")
 
 
 def draw_exponents(axes: Axes, dataset: xr.Dataset, n: int) -> None:
@@ -194,12 +196,12 @@ def draw_exponents(axes: Axes, dataset: xr.Dataset, n: int) -> None:
     for name, reading in readings.items():
         found = list(zip(*(exponents(reading(at(dataset, n, x)), ends) for x in h), strict=True))
         for k, drive in enumerate(DRIVES):
-            style = dots(k, SHADES[k], filled=not name)
+            style = look(k, SHADES[k], filled=not name)
             points(axes, h + 0.12 * k, found[k], label=f"{drive}{name}", **style)
-    axes.axhline(0, color="grey", lw=0.8, ls=":")
+    axes.axhline(0, **GUIDE)
     where = rf"exponent $1/2z$, $\epsilon$ = {ends[0]:g} to {ends[1]:g}"
-    axes.set(xlabel="disorder h [J]", ylabel=where, title="(b)")
-    axes.legend(fontsize=7)
+    axes.set(xlabel=DISORDER, ylabel=where)
+    axes.legend()
 
 
 def draw_fraction(axes: Axes, dataset: xr.Dataset, n: int) -> None:
@@ -211,13 +213,13 @@ def draw_fraction(axes: Axes, dataset: xr.Dataset, n: int) -> None:
         for k, drive in enumerate(DRIVES):
             found = [bootstrap(np.mean, grown(at(dataset, n, x), pair)[k]) for x in h]
             label = rf"{drive}: $\epsilon$ = {pair[0]:g}, {pair[1]:g}"
-            points(axes, h + 0.12 * k, found, label=label, **dots(k, SHADES[k], filled=number == 0))
+            points(axes, h + 0.12 * k, found, label=label, **look(k, SHADES[k], filled=number == 0))
         shift = crossings(dataset, n, pair)[1]
         moved.append(rf"{shift.value:+.1f} $\pm$ {shift.error:.1f}" if np.isfinite(shift.value) else "none")
-    axes.axhline(0.5, color="grey", lw=0.8, ls=":")
-    axes.set(xlabel="disorder h [J]", ylabel=r"P($\delta\beta/\bar\beta$ grows)", title="(c)", ylim=(0, 1.6))
+    axes.axhline(0.5, **GUIDE)
+    axes.set(xlabel=DISORDER, ylabel=rf"$P$({VARIATION} grows)", ylim=(0, 1.9))
     heading = "crossing, singlet - correlated:\n" + ", ".join(moved)
-    axes.legend(fontsize=7, loc="upper right", title=heading, title_fontsize=7)
+    axes.legend(loc="upper right", title=heading, title_fontsize=7)
 
 
 def draw_ratios(axes: Axes, dataset: xr.Dataset, n: int) -> None:
@@ -229,22 +231,22 @@ def draw_ratios(axes: Axes, dataset: xr.Dataset, n: int) -> None:
     means = [ratio_of_means(part) for part in parts]
     changes = [ratios(part) for part in parts]
     label = rf"mean $\beta$, $\epsilon$ = {eps[smallest]:g}"
-    points(axes, h, [Resampled(x.value[0], x.error[0]) for x in means], label=label, **dots(0, "tab:blue"))
+    points(axes, h, [Resampled(x.value[0], x.error[0]) for x in means], label=label, **look(0, "C0"))
     for number, place in enumerate((paper, smallest)):
         found = [Resampled(x.value[place], x.error[place]) for x in changes]
         label = rf"{VARIATION}, $\epsilon$ = {eps[place]:g}"
-        style = dots(1, "tab:green", filled=number == 0)
+        style = look(1, "C2", filled=number == 0)
         points(axes, h + 0.12 * number, found, label=label, **style)
-    axes.axhline(1, color="grey", lw=0.8, ls=":")
-    axes.set(xlabel="disorder h [J]", ylabel="singlet / correlated", title="(d)")
+    axes.axhline(1, **GUIDE)
+    axes.set(xlabel=DISORDER, ylabel="singlet / correlated")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7)
+    axes.legend()
 
 
 def points(axes: Axes, x: np.ndarray, found: Sequence[Resampled], **style: Any) -> None:
     """Numbers with their error bars."""
-    axes.errorbar(x, [one.value for one in found], [one.error for one in found], **style)
+    dots(axes, x, [one.value for one in found], [one.error for one in found], **style)
 
 
 if __name__ == "__main__":
-    comparison("figure_drives", data, draw, table)
+    script(__file__, PRESETS, data, draw, table)

@@ -7,16 +7,18 @@ import levels
 import numpy as np
 import xarray as xr
 from analysis import between, change_of_exponent, group, growing, power_law_of, shift_of_crossing, variation
-from drawing import engine_of, script, title
-from figure_2 import COUPLING, VARIATION, colour
+from figure_2 import COUPLING, DISORDER, VARIATION, colour
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
+from words import choosing, engine_of, said_above
 
+from tnness.records.style import GUIDE, canvas, dots, lettered
+from tnness.study.scripts import script
 from tnness.study.statistics import Resampled, bootstrap, fraction_crossing, jackknife, ratio_of_averages
 
-RANGE_COLOURS = ("black", "tab:orange", "tab:red")
-PAIR_COLOURS = ("black", "tab:red")
+RANGE_COLOURS = ("black", "C4", "C1")
+PAIR_COLOURS = ("black", "C1")
 SIZE_MARKERS = "osD^"
 
 
@@ -25,7 +27,7 @@ def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
     dataset = ensemble.data(preset.weak, store, workers)
     dataset = dataset.assign(levels.limits(preset.weak, store, workers).data_vars)
     ranges = {"ranges": np.ravel(preset.ranges), "pairs": np.ravel(preset.pairs)}
-    dataset.attrs |= {"preset": preset.name, **ranges}
+    dataset.attrs |= {**ranges}
     return dataset
 
 
@@ -87,12 +89,14 @@ def table(dataset: xr.Dataset) -> str:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The three panels."""
-    figure = Figure(figsize=(12.2, 4.4), layout="constrained")
-    panels = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    figure, panels = canvas(1, 3, width_ratios=(1.25, 1, 1))
     draw_variation(panels[0], dataset)
     draw_exponents(panels[1], dataset)
     draw_fraction(panels[2], dataset)
-    title(figure, describe(dataset), dataset)
+    ranges = couplings(dataset, "ranges")
+    lines = rf"full line: fit from {ranges[0][0]:g} to {ranges[0][1]:g}, dashed: {ranges[-1][0]:g} to {ranges[-1][1]:g}"
+    lettered(panels, (lines, "", f"N = {int(dataset['n'].values[0])}"))
+    said_above(figure, describe(dataset), dataset)
     return figure
 
 
@@ -116,28 +120,27 @@ def draw_variation(axes: Axes, dataset: xr.Dataset) -> None:
         for h in strengths(dataset, n):
             here = group(dataset, n=n, h=h)
             own = {"color": colour(dataset, h), "mfc": colour(dataset, h) if number == 0 else "white"}
-            dots = {"ms": 3.5, "capsize": 2, "lw": 0.8, "zorder": 3, **own}
+            style = {"lw": 0.8, "zorder": 3, **own}
             estimate = variation(here)
             label = f"{h:g}" if number == 0 else None
-            axes.errorbar(here["eps"], estimate.value, estimate.error, fmt=SIZE_MARKERS[number], label=label, **dots)
+            dots(axes, here["eps"], estimate.value, estimate.error, fmt=SIZE_MARKERS[number], label=label, **style)
             if "limit_mean" in dataset:
                 end = limit(here)
-                axes.errorbar(edge / 1.12**number, end.value, end.error, fmt="<", **dots)
+                dots(axes, edge / 1.12**number, end.value, end.error, fmt="<", **style)
                 scale = resolving(here)
                 height = np.exp(np.interp(np.log(scale), np.log(here["eps"]), np.log(estimate.value)))
                 axes.plot(scale, height, "|", ms=11, mew=1.6, color=own["color"])
             if number == 0:
-                for ends, style in ((ranges[0], "-"), (ranges[-1], "--")):
+                for ends, line in ((ranges[0], "-"), (ranges[-1], "--")):
                     law, _ = power_law_of(here, ends[1], ends[0])
-                    axes.plot(ends, law(ends), style, lw=1.1, color=own["color"])
-    axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION, title="(a)")
-    axes.legend(title="h [J]", fontsize=7, title_fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+                    axes.plot(ends, law(ends), line, lw=1.1, color=own["color"])
+    axes.set(xscale="log", yscale="log", xlabel=COUPLING, ylabel=VARIATION)
+    axes.legend(title="$h$ [$J$]", title_fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     sizes = [f"{name} N = {n}" for name, n in zip(("filled", "open"), dataset["n"].values, strict=False)]
-    first, last = (f"{low:g} to {high:g}" for low, high in (ranges[0], ranges[-1]))
-    said = [", ".join(sizes), rf"fits: full line {first}, dashed {last}"]
+    said = [", ".join(sizes)]
     if "limit_mean" in dataset:
         said += [r"$\triangleleft$ limit $\epsilon \to 0$ at this N;  | $\epsilon$ resolves single levels"]
-    axes.set_ylim(bottom=axes.get_ylim()[0] / 1.7)
+    axes.set_ylim(bottom=axes.get_ylim()[0] / 2)
     axes.text(0.03, 0.02, "\n".join(said), transform=axes.transAxes, fontsize=7)
 
 
@@ -148,15 +151,14 @@ def draw_exponents(axes: Axes, dataset: xr.Dataset) -> None:
         for place, (ends, shade) in enumerate(zip(couplings(dataset, "ranges"), RANGE_COLOURS, strict=False)):
             found = [power_law_of(group(dataset, n=n, h=x), ends[1], ends[0])[1] for x in h]
             values, errors = zip(*((gamma.value, gamma.error) for gamma in found), strict=True)
-            style = {"color": shade, "mfc": shade if number == 0 else "white", "ms": 4, "lw": 1, "capsize": 2}
+            style = {"color": shade, "mfc": shade if number == 0 else "white", "ms": 4}
             label = rf"N = {n}: $\epsilon$ = {ends[0]:g} to {ends[1]:g}"
             line = "-" if number == 0 else ":"
             beside = 0.07 * (place - 1) + 0.2 * number
-            axes.errorbar(h + beside, values, errors, fmt=SIZE_MARKERS[number] + line, label=label, **style)
-    axes.axhline(0, color="grey", lw=0.8, ls=":")
-    axes.set(xlabel="disorder h [J]", ylabel=r"exponent $1/2z$ of $\delta\beta/\bar\beta \sim \epsilon^{1/2z}$")
-    axes.set_title("(b)")
-    axes.legend(fontsize=7)
+            dots(axes, h + beside, values, errors, fmt=SIZE_MARKERS[number] + line, label=label, **style)
+    axes.axhline(0, **GUIDE)
+    axes.set(xlabel=DISORDER, ylabel=r"exponent $1/2z$ of $\delta\beta/\bar\beta \sim \epsilon^{1/2z}$")
+    axes.legend()
 
 
 def draw_fraction(axes: Axes, dataset: xr.Dataset) -> None:
@@ -169,16 +171,16 @@ def draw_fraction(axes: Axes, dataset: xr.Dataset) -> None:
         fractions = [bootstrap(np.mean, sample) for sample in grown(dataset, n, pair)]
         values, errors = zip(*((p.value, p.error) for p in fractions), strict=True)
         label = rf"$\epsilon$ = {pair[0]:g}, {pair[1]:g}: {_crossing(critical)}"
-        style = {"fmt": "o-", "ms": 4, "lw": 1, "capsize": 2, "color": shade}
-        axes.errorbar(h + 0.1 * place, values, errors, label=label, **style)
+        style = {"fmt": ("o-", "s--")[place], "ms": 4, "color": shade, "label": label}
+        dots(axes, h + 0.1 * place, values, errors, **style)
         if np.isfinite(critical.value):
             low, high = critical.value - critical.error, critical.value + critical.error
             axes.axvspan(low, high, color=shade, alpha=0.12, lw=0)
-    axes.axhline(0.5, color="grey", lw=0.8, ls=":")
-    growth = rf"P($\delta\beta/\bar\beta$ grows from the smaller $\epsilon$), N = {n}"
-    axes.set(xlabel="disorder h [J]", ylabel=growth, title="(c)", ylim=(0, 1.3))
+    axes.axhline(0.5, **GUIDE)
+    growth = rf"$P$({VARIATION} grows from the smaller $\epsilon$)"
+    axes.set(xlabel=DISORDER, ylabel=growth, ylim=(0, 1.4))
     moved = rf"it moves by {shift.value:+.1f} $\pm$ {shift.error:.1f}" if np.isfinite(shift.value) else None
-    axes.legend(fontsize=7, loc="upper left", title=moved, title_fontsize=7)
+    axes.legend(loc="upper left", title=moved, title_fontsize=7)
 
 
 def _crossing(critical: Resampled) -> str:
@@ -190,4 +192,4 @@ def _crossing(critical: Resampled) -> str:
 
 
 if __name__ == "__main__":
-    script("figure_weak", data, draw, table)
+    script(__file__, PRESETS, data, draw, table, choose=choosing)

@@ -2,22 +2,13 @@
 
 from pathlib import Path
 
-import typer
 import xarray as xr
-from drawing import (
-    STORE,
-    PresetOption,
-    StoreOption,
-    WorkersOption,
-    averaged,
-    draw_curves,
-    preset_named,
-    save,
-    tell_slopes,
-    title,
-)
+from curves import UNITS, averaged, counted, draw_curves, told_slopes
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
+
+from tnness.records.style import canvas, headline, lettered
+from tnness.study.scripts import script
 
 
 def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
@@ -29,35 +20,28 @@ def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
     }
 
 
-def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
-    """(a) against W, (b) against L with the energy density in the inset."""
-    figure = Figure(figsize=(8.4, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+def draw(tables: dict[str, xr.Dataset]) -> Figure:
+    """(a) against W, (b) against L, (c) the energy density."""
+    figure, panels = canvas(1, 3)
     first, second = tables["disorder"], tables["size"]
-    draw_curves(left, first, "disorder", "W")
-    left.set(ylabel=r"$\Delta\epsilon$ [J]", title=f"(a) L = {first['n'].values[0]}")
-    draw_curves(right, second, "n", "L")
-    right.set(ylabel=r"$\Delta\epsilon$ [J]", title=f"(b) W = {second['disorder'].values[0]:g}")
-    right.legend(fontsize=7, ncols=2)
-    inset = right.inset_axes((0.1, 0.52, 0.36, 0.26))
-    for number, n in enumerate(second["n"].values):
-        here = second.sel(n=n).isel(disorder=0)
-        inset.plot(here["time"], here["value"] / n, color=f"C{number}", lw=1)
-    inset.set_xscale("log")
-    inset.set_title(r"$\Delta\epsilon / L$", fontsize=7)
-    inset.tick_params(labelsize=6)
-    counts = f"{first.attrs['realizations']} and {second.attrs['realizations']} realisations of the disorder"
-    title(figure, f"exact average over the noise (gaussian engine), ground state, J = gamma = 1\n{counts}", name)
+    draw_curves(panels[0], first, "disorder", "W")
+    draw_curves(panels[1], second, "n", "L")
+    draw_curves(panels[2], second.assign({k: second[k] / second["n"] for k in ("value", "error")}), "n", "L")
+    highest = max(axes.get_ylim()[1] for axes in panels[:2])
+    for axes in panels[:2]:
+        axes.set(ylabel=r"absorbed energy $\Delta\epsilon$ [$J$]", ylim=(0, highest))
+    panels[2].set(ylabel=r"$\Delta\epsilon / L$ [$J$]", ylim=(0, None))
+    strength = f"W = {second['disorder'].values[0]:g}"
+    lettered(panels, (f"L = {first['n'].values[0]}", strength, f"{strength}, per site"))
+    how = f"exact average over the noise, from the ground state, {UNITS}"
+    headline(figure, f"{first.attrs['preset']} preset: {how}; {counted(tables, 'disorder', 'size')}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw the figure."""
-    chosen = preset_named(preset)
-    tables = data(chosen, store, workers)
-    tell_slopes(tables["disorder"], "J")
-    save(draw(tables, preset), tables, "figure_1", preset)
+def tell(tables: dict[str, xr.Dataset]) -> str:
+    """How fast the energy grows."""
+    return told_slopes(tables["disorder"], "J")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

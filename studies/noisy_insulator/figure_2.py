@@ -3,25 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import (
-    STORE,
-    PresetOption,
-    StoreOption,
-    WorkersOption,
-    averaged,
-    draw_curves,
-    preset_named,
-    save,
-    tell_slopes,
-    title,
-)
+from curves import UNITS, averaged, draw_curves, told_slopes
 from matplotlib.figure import Figure
-from presets import Curves, Preset
+from presets import PRESETS, Curves, Preset
 
 from tnness.engines.fermions.entropy import entropy
 from tnness.engines.trajectories import Trajectories
+from tnness.records.style import canvas, headline, lettered
+from tnness.study.scripts import script
 
 RANDOM_GAUSSIAN = np.log(2) - 0.5
 """S/L of half the chain, averaged over all Gaussian states at half filling, L large: 0.193."""
@@ -54,39 +44,40 @@ def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
     return {"disorder": entropies(first), "size": entropies(second)}
 
 
-def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
+def draw(tables: dict[str, xr.Dataset]) -> Figure:
     """(a) against W, (b) against L, (c) S/L with the two estimates of its end."""
-    figure = Figure(figsize=(10.5, 3.6), layout="constrained")
-    left, right, density = figure.subplots(1, 3)
+    figure, panels = canvas(1, 3)
+    left, right, density = panels
     first, second = tables["disorder"], tables["size"]
     draw_curves(left, first, "disorder", "W")
-    left.set(ylabel="S [nat]", title=f"(a) L = {first['n'].values[0]}")
     draw_curves(right, second, "n", "L")
-    right.set(ylabel="S [nat]", title=f"(b) W = {second['disorder'].values[0]:g}")
-    scaled = second.assign(value=second["value"] / second["n"], error=second["error"] / second["n"])
-    draw_curves(density, scaled, "n", "L")
+    highest = max(axes.get_ylim()[1] for axes in (left, right))
+    for axes in (left, right):
+        axes.set(ylabel="entropy $S$ [nat]", ylim=(0, highest))
+    draw_curves(density, second.assign({k: second[k] / second["n"] for k in ("value", "error")}), "n", "L")
     for number, n in enumerate(second["n"].values):
         density.plot(second["time"][[-4, -1]], [random_gaussian(n)] * 2, color=f"C{number}", ls="--", lw=1.5)
-    density.axhline(RANDOM_GAUSSIAN, color="black", ls="--", lw=0.8)
-    density.axhline(QUARTER, color="grey", ls=":", lw=1.0)
-    density.text(0.12, RANDOM_GAUSSIAN + 0.002, r"ln 2 - 1/2 = 0.193", fontsize=7)
-    density.text(0.12, QUARTER + 0.002, r"(ln 2)/4 = 0.173", fontsize=7, color="grey")
-    density.set(ylabel="S / L [nat]", title="(c) short dashes: random orbitals")
-    counts = f"{first.attrs['realizations']} disorders and products, {first.attrs['noises']} noises each, dt = 0.1"
-    title(figure, f"Gaussian trajectories from random product states, J = gamma = 1\n{counts}", name)
+    density.axhline(RANDOM_GAUSSIAN, color="k", ls="--", lw=0.8, label="ln 2 - 1/2 = 0.193")
+    density.axhline(QUARTER, color="grey", ls=":", lw=1.0, label="(ln 2)/4 = 0.173")
+    density.set(ylabel="$S / L$ [nat]", ylim=(0, 0.27))
+    density.legend(ncols=2, loc="upper left")
+    strength = f"W = {second['disorder'].values[0]:g}"
+    lettered(panels, (f"L = {first['n'].values[0]}", strength, f"{strength}; short dashes: random orbitals"))
+    counts = f"{first.attrs['realizations']} disorders and products, {first.attrs['noises']} noises each, $dt$ = 0.1"
+    how = f"Gaussian trajectories from random product states, {UNITS}"
+    headline(figure, f"{first.attrs['preset']} preset: {how}; {counts}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw the figure."""
-    tables = data(preset_named(preset), store, workers)
-    tell_slopes(tables["disorder"], "nat")
-    last = tables["size"].isel(time=-1, disorder=0)
+def tell(tables: dict[str, xr.Dataset]) -> str:
+    """How fast the entropy grows, and where it ends."""
+    lines, last = [told_slopes(tables["disorder"], "nat")], tables["size"].isel(time=-1, disorder=0)
     for n in last["n"].values:
         here = last.sel(n=n)
-        print(f"L = {n}: S/L = {float(here['value']) / n:.4f} +- {float(here['error']) / n:.4f} at the last time")
-    save(draw(tables, preset), tables, "figure_2", preset)
+        found = f"{float(here['value']) / n:.4f} +- {float(here['error']) / n:.4f}"
+        lines.append(f"L = {n}: S/L = {found} at the last time")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -3,22 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import (
-    STORE,
-    PresetOption,
-    StoreOption,
-    WorkersOption,
-    averaged,
-    draw_curves,
-    preset_named,
-    save,
-    tell_slopes,
-    title,
-)
+from curves import UNITS, averaged, counted, draw_curves, told_slopes
 from matplotlib.figure import Figure
-from presets import Preset
+from presets import PRESETS, Preset
+
+from tnness.records.style import canvas, headline, lettered
+from tnness.study.scripts import script
 
 
 def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
@@ -38,34 +29,34 @@ def uniform(n: int) -> float:
     return float(np.sqrt(np.mean((np.arange(n) - (n // 2 - 1)) ** 2) / 4))
 
 
-def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
+def draw(tables: dict[str, xr.Dataset]) -> Figure:
     """(a) against W, (b) against L, with the end that a finite chain comes to."""
-    figure = Figure(figsize=(8.4, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = canvas(1, 2)
     first, second = tables["disorder"], tables["size"]
     draw_curves(left, first, "disorder", "W")
-    left.set(ylabel="R [site]", title=f"(a) L = {first['n'].values[0]}")
     draw_curves(right, second, "n", "L")
     for number, n in enumerate(second["n"].values):
         right.axhline(uniform(n), color=f"C{number}", ls=":", lw=0.8)
-    right.set(ylabel="R [site]", title=f"(b) W = {second['disorder'].values[0]:g}; dotted: evenly spread")
     if "longest" in tables:
         alone = tables["longest"].isel(disorder=0, n=0)
-        right.plot(
-            alone["time"], alone["value"], "k-", lw=1, label=f"L = {tables['longest']['n'].values[0]}, one potential"
-        )
-        right.legend(fontsize=7)
-    counts = f"{first.attrs['realizations']} and {second.attrs['realizations']} realisations of the disorder"
-    title(figure, f"exact average over the noise (gaussian engine), J = gamma = 1\n{counts}", name)
+        label = f"L = {tables['longest']['n'].values[0]}, one potential"
+        right.plot(alone["time"], alone["value"], "k-", label=label)
+    right.legend(loc="upper left", ncols=1 if "longest" in tables else 2)
+    highest = max(axes.get_ylim()[1] for axes in (left, right))
+    for axes in (left, right):
+        axes.set_ylabel("displacement $R$ [sites]")
+        axes.set_ylim(0, axes.get_ylim()[1] if "longest" in tables else 1.25 * highest)
+    strength = f"W = {second['disorder'].values[0]:g}; dotted: evenly spread"
+    lettered((left, right), (f"L = {first['n'].values[0]}", strength))
+    how = f"exact average over the noise, {UNITS}; {counted(tables, 'disorder', 'size')}"
+    headline(figure, f"{first.attrs['preset']} preset: {how}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw the figure."""
-    tables = data(preset_named(preset), store, workers)
-    tell_slopes(tables["disorder"], "sites")
-    save(draw(tables, preset), tables, "figure_3", preset)
+def tell(tables: dict[str, xr.Dataset]) -> str:
+    """How fast an excitation spreads."""
+    return told_slopes(tables["disorder"], "sites")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -3,18 +3,18 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
-from drawing import STORE, PresetOption, StoreOption, WorkersOption, averaged, preset_named, save, title
+from curves import SEED, UNITS, averaged
 from matplotlib.figure import Figure
-from presets import Curves, Preset
+from presets import PRESETS, Curves, Preset
 
 from tnness import evolve, find
+from tnness.records.style import canvas, headline, lettered
 from tnness.study.collect import collect
+from tnness.study.scripts import script
 from tnness.study.sweep import sweep
 
 TIMES = [float(t) for t in np.geomspace(0.1, 1e10, 111)]
-SEED = 2022
 
 
 def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
@@ -22,7 +22,8 @@ def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
     model = find("hopping-master-equation")
     curves = [evolve(model(n=preset.hopping_sites, xi=xi), TIMES)["rms_displacement"] for xi in preset.lengths]
     table = xr.concat(curves, xr.DataArray(list(preset.lengths), dims="xi", name="xi"))
-    return {"hopping": table.to_dataset(name="value"), "secular": secular(preset.spreading[0], store, workers)}
+    hopping = table.to_dataset(name="value").astype(np.float32).assign_attrs(n=preset.hopping_sites)
+    return {"hopping": hopping, "secular": secular(preset.spreading[0], store, workers)}
 
 
 def secular(curves: Curves, store: Path, workers: int) -> xr.Dataset:
@@ -41,48 +42,48 @@ def secular(curves: Curves, store: Path, workers: int) -> xr.Dataset:
         workers=workers,
     )
     classical = collect(place, variables=["rms_displacement"], certificate=False)["rms_displacement"]
-    return xr.Dataset({"quantum": 2 * quantum["value"], "classical": classical.mean("realization")}).assign_attrs(
-        realizations=curves.realizations
-    )
+    table = xr.Dataset({"quantum": 2 * quantum["value"], "classical": classical.mean("realization")})
+    return table.astype(np.float32).assign_attrs(realizations=curves.realizations)
 
 
-def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
+def draw(tables: dict[str, xr.Dataset]) -> Figure:
     """(a) R, (b) collapsed, (c) the chain and its secular equation."""
-    figure = Figure(figsize=(10.5, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    figure, panels = canvas(1, 3)
+    left, middle, right = panels
     table, both = tables["hopping"], tables["secular"]
     for number, xi in enumerate(table["xi"].values):
-        here = table["value"].sel(xi=xi)
-        left.plot(here["time"], here, color=f"C{number}", lw=1.2, label=rf"$\xi$ = {xi:g}")
-        middle.plot(xi * here["time"], here / xi, color=f"C{number}", lw=1.2)
+        here, style = table["value"].sel(xi=xi), {"color": f"C{number}", "ls": ("-", "--", "-.", ":")[number % 4]}
+        left.plot(here["time"], here, color=f"C{number}", label=rf"$\xi$ = {xi:g}")
+        middle.plot(xi * here["time"], here / xi, label=rf"$\xi$ = {xi:g}", **style)
     span = np.geomspace(10, 1e10, 50)
     middle.plot(span, np.log(span) / np.sqrt(3), "k--", lw=0.8, label=r"$\ln(\xi t)/\sqrt{3}$")
-    left.set(xscale="log", xlabel="t", ylabel="R [site]", title="(a) exponential rates")
-    middle.set(xscale="log", xlabel=r"$\xi t$", ylabel=r"R/$\xi$", title="(b) collapsed")
-    left.legend(fontsize=7)
-    middle.legend(fontsize=7)
+    left.set(xlabel=r"time $t$", ylabel="displacement $R$ [sites]")
+    middle.set(xlabel=r"$\xi t$", ylabel=r"$R/\xi$")
     for number, w in enumerate(both["disorder"].values):
         here = both.sel(disorder=w).isel(n=0)
-        right.plot(here["time"], here["quantum"], color=f"C{number}", lw=1.2, label=f"W = {w:g}")
-        right.plot(here["time"], here["classical"], color=f"C{number}", lw=1.0, ls="--")
-    right.set(
-        xscale="log", xlabel="t", ylabel="width of the excitation [site]", title="(c) chain; dashed: secular rates"
-    )
-    right.legend(fontsize=7)
-    counts = f"(c) L = {both['n'].values[0]}, {both.attrs['realizations']} realisations of the disorder, gamma = J = 1"
-    title(figure, f"hopping master equation, spectral engine, n = 1000 in (a, b)\n{counts}", name)
+        right.plot(here["time"], here["quantum"], color=f"C{number}", label=f"W = {w:g}")
+        right.plot(here["time"], here["classical"], color=f"C{number}", ls="--")
+    right.set(xlabel=r"time $t$ [$1/J$]", ylabel="width of the excitation [sites]", ylim=(0, 38))
+    right.legend(loc="upper left", ncols=2)
+    for axes in panels:
+        axes.set_xscale("log")
+    for axes in (left, middle):
+        axes.legend(loc="upper left")
+    lettered(panels, ("exponential rates", "collapsed", "chain (full), secular rates (dashed)"))
+    counts = f"(c) L = {both['n'].values[0]}, {both.attrs['realizations']} realizations of the disorder, {UNITS}"
+    what = f"hopping master equation; (a, b) L = {table.attrs['n']}; {counts}"
+    headline(figure, f"{table.attrs['preset']} preset: {what}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw the figure."""
-    tables = data(preset_named(preset), store, workers)
-    scaled = tables["hopping"]["value"] / tables["hopping"]["xi"]
+def tell(tables: dict[str, xr.Dataset]) -> str:
+    """R/xi at one xi t."""
+    scaled, lines = tables["hopping"]["value"] / tables["hopping"]["xi"], []
     for xi in tables["hopping"]["xi"].values:
         here = np.interp(np.log(1e8), np.log(xi * scaled["time"]), scaled.sel(xi=xi))
-        print(f"xi = {xi:g}: R/xi = {here:.4f} at xi t = 1e8")
-    save(draw(tables, preset), tables, "figure_4", preset)
+        lines.append(f"xi = {xi:g}: R/xi = {here:.4f} at xi t = 1e8")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell)

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-import typer
+import numpy as np
 import xarray as xr
-from drawing import SEED, STORE, PresetOption, StoreOption, WorkersOption, preset_named, save, title
+from curves import SEED, UNITS
 from matplotlib.figure import Figure
-from presets import SITE, Interacting, Preset
+from presets import PRESETS, SITE, Interacting, Preset
 
 from tnness.engines.exact import Exact
 from tnness.engines.trajectories import Trajectories
+from tnness.records.style import canvas, headline, lettered, ribbon
 from tnness.study.collect import collect
+from tnness.study.scripts import script
 from tnness.study.sweep import sweep
 
 
@@ -45,36 +47,30 @@ def averaged(
     )
     values = collect(place, variables=[variable], certificate=False)[variable]
     error = values.std("realization", ddof=1) / about.realizations**0.5
-    return xr.Dataset({"value": values.mean("realization"), "error": error}).assign_attrs(
-        n=n, disorder=about.disorder, realizations=about.realizations, noises=about.noises
-    )
+    table = xr.Dataset({"value": values.mean("realization"), "error": error}).astype(np.float32)
+    return table.assign_attrs(n=n, disorder=about.disorder, realizations=about.realizations, noises=about.noises)
 
 
-def draw(tables: dict[str, xr.Dataset], name: str) -> Figure:
+def draw(tables: dict[str, xr.Dataset]) -> Figure:
     """(a) energy from the ground state, (b) entanglement from random products."""
-    figure = Figure(figsize=(8.4, 3.8), layout="constrained")
-    panels = figure.subplots(1, 2)
-    labels = {"energy": r"$\Delta\epsilon$ [J]", "entanglement": "S of half the chain [nat]"}
-    for axes, (part, table) in zip(panels, tables.items(), strict=True):
-        for number, delta in enumerate(table["delta"].values):
-            here = table.sel(delta=delta)
-            axes.plot(here["time"], here["value"], color=f"C{number}", lw=1.2, label=rf"$\Delta$ = {delta:g}")
-            low, high = here["value"] - here["error"], here["value"] + here["error"]
-            axes.fill_between(here["time"], low, high, color=f"C{number}", alpha=0.2, lw=0)
-        axes.set(xscale="log", xlabel="t", ylabel=labels[part], title=f"{part}, L = {table.attrs['n']}")
-        axes.legend(fontsize=7)
-    about = tables["energy"].attrs
-    told = f"W = {about['disorder']:g}, half filling, {about['realizations']} realisations of the disorder"
-    noises = f"(a) density matrix, exact engine; (b) matrix-product trajectories, {about['noises']} noises each"
-    title(figure, f"{told}\n{noises}", name)
+    figure, panels = canvas(1, 2)
+    labels = {
+        "energy": r"absorbed energy $\Delta\epsilon$ [$J$]",
+        "entanglement": "entropy $S$ of half the chain [nat]",
+    }
+    for axes, (part, label) in zip(panels, labels.items(), strict=True):
+        for delta in tables[part]["delta"].values:
+            here = tables[part].sel(delta=delta)
+            ribbon(axes, here["time"], here["value"], here["error"], label=rf"$\Delta$ = {delta:g}")
+        axes.set(xscale="log", xlabel=r"time $t$ [$1/J$]", ylabel=label, ylim=(0, None))
+        axes.legend(loc="upper left")
+    about, n = tables["energy"].attrs, tables["entanglement"].attrs["n"]
+    tops = (f"density matrix, L = {about['n']}", f"matrix-product trajectories, L = {n}, {about['noises']} noises each")
+    lettered(panels, tops)
+    told = f"W = {about['disorder']:g}, half filling, {about['realizations']} realizations of the disorder, {UNITS}"
+    headline(figure, f"{about['preset']} preset: {told}")
     return figure
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 1, store: StoreOption = STORE) -> None:
-    """Compute what is missing and draw the figure."""
-    tables = data(preset_named(preset), store, workers)
-    save(draw(tables, preset), tables, "figure_6", preset)
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw)

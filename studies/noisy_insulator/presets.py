@@ -21,7 +21,7 @@ class Curves:
     end: float  # last time
     start: float = 0.1
     count: int = 61
-    noises: int = 1  # realisations of the noise in each disorder, where they are sampled
+    noises: int = 1  # realizations of the noise in each disorder, where they are sampled
     tolerance: float = 1e-6  # of the exact average (see the engine): 1e-5 of the curves' height at worst
 
     @property

@@ -3,24 +3,26 @@
 from pathlib import Path
 
 import numpy as np
-import typer
 import xarray as xr
 from matplotlib.figure import Figure
-from points import STORE, Point, entropy, middle, opened, run
-from presets import FIGURES, PRESETS, Preset, PresetOption
+from points import Point, entropy, middle, opened, run
+from presets import PRESETS, Preset
 
 from tnness import TEBD, evolve, find
-from tnness.study.scripts import StoreOption, preset_named, save
+from tnness.records.style import GUIDE, canvas, headline, lettered
+from tnness.study.scripts import script
 
 LENGTH, SPACING, COUNT = 12, 8.0, 16
 """Of the relaxation that is drawn: sites, and times."""
+QUANTITIES = (("deviation", "o-", r"$\Delta S$"), ("information", "s--", "$I$"))
+"""How both quantities are drawn."""
 
 
-def data(preset: Preset, store: Path) -> xr.Dataset:
+def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     """One row per point: what was varied, and both quantities; and one relaxation against time."""
     varied = {"chi": preset.chis, "dt": preset.steps, "delta": preset.deltas}
     points = [point for several in varied.values() for point in several]
-    run(points, store)
+    run(points, store, workers)
     rows = [(kind, point, opened(point, store)) for kind, several in varied.items() for point in several]
     table = {
         "varied": [kind for kind, _, _ in rows],
@@ -30,8 +32,7 @@ def data(preset: Preset, store: Path) -> xr.Dataset:
         "information": [middle(found) / scale(point) for _, point, found in rows],
         "reference": [reference(point, store) for _, point, _ in rows],
     }
-    dataset = xr.Dataset({name: ("point", values) for name, values in table.items()}, attrs={"preset": preset.name})
-    return dataset.merge(relaxation()).assign_attrs(preset=preset.name)
+    return xr.Dataset({name: ("point", values) for name, values in table.items()}).merge(relaxation())
 
 
 def scale(point: Point) -> float:
@@ -62,60 +63,48 @@ def relaxation() -> xr.Dataset:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """Four panels."""
-    figure = Figure(figsize=(9.6, 6.6), layout="constrained")
-    (top_left, top_right), (low_left, low_right) = figure.subplots(2, 2)
-    for axes, kind, label in (
-        (top_left, "chi", r"1/$\chi$"),
-        (top_right, "dt", r"time step (order 4)"),
-        (low_left, "delta", r"$\delta$"),
-    ):
+    figure, panels = canvas(2, 2)
+    kinds = (("chi", r"$1/\chi$"), ("dt", "time step (order 4)"), ("delta", r"$\delta$"))
+    titles = []
+    for axes, (kind, label) in zip(panels, kinds, strict=False):
         here = dataset.isel(point=np.flatnonzero(dataset["varied"] == kind))
-        for number, n in enumerate(sorted(set(here["n"].values.tolist()))):
+        lengths = sorted(set(here["n"].values.tolist()))
+        for number, n in enumerate(lengths):
             some = here.isel(point=np.flatnonzero(here["n"] == n)).sortby("value")
             x = 1 / some["value"] if kind == "chi" else some["value"]
             best = -1 if kind == "chi" else 0
-            for name, marker, mean in (("deviation", "o-", r"$\Delta S$"), ("information", "s--", "I")):
+            for k, (name, line, mean) in enumerate(QUANTITIES):
                 base = some[name].values[best]
                 if kind == "delta" and name == "information":
                     base = some["reference"].values[0]
-                axes.plot(x, 100 * (some[name] / base - 1), marker, ms=4, color=f"C{number}", label=f"{mean}, L = {n}")
-        axes.axhline(0, color="grey", lw=0.7, ls=":")
+                style = {"color": f"C{2 * number + k}", "label": f"{mean}, L = {n}"}
+                axes.plot(x, 100 * (some[name] / base - 1), line, ms=4, **style)
+        axes.axhline(0, **GUIDE)
         axes.set(xlabel=label, ylabel="change [%]")
-        axes.legend(fontsize=7)
-    times = dataset["time"].values
-    for name, marker, mean in (("deviation", "o-", r"$\Delta S$"), ("information", "s--", "I")):
+        axes.legend()
+        titles.append(f"L = {' and '.join(map(str, lengths))}")
+    axes, times = panels[-1], dataset["time"].values
+    for name, line, mean in QUANTITIES:
         values = dataset[f"{name}_in_time"].values
-        low_right.semilogy(times[:-1], np.abs(values[:-1] / values[-1] - 1), marker, ms=3, label=mean)
+        axes.semilogy(times[:-1], np.abs(values[:-1] / values[-1] - 1), line, ms=3, label=mean)
     rate = (np.pi / (LENGTH + 1)) ** 2
-    low_right.semilogy(times[:-1], np.exp(-rate * times[:-1]), "k:", lw=0.9, label=r"$e^{-(\pi/(L+1))^2 t}$")
-    low_right.set(
-        xlabel="time", ylabel=f"distance from the value at t = {times[-1]:g}", title=f"L = {LENGTH}, chi = 64"
-    )
-    low_right.legend(fontsize=7)
-    figure.suptitle(
-        f"{dataset.attrs['preset']} preset: phase III at p1 = p2 = 1/2, against the best value of each panel",
-        fontsize=8,
-    )
+    axes.semilogy(times[:-1], np.exp(-rate * times[:-1]), "k:", lw=0.9, label=r"$e^{-(\pi/(L+1))^2 t}$")
+    axes.set(xlabel="time $t$", ylabel=rf"$|O(t) / O({times[-1]:g}) - 1|$")
+    axes.legend()
+    lettered(panels, (*titles, rf"L = {LENGTH}, $\chi$ = 64, relaxation"))
+    what = r"phase III at $p_1 = p_2 = 1/2$; changes against the best value of each panel"
+    headline(figure, f"{dataset.attrs['preset']} preset: {what}")
     return figure
 
 
-def main(
-    preset: PresetOption = "quick",
-    store: StoreOption = STORE,
-) -> None:
-    """Compute what is missing and draw the figure."""
-    dataset = data(preset_named(PRESETS, preset), store)
-    for k in range(dataset.sizes["point"]):
-        r = {
-            name: dataset[name].values[k] for name in ("varied", "n", "value", "deviation", "information", "reference")
-        }
-        print(
-            "{varied} = {value:g} at L = {n}: Delta S {deviation:.5f}, I {information:.5f} ({reference:.5f})".format(
-                **r
-            )
-        )
-    save(draw(dataset), {"": dataset}, FIGURES / f"convergence_{preset}", dpi=100)
+def tell(dataset: xr.Dataset) -> str:
+    """Both quantities at every point."""
+    line = "{varied} = {value:g} at L = {n}: Delta S {deviation:.5f}, I {information:.5f} ({reference:.5f})"
+    names = ("varied", "n", "value", "deviation", "information", "reference")
+    return "\n".join(
+        line.format(**{name: dataset[name].values[k] for name in names}) for k in range(dataset.sizes["point"])
+    )
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell, name="convergence")

@@ -4,18 +4,45 @@ At delta = 0 a pair a_up a_dn in the middle of the chain is evolved by the avera
 sites counts the strings that end within them: its growth with k shows where strings end.
 """
 
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 import xarray as xr
 from matplotlib.figure import Figure
-from presets import FIGURES, HALF, OTHERS
+from presets import HALF, OTHERS
 
 from tnness import TEBD, ChainState, find
 from tnness.model.protocol import generator_of
-from tnness.study.scripts import save
+from tnness.records.style import canvas, headline, lettered, shade
+from tnness.study.scripts import script
 from tnness_models.replica import FIELDS, STATES, entropy_deviations, replica_spin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fronts:
+    """One pair in the middle of a chain, under every ensemble of gates."""
+
+    n: int  # sites; fronts must not reach the ends
+    end: float  # last time
+    chi: int
+
+
+PRESETS = {"quick": Fronts(n=24, end=12.0, chi=32), "long": Fronts(n=48, end=26.0, chi=64)}
+
+
+def choosing(
+    preset: Fronts,
+    *,
+    n: Annotated[int | None, typer.Option(help="sites; fronts must not reach the ends")] = None,
+    end: Annotated[float | None, typer.Option(help="last time")] = None,
+    chi: Annotated[int | None, typer.Option(help="bond dimension")] = None,
+) -> Fronts:
+    """A preset with other numbers."""
+    given = {"n": n, "end": end, "chi": chi}
+    return replace(preset, **{name: value for name, value in given.items() if value is not None})
 
 
 def seeded(n: int) -> ChainState:
@@ -52,40 +79,53 @@ def speed(times: np.ndarray, shares: np.ndarray) -> tuple[float, np.ndarray]:
     return float(np.polyfit(times[late], ends[late], 1)[0]), ends
 
 
-def main(
-    n: Annotated[int, typer.Option(help="sites; fronts must not reach the ends")] = 24,
-    end: Annotated[float, typer.Option(help="last time")] = 12.0,
-    chi: Annotated[int, typer.Option(help="bond dimension")] = 32,
-    name: Annotated[str, typer.Option("--preset", help="name of the files")] = "quick",
-) -> None:
-    """Measure the speed for every ensemble of gates and draw the fronts."""
-    times = np.linspace(0, end, 11)
-    figure = Figure(figsize=(9.2, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    rows = []
-    for number, (p1, p2) in enumerate((HALF, *OTHERS)):
-        shares = spread(n, p1, p2, times, chi)
-        v, ends = speed(times, shares)
-        rows.append((p1, p2, v, ends, shares))
-        print(f"p1 = {p1:g}, p2 = {p2:g}: v = {v:.3f}, weight left {shares[-1, -1]:.3f}, 1/(2 v) = {1 / (2 * v):.3f}")
-        left.plot(
-            times, ends - n / 2, "o-", ms=3, color=f"C{number}", label=f"$p_1$ = {p1:g}, $p_2$ = {p2:g}: v = {v:.3f}"
-        )
-    for k in range(1, len(times), 2):
-        right.plot(np.arange(n + 1) - n / 2, rows[0][4][k], color=f"{0.8 - 0.07 * k}", lw=1)
-    left.set(xlabel="time", ylabel="mean right end of strings, from the middle")
-    left.legend(fontsize=7)
-    right.set(xlabel="x", ylabel="weight of strings that end left of x", title="p1 = p2 = 1/2, every second time")
-    figure.suptitle(f"{name} preset: averaged spreading of one operator pair, L = {n}, chi = {chi}", fontsize=8)
+def data(preset: Fronts, store: Path, workers: int = 0) -> xr.Dataset:
+    """Where strings end, and the speed, for every ensemble of gates."""
+    gates, times = (HALF, *OTHERS), np.linspace(0, preset.end, 11)
+    shares = np.array([spread(preset.n, p1, p2, times, preset.chi) for p1, p2 in gates])
+    speeds, ends = zip(*(speed(times, each) for each in shares), strict=True)
     table = {
-        "speed": ("gates", [row[2] for row in rows]),
-        "ends": (("gates", "time"), np.array([row[3] for row in rows])),
-        "p1": ("gates", [row[0] for row in rows]),
-        "p2": ("gates", [row[1] for row in rows]),
+        "speed": ("gates", list(speeds)),
+        "ends": (("gates", "time"), np.array(ends)),
+        "shares": (("gates", "time", "sites"), shares),
+        "p1": ("gates", [p1 for p1, _ in gates]),
+        "p2": ("gates", [p2 for _, p2 in gates]),
     }
-    found = xr.Dataset(table, coords={"time": times}, attrs={"preset": name, "n": n, "chi": chi})
-    save(figure, {"": found}, FIGURES / f"front_{name}", dpi=100)
+    return xr.Dataset(table, coords={"time": times}, attrs={"n": preset.n, "chi": preset.chi})
+
+
+def draw(table: xr.Dataset) -> Figure:
+    """The mean right end of the strings against time; where strings end under the first gates."""
+    figure, (left, right) = canvas(1, 2)
+    n, times = table.attrs["n"], table["time"].values
+    for k in range(table.sizes["gates"]):
+        one = table.isel(gates=k)
+        label = f"$p_1$ = {float(one['p1']):g}, $p_2$ = {float(one['p2']):g}: v = {float(one['speed']):.3f}"
+        left.plot(times, one["ends"] - n / 2, "o-", ms=3, label=label)
+    drawn = range(1, len(times), 2)
+    for k in drawn:
+        weight = table["shares"].isel(gates=0, time=k)
+        right.plot(np.arange(n + 1) - n / 2, weight, color=shade(k, len(times)), label=f"t = {times[k]:g}")
+    left.set(xlabel="time $t$", ylabel="mean right end of strings, from the middle [sites]")
+    right.set(xlabel="$x$ [sites]", ylabel="weight of strings that end left of $x$")
+    for axes in (left, right):
+        axes.legend(loc="upper left")
+    lettered((left, right), ("", "$p_1 = p_2 = 1/2$"))
+    about = rf"averaged spreading of one operator pair, L = {n}, $\chi$ = {table.attrs['chi']}"
+    headline(figure, f"{table.attrs['preset']} preset: {about}")
+    return figure
+
+
+def tell(table: xr.Dataset) -> str:
+    """The speeds, and what is left of the weight."""
+    lines = []
+    for k in range(table.sizes["gates"]):
+        one = table.isel(gates=k)
+        v, left = float(one["speed"]), float(one["shares"][-1, -1])
+        gates = f"p1 = {float(one['p1']):g}, p2 = {float(one['p2']):g}"
+        lines.append(f"{gates}: v = {v:.3f}, weight left {left:.3f}, 1/(2 v) = {1 / (2 * v):.3f}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, tell, name="front", choose=choosing)

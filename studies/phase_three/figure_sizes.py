@@ -1,35 +1,27 @@
 """Delta S / delta^2 and I / delta^2 of phase III against the length of the chain."""
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 import xarray as xr
 from matplotlib.figure import Figure
-from points import STORE, Point, entropy, error, is_there, middle, opened, run
-from presets import FIGURES, PRESETS, Preset, PresetOption
+from points import Point, entropy, error, middle, opened, run
+from presets import PRESETS, Preset
 from theory import claimed, limit, truncated
 
-from tnness.study.scripts import StoreOption, preset_named, save
+from tnness.records.style import canvas, dots, headline, lettered
+from tnness.study.scripts import script
 
 FIT_FROM = 12
 """Shortest chain in the extrapolations."""
 
 
-def data(preset: Preset, store: Path, offline: bool = False) -> xr.Dataset:
-    """Both quantities at every (p1, p2) and length, with the certificates' errors and outcomes.
-
-    offline: take what the store holds and leave the rest out.
-    """
+def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
+    """Both quantities at every (p1, p2) and length, with the certificates' errors and outcomes."""
     points = [point for sizes in preset.sizes for point in sizes.points()]
-    if offline:
-        points = [point for point in points if is_there(point, store)]
-    else:
-        run(points, store)
+    run(points, store, workers)
     rows = [row(point, store) for point in points]
-    table = {name: ("point", [r[name] for r in rows]) for name in rows[0]}
-    return xr.Dataset(table, attrs={"preset": preset.name})
+    return xr.Dataset({name: ("point", [r[name] for r in rows]) for name in rows[0]})
 
 
 def row(point: Point, store: Path) -> dict[str, float | str]:
@@ -82,42 +74,37 @@ def extrapolated(dataset: xr.Dataset, name: str) -> tuple[float, float]:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """Both quantities against 1/L: measured, the paper's asymptotes, two-point functions only."""
-    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = canvas(1, 2)
     for number, (p1, p2) in enumerate(ensembles(dataset)):
         here, colour = group(dataset, p1, p2), f"C{number}"
         n = here["n"].values.astype(float)
         dense = np.geomspace(n.min(), 200, 60)
-        for axes, name, formula in zip(
-            (left, right), ("deviation", "information"), claimed(dense, p1, p2), strict=True
-        ):
-            axes.errorbar(
-                1 / n,
-                here[name],
-                here[f"{name}_error"],
-                fmt="o-",
-                ms=4,
-                capsize=2,
-                color=colour,
-                label=f"$p_1$ = {p1:g}, $p_2$ = {p2:g}",
-            )
+        panels = zip((left, right), ("deviation", "information"), claimed(dense, p1, p2), strict=True)
+        for axes, name, formula in panels:
+            label = f"$p_1$ = {p1:g}, $p_2$ = {p2:g}"
+            dots(axes, 1 / n, here[name], here[f"{name}_error"], fmt="o-", color=colour, label=label)
             axes.plot(1 / n, here[f"two_point_{name}"], "s:", ms=3, lw=0.9, mfc="none", color=colour)
             axes.plot(1 / dense, formula, "--", lw=0.9, color=colour)
             value, uncertainty = extrapolated(here, name)
             if np.isfinite(value):
-                axes.errorbar([0], [value], [uncertainty], fmt="d", ms=5, capsize=3, color=colour, clip_on=False)
-    left.set(xlabel="1/L", ylabel=r"$\Delta S / \delta^2$  [nat]", ylim=(0, 2.6), xlim=(-0.005, 0.26))
-    right.set(xlabel="1/L", ylabel=r"$I(L/2 : L/2) / \delta^2$  [nat]", ylim=(0, 0.95), xlim=(-0.005, 0.26))
-    left.legend(fontsize=8)
-    right.plot([], [], "k--", lw=0.9, label="paper, (38) and (39)")
-    right.plot([], [], "ks:", ms=3, lw=0.9, mfc="none", label="two-point functions only")
-    right.plot([], [], "kd", ms=5, label=f"fits in 1/L from L = {FIT_FROM}")
-    right.legend(fontsize=8)
-    lengths = f"L = {int(dataset['n'].min())} to {int(dataset['n'].max())}"
-    top = f"order delta^2, {lengths}, exact (L = 4) and TEBD with chi up to {int(dataset['chi'].max())}"
-    figure.suptitle(
-        f"{dataset.attrs['preset']} preset: phase III, {top}; no disorder average: E[rho x rho] itself", fontsize=8
+                dots(axes, [0], [value], [uncertainty], fmt="d", ms=5, color=colour, clip_on=False)
+    left.set(ylabel=r"$\Delta S / \delta^2$ [nat]", ylim=(0, 3.4))
+    right.set(ylabel=r"$I(L/2 : L/2) / \delta^2$ [nat]", ylim=(0, 1.05))
+    left.legend(loc="upper left")
+    meanings = (
+        ({"color": "k", "ls": "--"}, "paper, (38) and (39)"),
+        ({"color": "k", "ls": ":", "marker": "s", "ms": 3, "mfc": "none"}, "two-point functions only"),
+        ({"color": "k", "ls": "", "marker": "d", "ms": 5}, f"fits in $1/L$ from L = {FIT_FROM}"),
     )
+    handles = [right.plot([], [], lw=0.9, **style, label=label)[0] for style, label in meanings]
+    right.legend(handles=handles, loc="upper left")
+    for axes in (left, right):
+        axes.set(xlabel="$1/L$", xlim=(-0.005, 0.26))
+    lettered((left, right), ("entropy deviation", "mutual information of the halves"))
+    lengths = f"L = {int(dataset['n'].min())} to {int(dataset['n'].max())}"
+    how = rf"exact (L = 4) and TEBD with $\chi$ up to {int(dataset['chi'].max())}"
+    top = rf"phase III, order $\delta^2$, {lengths}, {how}; $E[\rho \otimes \rho]$ itself, no disorder average"
+    headline(figure, f"{dataset.attrs['preset']} preset: {top}")
     return figure
 
 
@@ -140,16 +127,5 @@ def report(dataset: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
-def main(
-    preset: PresetOption = "quick",
-    store: StoreOption = STORE,
-    offline: Annotated[bool, typer.Option("--offline", help="draw what the store holds, compute nothing")] = False,
-) -> None:
-    """Compute what is missing, print the table and draw the figure."""
-    dataset = data(preset_named(PRESETS, preset), store, offline)
-    print(report(dataset))
-    save(draw(dataset), {"": dataset}, FIGURES / f"sizes_{preset}", dpi=100)
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, report, name="sizes")

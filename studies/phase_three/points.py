@@ -18,7 +18,6 @@ from tnness.study.plan import canonical
 from tnness.study.store import Store
 from tnness.study.sweep import sweep
 
-STORE = Path("runs") / "phase_three"
 EXACT_UP_TO = 4
 """Sites up to which the chain is solved exactly; 6^5 dimensions and more are quicker by time evolution."""
 
@@ -71,7 +70,7 @@ class Sizes:
             yield Point(n=n, p1=p1, p2=p2, chi=chi)
 
 
-def run(points: Iterable[Point], store: Path) -> None:
+def run(points: Iterable[Point], store: Path, workers: int = 0) -> None:
     """Solve every point that the store does not hold yet."""
     for folder, members in groupby(sorted(points, key=lambda point: point.folder), key=lambda point: point.folder):
         several = list(members)
@@ -83,16 +82,11 @@ def run(points: Iterable[Point], store: Path) -> None:
             parameters={"order": several[0].order},
             engine=several[0].engine,
             tolerance=several[0].tolerance if several[0].engine == "tebd" else 1e-3,
-            workers=0,
+            workers=workers,
             progress=True,
         )
         if summary.failed:
             raise RecordError(f"{summary.failed} points of {store / folder} failed: {summary.failures[0].error}")
-
-
-def is_there(point: Point, store: Path) -> bool:
-    """Whether the store holds the record of a point."""
-    return (store / point.folder).exists() and any(path.exists() for path in _paths(point, store))
 
 
 def opened(point: Point, store: Path) -> xr.Dataset:

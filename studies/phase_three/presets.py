@@ -1,13 +1,9 @@
 """What is computed: `quick` in ten minutes of one core, `paper` with the lengths that the README's conclusion needs."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from points import Point, Sizes
 
-from tnness.study.scripts import preset_option
-
-FIGURES = Path(__file__).parent / "figures"
 HALF = (0.5, 0.5)
 OTHERS = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25))
 
@@ -58,4 +54,3 @@ PRESETS = {
         deltas=tuple(at(n, 216, delta=delta) for n in (4, 8) for delta in (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)),
     ),
 }
-PresetOption = preset_option(PRESETS)

@@ -22,7 +22,7 @@ from tnness import TDVP, TEBD, Lindbladian, find, periodic, spinless
 def test_quenches_at_full_bond_dimension_are_off_by_the_time_step_alone(chain, engine, order, reach):
     row = quench("a chain", chain, engine, order)
     assert chain.reach == reach
-    assert 0 < row.error < 2e-4
+    assert 0 < row.found < 2e-4
     assert (row.n, row.chi, row.engine.split(",")[0]) == (chain.n, 64, engine.name)
 
 
@@ -39,14 +39,15 @@ def test_the_densities_of_free_fermions_are_those_of_their_majorana_operators():
 
 
 def test_spinless_chains_and_operators_in_small():
-    assert spinless_chain(4).error < 1e-4
+    assert spinless_chain(4).found < 1e-4
     row = power_law_operator(12)
-    assert row.error < 1e-8
-    assert "width" in row.chain
+    assert row.found < 1e-8
+    assert row.meets
+    assert 4 < power_law_operator(12, of_width=True).found <= 20
 
 
 def test_rows_stand_under_their_header():
     line = str(Row("a chain", "tebd", 8, 32, 0.25, 1.234e-4, "an answer", 0.5))
     assert line.index("an answer") == HEADER.index("against")
-    assert line.split()[-8:] == ["tebd", "8", "32", "0.25", "1.2e-04", "0.5", "an", "answer"]
+    assert line.split()[-9:] == ["tebd", "8", "32", "0.25", "1.2e-04", "-", "0.5", "an", "answer"]
     assert "nan" not in str(Row("b", "tdvp", 8, 0, None, float(np.float64(0.1)), "c", 0.0))

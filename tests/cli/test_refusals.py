@@ -232,7 +232,7 @@ def test_a_record_of_a_model_that_has_gone_is_refused(here):
 
 def interrupt(folder: Path, *arguments: object) -> Path:
     """Leave an unfinished run: the command fails in its third block."""
-    from tnness.engines.tebd import TEBDRun
+    from tnness.engines.tebd_run import TEBDRun
     from tnness.errors import NumericalError
 
     step, calls = TEBDRun.step, []

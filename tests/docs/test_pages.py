@@ -1,8 +1,10 @@
 """The pages of the documentation: their code runs, and what is generated is complete."""
 
+import ast
 import doctest
 import importlib
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import commands
 import executed
 import gallery
 import matplotlib
+import outcomes
 import pytest
 import reference
 import studies_pages
@@ -18,6 +21,8 @@ import studies_pages
 import tnness
 from tnness import models
 from tnness.network.truncation import TRUNCATIONS
+from tnness.records import words
+from tnness.records.certificate import MEANING
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
@@ -25,8 +30,8 @@ PAGES = {
     for path in sorted(DOCS.rglob("*.md"))
     if any(block.language in ("python", "console") for block in executed.blocks_of(path.read_text()))
 }
-LONG = ("tutorials/certificate.md", "tutorials/fermions.md", "tutorials/disorder.md")
-"""Pages that take more than five seconds of processor time."""
+LONG = ("tutorials/certificate.md", "tutorials/counting.md", "tutorials/disorder.md", "tutorials/fermions.md")
+"""Pages that take more than five seconds of processor time; building the site runs them, too."""
 ELSEWHERE = [name for name, text in PAGES.items() if executed.is_executed_elsewhere(text)]
 
 
@@ -75,6 +80,11 @@ def test_outputs_stand_below_their_blocks_and_figures_are_files(tmp_path):
     assert shown.rstrip().endswith("The end.")
 
 
+def test_outputs_name_files_as_a_reader_in_the_folder_would(tmp_path):
+    ((_, output),) = executed.execute("```python\nfrom pathlib import Path\nPath('a').resolve()\n```\n", tmp_path)
+    assert "('a')" in output.text
+
+
 def test_a_fence_keeps_nothing_that_markdown_does_not_know(tmp_path):
     page = (
         '# A page\n\n=== "Tab"\n\n    ```python needs="no_such_package"\n    import no_such_package\n    ```\n\n'
@@ -105,6 +115,20 @@ def test_a_notebook_has_the_text_and_the_code_of_its_page():
     assert [cell["cell_type"] for cell in cells] == ["markdown", "code", "markdown", "code"]
     assert cells[1]["source"] == "%%writefile a.py\nx = 1"
     assert cells[3]["source"].split() == ["!tnness", "models", "--names"]
+    assert cells[3]["execution_count"] is None
+
+
+def test_a_notebook_is_executed(tmp_path):
+    page = (
+        "# Title\n\n```python\nprint('two')\n```\n\n"
+        '```python\nimport matplotlib.pyplot as plt\nplt.figure()\n```\n\n```python needs="no_such_package"\n1\n```\n'
+    )
+    cells = json.loads(executed.notebook(page, executed.execute(page, tmp_path)))["cells"]
+    printed, drawn, left = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert printed["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "two\n"}]
+    assert (printed["execution_count"], drawn["execution_count"], left["execution_count"]) == (1, 2, None)
+    assert drawn["outputs"][0]["data"]["image/svg+xml"].startswith("<?xml")
+    assert left["outputs"] == []
 
 
 def test_links_of_a_study_lead_into_the_site():
@@ -116,6 +140,13 @@ def test_links_of_a_study_lead_into_the_site():
     assert moved == (
         "[a](../papers.md) ![b](griffiths/figures/x.png) [c](cavity.md#d) [e](https://x.org) [f](../repository.md)"
     )
+
+
+def test_a_section_of_the_readme_is_a_page():
+    page = studies_pages.of_readme("What is possible, and how long it takes", "start/possible.md")
+    assert page.startswith("# What is possible")
+    assert "](../chains.md)" in page
+    assert "\n## " not in page
 
 
 def test_every_study_has_a_page_with_the_figures_that_it_shows():
@@ -143,6 +174,22 @@ def test_the_page_of_a_model_tells_its_parameters_observables_and_engines(name):
     for engine in offered_engines(cls):
         assert f"`{engine}`" in text
     assert "## Observables" in text
+
+
+@pytest.mark.parametrize("name", models())
+def test_what_a_model_agrees_with_is_held_by_tests_to_that_accuracy(name):
+    """Each item names a test; every `to NUMBER` and `within NUMBER` in it is a number of that test's file."""
+    from tnness.model.protocol import description
+
+    _, agreed = gallery.agreements(description(models()[name]))
+    assert agreed
+    for what, test in agreed:
+        tree = ast.parse((DOCS.parent / gallery.test_file(test, models()[name])).read_text())
+        numbers = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        claimed = re.findall(r"\b(?:to|within) (\d[\d.]*(?:e-?\d+)?)(?=[,;: ]|$)", what)
+        assert claimed, what
+        for accuracy in claimed:
+            assert float(accuracy) in numbers, (what, test)
 
 
 def test_the_small_instance_of_a_model_is_solved_and_drawn(tmp_path):
@@ -183,6 +230,13 @@ def test_every_command_stands_in_the_reference():
     for name in ("run", "converge", "sweep", "status", "collect", "plot", "check", "show", "models", "verify"):
         assert f"\n## {name}\n" in text
     assert "--chi" in text
+
+
+def test_every_outcome_is_explained_with_what_to_do():
+    assert outcomes.TO_DO.keys() == words.CLAIMS.keys()
+    text = outcomes.page()
+    for known in (*words.CLAIMS, *MEANING):
+        assert f"\n| `{known}` |" in text
 
 
 @pytest.mark.parametrize("module", ["gallery", "studies_pages", "house_docstrings"])

@@ -396,7 +396,6 @@ def test_an_answer_at_twice_the_period_is_not_called_steady():
         ({}, "exact", "no static steady state: --period T"),
         ({"period": 1.0}, "tebd", "does not repeat after it"),
         ({"period": PERIOD}, TEBD(dt=0.5), r"dt = 0.5 does not divide the period 1.2: dt = 0.4 does"),
-        ({"period": PERIOD}, "tdvp", "this chain depends on time.*engines 'tebd' and 'exact' evolve it"),
         ({"period": PERIOD, "watch": ["x"], "adjoint": 4}, "tebd", "adjoint: a chain that depends on time"),
         ({"period": -1.0}, "tebd", "period = -1.0: a time > 0 is needed"),
     ],
@@ -506,7 +505,7 @@ def test_a_thermal_start_is_that_of_the_chain_at_time_zero():
     assert_allclose(starts[0], starts[1], atol=1e-14)
 
 
-@pytest.mark.parametrize("engine", ["gaussian", "trajectories", "tdvp", "spectral"])
+@pytest.mark.parametrize("engine", ["gaussian", "trajectories", "spectral"])
 def test_engines_that_know_no_clock_say_so(engine):
     chain = Lindbladian([f] * 3)
     chain.hamiltonian(f.Cd(0) * f.C(1) + f.Cd(1) * f.C(0), math.cos)

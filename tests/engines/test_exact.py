@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from numpy.testing import assert_allclose
 
 import systems as exact
-from chains import coefficients, dense_lindbladian, random_density_matrix, random_lindbladian, seeds
+from chains import (
+    coefficients,
+    dense_lindbladian,
+    density_matrix,
+    even_density_matrix,
+    mixed_chains,
+    random_density_matrix,
+    random_far_chain,
+    random_lindbladian,
+    random_matrix,
+    seeds,
+)
 from tnness import expectation, steady_state
 from tnness.engines import exact as engine_module
 from tnness.engines.exact import Exact, steady_vector
@@ -19,6 +30,7 @@ from tnness.engines.null_space import settled_from
 from tnness.errors import InputError, NumericalError
 from tnness.network.chain_state import ChainState
 from tnness.operators.basis import bit, spin_half, spin_one
+from tnness.operators.terms import LocalOperator
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
 
@@ -73,6 +85,30 @@ def mbl(n, eps=0.1, h=2.0):
         for operator in (s.Sp(i) * down_j, s.Sm(i) * up_j, down_i * s.Sp(j), up_i * s.Sm(j)):
             chain.jump(scale * operator, eps)
     return chain
+
+
+# ---------------------------------------------------------------- any sites side by side
+
+
+@settings(max_examples=12)
+@given(spaces=mixed_chains(24), seed=seeds)
+def test_dynamics_and_steady_states_of_any_sites_are_the_dense_ones(spaces, seed):
+    """One to four sites of two to four levels, products of any operators of theirs; each site also decays."""
+    chain, rng = random_far_chain(spaces, seed), np.random.default_rng(seed)
+    for i, space in enumerate(spaces):
+        if space.parity is None:
+            chain.jump(LocalOperator("A", random_matrix(space.levels, rng))(i))
+        else:  # a random matrix of two levels would be neither even nor odd
+            for operator in (own for own in space.operators.values() if own.odd):
+                chain.jump(operator(i), rng.uniform(0.2, 1))
+    rho, liouvillian = even_density_matrix(spaces, rng), exact.dense_liouvillian(*dense_lindbladian(chain))
+    views = Exact().solve(chain, initial=rho, times=[0.1, 1.0]).views
+    for (_, view), later in zip(views, exact.dense_evolve(liouvillian, rho, [0.1, 1.0]), strict=True):
+        assert_allclose(view.tensor.ravel(), coefficients(later, spaces), atol=1e-9)
+    *_, (_, view) = Exact().solve(chain).views
+    steady = density_matrix(view.tensor.ravel(), spaces)
+    assert_allclose(liouvillian @ steady.ravel(), 0, atol=1e-10 * np.abs(liouvillian).max())
+    assert_allclose(np.trace(steady), 1, atol=1e-12)
 
 
 # ---------------------------------------------------------------- steady states

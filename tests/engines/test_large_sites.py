@@ -13,7 +13,6 @@ from scipy.integrate import solve_ivp
 from chains import coefficients, dense_lindbladian, random_density_matrix
 from tnness.engines.exact import Exact
 from tnness.engines.initial import parse_initial
-from tnness.engines.limits import check_network, memory
 from tnness.engines.starting import density_operator
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError
@@ -206,12 +205,3 @@ def test_bosons_that_hop_and_get_lost():
     wanted = np.diag(moved @ np.diag([0, 2, 0]) @ moved.conj().T).real
     record = evolve(Hopping(), [0.2], engine=TEBD(chi=10, dt=0.1, order=4), initial="product:0,2,0", errors=False)
     assert_allclose(record["n"].values[-1], wanted, atol=1e-6)
-
-
-def test_what_does_not_fit_into_the_memory_is_refused_before_anything_is_allocated(monkeypatch):
-    assert memory() > 1e8
-    check_network((289,) * 4, 8)
-    monkeypatch.setattr("tnness.engines.limits.memory", lambda: 16e9)
-    with pytest.raises(InputError, match=r"chi = 256 on sites of up to 289 dimensions needs some 219 GB.* has 16"):
-        check_network((289,) * 4, 256)
-    check_network((4,) * 40, 256)

@@ -6,15 +6,20 @@ from numpy.testing import assert_allclose
 
 from tnness.engines.exact import Exact
 from tnness.engines.fermions.quadratic import NotQuadratic
-from tnness.engines.pure.trajectories import kicks_of
+from tnness.engines.pure.unraveling import why_no_noise, windows_of
 from tnness.engines.trajectories import Trajectories
 from tnness.errors import InputError, ModelError, Unavailable
 from tnness.network.chain_state import ChainState
 from tnness.network.initial import product_state
-from tnness.operators.basis import quantum_space
+from tnness.observables.observable import Observable, expectation, two_point
+from tnness.operators.basis import bit, quantum_space
+from tnness.operators.basis import electron as e
 from tnness.operators.basis import spin_half as s
+from tnness.operators.basis import spin_one as o
 from tnness.operators.basis import spinless as f
+from tnness.problems.envelope import Piecewise
 from tnness.problems.lindbladian import Lindbladian
+from tnness.records.averages import TimeAverage
 
 FIELDS = np.random.default_rng(1).uniform(-2, 2, 8)
 
@@ -95,11 +100,7 @@ def test_a_fermionic_jump_can_be_white_noise_on_the_first_site_but_not_on_the_la
     for site in (0, 2):
         problem = Lindbladian([majorana] * 3)
         problem.jump(majorana.w(site), rate=0.25)
-        if site == 0:
-            assert_allclose(kicks_of(problem)[0].diagonal, [0.5, -0.5])
-        else:
-            with pytest.raises(ModelError, match="no white noise"):
-                kicks_of(problem)
+        assert ("no white noise" in why_no_noise(problem, windows_of(problem))) == (site == 2)
 
 
 def test_one_noise_for_one_seed():
@@ -127,7 +128,7 @@ def test_what_a_trajectory_cannot_be():
     lossy.jump(f.C(0))
     cases = [
         (lossy, {"method": "gaussian"}, "product:0101", ModelError, "keeps its particles"),
-        (lossy, {"method": "mps"}, "product:0101", ModelError, "no white noise"),
+        (lossy, {"unraveling": "noise", "method": "mps"}, "product:0101", ModelError, "no white noise"),
         (chain(n=4, delta=1.0), {"method": "gaussian"}, "product:0101", NotQuadratic, "an interaction"),
         (chain(n=4), {}, "identity", InputError, "pure state"),
         (chain(n=4), {"method": "mps"}, "product:01*1", InputError, "pure state"),
@@ -136,7 +137,7 @@ def test_what_a_trajectory_cannot_be():
     for problem, settings, initial, kind, told in cases:
         with pytest.raises(kind, match=told):
             Trajectories(realizations=1, **settings).solve(problem, initial=initial, times=[1.0])
-    with pytest.raises(InputError, match="no steady state"):
+    with pytest.raises(InputError, match="relaxation=T"):
         Trajectories().solve(chain(n=4), initial="product:0101")
     (view,), _ = run(chain(n=4, noise={1: 1.0, 2: 1.0}), [0.0], "product:0101", realizations=1)
     with pytest.raises(Unavailable):
@@ -149,3 +150,194 @@ def test_what_a_trajectory_cannot_be():
 def test_settings_that_cannot_be(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         Trajectories(**settings)
+
+
+# ---------------------------------------------------------------- jumps and diffusion
+
+
+def xxz(n):
+    """Dephasing everywhere, pumped and drained at its ends."""
+    found = Lindbladian([s] * n)
+    for i in range(n - 1):
+        found.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1) + 0.7 * s.Z(i) * s.Z(i + 1))
+    for i in range(n):
+        found.jump(s.Z(i), rate=0.15)
+    found.jump(s.Sp(0), rate=0.6)
+    found.jump(s.Sm(n - 1), rate=0.9)
+    return found, "product:" + "01" * (n // 2), [s.X(i) * s.X(i + 1) for i in range(n - 1)] + [s.Z(i) for i in range(n)]
+
+
+def pair_loss(n):
+    """Interacting fermions, lost in pairs, one by one, and from a superposition of two sites, and gained."""
+    found = Lindbladian([f] * n)
+    for i in range(n - 1):
+        found.hamiltonian(-1.0 * (f.Cd(i) * f.C(i + 1) + f.Cd(i + 1) * f.C(i)) + 0.5 * f.N(i) * f.N(i + 1))
+        found.jump(f.C(i) * f.C(i + 1), rate=0.4 + 0.1 * i)
+    for i in range(n):
+        found.jump(f.C(i), rate=0.1)
+        found.jump(f.Cd(i), rate=0.15)
+    found.jump(f.C(1) + 0.5 * f.C(2), rate=0.3)
+    hops = [f.Cd(i) * f.C(j) + f.Cd(j) * f.C(i) for i, j in [*zip(range(n - 1), range(1, n), strict=True), (0, n - 1)]]
+    return found, "product:" + "110101"[:n], hops + [f.N(i) for i in range(n)]
+
+
+def spins_one(n):
+    """Jumps on sites, and on bonds, which overlap."""
+    found = Lindbladian([o] * n)
+    for i in range(n - 1):
+        found.hamiltonian(0.5 * (o.Sx(i) * o.Sx(i + 1) + o.Sy(i) * o.Sy(i + 1) + o.Sz(i) * o.Sz(i + 1)))
+        found.jump(o.Sp(i) * o.Sm(i + 1), rate=0.3)
+    for i in range(n):
+        found.jump(o.Sm(i), rate=0.2)
+        found.jump(o.Sz(i), rate=0.2)
+    bonds = [o.Sx(i) * o.Sx(i + 1) for i in range(n - 1)]
+    return found, "product:" + "01210"[:n], bonds + [o.Sz(i) for i in range(n)]
+
+
+def electrons(n):
+    """Electrons of both spins, one kind of which is lost."""
+    found = Lindbladian([e] * n)
+    for i in range(n - 1):
+        for create, annihilate in ((e.Cud, e.Cu), (e.Cdd, e.Cd)):
+            found.hamiltonian(-1.0 * (create(i) * annihilate(i + 1) + create(i + 1) * annihilate(i)))
+    for i in range(n):
+        found.hamiltonian(2.0 * e.Nu(i) * e.Nd(i))
+        found.jump(e.Cd(i), rate=0.3)
+        found.jump(e.Nu(i), rate=0.2)
+    return found, "product:" + "1231"[:n], [e.Nu(i) for i in range(n)] + [e.Nd(i) for i in range(n)]
+
+
+def driven(n):
+    """A field, and a rate, that depend on time."""
+    found = Lindbladian([s] * n)
+    for i in range(n - 1):
+        found.hamiltonian(s.X(i) * s.X(i + 1) + 0.5 * s.Z(i) * s.Z(i + 1))
+    for i in range(n):
+        found.hamiltonian(s.Y(i), envelope=lambda t: np.cos(3 * t))
+        found.jump(s.Sm(i), rate=Piecewise({0.0: 0.1, 0.55: 1.2}))
+    return found, "product:" + "01" * (n // 2), [s.Z(i) for i in range(n)] + [s.X(i) for i in range(n)]
+
+
+def z_of(case, times, **settings):
+    """(average - exact) / error of all operators at all times."""
+    problem, initial, operators = case
+    wanted = [v for _, v in Exact().solve(problem, initial=initial, times=times).views]
+    views, solution = run(problem, times, initial, method="mps", cutoff=1e-9, **settings)
+    assert solution.verdict == "complete, with statistical errors alone"
+    estimates = [view.with_error(lambda v: [v.expect(each) for each in operators]) for view in views]
+    exact = np.array([[view.expect(each) for each in operators] for view in wanted])
+    known = [exact[:, k].any() for k in range(len(operators))]
+    z = (np.array([each.value for each in estimates]) - exact) / np.array([each.error for each in estimates])
+    return z[:, known]
+
+
+FAST = [
+    ("jumps", xxz, 4),
+    ("diffusion", xxz, 4),
+    ("jumps", pair_loss, 4),
+    ("jumps", spins_one, 3),
+    ("diffusion", spins_one, 3),
+    ("jumps", electrons, 3),
+    ("jumps", driven, 4),
+    ("diffusion", driven, 4),
+]
+
+
+@pytest.mark.parametrize(("unraveling", "case", "n"), FAST, ids=[f"{u} {c.__name__}" for u, c, _ in FAST])
+def test_averages_over_jumps_and_diffusion_are_those_of_exact(unraveling, case, n):
+    z = z_of(case(n), [0.4, 1.0], realizations=150, dt=0.1, unraveling=unraveling)
+    assert np.sqrt(np.mean(z**2)) < 1.6
+    assert np.abs(z).max() < 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("unraveling", "case", "n"),
+    [
+        ("jumps", xxz, 6),
+        ("diffusion", xxz, 6),
+        ("jumps", pair_loss, 6),
+        ("jumps", spins_one, 5),
+        ("diffusion", spins_one, 5),
+    ],
+)
+def test_fifty_averages_of_six_sites_are_within_their_errors(unraveling, case, n, seed):
+    """chi^2 of 45 to 60 averages at five times, which are correlated: some 25 of them are independent."""
+    z = z_of(case(n), [0.3, 0.6, 1.0, 1.5, 2.0], realizations=600, dt=0.05, unraveling=unraveling, seed=seed)
+    assert z.size >= 45
+    assert 0.5 < np.sqrt(np.mean(z**2)) < 1.5
+    assert np.abs(z).max() < 4.5
+
+
+def test_the_average_is_of_second_order_in_the_time_step():
+    """At dt = .8 the splitting shows, at dt = .2 it does not."""
+    case, times = xxz(4), [1.6]
+    far, near = (z_of(case, times, realizations=1000, dt=dt, unraveling="jumps") for dt in (0.8, 0.1))
+    assert np.sqrt(np.mean(far**2)) > 2.5
+    assert np.sqrt(np.mean(near**2)) < 1.6
+
+
+def test_errors_of_products_of_averages_are_those_of_the_jackknife():
+    """The variance of a function of means by its derivatives, for many realizations."""
+    problem, initial, _ = xxz(4)
+    (view,), _ = run(problem, [1.0], initial, realizations=200, unraveling="jumps", method="mps", dt=0.2)
+    connected = two_point(s.Z, s.Z, connected=True).estimate(view)
+    a, b, ab = (np.array([v.expect(op) for v in view.realizations]) for op in (s.Z(0), s.Z(1), s.Z(0) * s.Z(1)))
+    slopes = ab - a * b.mean() - b * a.mean()
+    assert_allclose(connected.value[0, 1], ab.mean() - a.mean() * b.mean(), atol=1e-13)
+    assert_allclose(connected.error[0, 1], slopes.std(ddof=1) / np.sqrt(200), rtol=0.3)
+    plain = expectation([s.Z(i) for i in range(4)], "site").estimate(run(problem, [1.0], initial, realizations=20,
+                        unraveling="jumps", method="mps", dt=0.2)[0][0])  # fmt: skip
+    assert plain.error.shape == (4,)
+    assert np.isnan(Observable(lambda v: v.expect(s.Z(0))).estimate(
+        run(problem, [0.2], initial, realizations=1, unraveling="jumps", method="mps")[0][0]).error)  # fmt: skip
+
+
+def test_the_steady_state_is_an_average_over_time_and_realizations():
+    problem = Lindbladian([s] * 2)
+    problem.hamiltonian(s.X(0) * s.X(1) + s.Y(0) * s.Y(1))
+    problem.jump(s.Sp(0), rate=3.0)
+    problem.jump(s.Sm(1), rate=2.0)
+    operators = [s.Z(0), s.Z(1), s.X(0) * s.Y(1) - s.Y(0) * s.X(1)]
+    ((_, exact),) = Exact().solve(problem).views
+    engine = Trajectories(realizations=8, relaxation=4.0, duration=160.0, every=2.0, dt=0.05)
+    solution, average, times = engine.solve(problem, initial="product:01", seed=5), TimeAverage(), []
+    for time, view in solution.views:
+        times.append(time)
+        average.add([view.expect(each) for each in operators])
+    assert_allclose(times, np.arange(6, 165, 2))
+    estimate = average.estimate()
+    z = (estimate.value - [exact.expect(each) for each in operators]) / estimate.error
+    assert np.abs(z).max() < 4
+    assert solution.rule.judge({"z": average}) == "complete, with statistical errors alone"
+
+
+def test_one_seed_gives_one_trajectory_however_many_run_beside_it():
+    problem, initial, operators = xxz(4)
+    few, many = (
+        run(problem, [1.0], initial, realizations=count, unraveling="jumps", method="mps")[0][0].realizations[1]
+        for count in (2, 7)
+    )
+    assert_allclose([few.expect(each) for each in operators], [many.expect(each) for each in operators], atol=1e-10)
+
+
+def test_what_jumps_and_diffusion_do_not_take():
+    lossy, classical, long_range = chain(n=4), Lindbladian([bit] * 4), Lindbladian([s] * 4)
+    lossy.jump(f.C(0))
+    long_range.hamiltonian(s.Z(0) * s.Z(2))
+    long_range.jump(s.Sm(0))
+    pulsed = xxz(4)[0]
+    pulsed.at(1.0, s.X(0))
+    cases = [
+        (lossy, {"unraveling": "diffusion"}, "cannot diffuse"),
+        (classical, {"unraveling": "jumps"}, "holds probabilities, which have no amplitudes"),
+        (long_range, {"unraveling": "jumps"}, "reaches beyond neighbours"),
+        (pulsed, {"unraveling": "jumps"}, "acts at a given time"),
+        (lossy, {"unraveling": "jumps", "method": "gaussian"}, "Gaussian states go with noise"),
+    ]
+    for problem, settings, told in cases:
+        with pytest.raises((ModelError, InputError), match=told):
+            Trajectories(realizations=1, **settings).solve(problem, initial="product:0101", times=[1.0])
+    with pytest.raises(InputError, match="at least one sample"):
+        Trajectories(relaxation=1.0, duration=0.5).solve(xxz(4)[0], initial="product:0101")

@@ -39,7 +39,7 @@ def test_against_full_matrices(size):
 
 
 def test_volume_law_at_small_sizes():
-    """f_AB grows with the size: 0.31 at L = 4, 0.35 at 6 (ours; literal eq. (72)), over realisations."""
+    """f_AB grows with the size: 0.31 at L = 4, 0.35 at 6 (ours; literal eq. (72)), over realizations."""
     means = []
     for size in (2, 4):
         means.append(np.mean([steady_state(EnergyCorrelation(size=size), seed=s).dataset["f_ab"] for s in range(20)]))

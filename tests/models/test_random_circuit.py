@@ -1,4 +1,4 @@
-"""The random circuit, one realisation: averages over time against closed equations and the exact averaged replica."""
+"""The random circuit, one realization: averages over time against closed equations and the exact averaged replica."""
 
 import numpy as np
 import pytest
@@ -136,7 +136,7 @@ def test_entropies_are_measured_from_local_equilibrium():
     for name in ("h", "entropy_deviation", "relative_entropy", "leading_entropy_deviation", "mutual_information"):
         assert_allclose(record[name][0], 0, atol=1e-12)
     far = evolve(RandomCircuit(n=6, initial="step"), [0.0, 0.3, 2.0, 30.0], seed=4)
-    assert (far["relative_entropy"] > -1e-12).all()  # Klein's inequality, of every realisation
+    assert (far["relative_entropy"] > -1e-12).all()  # Klein's inequality, of every realization
     assert far["relative_entropy"][0] == 0
     last = record.dataset.isel(time=1)
     assert last["entropy_deviation"] > 1e-5

@@ -177,13 +177,13 @@ def test_regions_apart_are_read_of_correlation_matrices_only():
 
 
 def test_long_pure_chains():
-    """Cuts of any length, and regions inside of up to 512 states; of a product state all entropies vanish."""
+    """Cuts of any length, and regions inside of up to 1024 states; of a product state all entropies vanish."""
     n = 30
     view = PureView(ChainState.product([[0.6, 0.8]] * n), [spin_half] * n)
     for region in (range(20), range(12, n), range(3, 9), range(n)):
         assert_allclose([view.entropy(region), view.renyi2(region)], 0, atol=1e-12)
     for read in (view.entropy, view.marginal):
-        with pytest.raises(Unavailable, match="of 20 sites: a matrix of more than 512 states"):
+        with pytest.raises(Unavailable, match="of 20 sites: a matrix of more than 1024 states"):
             read(range(2, 22))
 
 

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from numpy.testing import assert_allclose
 
-from chains import dense_lindbladian, even_density_matrix, random_matrix, seeds
+from chains import (
+    coefficients,
+    dense_lindbladian,
+    density_matrix,
+    even_density_matrix,
+    mixed_chains,
+    random_far_chain,
+    random_matrix,
+    seeds,
+)
 from tnness.engines.exact import Exact
 from tnness.engines.tdvp import TDVP
 from tnness.engines.tebd import TEBD
@@ -16,8 +25,6 @@ from tnness.operators.basis import (
     LocalSpace,
     bit,
     boson,
-    coefficients,
-    density_matrix,
     electron,
     oddness,
     spin_half,
@@ -25,7 +32,7 @@ from tnness.operators.basis import (
     spinless,
     tj,
 )
-from tnness.operators.terms import LocalOperator, Operator, power_law_sum, string
+from tnness.operators.terms import LocalOperator, power_law_sum, string
 from tnness.problems.blocks import blocked
 from tnness.problems.lindbladian import Lindbladian
 from tnness.problems.mpo import mpo_of
@@ -42,25 +49,6 @@ CHAINS: dict[str, list[LocalSpace]] = {
     "bosons": [boson(2), s, boson(1)],
 }
 every_chain = pytest.mark.parametrize("spaces", CHAINS.values(), ids=CHAINS)
-
-
-def random_term(spaces, rng, most=3) -> Operator:
-    sites = rng.integers(0, len(spaces), rng.integers(1, most + 1)).tolist()
-    factors = [list(spaces[i].operators.values()) for i in sites]
-    product = np.prod([own[rng.integers(len(own))](i) for own, i in zip(factors, sites, strict=True)])
-    return complex(*rng.standard_normal(2)) * product
-
-
-def random_chain(spaces, seed) -> Lindbladian:
-    """Products of up to three operators on any sites, in any order, and jumps that are sums of such products."""
-    chain, rng = Lindbladian(spaces), np.random.default_rng(seed)
-    for _ in range(6):
-        term = random_term(spaces, rng)
-        if not term.odd:
-            chain.hamiltonian(term + term.dag())
-        first, second = random_term(spaces, rng, 2), random_term(spaces, rng, 1)
-        chain.jump(first + second if first.odd == second.odd else first, rng.uniform(0.1, 1))
-    return chain
 
 
 def rate_of_change(chain, rho):
@@ -80,27 +68,38 @@ def multiplied_out(tensors):
 # ---------------------------------------------------------------- the equation
 
 
+def assert_generator_is_dense(spaces, seed):
+    chain = random_far_chain(spaces, seed)
+    rho = even_density_matrix(spaces, np.random.default_rng(seed))
+    expected = coefficients(rate_of_change(chain, rho), spaces)
+    generator, vector = chain.generator(), coefficients(rho, spaces)
+    found, size = generator.apply(vector), max(1.0, float(np.abs(expected).max()))
+    assert_allclose(found, expected, atol=1e-12 * size)
+    return generator, vector, found, size
+
+
 @every_chain
 @settings(max_examples=15)
 @given(seed=seeds)
 def test_generators_are_the_dense_equation(spaces, seed):
-    chain = random_chain(spaces, seed)
-    rho = even_density_matrix(spaces, np.random.default_rng(seed))
-    expected = rate_of_change(chain, rho)
-    generator, vector = chain.generator(), coefficients(rho, spaces).ravel()
-    found = generator.apply(vector)
-    size = max(1.0, float(np.abs(expected).max()))
-    assert_allclose(density_matrix(found, spaces), expected, atol=1e-12 * size)
+    generator, vector, found, size = assert_generator_is_dense(spaces, seed)
     assert_allclose(generator.matrix() @ vector, found, atol=1e-12 * size)
     other = np.random.default_rng(seed).standard_normal(len(vector))
     assert_allclose(generator.transposed().apply(other) @ vector, other @ found, atol=1e-11 * size)
+
+
+@settings(max_examples=40)
+@given(spaces=mixed_chains(), seed=seeds)
+def test_generators_of_any_sites_side_by_side_are_the_dense_equation(spaces, seed):
+    """One to four sites of two to four levels each, with and without fermions, in any order."""
+    assert_generator_is_dense(spaces, seed)
 
 
 @every_chain
 @settings(max_examples=8)
 @given(seed=seeds)
 def test_matrix_product_operators_are_the_generator(spaces, seed):
-    generator = random_chain(spaces, seed).generator()
+    generator = random_far_chain(spaces, seed).generator()
     matrix = generator.matrix().toarray()
     if len(matrix) <= 1100:
         even = ~oddness(spaces)
@@ -112,7 +111,7 @@ def test_matrix_product_operators_are_the_generator(spaces, seed):
 @settings(max_examples=8)
 @given(seed=seeds)
 def test_blocks_of_two_are_the_same_equation(spaces, seed):
-    generator = random_chain(spaces[:4], seed).generator()
+    generator = random_far_chain(spaces[:4], seed).generator()
     joined = blocked(generator, "this test")
     assert not joined.distant
     assert joined.dims == tuple(a.dim * b.dim for a, b in zip(spaces[:4:2], spaces[1:4:2], strict=True))
@@ -124,7 +123,7 @@ def test_blocks_of_two_are_the_same_equation(spaces, seed):
 @given(seed=seeds)
 def test_exact_steady_states_and_dynamics_of_terms_on_any_sites(seed):
     """n = 3: the state at t = 0.7 by the dense equation; its derivative vanishes in the steady state."""
-    chain = random_chain([s] * 3, seed)
+    chain = random_far_chain([s] * 3, seed)
     for i in range(3):
         chain.jump(s.Sm(i) + 0.2 * s.Sp(i), 0.5)
     *_, (_, view) = Exact().solve(chain).views
@@ -228,7 +227,7 @@ def test_a_local_matrix_of_ones_own_may_stand_far_away():
     chain = Lindbladian([s] * 4)
     chain.jump(LocalOperator("A", random_matrix(2, rng))(0) * LocalOperator("B", random_matrix(2, rng))(3))
     rho = even_density_matrix([s] * 4, rng)
-    found = chain.generator().apply(coefficients(rho, [s] * 4).ravel())
+    found = chain.generator().apply(coefficients(rho, [s] * 4))
     assert_allclose(density_matrix(found, [s] * 4), rate_of_change(chain, rho), atol=1e-12)
     with pytest.raises(ModelError, match="has 2 levels, site 1 has 3"):
         Lindbladian([s, spin_one]).jump(s.Sm(0) * s.Sm(1))

@@ -1,6 +1,7 @@
 """Conserved sums against the null space of the dense transposed generator."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains import random_lindbladian, seeds
-from tnness import Lindbladian, bit, find
+from tnness import Lindbladian, bit, find, spin_one
 from tnness import spin_half as s
+from tnness import spinless as f
 from tnness.operators.basis import boson
 from tnness.problems.conserved import conserved_sums
 
@@ -74,6 +76,23 @@ def apart():
     return chain.generator()
 
 
+def far(n, closed=True):
+    """Exchange and hops over any distance on unequal sites: Z of the spins and N of the fermions are conserved."""
+    chain = Lindbladian([s, f, spin_one, f, s][:n])
+    spins, fermions = [i for i in (0, 2, 4) if i < n], [i for i in (1, 3) if i < n]
+    for i, j in itertools.combinations(spins, 2):
+        raise_ = [(s if chain.spaces[k] is s else spin_one).Sp(k) for k in (i, j)]
+        term = raise_[0] * raise_[1].dag() / (j - i)
+        chain.hamiltonian(term + term.dag())
+    for i, j in itertools.combinations(fermions, 2):
+        chain.hamiltonian(f.Cd(i) * f.C(j) + f.Cd(j) * f.C(i))
+    for i in range(n):
+        chain.jump({s: s.Z, f: f.N, spin_one: spin_one.Sz}[chain.spaces[i]](i), rate=0.3)
+    if not closed:
+        chain.jump(f.C(1) + 0.5 * f.Cd(3), rate=1e-6)
+    return chain.generator()
+
+
 @pytest.mark.parametrize(
     ("generator", "count"),
     [
@@ -83,6 +102,8 @@ def apart():
         (exclusion(5), 1),
         (mixed(), 1),
         (apart(), 1),
+        (far(4), 2),
+        (far(4, closed=False), 1),
         (find("xx-dephasing")(n=4).problem().generator(), 0),
         (find("replica-abc")(n=3).problem().generator(), 0),
     ],
@@ -100,3 +121,11 @@ def test_they_are_as_many_as_the_dense_null_space_holds(generator, count):
 @given(seed=seeds, n=st.integers(2, 4))
 def test_a_random_chain_conserves_nothing(seed, n):
     assert conserved_sums(random_lindbladian([s] * n, seed).generator()) == []
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=seeds)
+def test_neither_does_one_with_terms_on_any_sites(seed):
+    chain = random_lindbladian([s] * 4, seed)
+    chain.hamiltonian(s.X(0) * s.Y(3))
+    assert conserved_sums(chain.generator()) == []

@@ -312,7 +312,7 @@ def test_hopping_between_computed_eigenstates_keeps_its_digest_under_the_noise_o
     assert FactorisedHopping(1.1 * couplings, problem.initial, shaken).digest() != problem.digest()
 
 
-def test_one_realisation_is_not_a_batch_of_one():
+def test_one_realization_is_not_a_batch_of_one():
     base = wire(2, 3, 8.0)
     batch = TransferChain(base.onsite[None], base.coupling[None], base.left, base.right)
     assert batch.digest() != base.digest()

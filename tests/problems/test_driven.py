@@ -7,11 +7,19 @@ import pytest
 from hypothesis import given, settings
 from numpy.testing import assert_allclose
 
-from chains import coefficients, density_matrix, even_density_matrix, random_matrix, seeds
+from chains import (
+    coefficients,
+    density_matrix,
+    even_density_matrix,
+    mixed_chains,
+    random_matrix,
+    random_product,
+    random_sum,
+    seeds,
+)
 from driven_chains import Told, positive, waves
 from tnness.errors import InputError, ModelError
 from tnness.operators.basis import LocalSpace, bit, boson, electron, spin_half, spin_one, spinless
-from tnness.operators.terms import Operator, Term
 from tnness.problems.blocks import blocked
 from tnness.problems.conserved import conserved_sums
 from tnness.problems.envelope import Piecewise
@@ -30,33 +38,21 @@ CHAINS: dict[str, list[LocalSpace]] = {
 every_chain = pytest.mark.parametrize("spaces", CHAINS.values(), ids=CHAINS)
 
 
-def random_term(spaces, rng) -> Operator:
-    sites = rng.integers(0, len(spaces), rng.integers(1, 3)).tolist()
-    factors = [list(spaces[i].operators.values()) for i in sites]
-    product = complex(*rng.standard_normal(2)) * Operator((Term(1.0, ()),))
-    for own, i in zip(factors, sites, strict=True):
-        product = product * own[rng.integers(len(own))](i)
-    return product
-
-
 def random_told(spaces, seed) -> Told:
     """Random terms with random envelopes, and jumps with random rates, on any sites."""
     told, rng = Told(spaces), np.random.default_rng(seed)
     shared = waves(rng)
     for k in range(5):
-        term = random_term(spaces, rng)
+        term = random_product(spaces, rng, 2)
         if not term.odd:
             envelope = (None, waves(rng), shared)[k % 3]
             told.hamiltonian(term, envelope)  # a term and its conjugate may come one after the other
             told.hamiltonian(term.dag(), envelope)
-        told.jump(random_term(spaces, rng), float(rng.uniform(0.1, 1)) if k % 2 else positive(rng))
+        told.jump(random_sum(spaces, rng), float(rng.uniform(0.1, 1)) if k % 2 else positive(rng))
     return told
 
 
-@every_chain
-@settings(max_examples=6)
-@given(seed=seeds)
-def test_the_parts_with_their_functions_are_the_equation_at_any_time(spaces, seed):
+def assert_drive_is_dense(spaces, seed):
     told, rng = random_told(spaces, seed), np.random.default_rng(seed)
     rho, time = even_density_matrix(spaces, rng), float(rng.uniform(0, 5))
     drive = told.chain.drive()
@@ -68,6 +64,20 @@ def test_the_parts_with_their_functions_are_the_equation_at_any_time(spaces, see
     assert_allclose(change, expected, atol=1e-12 * max(1, np.abs(expected).max()))
     frozen = told.chain.frozen(time).generator().apply(vector)
     assert_allclose(frozen, expected, atol=1e-12 * max(1, np.abs(expected).max()))
+
+
+@every_chain
+@settings(max_examples=6)
+@given(seed=seeds)
+def test_the_parts_with_their_functions_are_the_equation_at_any_time(spaces, seed):
+    assert_drive_is_dense(spaces, seed)
+
+
+@settings(max_examples=20)
+@given(spaces=mixed_chains(96), seed=seeds)
+def test_any_sites_with_any_functions_are_the_equation_at_any_time(spaces, seed):
+    """One to four sites of two to four levels each, with and without fermions, in any order."""
+    assert_drive_is_dense(spaces, seed)
 
 
 def random_kraus(spaces, rng, odd):

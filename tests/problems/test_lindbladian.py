@@ -266,7 +266,7 @@ def test_large_windows_are_built_by_sparse_products(monkeypatch):
     oscillator, n = boson(3), spin_half
     matrices = []
     for largest in (0, 10**6):
-        monkeypatch.setattr("tnness.problems.lindbladian.DENSE_WINDOW", largest)
+        monkeypatch.setattr("tnness.problems.assembly.DENSE_WINDOW", largest)
         chain = Lindbladian([oscillator, n])
         chain.hamiltonian(oscillator.N(0) + 0.3j * (oscillator.B(0) - oscillator.Bd(0)))
         chain.hamiltonian(0.2 * (oscillator.B(0) * n.Sp(1) + oscillator.Bd(0) * n.Sm(1)))

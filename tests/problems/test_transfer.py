@@ -137,7 +137,7 @@ def test_link_lengths_follow_their_law(dim):
         (lambda: Lead(np.eye(2), np.zeros(3)), "one threshold per channel"),
         (lambda: Lead(np.eye(1), np.zeros(1), hopping=0.0), "hopping"),
         (lambda: random_chain(2, 1, False, 0).leads, "a lead at both ends"),
-        (lambda: to_quimb(TransferChain(np.zeros((5, 2, 1, 1)), np.zeros((5, 1, 1)))), "one realisation"),
+        (lambda: to_quimb(TransferChain(np.zeros((5, 2, 1, 1)), np.zeros((5, 1, 1)))), "one realization"),
         (lambda: Links(alpha=0.0), "alpha = 0"),
         (lambda: Links(alpha=1.0, dim=3), "dim = 3"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from processes import PATIENCE, assert_same, complete, contents, finish, start, wait_for
 from tnness import NumericalError, steady_state
-from tnness.engines import tebd
+from tnness.engines import tebd, tebd_run
 from tnness.errors import RecordError
 from tnness.model.registry import find
 from tnness.records.record import Record
@@ -174,7 +174,7 @@ def test_a_run_that_overflows_stops_with_the_last_good_state_saved(tmp_path):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_nan_stops_the_run_and_the_good_part_of_it_is_continued(bad, tmp_path, monkeypatch):
-    model, sweep, sweeps = find("ssep")(n=4), tebd.sweep_layer, []
+    model, sweep, sweeps = find("ssep")(n=4), tebd_run.sweep_layer, []
 
     def failing(state, *given):
         dropped = sweep(state, *given)
@@ -185,7 +185,7 @@ def test_a_nan_stops_the_run_and_the_good_part_of_it_is_continued(bad, tmp_path,
 
     settings = {"engine": tebd.TEBD(chi=4), "tolerance": 1e-5}
     with monkeypatch.context() as patch, np.errstate(all="ignore"):
-        patch.setattr(tebd, "sweep_layer", failing)
+        patch.setattr(tebd_run, "sweep_layer", failing)
         with pytest.raises(NumericalError, match=r"run\.nc\.part") as raised:
             steady_state(model, out=tmp_path / "run.nc", **settings)
     assert "\n" not in str(raised.value)

@@ -35,9 +35,9 @@ def test_a_nan_stops_the_run_with_the_last_good_state_saved(tmp_path, monkeypatc
 
 def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
     """A NaN that appears in a sweep never reaches the state that is kept."""
-    import tnness.engines.tebd as tebd
+    from tnness.engines import tebd_run
 
-    sweep, count = tebd.sweep_layer, [0]
+    sweep, count = tebd_run.sweep_layer, [0]
 
     def poisoned(state, *arguments):
         count[0] += 1
@@ -46,7 +46,7 @@ def test_a_nan_in_the_state_itself_is_noticed(tmp_path, monkeypatch):
             state.tensors[1] = np.full_like(state.tensors[1], np.nan)
         return result
 
-    monkeypatch.setattr(tebd, "sweep_layer", poisoned)
+    monkeypatch.setattr(tebd_run, "sweep_layer", poisoned)
     with pytest.raises(NumericalError, match="not finite"):
         steady_state(XX, engine=LOW, out=tmp_path / "r.nc")
     part = Record.open(part_path(tmp_path / "r.nc"))

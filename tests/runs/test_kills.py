@@ -29,11 +29,13 @@ SWAP = "random-circuit -p n=4 -p p1=0.5 -p p2=0.5"
 FREE = "random-circuit -p n=16"
 NOISY = "noisy-anderson -p n=8 -p disorder=6"
 HOPS = "noisy-anderson -p n=5 -p delta=0.5 -p initial=neel --engine trajectories --set realizations=2 --set chi=6"
+JUMPS = "xxz-driven -p n=5 --engine trajectories --set realizations=3 --set chi=4 --initial product:01010"
 STEADY = {
     "tebd": "xxz-driven -p n=4 --chi 8 --schedule 5 --dt 0.1 --tol 1e-9 --max-time 2",
     "tebd by charges": "xxz-driven -p n=5 --chi 12 --schedule 8 --symmetry charges --dt 0.2 --tol 1e-9 --max-time 8",
     "tebd by random directions": "mbl-heisenberg -p n=5 --method randomized --chi 6 --tol 1e-9 --max-time 15",
     "tebd in single precision": "mbl-heisenberg -p n=5 --dtype float32 --chi 6 --tol 1e-9 --max-time 15",
+    "tebd on two cores": "mbl-heisenberg -p n=5 --threads 2 --chi 6 --tol 1e-9 --max-time 15",
     "tebd of a circuit": f"{SWAP} -p steps=1000 -p every=20 --engine tebd --chi 6 --method randomized",
     "accelerated": "mbl-heisenberg -p n=4 -p eps=0.01 --accelerate --chi 8 --schedule 6 --set burst=2 --max-time 25",
     "exact": "ssep -p n=6 --engine exact",
@@ -42,6 +44,7 @@ STEADY = {
     "gaussian of a circuit": f"{FREE} -p steps=2000 -p every=40",
     "spectral": "hopping-master-equation -p n=100",
     "transfer of a wire": "anderson-wire -p size=4 -p length=6",
+    "trajectories of jumps": f"{JUMPS} --set relaxation=2 --set duration=30",
     "transfer of a bar": "anderson-bar -p length=20000",
 }
 EVOLUTIONS = {
@@ -56,6 +59,8 @@ EVOLUTIONS = {
     "gaussian of a circuit": (FREE, np.linspace(0, 40, 40)),
     "trajectories of orbitals": (f"{NOISY} --engine trajectories --set realizations=4", np.linspace(0, 200, 40)),
     "trajectories of matrix products": (HOPS, np.linspace(0, 4, 14)),
+    "trajectories of jumps": (f"{JUMPS} --set unraveling=jumps", np.linspace(0, 3, 14)),
+    "trajectories of diffusion": (f"{JUMPS} --set unraveling=diffusion", np.linspace(0, 3, 14)),
     "spectral": ("hopping-master-equation -p n=100", np.geomspace(0.1, 1e9, 40)),
     "transfer": ("energy-spreading -p n=200", np.geomspace(0.1, 1e5, 40)),
 }

@@ -9,6 +9,7 @@ import pytest
 
 from small_runs import QUICK, Pumped
 from tnness import TEBD, Exact, evolve, find, steady_state
+from tnness.errors import Interrupted
 from tnness.runs.progress import Progress, Stop
 
 
@@ -78,6 +79,14 @@ def test_a_continued_evolution_counts_on(stderr):
     assert progress.done == 2
     progress.measured("t = 1")
     assert written.getvalue().startswith("p: 3 of 4 times done")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_at_once_what_has_nothing_to_save(number):
+    with Stop(at_once=True):
+        with pytest.raises(Interrupted, match="before the first step") as told:
+            signal.raise_signal(number)
+        assert told.value.number == number
 
 
 def test_the_first_signal_asks_and_the_second_insists():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-import tnness.engines.tebd
+import tnness.engines.tebd_run
 from chains import SPACES as LOCAL
 from chains import random_density_matrix, random_lindbladian, seeds, space_names
 from small_runs import QUICK, Pumped, observables
@@ -176,8 +176,8 @@ def test_every_verdict_can_be_reached(outcome, engine, settings):
     ],
 )
 def test_a_state_that_breaks_its_equation_is_not_converged(outcome, figure, value, monkeypatch):
-    found = tnness.engines.tebd.checks
-    monkeypatch.setattr(tnness.engines.tebd, "checks", lambda *run: found(*run) | {figure: value})
+    found = tnness.engines.tebd_run.checks
+    monkeypatch.setattr(tnness.engines.tebd_run, "checks", lambda *run: found(*run) | {figure: value})
     assert steady_state(XX(n=4), engine=TEBD(chi=16)).outcome == outcome
 
 
@@ -196,11 +196,11 @@ def test_a_chain_that_takes_in_twice_as_much_energy_as_it_gives_off_is_not_stead
     chain.jump(s.Sp(0))
     chain.jump(s.Sm(2))
     state = product_state([s] * 3, [np.diag([p, 1 - p]) for p in (fed, 0.5, drained)])
-    generator, found = chain.generator(), tnness.engines.tebd.checks
+    generator, found = chain.generator(), tnness.engines.tebd_run.checks
     view, given, taken = view_of(generator, state), 2 * 0.7 * (1 - fed), 2 * 0.7 * drained
     assert given == pytest.approx(ratio * taken)
     assert energy_balance(generator, view) == pytest.approx((given - taken) / (given + taken))
-    monkeypatch.setattr(tnness.engines.tebd, "checks", lambda *run: found(generator, view, 0.0))
+    monkeypatch.setattr(tnness.engines.tebd_run, "checks", lambda *run: found(generator, view, 0.0))
     assert steady_state(XX(n=4), engine=TEBD(chi=16)).outcome == outcome
 
 

@@ -17,7 +17,7 @@ def study():
 
 @pytest.fixture(scope="module")
 def tiny(study):
-    """At most eight sites, two realisations, five times."""
+    """At most eight sites, two realizations, five times."""
     presets = study["presets"]
     few = {"realizations": 2, "noises": 2, "count": 5}
     pair = (

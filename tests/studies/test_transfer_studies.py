@@ -23,14 +23,14 @@ def griffiths():
 def test_griffiths_figures(griffiths, tmp_path):
     ensemble = griffiths["presets"].Ensemble
     griffiths["networks"].LINE, griffiths["networks"].SQUARE, griffiths["networks"].MODES = 100, 200, 1
-    few = {"alpha": (0.5, 1.5), "eps": (1e-5, 1e-4, 1e-3, 1e-2), "realisations": 2}
+    few = {"alpha": (0.5, 1.5), "eps": (1e-5, 1e-4, 1e-3, 1e-2), "realizations": 2}
     tiny = replace(
         griffiths["presets"].PRESETS["quick"],
         thermal=(ensemble(n=30, **few), ensemble(n=1000, **few)),
         plane=(ensemble(n=4, **few), ensemble(n=6, **few)),
         charge=ensemble(n=20, **few),
         charge_plane=ensemble(n=5, **few),
-        spreading=ensemble(n=1000, alpha=(1.5,), eps=tuple(np.geomspace(1, 1e4, 9)), realisations=2),
+        spreading=ensemble(n=1000, alpha=(1.5,), eps=tuple(np.geomspace(1, 1e4, 9)), realizations=2),
     )
     for number in (1, 4, 5, 6, 7):
         module = griffiths[f"figure_{number}"]
@@ -54,14 +54,14 @@ def test_griffiths_lines(griffiths):
     np.testing.assert_allclose(analysis.mean_current(3.0, np.array([1e-12])), 0.1 * 5 * 2 / (3 * np.e), rtol=1e-4)
 
 
-def test_griffiths_realisations_fill_several_points(griffiths, tmp_path):
+def test_griffiths_realizations_fill_several_points(griffiths, tmp_path):
     networks = griffiths["networks"]
     networks.LINE = 20  # two networks of ten islands in a point
-    ensemble = griffiths["presets"].Ensemble(n=10, alpha=(0.5, 1.0), eps=(1e-2,), realisations=3)
+    ensemble = griffiths["presets"].Ensemble(n=10, alpha=(0.5, 1.0), eps=(1e-2,), realizations=3)
     found = networks.thermal(ensemble, tmp_path, 0)["mean"]
-    assert found.dims == ("alpha", "eps", "realisation")
+    assert found.dims == ("alpha", "eps", "realization")
     assert len(np.unique(found)) == found.size == 6
-    more = networks.thermal(replace(ensemble, realisations=5), tmp_path, 0)["mean"]
+    more = networks.thermal(replace(ensemble, realizations=5), tmp_path, 0)["mean"]
     np.testing.assert_array_equal(more[..., :3], found)
 
 
@@ -70,7 +70,7 @@ def test_griffiths_networks_are_those_of_the_models(griffiths, tmp_path):
     networks = griffiths["networks"]
     networks.LINE = networks.SQUARE = 1
     for dim in (1, 2):
-        ensemble = griffiths["presets"].Ensemble(n=5, alpha=(0.5,), eps=(1e-2,), realisations=1)
+        ensemble = griffiths["presets"].Ensemble(n=5, alpha=(0.5,), eps=(1e-2,), realizations=1)
         found = networks.thermal(ensemble, tmp_path, 0, dim)
         seed = int(collect(tmp_path / f"thermal-network_n=5_dim={dim}")["seed"][0, 0, 0])
         model = ThermalNetwork(n=5, dim=dim, alpha=0.5, eps=1e-2)

@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import make_dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 
 import pytest
 
 from command_line import call, in_process_of_its_own, refused
 from small_runs import Pumped
-from tnness import TEBD, Ask, Observable, expectation, steady_state
+from tnness import TEBD, Ask, Observable, evolve, expectation, steady_state
 from tnness import spin_half as s
 from tnness.errors import InputError, ModelError
 from tnness.model.parameters import parameters
@@ -89,13 +89,43 @@ def test_sizes_are_refused_before_they_are_allocated(tmp_path):
     assert time.monotonic() - started < 5
 
 
-def test_a_number_that_is_none_is_not_certified():
-    class Lost(Pumped):
-        def observables(self):
-            return {"lost": Observable(lambda view: float("nan")), "z": expectation(s.Z(0))}
+@dataclass(frozen=True, kw_only=True)
+class Ratio(Pumped):
+    """A chain with an observable that is no number: always, in the beginning (0/0), or from then on."""
 
-    record = steady_state(Lost(), engine="exact")
-    assert record.outcome == "no number: lost is NaN everywhere"
+    lost: str = "always"
+
+    def observables(self):
+        measure = {
+            "always": lambda view: float("nan"),
+            "at first": lambda view: 1.0 if not_zero(view) else float("nan"),
+            "later": lambda view: float("nan") if not_zero(view) else 1.0,
+        }[self.lost]
+        return {"ratio": Observable(measure), "z": expectation(s.Z(0))}
+
+
+def not_zero(view):
+    return abs(view.expect(s.Z(0))) > 1e-9
+
+
+@pytest.mark.parametrize("engine", ["exact", "tebd"])
+def test_an_observable_that_is_never_a_number_is_refused_before_the_first_step(engine, tmp_path):
+    with pytest.raises(ModelError, match="ratio is NaN everywhere, in the initial state and in a random one"):
+        steady_state(Ratio(), engine=engine, out=tmp_path / "r.nc")
+    with pytest.raises(ModelError, match="ratio is NaN everywhere"):
+        evolve(Ratio(), [0.0, 1.0], engine=engine)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_observable_that_becomes_a_number_is_measured():
+    record = steady_state(Ratio(lost="at first"), engine="exact")
+    assert record.outcome == "exact"
+    assert record["ratio"] == 1
+
+
+def test_a_number_that_is_none_at_the_end_is_not_certified():
+    record = steady_state(Ratio(lost="later"), engine="exact")
+    assert record.outcome == "no number: ratio is NaN everywhere"
     assert not record.certificate.converged
 
 

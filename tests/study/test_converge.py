@@ -110,6 +110,12 @@ def test_the_table(whole):
     assert ":" not in lines[1]  # advice is left out
 
 
+def test_the_table_shows_an_observable_that_has_no_number_anywhere(whole):
+    dataset = whole[0].copy(deep=True)
+    dataset["z"][:] = np.nan
+    assert [line.split()[2] for line in table(dataset).splitlines()[1:-1]] == ["nan"] * len(CHIS)
+
+
 # ---------------------------------------------------------------- interrupted
 
 

@@ -4,9 +4,9 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 from html.parser import HTMLParser
 
+import browser
 import pytest
 
 from command_line import refused, well
@@ -17,7 +17,6 @@ from tnness.study.advice import next_steps, repeating
 from tnness.study.report import report
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Page(HTMLParser):
@@ -139,15 +138,17 @@ def test_the_command_line(made, tmp_path, monkeypatch):
     assert 'http-equiv="refresh"' not in (tmp_path / "s.html").read_text()
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
+@pytest.mark.skipif(browser.BROWSER is None, reason="no browser on this machine")
 @pytest.mark.parametrize("width", [500, 1600])
 def test_a_browser_shows_a_page_without_complaint(made, tmp_path, width):
     """Whatever the page's policy forbids, or a browser cannot read, would be a line on the console."""
     shot = tmp_path / "shot.png"
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--window-size={width},1200"]
-    command = [BROWSER, *flags, f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={shot}"]
-    done = subprocess.run(
-        [*command, (made / "convergence.html").as_uri()], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert "CONSOLE" not in done.stderr
+    assert browser.complaints((made / "convergence.html").as_uri(), shot, width, 1200) == []
     assert shot.stat().st_size > 20_000
+
+
+@pytest.mark.skipif(browser.BROWSER is None, reason="no browser on this machine")
+def test_a_complaint_of_a_page_is_heard(tmp_path):
+    (tmp_path / "bad.html").write_text("<script>console.error('here')</script>")
+    (heard,) = browser.complaints((tmp_path / "bad.html").as_uri(), tmp_path / "shot.png")
+    assert "here" in heard

@@ -44,7 +44,7 @@ def test_the_jackknife_error_of_a_ratio_is_its_scatter():
     assert_allclose(np.mean([estimate.error for estimate in found]), spread, rtol=0.1)  # 300 samples: 4 % each
 
 
-def test_realisations_are_left_out_of_all_samples_together():
+def test_realizations_are_left_out_of_all_samples_together():
     """A common factor of numerator and denominator drops out, however widely it scatters."""
     scale = np.random.default_rng(3).uniform(1, 10, size=40)
     estimate = jackknife(lambda x, y: x.mean() / y.mean(), 3 * scale, scale)
@@ -52,7 +52,7 @@ def test_realisations_are_left_out_of_all_samples_together():
 
 
 def test_correlated_errors_leave_the_exponent_exact():
-    """Every realisation is its own amplitude times one power law: amplitudes scatter, the exponent does not."""
+    """Every realization is its own amplitude times one power law: amplitudes scatter, the exponent does not."""
     eps = np.array([0.01, 0.03, 0.1])
     amplitude = np.random.default_rng(4).uniform(0.5, 2.0, size=(30, 1))
     gamma = jackknife(lambda y: power_law(eps, y.mean(axis=0)).exponent, amplitude * eps**0.25)
@@ -83,7 +83,7 @@ def test_the_bootstrap_counts_resamples_without_a_value():
     assert np.isfinite(estimate.error)
 
 
-def test_a_bootstrap_of_one_realisation_is_refused():
+def test_a_bootstrap_of_one_realization_is_refused():
     with pytest.raises(InputError, match="length >= 2"):
         bootstrap(np.mean, [1.0])
 

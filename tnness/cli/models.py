@@ -33,7 +33,7 @@ def models_command(names: Annotated[bool, typer.Option("--names", help="only the
     width = max((len(name) for name in classes), default=0)
     for name in classes if names else ():
         say(name)
-    for number, (heading, group) in enumerate(() if names else _by_system(classes).items()):
+    for number, (heading, group) in enumerate(() if names else by_system(classes).items()):
         say(f"{chr(10) if number else ''}{heading}")
         for name, cls in group.items():
             say(f"{name:<{width}}  {summary(cls)}")
@@ -52,7 +52,7 @@ SYSTEMS = {
 """Headings for the kinds of problem that models state, by the class that `problem()` says it returns."""
 
 
-def _by_system(classes: Mapping[str, type]) -> dict[str, dict[str, type]]:
+def by_system(classes: Mapping[str, type]) -> dict[str, dict[str, type]]:
     """Return the models by the kind of problem that they state."""
     groups: dict[str, dict[str, type]] = {heading: {} for heading in SYSTEMS.values()}
     for name, cls in classes.items():

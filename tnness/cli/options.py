@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from tnness.cli.fields import KIND_OF_TYPE, FieldOption, Group, Kind
 from tnness.cli.grouped import ACCURACY, ENGINE, FILES, WHAT
 from tnness.cli.reading import pairs_of, times
+from tnness.display.messages import MESSAGES, tell_at
 from tnness.engines import shipped as shipped  # registers the engines whose settings are options
 from tnness.engines.ask import Ask
 from tnness.engines.beyond import correlation, counting, modes  # noqa: F401  (registers the questions)
@@ -42,11 +44,41 @@ Parameters = Annotated[
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="a model, or file.py:Class", rich_help_panel=WHAT, show_default=False)
 ]
+
+
+def _quiet(given: bool) -> bool:
+    """Tell of what may be wrong alone, or of progress too."""
+    tell_at(logging.WARNING if given else min(MESSAGES.level, logging.INFO))
+    return given
+
+
+def _verbose(given: bool) -> bool:
+    """Tell everything."""
+    if given:
+        tell_at(logging.DEBUG)
+    return given
+
+
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="no progress bar, no table", rich_help_panel=FILES, show_default=False)
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="no progress bar, no table",
+        rich_help_panel=FILES,
+        show_default=False,
+        callback=_quiet,
+    ),
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", help="all figures of the certificate", rich_help_panel=FILES, show_default=False)
+    bool,
+    typer.Option(
+        "--verbose",
+        help="all figures of the certificate",
+        rich_help_panel=FILES,
+        show_default=False,
+        callback=_verbose,
+    ),
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="replace a finished record", rich_help_panel=FILES, show_default=False)

@@ -18,15 +18,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
+from tnness.engines.limits import need_of_network
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
+from tnness.engines.staged import ladder_rule, prior_of
 from tnness.engines.starting import density_operator
-from tnness.engines.tebd import TEBD, TEBDRun, ladder_rule, prior_of
+from tnness.engines.tebd import TEBD
+from tnness.engines.tebd_run import TEBDRun
 from tnness.engines.weak.bursts import Burst, mixed
 from tnness.engines.weak.slow import SlowVariables
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.sweep import sweep_layer
@@ -151,6 +155,10 @@ class Accelerated(Engine):
             return self._plain.time_step(generator)
         share = 1.0 if self.order == 4 else 1 / 3
         return share * WEAK_STEP / math.sqrt(max(1e-12, *_commutators(generator)))
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the state and the matrices of the bonds need."""
+        return need_of_network(problem, self.chi, self.dtype)
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""

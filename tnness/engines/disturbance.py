@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tnness.network.chain_state import ChainState
 from tnness.network.difference import product_difference
+from tnness.network.truncation import Truncation
 from tnness.operators.basis import LocalSpace, Vector
 from tnness.problems.generator import ChainGenerator
 from tnness.streams import stream
@@ -39,6 +40,8 @@ class Disturbance:
         on the elements that may be disturbed; none stands for all.
     period, course: of a chain that is driven: its period, and a function (order, period, dt) that yields the layers of
         gates of a period; None where nothing depends on time.
+    evolve: of a chain that no gates evolve: a function (state, dt, truncation, number of the step) that returns the
+        state a step later; where driven, a period later.
     """
 
     generator: ChainGenerator
@@ -48,6 +51,7 @@ class Disturbance:
     neutral: Sequence[Real] = ()
     period: float | None = None
     course: Callable[[int, float, float], Iterator[list[Real | None]]] | None = None
+    evolve: Callable[[ChainState, float, Truncation, int], ChainState] | None = None
 
     def difference(self, number: int) -> ChainState:
         """Return the difference of a kick. number: even for a uniform one, odd for a staggered one."""

@@ -103,8 +103,8 @@ def operation_layers(operations: Sequence[Operation], dims: Sequence[int]) -> li
         first, last = operation.sites[0], operation.sites[-1]
         if last > first + 1:
             raise ModelError(
-                f"{operation.name} acts on sites {', '.join(map(str, operation.sites))}, and engine 'tebd' takes "
-                "operations on one site or two neighbours: write it as several of these, or use engine 'exact'"
+                f"{operation.name} acts on sites {', '.join(map(str, operation.sites))}, and gates "
+                "act on one site or two neighbours: write it as several of these, or use engine 'exact'"
             )
         bonds = range(max(0, last - 1), min(first, len(dims) - 2) + 1)
         number = max(latest.get(site, -1) for site in operation.sites)

@@ -19,7 +19,7 @@ import scipy.sparse.linalg as sparse_linalg
 from numpy.typing import NDArray
 
 from tnness.engines.arnoldi import leading
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import DenseState
 from tnness.engines.direct import null_vector
@@ -32,6 +32,7 @@ from tnness.engines.protocol import Companion, Engine, Report, Run, check_initia
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.operators.basis import oddness
@@ -63,6 +64,12 @@ class Exact(Engine):
     """
 
     tolerance: float = 1e-10  # relative residual of an iterative steady state
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what a dense state needs; refuse one of too many dimensions."""
+        dims = [space.dim for space in getattr(problem, "spaces", ())]
+        check_dense(dims)
+        return Need(8.0 * math.prod(dims), f"a dense state of {len(dims)} sites")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0; raise `InputError` if the chain is too long."""

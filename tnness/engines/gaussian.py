@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.circuits.states import GaussianState
 from tnness.engines.fermions.correlations import Dephased, Undephased, steady_correlation
@@ -23,11 +23,14 @@ from tnness.engines.fermions.quadratic import Quadratic, quadratic
 from tnness.engines.fermions.renewal import Renewal, RenewalCourse
 from tnness.engines.fermions.states import initial_correlation
 from tnness.engines.fermions.view import GaussianView
+from tnness.engines.limits import need_of_correlations
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
+from tnness.memory import Need
 from tnness.operators.basis import LocalSpace
 from tnness.problems.circuit import Circuit
+from tnness.problems.lindbladian import Lindbladian
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import Told
 from tnness.stopping.protocol import Rule
@@ -59,6 +62,10 @@ class Gaussian(Engine):
         if not 1e-12 <= self.tolerance <= 1e-2:
             raise InputError(f"tolerance = {self.tolerance!r}: a number from 1e-12 to 1e-2 is needed")
 
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the correlation matrices need."""
+        return need_of_correlations(problem)
+
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from an initial state that `initial_correlation` accepts.
 
@@ -70,7 +77,7 @@ class Gaussian(Engine):
         if start.steady:
             return SteadyRun(form, problem.spaces, self.tolerance, start)
         initial = initial_correlation(start.initial, form, problem.spaces)
-        return EvolvingRun(form, problem.spaces, initial, self._course(form, initial))
+        return EvolvingRun(form, problem.spaces, initial, self._course(problem, form, initial))
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
@@ -83,7 +90,7 @@ class Gaussian(Engine):
             {k.removeprefix("course_"): v for k, v in snapshot.arrays.items() if k.startswith("course_")},
             snapshot.numbers,
         )
-        course = self._course(form, snapshot.arrays["initial"], saved_course)
+        course = self._course(problem, form, snapshot.arrays["initial"], saved_course)
         drift = float(snapshot.numbers["number_drift"])
         return EvolvingRun(form, problem.spaces, snapshot.arrays["initial"], course, drift)
 
@@ -91,11 +98,13 @@ class Gaussian(Engine):
         """Return a stopping rule that takes outcome and figures from the run itself."""
         return circuit_rule(run, start) if isinstance(run, CircuitRun) else Told(run.verdict, run.figures)
 
-    def _course(self, form: Quadratic, initial: Matrix, saved: Snapshot | None = None) -> CorrelationCourse:
-        """Return the method that evolves the correlation matrix; it depends on the sites with dephasing."""
+    def _course(
+        self, problem: Lindbladian, form: Quadratic, initial: Matrix, saved: Snapshot | None = None
+    ) -> CorrelationCourse:
+        """Return the method that evolves the correlation matrix; it depends on the modes with dephasing."""
         if not form.noisy:
             return UndephasedCourse(form, initial, 0.0 if saved is None else float(saved.numbers["time"]))
-        if len(form.noisy) == 1 and form.conserving:
+        if len(form.noisy) == 1 and form.conserving and form.n == problem.n:
             return NoisySiteCourse(form, initial, self.tolerance, saved)
         return DephasedCourse(form, initial, 0.01 * self.tolerance, saved)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,18 +72,20 @@ class Kick:
         if self.state is None:
             self.state = scaled_state(self.disturbance.difference(self.number), generator.metric)
             self.state.canonicalise(0)
-        self._gates = gates_of(generator, self.state.dtype)
         if math.isnan(self.first):
             self.first = self._size()
 
     def step(self) -> None:
         """Advance by a time step of second order, and measure at every second one; where driven, by a whole period."""
-        truncation = Truncation(chi=self.chi, method="cholesky-qr", power=0)
         assert self.state is not None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
-        for layer, gates in enumerate(self._layers()):
-            rng = stream(self.disturbance.seed, "kick directions", self.number, self.steps, layer)
-            sweep_layer(state, gates, truncation, rng)
+        if self.disturbance.evolve is not None:
+            state = self.disturbance.evolve(state, self.dt, Truncation(chi=self.chi, method="svd"), self.steps)
+        else:
+            truncation = Truncation(chi=self.chi, method="cholesky-qr", power=0)
+            for layer, gates in enumerate(self._layers()):
+                rng = stream(self.disturbance.seed, "kick directions", self.number, self.steps, layer)
+                sweep_layer(state, gates, truncation, rng)
         state.normalise()
         period = self.disturbance.period
         self.state, self.steps, self.time = state, self.steps + 1, self.time + (period or self.dt)
@@ -97,6 +100,11 @@ class Kick:
             yield from course(2, period, self.dt)
             return
         yield from self._gates.layers(2, 1, self.dt)
+
+    @cached_property
+    def _gates(self) -> Any:
+        assert self.state is not None
+        return gates_of(self.disturbance.generator, self.state.dtype)
 
     @property
     def forgotten(self) -> bool:

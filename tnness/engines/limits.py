@@ -1,12 +1,18 @@
-"""The limit on the size of a dense state, checked before memory is allocated."""
+"""What a state needs of the machine's memory, and the limit on a dense one, known before anything is allocated."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from tnness.errors import InputError
+from tnness.memory import Need, network_need
+from tnness.problems.lindbladian import Lindbladian
 
 MOST_COEFFICIENTS = 1_100_000
 """Largest dimension of a state that is stored as a dense vector."""
@@ -34,39 +40,34 @@ def check_ket(levels: Sequence[int]) -> None:
         )
 
 
-COPIES = 5
-"""Matrices of two sites that a split holds at once."""
+FILLED = 0.1
+"""Share of the tensors of a state in blocks of conserved charges that is filled, at least."""
 
 
-def check_network(dims: Sequence[int], chi: int, itemsize: int = 8) -> None:
-    """Raise `InputError` if the two-site tensors of a matrix-product state do not fit into the memory of the machine.
+def need_of_network(problem: Any, chi: int, dtype: str, in_blocks: bool = False) -> Need | None:
+    """Return the need of a matrix-product state of a problem, and of the matrices of its bonds.
 
-    dims: the dimension of each site's vector space. chi: largest bond dimension. itemsize: bytes of a number.
+    Parameters
+    ----------
+    problem: a chain or a circuit; of another problem the need is not known. chi: largest bond dimension.
+    dtype: of the tensors. in_blocks: whether they may be kept in blocks.
     """
-    edges, largest = [1, *_bonds(dims, chi), 1], 0
-    for i in range(len(dims) - 1):
-        largest = max(largest, edges[i] * dims[i] * dims[i + 1] * edges[i + 2])
-    needed, there = COPIES * itemsize * largest, memory()
-    if needed > there:
-        raise InputError(
-            f"chi = {chi} on sites of up to {max(dims)} dimensions needs some {needed / 1e9:.3g} GB, this machine has "
-            f"{there / 1e9:.3g}: lower chi or the cutoff"
-        )
+    spaces = getattr(problem, "spaces", ())
+    if not spaces:
+        return None
+    need = network_need([space.dim for space in spaces], chi, np.dtype(dtype).itemsize, FILLED if in_blocks else 1.0)
+    return replace(need, bytes=need.bytes + _bonds(problem))
 
 
-def _bonds(dims: Sequence[int], chi: int) -> list[int]:
-    """Return the largest sizes of the inner bonds."""
-    left, right = [1], [1]
-    for dim in dims[:-1]:
-        left.append(min(chi, left[-1] * dim))
-    for dim in dims[:0:-1]:
-        right.append(min(chi, right[-1] * dim))
-    return [min(a, b) for a, b in zip(left[1:], right[:0:-1], strict=True)]
+def _bonds(problem: Any) -> float:
+    """Return the bytes of the matrices of a Lindbladian's bonds."""
+    if not isinstance(problem, Lindbladian):
+        return 0.0
+    pairs = pairwise(problem.spaces)
+    return 8.0 * sum((a.dim * b.dim) ** 2 for i, (a, b) in enumerate(pairs) if not problem.is_pair_large(i))
 
 
-def memory() -> float:
-    """Return the bytes of the machine's memory; infinite where the system does not tell."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):
-        return math.inf
+def need_of_correlations(problem: Any) -> Need | None:
+    """Return the need of complex matrices of all pairs of sites: two for a circuit, four for an equation."""
+    n, matrices = len(getattr(problem, "spaces", ())), 4 if isinstance(problem, Lindbladian) else 2
+    return Need(16.0 * matrices * n**2, f"a correlation matrix of {n} sites") if n else None

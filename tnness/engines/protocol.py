@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.operators.terms import Operator
 from tnness.problems.generator import ChainGenerator
@@ -98,6 +99,7 @@ class Engine:
 
     like: the name of another engine: this one also serves the models that list that engine. None: it serves only the
     models that list this engine.
+    also: names of engines whose models this one serves too, though what it gives is another kind of answer.
     instead: the name of the engine that is used by default for a problem that this one does not serve.
     rehearses: whether the driver first measures all observables on the initial state; False for engines whose views do
     the computation.
@@ -105,6 +107,7 @@ class Engine:
 
     name: ClassVar[str]
     like: ClassVar[str | None] = None
+    also: ClassVar[tuple[str, ...]] = ()
     instead: ClassVar[str | None] = None
     rehearses: ClassVar[bool] = True
 
@@ -121,6 +124,23 @@ class Engine:
     def leaves_to(cls, problem: Any) -> str | None:
         """Return the engine that is used by default for a problem that this one does not serve: `instead`."""
         return cls.instead
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return the memory that a run of a problem holds at once, at least; None (the default) if it is not known.
+
+        It is compared with the machine's before the problem becomes matrices.
+
+        Raises
+        ------
+        InputError: the engine has a limit of its own, and the problem is beyond it.
+        """
+        return None
+
+    def check_need(self, problem: Any, ask: Ask) -> None:
+        """Raise `InputError` if a run of a problem needs more memory than there is."""
+        need = self.need(problem, ask)
+        if need is not None:
+            need.check()
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0.
@@ -193,6 +213,7 @@ class Engine:
         report: called with the present activity and the fraction of it that is done.
         """
         ask = Ask(seed=seed, times=None if times is None else tuple(times))
+        self.check_need(problem, ask)
         start = Start(parse_initial(initial), ask, report=report)
         run = self.begin(problem, start)
         return Solution(run, self.rule(run, start), ask.times)

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.hopping_view import HoppingView
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.problems.hopping import FactorisedHopping
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, EXACT, Told
@@ -39,6 +40,13 @@ SMALLEST = 1e-280
 @dataclass(frozen=True, kw_only=True)
 class Spectral(Engine):
     """The engine; it has no settings."""
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the eigenvectors of the levels need."""
+        if not isinstance(problem, FactorisedHopping):
+            return None
+        levels = len(np.unique(problem.couplings[coupled(problem.couplings)]))
+        return Need(3 * 8.0 * levels**2, f"the spectrum of {levels} different couplings")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run of a `FactorisedHopping`, whose parameters include the initial state."""
@@ -88,11 +96,16 @@ class HoppingRun:
         return Snapshot({}, {"time": self.time, "drift": self.drift})
 
 
+def coupled(couplings: Array) -> NDArray[np.bool_]:
+    """Return which states exchange with others at all."""
+    return couplings > SMALLEST * couplings.max()
+
+
 class Spectrum:
     """Rates and eigenvectors of g g^T - diag(G g). States of equal g form one level; uncoupled states are left out."""
 
     def __init__(self, couplings: Array) -> None:
-        self.coupled = couplings > SMALLEST * couplings.max()
+        self.coupled = coupled(couplings)
         levels, self._group, counts = np.unique(couplings[self.coupled], return_inverse=True, return_counts=True)
         self._counts, self._weights = counts.astype(float), counts * levels
         self._poles = couplings[self.coupled].sum() * levels  # D, ascending

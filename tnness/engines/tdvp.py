@@ -8,21 +8,33 @@ reported.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
+from tnness.engines.disturbance import Disturbance
+from tnness.engines.driven import drive_of_problem, operation_layers
+from tnness.engines.driven_operator import OperatorClock
 from tnness.engines.initial import parse_initial
+from tnness.engines.limits import need_of_network
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
+from tnness.engines.staged import ladder_rule, prior_of
 from tnness.engines.starting import density_operator
-from tnness.engines.tebd import TEBD, TEBDRun, ladder_rule, prior_of
+from tnness.engines.tebd import TEBD
+from tnness.engines.tebd_run import TEBDRun
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.network.chain_state import ChainState
+from tnness.network.sweep import sweep_layer
+from tnness.network.truncation import Truncation
 from tnness.network.variational import change_of, taylor_step, two_site_step
 from tnness.problems.chain import chain_of
+from tnness.problems.driven import Stretch
 from tnness.problems.generator import ChainGenerator
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
@@ -31,6 +43,7 @@ from tnness.stopping.balance import checks
 from tnness.stopping.course import Course
 from tnness.stopping.protocol import Rule
 from tnness.stopping.waiting import Waiting
+from tnness.streams import stream
 
 TDVP_STEP = 0.5
 """Default dt is TDVP_STEP over the largest spectral norm of a term."""
@@ -88,20 +101,25 @@ class TDVP(Engine):
             1e-12, *(float(np.linalg.norm(matrix, 2)) for _, matrix in generator.local_terms), *large
         )
 
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the state and the matrices of the bonds need."""
+        return need_of_network(problem, self.chi, "float64")
+
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
-        generator = self._chain(problem)
-        return self._run(generator, density_operator(start.initial, generator), start)
+        engine, generator, clock = self._prepared(problem, start.ask)
+        return engine._run(generator, density_operator(start.initial, generator), start, clock)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
-        generator = self._chain(problem)
-        return TDVPRun.restored(self.evolution(generator, start), generator, snapshot, accuracy=self.tolerance)
+        engine, generator, clock = self._prepared(problem, start.ask)
+        more = {"accuracy": self.tolerance, "clock": clock}
+        return TDVPRun.restored(engine.evolution(generator, start), generator, snapshot, **more)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
-        generator = self._chain(problem)
-        run = self._run(generator, density_operator(parse_initial(record.state), generator), start)
+        engine, generator, clock = self._prepared(problem, start.ask)
+        run = engine._run(generator, density_operator(parse_initial(record.state), generator), start, clock)
         run.time = record.time if np.isfinite(record.time) else 0.0
         return run
 
@@ -110,8 +128,7 @@ class TDVP(Engine):
         if not start.steady:
             return Course(run)
         rate = start.prior.rate if start.prior is not None else float("nan")
-        unkicked = replace(start, ask=replace(start.ask, kick=False))  # kicks are evolved by gates
-        return ladder_rule(run, Waiting(start.target, run, rate), unkicked)
+        return ladder_rule(run, Waiting(start.target, run, rate), start)
 
     def prior(self, problem: Any, record: Record, judged: Any) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -119,7 +136,13 @@ class TDVP(Engine):
 
     def used(self, problem: Any) -> dict[str, Any]:
         """Return the settings, with the time step and schedule that a run of this problem uses."""
-        generator = self._chain(problem)
+        return self.used_for(problem, Ask(times=(1.0,)))
+
+    def used_for(self, problem: Any, ask: Ask) -> dict[str, Any]:
+        """Return the settings that a run uses; the time step in a drive is chosen for a request."""
+        engine, generator, clock = self._prepared(problem, ask)
+        if clock is not None:
+            return asdict(engine) | {"schedule": list(self._plain.coarse), "operator_width": clock.width}
         width = max(tensor.shape[1] for tensor in _operator(generator)[:-1])
         evolution = self._plain
         return asdict(self) | {
@@ -127,6 +150,15 @@ class TDVP(Engine):
             "schedule": list(evolution.coarse),
             "operator_width": width,
         }
+
+    def _prepared(self, problem: Any, ask: Ask) -> tuple[TDVP, ChainGenerator, OperatorClock | None]:
+        """Return the settings, the chain, and what happens in it in the course of time."""
+        drive = drive_of_problem(problem, ask)
+        if drive is None:
+            return self, self._chain(problem), None
+        engine = replace(self, dt=self._plain.driven_step(drive, ask))
+        clock = OperatorClock(drive, np.dtype(float), engine.dt or 1.0, ask.period)
+        return engine, self._chain(drive.whole), clock
 
     def _chain(self, problem: Any) -> ChainGenerator:
         generator = chain_of(problem, f"engine {self.name!r}", any_sites=True)
@@ -138,10 +170,12 @@ class TDVP(Engine):
             )
         return generator
 
-    def _run(self, generator: ChainGenerator, initial: ChainState, start: Start) -> TDVPRun:
+    def _run(
+        self, generator: ChainGenerator, initial: ChainState, start: Start, clock: OperatorClock | None
+    ) -> TDVPRun:
         evolution = self.evolution(generator, start)
         state = evolution.prepared(generator, initial)
-        return TDVPRun(evolution, generator, state, start.seed, accuracy=self.tolerance)
+        return TDVPRun(evolution, generator, state, start.seed, accuracy=self.tolerance, clock=clock)
 
 
 @dataclass
@@ -149,6 +183,7 @@ class TDVPRun(TEBDRun):
     """A run of the engine. accuracy: of the local exponentials."""
 
     accuracy: float = 1e-9
+    clock: OperatorClock | None = None
 
     def __post_init__(self) -> None:
         self._trace = self.generator.functionals["trace"]
@@ -164,29 +199,95 @@ class TDVPRun(TEBDRun):
         ------
         NumericalError: a NaN or infinity appeared, or the trace was lost. The run keeps its old state.
         """
+        if until is None and self.kicks is not None:
+            return self._kick(self.kicks)
         stage = self.stages[-1] if until is not None else self._present
         steps, dt, end = self._block(stage.dt, until)
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
-        truncation, operator, dropped = self._truncation(stage), _operator(self.generator), 0.0
-        for number in range(steps):
-            length = dt
-            if self.steps + number == 0 and dt > 0:
-                short = min(TAYLOR_SIZE / max(self.generator.scale, 1e-12), dt / TAYLOR_STEPS)
-                for _ in range(TAYLOR_STEPS):
-                    state = taylor_step(state, operator, short, truncation)
-                length = dt - TAYLOR_STEPS * short
-            if length > 1e-12 * dt:
-                dropped += two_site_step(state, operator, length, truncation, self.accuracy)
-            state.normalise()
+        truncation = self._truncation(stage)
+        if self.clock is not None:
+            state, dropped = self._driven(state, self.clock.stretch(self.time, until), dt, steps, truncation)
+        else:
+            state, dropped = self._steps(state, self._constant, dt, steps, truncation, self.steps)
         log_trace = self._log_trace(state)
         self.state, self.steps, self.time = state, self.steps + steps, end
         self.discarded += dropped
         self.trace_drift = log_trace - self.log_trace
-        self._follow()
-        return Report(time=self.time, discarded=dropped, chi=max(state.bond_dimensions))
+        if until is None and self.is_sample:
+            self._follow()
+        return Report(time=self.time, discarded=dropped, chi=max(state.bond_dimensions), sampled=self.is_sample)
+
+    def _steps(
+        self,
+        state: ChainState,
+        operator: Callable[[float], list[np.ndarray]],
+        dt: float,
+        steps: int,
+        truncation: Truncation,
+        done: int = 1,
+        start: float = 0.0,
+    ) -> tuple[ChainState, float]:
+        """Return a state some steps later, and the weight dropped.
+
+        The first of all steps begins with a Taylor series, and so does one in a drive from a state with a product bond.
+        operator: G at a time. done: steps before these. start: their time.
+        """
+        dropped = 0.0
+        for number in range(steps):
+            present, length = operator(start + (number + 0.5) * dt), dt
+            bare = done + number == 0 or (self.clock is not None and 1 in state.bond_dimensions)
+            if bare and dt > 0:
+                short = min(TAYLOR_SIZE / max(self.generator.scale, 1e-12), dt / TAYLOR_STEPS)
+                for _ in range(TAYLOR_STEPS):
+                    state = taylor_step(state, present, short, truncation)
+                length = dt - TAYLOR_STEPS * short
+            if length > 1e-12 * dt:
+                dropped += two_site_step(state, present, length, truncation, self.accuracy)
+            state.normalise()
+        return state, dropped
+
+    def _constant(self, time: float) -> list[np.ndarray]:
+        """Return G of a chain that does not depend on time."""
+        return _operator(self.generator)
+
+    def _driven(
+        self, state: ChainState, stretch: Stretch, dt: float, steps: int, truncation: Truncation
+    ) -> tuple[ChainState, float]:
+        """Return a state some steps after the start of a stretch, its operations first, and the weight dropped."""
+        assert self.clock is not None
+        dropped = 0.0
+        for number, layer in enumerate(operation_layers(stretch.operations, self.generator.dims)):
+            rng = stream(self.seed, "truncation", self.steps, number)
+            dropped += sweep_layer(state, layer, truncation, rng, self._trace)[0]
+        if self.clock.drive.is_still:
+            return state, dropped
+        operator = self.clock.frozen(stretch)
+        state, more = self._steps(state, operator, dt, steps, truncation, start=stretch.start)
+        return state, dropped + more
+
+    def _disturbance(self, settled: list[np.ndarray]) -> Disturbance:
+        """Return the recipe of the kicks of a settled state, which the same sweeps evolve."""
+
+        def evolve(state: ChainState, dt: float, truncation: Truncation, number: int) -> ChainState:
+            return self._steps(state, self._constant, dt, 1, truncation, number)[0]
+
+        def evolve_for_a_period(state: ChainState, dt: float, truncation: Truncation, number: int) -> ChainState:
+            assert self.clock is not None
+            for stretch in self.clock.in_period():
+                length = stretch.end - stretch.start
+                steps = max(1, math.ceil(length / dt - 1e-9))
+                state, _ = self._driven(state, stretch, length / steps, steps, truncation)
+            return state
+
+        about = self.generator, settled, self.seed, self.conserved
+        if self.clock is None:
+            return Disturbance(*about, evolve=evolve)
+        return Disturbance(*about, period=self.clock.period, evolve=evolve_for_a_period)
 
     def checks(self) -> dict[str, float]:
         """Return the figures that test the state against its equation: residual, balances, positivity."""
+        if self.clock is not None:
+            return super().checks()
         return checks(self.generator, self.view(), change_of(_operator(self.generator), self.state))
 
 

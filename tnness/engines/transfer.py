@@ -9,13 +9,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tnness.engines.ask import Start
+from tnness.engines.ask import Ask, Start
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.engines.wire.decay import Decay
 from tnness.engines.wire.views import BarView, DecayView, TransferView
 from tnness.engines.wire.window import Quadrature
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.problems.transfer import RandomBar, TransferChain
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, Told
@@ -58,6 +59,17 @@ class Transfer(Engine):
     def quadrature(self) -> Quadrature:
         """The settings of energy integrals."""
         return Quadrature(nodes=self.nodes, reach=self.reach, tolerance=self.tolerance, most=self.most)
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the blocks of all slices need, or for a decay the modes of the chain."""
+        if not isinstance(problem, TransferChain):
+            return None
+        batch = math.prod(problem.batch)
+        if ask.times is None:
+            number, what = 2 * problem.slices * problem.m**2, f"{problem.slices} slices of {problem.m} sites"
+        else:
+            number, what = 2 * problem.slices**2, f"the modes of {problem.slices} slices"
+        return Need(8.0 * batch * number, what)
 
     def begin(self, problem: Any, start: Start) -> StaticRun | DecayRun:
         """Return a run of a `TransferChain` or `RandomBar`. A chain holds its own source.

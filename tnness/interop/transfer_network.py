@@ -82,4 +82,4 @@ def one_particle(vector: Array) -> Any:
 
 def _without_batch(chain: TransferChain) -> None:
     if chain.batch:
-        raise InputError(f"a tensor network holds one realisation, not a batch of shape {chain.batch}")
+        raise InputError(f"a tensor network holds one realization, not a batch of shape {chain.batch}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.typed import shown
 
 MOST_SITES = 1_000_000
@@ -21,6 +22,20 @@ def check_sites(n: int) -> None:
         raise InputError(f"n = {n!r}: a chain has a whole number of sites, at least 2")
     if n > MOST_SITES:
         raise InputError(f"n = {n}: a chain has at most {MOST_SITES:,} sites")
+
+
+def check_blocks(slices: int, sites: int, what: str) -> None:
+    """Refuse a chain of slices whose blocks, (sites, sites) each, and parameters do not fit into memory.
+
+    what: the parameters that say how large it is, with their values.
+    """
+    number = float(sites)
+    needed = slices * (8 * number**2 + OF_PARAMETER * number)
+    Need(needed, f"{what}: {slices} blocks of {sites} x {sites} numbers").check()
+
+
+OF_PARAMETER = 100
+"""Bytes of a site's parameters, as numbers of Python in a tuple."""
 
 
 def check_rates(rates: Mapping[str, float]) -> None:

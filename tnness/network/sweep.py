@@ -51,18 +51,21 @@ def sweep_layer(
         state.move_centre(0)
     rightwards = state.centre == 0
     traces = Traces(state, trace, rightwards) if trace is not None and truncation.keeps else None
-    sweep_over = _sweep_right if rightwards else _sweep_left
-    return sweep_over(state, gates, truncation, rng, traces)
+    sweep_over = sweep_right if rightwards else sweep_left
+    result = sweep_over(state.tensors, gates, truncation, rng, traces)
+    state.centre = state.n - 1 if rightwards else 0
+    return result
 
 
-def _sweep_right(
-    state: ChainState,
+def sweep_right(
+    tensors: list[Array],
     gates: Sequence[Gate | None],
     truncation: Truncation,
     rng: np.random.Generator,
-    traces: Traces | None,
+    traces: Traces | None = None,
 ) -> tuple[float, int]:
-    tensors, discarded, fallbacks = state.tensors, 0.0, 0
+    """Apply a layer to tensors whose centre is the first; it is the last afterwards. See `sweep_layer`."""
+    discarded, fallbacks = 0.0, 0
     for i, given in enumerate(gates):
         old = tensors[i + 1]
         tensors[i], tensors[i + 1], gate = _on_sites(given, tensors[i], tensors[i + 1])
@@ -83,19 +86,19 @@ def _sweep_right(
         fallbacks += helped
         if traces is not None:
             traces.passed_right(i, tensors[i])
-    state.centre = state.n - 1
     return discarded, fallbacks
 
 
-def _sweep_left(
-    state: ChainState,
+def sweep_left(
+    tensors: list[Array],
     gates: Sequence[Gate | None],
     truncation: Truncation,
     rng: np.random.Generator,
-    traces: Traces | None,
+    traces: Traces | None = None,
 ) -> tuple[float, int]:
-    tensors, discarded, fallbacks = state.tensors, 0.0, 0
-    for i in range(state.n - 2, -1, -1):
+    """Apply a layer to tensors whose centre is the last; it is the first afterwards. See `sweep_layer`."""
+    discarded, fallbacks = 0.0, 0
+    for i in range(len(tensors) - 2, -1, -1):
         old = tensors[i]
         tensors[i], tensors[i + 1], gate = _on_sites(gates[i], tensors[i], tensors[i + 1])
         left, p, bond = tensors[i].shape
@@ -116,7 +119,6 @@ def _sweep_left(
         fallbacks += helped
         if traces is not None:
             traces.passed_left(i + 1, tensors[i + 1])
-    state.centre = 0
     return discarded, fallbacks
 
 

@@ -72,7 +72,7 @@ class Observable:
         reason = self._missing(view)
         if reason:
             raise Unavailable(reason)
-        measurement = self.measure(view)
+        measurement = view.with_error(self.measure) if isinstance(view, View) else self.measure(view)
         if isinstance(measurement, Estimate):
             value, error = measurement.value, measurement.error
         else:

@@ -149,7 +149,11 @@ class View:
     # ------------------------------------------------------------------ words that follow from these
 
     def average(self, measure: Callable[[Any], Any]) -> Any:
-        """Return measure(view). A view of many realisations returns the mean over them, as an `Estimate`."""
+        """Return measure(view). A view of many realizations returns the mean over them, as an `Estimate`."""
+        return measure(self)
+
+    def with_error(self, measure: Callable[[Any], Any]) -> Any:
+        """Return measure(view). A view that knows statistical errors returns an `Estimate`."""
         return measure(self)
 
     def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:

@@ -1,12 +1,15 @@
 """Conserved sums of one-site operators: their values last for ever, and the steady state depends on them.
 
-A sum Q = sum_i q_i is conserved if G^T Q = 0. The condition is linear in the q_i and couples neighbouring sites only.
+A sum Q = sum_i q_i is conserved if G^T Q = 0. The condition is linear in the q_i; terms on neighbours couple
+neighbouring sites only.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -45,6 +48,8 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
         return _named_sums(generator)
     bases = [_basis(space) for space in generator.spaces]
     edges = np.cumsum([0, *(_even_part(space) - 1 for space in generator.spaces)])
+    if generator.distant:
+        return _far_sums(generator, bases, edges)
     strength = max(float(np.linalg.norm(bond, 2)) for bond in generator.merged_bonds)
     if strength == 0:
         return _sums(np.eye(int(edges[-1])), edges, bases)
@@ -61,6 +66,49 @@ def conserved_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:
         return []
     _, sizes, rotation = np.linalg.svd(np.asarray(condition @ vectors), full_matrices=False)
     return _sums((vectors @ rotation[sizes < UNMOVED].T).T, edges, bases)
+
+
+def _far_sums(generator: ChainGenerator, bases: list[Real], edges: NDArray[np.int64]) -> list[tuple[Vector, ...]]:
+    """Return the conserved sums where terms act on any sites.
+
+    On a unit vector for the trace of each site, a term takes the sum to products on some of its own sites: a row for
+    each of them, which all terms share. The sums are even, so that strings between a term's sites do not matter.
+    """
+    places: dict[tuple[int, ...], int] = {}
+    rows, columns, values, count = [], [], [], 0
+    strength = 0.0
+    for sites, matrix in generator.local_terms:
+        strength = max(strength, float(np.linalg.norm(matrix, 2)))
+        own = [bases[site] for site in sites]
+        whole = reduce(np.kron, own)
+        into = (whole @ matrix.T @ whole.T).reshape([len(basis) for basis in own] * 2)
+        for k, site in enumerate(sites):
+            at: list[Any] = [0] * len(sites)
+            at[k] = slice(1, _even_part(generator.spaces[site]))
+            entering = into[(..., *at)]  # (outputs, one column for each direction of the site)
+            for moved in itertools.product((False, True), repeat=len(sites)):
+                block = entering[tuple(slice(1, None) if m else slice(0, 1) for m in moved)]
+                block = block.reshape(-1, block.shape[-1])
+                place = tuple(site for site, m in zip(sites, moved, strict=True) if m)
+                if place not in places:
+                    places[place], count = count, count + len(block)
+                first, second = np.indices(block.shape)
+                rows.append((places[place] + first).ravel())
+                columns.append((int(edges[site]) + second).ravel())
+                values.append(block.ravel())
+    at_all = np.concatenate(rows), np.concatenate(columns)
+    condition = sparse.csr_array(sparse.coo_array((np.concatenate(values), at_all), shape=(count, int(edges[-1]))))
+    if strength == 0:
+        return _sums(np.eye(int(edges[-1])), edges, bases)
+    condition = condition / strength
+    found, vectors = np.linalg.eigh((condition.T @ condition).toarray())
+    vectors = vectors[:, found < NEARLY]
+    if not vectors.size:
+        return []
+    _, sizes, rotation = np.linalg.svd(np.asarray(condition @ vectors), full_matrices=False)
+    norms = np.repeat([np.linalg.norm(trace) for trace in generator.functionals["trace"]], np.diff(edges))
+    kept = (vectors @ rotation[sizes < UNMOVED].T).T * norms
+    return _sums(kept / np.linalg.norm(kept, axis=1, keepdims=True), edges, bases)
 
 
 def _named_sums(generator: ChainGenerator) -> list[tuple[Vector, ...]]:

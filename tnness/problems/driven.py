@@ -131,13 +131,14 @@ class Drive:
         return [self.static, *(part.generator for part in self.parts)]
 
     def strength(self, span: float) -> float:
-        """Return a bound on the norm of a bond's matrix, from values of the functions within a span of time."""
-        sizes = [
-            np.array([np.linalg.norm(bond, 2) if bond.any() else 0.0 for bond in g.merged_bonds])
-            for g in self._generators
-        ]
+        """Return a bound on the norm of a term's matrix, from values of the functions within a span of time."""
         factors = [1.0, *(largest(part.function, span) for part in self.parts)]
-        return float(sum((f * size for f, size in zip(factors, sizes, strict=True)), np.zeros(1)).max())
+        sizes: dict[tuple[int, ...], float] = {}
+        for factor, generator in zip(factors, self._generators, strict=True):
+            for sites, matrix in generator.local_terms:
+                size = float(np.linalg.norm(matrix, 2)) if matrix.any() else 0.0
+                sizes[sites] = sizes.get(sites, 0.0) + factor * size
+        return max(sizes.values(), default=0.0)
 
     def quickness(self, span: float) -> float:
         """Return the largest rate (1 / time) at which a function changes within a span of time, its jumps left out."""

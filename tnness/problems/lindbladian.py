@@ -9,7 +9,6 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from tnness.errors import ModelError
 from tnness.operators.basis import LocalSpace, parity_of, product_elements
 from tnness.operators.ketbra import PairHamiltonian
 from tnness.operators.terms import Matrix, Operator, as_operator, total
+from tnness.problems.assembly import assembled, superoperator
 from tnness.problems.driven import Drive, Operation
 from tnness.problems.envelope import Function, value_at
 from tnness.problems.generator import ChainGenerator, Real
@@ -39,9 +39,6 @@ A term on one site may have as many levels as the site. A Hamiltonian on two nei
 """
 LARGEST_PAIR = 1024
 """Most levels of two neighbouring sites with a Hamiltonian of both."""
-
-DENSE_WINDOW = 600
-"""Largest dimension of a window whose maps are made by dense products."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +84,8 @@ class Lindbladian:
         """Hilbert dimension of each site."""
         self.parities = {i: space.parity for i, space in enumerate(self.spaces)}
         """Fermion parity (-1)^n of each site, None where it has no fermions."""
-        self._hamiltonian_terms: tuple[Operator, ...] = ()
-        self._jumps: tuple[Jump, ...] = ()
+        self._hamiltonian_terms: list[Operator] = []
+        self._jumps: list[Jump] = []
         self.driven: tuple[Driven, ...] = ()
         """Terms of H with their envelopes, and jumps with their rates, where these are functions of time."""
         self.scheduled: tuple[Operation, ...] = ()
@@ -113,27 +110,27 @@ class Lindbladian:
     def hamiltonian_terms(self) -> tuple[Operator, ...]:
         """The terms of H, of a chain that does not depend on time."""
         self._refuse_driven()
-        return self._hamiltonian_terms
+        return tuple(self._hamiltonian_terms)
 
     @hamiltonian_terms.setter
     def hamiltonian_terms(self, terms: tuple[Operator, ...]) -> None:
-        self._hamiltonian_terms = terms
+        self._hamiltonian_terms = list(terms)
 
     @property
     def jumps(self) -> tuple[Jump, ...]:
         """The jumps, of a chain that does not depend on time."""
         self._refuse_driven()
-        return self._jumps
+        return tuple(self._jumps)
 
     @jumps.setter
     def jumps(self, jumps: tuple[Jump, ...]) -> None:
-        self._jumps = jumps
+        self._jumps = list(jumps)
 
     def _refuse_driven(self) -> None:
         if self.is_driven:
             raise ModelError(
-                "this chain depends on time, and something asked for what does not: engines 'tebd' and 'exact' evolve "
-                "it; frozen(t) is the chain at the time t"
+                "this chain depends on time, and something asked for what does not: engines 'tebd', 'tdvp' and "
+                "'exact' evolve it; frozen(t) is the chain at the time t"
             )
 
     @property
@@ -190,10 +187,10 @@ class Lindbladian:
                 raise ModelError(f"the Hamiltonian term {term} has a coefficient that is not finite")
             if term.odd:
                 raise ModelError(f"the Hamiltonian term {term} is odd in fermions, which no Hamiltonian can be")
-            self.window_of(Operator((term,)), f"the Hamiltonian term {term}", coherent=True)
+            self.window_of(Operator((term,)), "the Hamiltonian term {}", coherent=True)
         self._open()
         if envelope is None:
-            self._hamiltonian_terms += (operator,)
+            self._hamiltonian_terms.append(operator)
         else:
             self.driven += (Driven(operator, envelope, f"the Hamiltonian term {operator}"),)
 
@@ -229,7 +226,7 @@ class Lindbladian:
         if driven is not None:
             self.driven += (driven,)
         else:
-            self._jumps += (Jump(operator, float(rate), counters),)  # type: ignore[arg-type]
+            self._jumps.append(Jump(operator, float(rate), counters))  # type: ignore[arg-type]
 
     def at(
         self,
@@ -289,19 +286,20 @@ class Lindbladian:
     def frozen(self, time: float) -> Lindbladian:
         """Return the chain as it is at a time, as one that is constant and has no scheduled operations."""
         chain = Lindbladian(self.spaces)
-        chain._hamiltonian_terms, chain._jumps, chain.densities = self._hamiltonian_terms, self._jumps, self.densities
+        chain._hamiltonian_terms, chain._jumps = [*self._hamiltonian_terms], [*self._jumps]
+        chain.densities = self.densities
         for driven in self.driven:
             value = value_at(driven.function, time, driven.name, driven.is_rate)
             if driven.is_rate:
-                chain._jumps += (Jump(driven.operator, value),)
+                chain._jumps.append(Jump(driven.operator, value))
             else:
-                chain._hamiltonian_terms += (value * driven.operator,)
+                chain._hamiltonian_terms.append(value * driven.operator)
         return chain
 
     def constant(self) -> Lindbladian:
         """Return the constant part alone: the terms without an envelope, and the jumps whose rate is a number."""
         chain = Lindbladian(self.spaces)
-        chain._hamiltonian_terms, chain._jumps = self._hamiltonian_terms, self._jumps
+        chain._hamiltonian_terms, chain._jumps = [*self._hamiltonian_terms], [*self._jumps]
         return chain
 
     def drive(self) -> Drive:
@@ -326,7 +324,7 @@ class Lindbladian:
         """Return h on sites (bond, bond + 1): two-site terms plus `site_weight` times one-site terms: (d d', d d')."""
         self._check_neighbours()
         window = (bond, bond + 1)
-        total = np.zeros((self._levels(window),) * 2, dtype=complex)
+        total = np.zeros((self.levels_of(window),) * 2, dtype=complex)
         for term in (t for operator in self.hamiltonian_terms for t in operator):
             if set(term.sites) == set(window):
                 total += Operator((term,)).matrix(window, self.levels, self.parities)
@@ -378,14 +376,14 @@ class Lindbladian:
 
         `action` takes and returns matrices stacked along the first axis: (D, d, d).
         """
-        return _superoperator(self._elements(window), action)
+        return superoperator(self.elements_of(window), action)
 
     def cooling_maps(self) -> list[Real]:
         """Return rho -> -(h_b rho + rho h_b)/2 for each bond b, H = sum h_b: (D D', D D') each.
 
         Their sum generates exp(-beta H/2) rho exp(-beta H/2).
         """
-        self._local_hamiltonians()
+        self.local_hamiltonians()
         self._check_neighbours()
         maps = []
         for bond in range(self.n - 1):
@@ -400,7 +398,7 @@ class Lindbladian:
 
     def factored_cooling(self) -> tuple[list[Real], list[Real | None], dict[int, PairHamiltonian]]:
         """Return rho -> -(h rho + rho h)/2 of sites and of bonds, and the Hamiltonians of bonds without a matrix."""
-        self._local_hamiltonians()
+        self.local_hamiltonians()
         self._check_neighbours()
         sites = [self.local_map((i,), _cooling(self.site_hamiltonian(i))) for i in range(self.n)]
         bonds: list[Real | None] = []
@@ -415,20 +413,20 @@ class Lindbladian:
     def dissipator(self) -> ChainGenerator:
         """Return the jumps alone, without the Hamiltonian."""
         alone = Lindbladian(self.spaces)
-        alone._jumps = self.jumps
+        alone.jumps = self.jumps
         return alone.generator()
 
     def coherent(self) -> ChainGenerator:
         """Return the Hamiltonian alone, without the jumps."""
         alone = Lindbladian(self.spaces)
-        alone._hamiltonian_terms = self.hamiltonian_terms
+        alone.hamiltonian_terms = self.hamiltonian_terms
         return alone.generator()
 
     def effective_generator(self) -> sparse.csr_array:
         """Return A = -iH - 1/2 sum_k rate_k L_k^+ L_k as a sparse matrix (prod d, prod d): small chains only."""
         size = math.prod(self.levels.values())
         total = sparse.csr_array((size, size), dtype=complex)
-        self._local_hamiltonians()
+        self.local_hamiltonians()
         for operator in self.hamiltonian_terms:
             total = total - 1j * self.hilbert(operator)
         for jump in self.jumps:
@@ -457,8 +455,8 @@ class Lindbladian:
     def fixed(self) -> Lindbladian:
         """Return a copy that takes no more terms."""
         copy = Lindbladian(self.spaces)
-        copy._hamiltonian_terms, copy._jumps, copy.densities = self._hamiltonian_terms, self._jumps, self.densities
-        copy.driven, copy.scheduled = self.driven, self.scheduled
+        copy._hamiltonian_terms, copy._jumps = [*self._hamiltonian_terms], [*self._jumps]
+        copy.densities, copy.driven, copy.scheduled = self.densities, self.driven, self.scheduled
         copy._fixed = True
         return copy
 
@@ -466,43 +464,8 @@ class Lindbladian:
         """Return the equation as real matrices in the operator basis (see `tnness.operators.basis`); built once."""
         self._refuse_driven()
         if self._generator is None:
-            self._generator = self._built()
+            self._generator = assembled(self)
         return self._generator
-
-    def _built(self) -> ChainGenerator:
-        sites = [np.zeros((space.dim,) * 2) for space in self.spaces]
-        large = [self.is_pair_large(i) for i in range(self.n - 1)]
-        sizes = [a.dim * b.dim for a, b in pairwise(self.spaces)]
-        bonds = [None if is_large else np.zeros((size,) * 2) for size, is_large in zip(sizes, large, strict=True)]
-        targets: dict[tuple[int, ...], Real] = {(i,): matrix for i, matrix in enumerate(sites)}
-        targets |= {(i, i + 1): matrix for i, matrix in enumerate(bonds) if matrix is not None}
-        coherent: dict[int, Matrix] = {
-            i: np.zeros((self._levels((i, i + 1)),) * 2, complex) for i, is_large in enumerate(large) if is_large
-        }
-        distant: dict[tuple[int, ...], Real] = {}
-        for window, matrix in self._local_hamiltonians().items():
-            if len(window) == 2 and window[1] == window[0] + 1 and window[0] in coherent:
-                coherent[window[0]] = matrix
-                continue
-            if self._is_large(window):
-                action = _sparse_superoperator([self.spaces[i] for i in window], -1j * matrix, None)
-                _add(targets if window in targets else distant, window, action)
-                continue
-            name = f"the Hamiltonian on sites {window}"
-            action = _superoperator(self._elements(window), lambda e, h=matrix: -1j * (h @ e - e @ h), name)
-            _add(targets if window in targets else distant, window, action)
-        for number, jump in enumerate(self.jumps):
-            window = self.window_of(jump.operator, f"jump {number}")
-            matrix = math.sqrt(jump.rate) * self.jump_matrix(jump.operator)
-            if self._is_large(window):
-                loss = -0.5 * matrix.conj().T @ matrix
-                action = _sparse_superoperator([self.spaces[i] for i in window], loss, matrix)
-                _add(targets if window in targets else distant, window, action)
-                continue
-            name = f"jump {number} ({jump.operator})"
-            action = _superoperator(self._elements(window), lambda e, m=matrix: _dissipate(m, e), name)
-            _add(targets if window in targets else distant, window, action)
-        return ChainGenerator(self.spaces, sites, bonds, origin=self.fixed(), distant=distant, coherent=coherent)
 
     def is_pair_large(self, bond: int) -> bool:
         """Return whether the matrix of a bond is too large to be formed, so that its Hamiltonian acts instead."""
@@ -510,12 +473,8 @@ class Lindbladian:
         plain = all(space.quantum and space.parity is None for space in pair)
         return plain and math.prod(space.levels for space in pair) > LARGEST_TERM
 
-    def _is_large(self, window: Sequence[int]) -> bool:
-        """Return whether the maps of a window are made by sparse products, which know no signs of fermions."""
-        spaces = [self.spaces[i] for i in window]
-        return math.prod(space.dim for space in spaces) > DENSE_WINDOW and all(s.parity is None for s in spaces)
-
-    def _local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
+    def local_hamiltonians(self) -> dict[tuple[int, ...], Matrix]:
+        """Return the sum of the terms of H on each set of sites, checked to be Hermitian."""
         local: dict[tuple[int, ...], Matrix] = {}
         for term in (t for operator in self.hamiltonian_terms for t in operator):
             window = self.window_of(Operator((term,)), "a Hamiltonian term", coherent=True)
@@ -528,14 +487,18 @@ class Lindbladian:
         return local
 
     def window_of(self, operator: Operator, name: str, coherent: bool = False) -> tuple[int, ...]:
-        """Return the sites of an operator, checked: they exist, have its levels, and are not too many."""
+        """Return the sites of an operator, checked: they exist, have its levels, and are not too many.
+
+        name: of the operator in an error; {} in it stands for the operator, which is written out only there.
+        """
         sites = operator.sites
         if sites and sites[-1] >= self.n:
+            name = name.replace("{}", str(operator))
             raise ModelError(f"{name} acts on site {sites[-1]}; the chain has sites 0 to {self.n - 1}")
-        levels = self._levels(sites)
+        levels = self.levels_of(sites)
         of_pair = coherent and len(sites) == 2 and sites[1] == sites[0] + 1 and self.is_pair_large(sites[0])
         if len(sites) > 1 and levels > (LARGEST_PAIR if of_pair else LARGEST_TERM):
-            many = f"{name} acts on {len(sites)} sites with {levels} levels together"
+            many = f"{name.replace('{}', str(operator))} acts on {len(sites)} sites with {levels} levels together"
             if of_pair:
                 raise ModelError(f"{many}; two neighbouring sites may have {LARGEST_PAIR}: lower the cutoff")
             raise ModelError(
@@ -546,15 +509,17 @@ class Lindbladian:
             for site, factor in term.factors:
                 if factor.matrix.shape[0] != self.spaces[site].levels:
                     raise ModelError(
-                        f"{name}: operator {factor.name} has {len(factor.matrix)} levels, "
+                        f"{name.replace('{}', str(operator))}: operator {factor.name} has {len(factor.matrix)} levels, "
                         f"site {site} has {self.spaces[site].levels}"
                     )
         return sites or (0,)
 
-    def _levels(self, window: Sequence[int]) -> int:
+    def levels_of(self, window: Sequence[int]) -> int:
+        """Return the levels of some sites together."""
         return math.prod(self.spaces[i].levels for i in window)
 
-    def _elements(self, window: Sequence[int]) -> Matrix:
+    def elements_of(self, window: Sequence[int]) -> Matrix:
+        """Return the operator basis of some sites: (D D' ..., d d' ..., d d' ...)."""
         return product_elements(tuple(self.spaces[i] for i in window))
 
 
@@ -570,18 +535,6 @@ def _counters(counts: str | Mapping[str, float], name: str) -> tuple[tuple[str, 
     return tuple((counter, float(change)) for counter, change in sorted(given.items()))
 
 
-def _add(targets: dict[tuple[int, ...], Real], window: tuple[int, ...], matrix: Real) -> None:
-    if window in targets:
-        targets[window] += matrix
-    else:
-        targets[window] = matrix
-
-
-def _dissipate(jump: Matrix, rho: Matrix) -> Matrix:
-    square = jump.conj().T @ jump
-    return jump @ rho @ jump.conj().T - 0.5 * (square @ rho + rho @ square)
-
-
 def _cooling(h: Matrix) -> Callable[[Matrix], Matrix]:
     return lambda e: -0.5 * (h @ e + e @ h)
 
@@ -592,37 +545,3 @@ def _placed(operator: Operator, name: str) -> Operator:
             f"{name} takes operators on numbered sites, such as X(0) * X(1); got a {type(operator).__name__}"
         )
     return as_operator(operator)
-
-
-def _superoperator(elements: Matrix, action: Callable[[Matrix], Matrix], name: str = "a map") -> Real:
-    """Return M_ab = Tr(E_a S(E_b)); refuse an S that leaves the span of the elements."""
-    images = action(elements)  # (D, d, d)
-    size = len(elements)
-    matrix = (elements.reshape(size, -1).conj() @ images.reshape(size, -1).T).real
-    lost = np.linalg.norm(images) ** 2 - np.linalg.norm(matrix) ** 2
-    if lost > 1e-12 * max(1.0, np.linalg.norm(images) ** 2):
-        raise ModelError(f"{name} creates coherences in a classical space; use a quantum space for it")
-    return matrix
-
-
-def _sparse_superoperator(spaces: Sequence[LocalSpace], drift: Matrix, jump: Matrix | None) -> Real:
-    """Return rho -> K rho + rho K^+ + L rho L^+ of quantum spaces by sparse products."""
-    one = sparse.eye_array(len(drift))
-    action = sparse.kron(sparse.csr_array(drift), one) + sparse.kron(one, sparse.csr_array(drift.conj()))
-    if jump is not None:
-        action = action + sparse.kron(sparse.csr_array(jump), sparse.csr_array(jump.conj()))
-    elements = sparse.csr_array(np.ones((1, 1)))
-    levels = 1
-    for space in spaces:  # rows: products of elements; columns: (i, j) of the matrices of all sites so far
-        own = sparse.csr_array(space.elements.reshape(space.dim, -1))
-        levels, before = levels * space.levels, levels
-        columns = np.arange(levels**2).reshape(before, space.levels, before, space.levels)
-        order = columns.transpose(0, 2, 1, 3).ravel()  # where (i j, k l) of the Kronecker product belongs
-        product = sparse.coo_array(sparse.kron(elements, own))
-        shape = product.shape
-        elements = sparse.csr_array((product.data, (product.coords[0], order[product.coords[1]])), shape=shape)
-    return np.real(sparse.csr_array(elements.conj() @ action @ elements.T).toarray())
-
-
-def _listed(sites: Sequence[int]) -> str:
-    return ", ".join(map(str, sites[:-1])) + f" and {sites[-1]}"

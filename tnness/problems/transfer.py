@@ -5,7 +5,7 @@ A wire between leads, a cavity, a network of resistors: H has one block per slic
     H = sum_x |x> H_x <x| + sum_x ( |x> C_x <x+1| + |x+1> C_x^+ <x| ),    x = 0 ... slices - 1.
 
 Between leads one asks for G(E) = 1/(E - H - Sigma(E)); between fixed values for u with H u = source. A slice has m
-sites (its transverse sites, or islands). Every array may carry leading batch axes (realisations), which are solved
+sites (its transverse sites, or islands). Every array may carry leading batch axes (realizations), which are solved
 together.
 """
 

@@ -55,6 +55,11 @@ MEANING = {
     "slices": "slices multiplied",
     "bursts": "bursts of evolution, of an accelerated run",
     "jumps": "jumps between them",
+    "realizations": "trajectories of the average",
+    "weight_dropped": "weight dropped in a trajectory, all splits together",
+    "bond_dimension": "largest bond dimension of a trajectory",
+    "mean_bond_dimension": "mean over the trajectories of their largest",
+    "quantum_jumps": "quantum jumps in a trajectory",
     "bracket": "relative distance of the ends from above and from below",
     "statistical": "relative statistical error of the smallest exponent",
 }

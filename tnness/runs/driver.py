@@ -59,6 +59,8 @@ else:
     xr = lazily("xarray")
 
 
+ELSEWHERE = "random:1:2"
+"""The state in which observables are measured that are NaN in the initial one."""
 CONTINUE = "run the same command again to continue"
 """The advice where an unfinished run is kept."""
 
@@ -73,15 +75,18 @@ class Driver:
 
     def __init__(self, job: Job, output: Output, shown: bool = False) -> None:
         self.job, self.output, self.shown, self.engine = job, output, shown, job.solver
-        self.problem, self.physics = job.problem, job.physics
+        self.problem = job.problem
+        self.engine.check_need(self.problem, job.ask)
+        self.physics = job.physics
         self.observables = job.observables
-        self._stop, self._progress = Stop(), Progress(job.name, shown, len(job.ask.times or ()))
+        self._stop, self._progress = Stop(at_once=True), Progress(job.name, shown, len(job.ask.times or ()))
 
     def run(self) -> Record:
         """Run to the end, write the record, and return it."""
         with self.output.claimed(), threadpool_limits(threads()), self._stop, in_words(), self._progress as progress:
             with self._from_file():
                 work = self._resume() or self._start()
+            self._stop.at_once = False
             account = account_of(work, self.job.ask, self.observables, self._measure, self.engine.name)
             progress.skip(len(work.history.times) - work.origin.times)
             record = self._worked(work, account)
@@ -282,8 +287,8 @@ class Driver:
         if rehearsed is None:
             return
         lost = [name for name, estimate in rehearsed.items() if _is_nothing(np.asarray(estimate.value, float))]
-        if lost:  # 0/0 in a state without order may become a number later; at the end it is no answer
-            self._progress.note(f"{', '.join(lost)}: NaN in the initial state")
+        if lost:
+            self._check_numbers(lost)
         history = History()
         history.add(0.0, 0, measured_values(rehearsed))
         try:
@@ -291,6 +296,26 @@ class Driver:
                 unfinished_dataset(history, self.observables, ask.kind == EVOLUTION)
         except ModelError as error:
             raise ModelError(self._named(error)) from error
+
+    def _check_numbers(self, lost: list[str]) -> None:
+        """Refuse observables that are NaN in the initial state and in a random one; 0/0 in the first alone is noted.
+
+        At the end of the run, NaN is no answer in any case. An engine that takes no random state tells nothing.
+        """
+        try:
+            view = self.engine.begin(self.problem, Start(parse_initial(ELSEWHERE), self.job.ask)).view()
+        except TnnessError:
+            rehearsed = {}
+        else:
+            with own_code(self.job.name):
+                rehearsed, _ = tried({name: self.observables[name] for name in lost}, view)
+        never = [name for name, estimate in rehearsed.items() if _is_nothing(np.asarray(estimate.value, float))]
+        if never:
+            raise ModelError(
+                f"model {self.job.name!r}: {', '.join(never)} is NaN everywhere, in the initial state and in a random "
+                "one: an observable needs a number"
+            )
+        self._progress.note(f"{', '.join(lost)}: NaN in the initial state")
 
     def _resume(self) -> Work | None:
         """Return the unfinished run of this file, if there is one; refuse one with other settings."""

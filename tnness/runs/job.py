@@ -51,7 +51,7 @@ def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
     offered = offered_engines(model)
     chosen = loaded_engine(name) if name else _default_engine(model, loaded_engine(offered[0]))
     cls = engine_class(chosen)
-    if chosen not in offered and cls.like not in offered:
+    if not {chosen, cls.like, *cls.also} & set(offered):
         served = ", ".join(offered)
         raise InputError(f"engine {chosen!r} does not serve model {name_of(model)!r}; it is served by {served}")
     return build_engine(chosen, {key: value for key, value in settings.items() if value is not None})

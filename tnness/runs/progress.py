@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import sys
@@ -13,11 +14,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tnness.errors import Doubt
+from tnness.display.messages import MESSAGES
+from tnness.errors import Doubt, Interrupted
 
 REDRAW = 0.1
 """Seconds between two drawings of the bar."""
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANGUP = getattr(signal, "SIGHUP", None)
+"""The signal of a terminal that closes; None where there is none, on Windows."""
+STOPPING = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
 """Signals that ask a run to stop."""
 NOTES = 10
 """Lines that a time evolution writes where there is no terminal."""
@@ -42,6 +46,8 @@ def draws_bars() -> bool:
 
 class Progress:
     """Shows a bar if stderr is a terminal or in a notebook, else a line per stage; nothing if `shown` is False.
+
+    Lines go through `logging`, under the name `tnness`.
 
     Parameters
     ----------
@@ -92,38 +98,39 @@ class Progress:
         if self.done * NOTES // self.total > (self.done - 1) * NOTES // self.total:
             self._note(f"{self.done} of {self.total} times done, {text}")
 
-    def note(self, text: str) -> None:
-        """Write a line for the user beside the bar."""
-        if not self.bar.disable:
-            self.bar.write(f"{self.name}: {text}", file=sys.stderr)
-        self._note(text)
+    def note(self, text: str, level: int = logging.INFO) -> None:
+        """Tell the user a line, beside the bar. level: of `logging`."""
+        if self.notes:
+            self._note(text, level)
+        elif not self.bar.disable:
+            MESSAGES.log(level, "%s: %s", self.name, text)
 
     def doubt(self, text: str) -> None:
         """Say that something may be wrong: as a note, or as a warning where no progress is shown."""
         if self.bar.disable and not self.notes:
             warnings.warn(f"{self.name}: {text}", Doubt, stacklevel=2)
-        self.note(text)
+        self.note(text, logging.WARNING)
 
-    def _note(self, text: str) -> None:
+    def _note(self, text: str, level: int = logging.INFO) -> None:
         if self.notes:
-            sys.stderr.write(f"{self.name}: {text}, after {time.monotonic() - self.started:.1f} s\n")
-            sys.stderr.flush()
+            MESSAGES.log(level, "%s: %s, after %.1f s", self.name, text, time.monotonic() - self.started)
 
 
 class Stop:
     """Turns the first signal to stop into a request to stop between steps; a second SIGINT stops at once.
 
     number: of the signal that came; 0 before. SIGHUP counts where it is not ignored, as `nohup` has it ignored.
+    at_once: whether the first signal stops at once: as long as there is nothing to save.
     """
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, at_once: bool = False) -> None:
+        self.number, self.at_once = 0, at_once
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
             for number in STOPPING:
-                if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                if number == HANGUP and signal.getsignal(number) is signal.SIG_IGN:
                     continue
                 self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -136,6 +143,8 @@ class Stop:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = self.number or number
+        if self.at_once:
+            raise Interrupted("interrupted before the first step", self.number)
 
     @property
     def requested(self) -> bool:

@@ -313,7 +313,7 @@ def _heading(dataset: xr.Dataset, name: str) -> str:
 
 
 def _scalar(value: NDArray[np.float64]) -> float:
-    return float(value) if value.ndim == 0 else float(np.nanmax(np.abs(value)))
+    return float(value) if value.ndim == 0 else float(np.fmax.reduce(np.abs(value), axis=None))
 
 
 def _with_error(dataset: xr.Dataset, name: str) -> str:

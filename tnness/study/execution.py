@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tnness.errors import InputError, Interrupted
+from tnness.runs.progress import HANGUP
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD = 2
@@ -80,7 +81,7 @@ class Local:
     @contextlib.contextmanager
     def open(self) -> Iterator[Crew]:
         """Start the pool; if the sweep is cut short, tell its processes to stop."""
-        count = self.workers or len(os.sched_getaffinity(0))
+        count = self.workers or cores()
         context = multiprocessing.get_context("spawn")  # a forked BLAS may hang
         before = set(multiprocessing.active_children())
         with _environment(dict.fromkeys(THREADS, "1")):
@@ -101,6 +102,12 @@ class Local:
                 raise
             finally:
                 pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """Return how many cores this process may use, or, where the system does not tell, as macOS, how many there are."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -217,8 +224,8 @@ def _begin(stopped: Any) -> None:
     _stopped = stopped
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _interrupt)
+    if HANGUP is not None and signal.getsignal(HANGUP) is not signal.SIG_IGN:
+        signal.signal(HANGUP, _interrupt)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()

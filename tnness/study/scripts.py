@@ -1,19 +1,24 @@
-"""Functions that the scripts of the studies share: options, presets by name, sweeps as tables, and files."""
+"""The head of the scripts of studies: one command line for all figures, their tables and files, sweeps as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 from matplotlib.figure import Figure
 
+from tnness.display.messages import SILENCE, never_silent
 from tnness.engines.ask import TOLERANCE
 from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
-from tnness.errors import RecordError
+from tnness.errors import InputError, RecordError
 from tnness.records.lazily import lazily
+from tnness.records.style import RESOLUTION, styled
+from tnness.runs.progress import draws_bars
 from tnness.study.collect import collect
 from tnness.study.point import Measure
 from tnness.study.sweep import sweep
@@ -25,18 +30,129 @@ else:
 
 
 P = TypeVar("P")
-
-WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="processes, one BLAS thread each; 0: this one")]
-StoreOption = Annotated[Path, typer.Option("--store", help="the folder that keeps the points")]
-
+Tables = Any
+"""What a figure is drawn from: a table, or tables by the names of their parts."""
 
 SMALL_VARIABLE = 20_000
 """Largest variable in bytes that is not compressed: compression would take more room than it saves."""
 
 
-def preset_option(presets: Mapping[str, Any]) -> Any:
-    """Return the type of an option that takes the name of a preset."""
-    return Annotated[str, typer.Option("--preset", help=f"one of {', '.join(presets)}")]
+def script(
+    file: str,
+    presets: Mapping[str, P],
+    compute: Callable[[P, Path, int], Tables],
+    draw: Callable[[Any], Figure],
+    tell: Callable[[Any], str] | None = None,
+    *,
+    name: str = "",
+    table: str = "",
+    choose: Callable[..., P] | None = None,
+) -> None:
+    """Be the script of a figure: compute its table or take it from a file, tell its numbers, draw, save.
+
+    Parameters
+    ----------
+    file: `__file__` of the script; its folder has the study's name. presets: what is computed, by name; the first is
+        the default.
+    compute: from a preset, the folder that keeps points, and a number of processes to a table, or to tables by the
+        names of their parts.
+    draw: from that to the figure, with nothing else. tell: the numbers as text.
+    name: of the files; default: that of the script. table: name of the figure whose table this one draws; default: its
+        own.
+    choose: changes a preset; its keyword arguments are further options.
+    """
+    typer.run(head(Path(file), presets, compute, draw, tell, name=name, table=table, choose=choose))
+
+
+def head(
+    file: Path,
+    presets: Mapping[str, P],
+    compute: Callable[[P, Path, int], Tables],
+    draw: Callable[[Any], Figure],
+    tell: Callable[[Any], str] | None = None,
+    *,
+    name: str = "",
+    table: str = "",
+    choose: Callable[..., P] | None = None,
+) -> Callable[..., None]:
+    """Return the command of a script, for typer; `script` explains the arguments."""
+    study, stem = file.resolve().parent, name or file.stem
+    further = list(inspect.signature(choose, eval_str=True).parameters.values())[1:] if choose else []
+
+    def main(
+        preset: str, workers: int, store: Path, out: Path | None, commit: bool, draw_only: bool, **choices: Any
+    ) -> None:
+        suffix = "".join(f"_{p.name}={choices[p.name]}" for p in further if choices[p.name] != p.default)
+        chosen = preset_named(presets, preset)
+        committed, runs = study / "figures", Path("runs") / study.name / "figures"
+        if draw_only:
+            places = [out] if out else [committed] if commit else [runs, committed]
+            tables = read_tables(f"{table or stem}_{preset}{suffix}", places)
+        else:
+            with never_silent(f"{stem} {preset}", math.inf if draws_bars() else SILENCE):
+                tables = compute(choose(chosen, **choices) if choose else chosen, store, workers)
+            for part in parts_of(tables).values():
+                part.attrs["preset"] = preset
+        if tell is not None:
+            typer.echo(tell(tables))
+        with styled():
+            figure = draw(tables)
+            kept = {} if table or draw_only else parts_of(tables)
+            target = (committed if commit else out or runs) / f"{stem}_{preset}{suffix}"
+            save(figure, kept, target, ("png",) if commit else ("png", "pdf"))
+
+    main.__doc__ = inspect.getdoc(inspect.getmodule(draw)) or "Compute what is missing, and draw."
+    options = [*_options(presets, study.name), *further]
+    main.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    main.__annotations__ = {option.name: option.annotation for option in options}
+    return main
+
+
+def _options(presets: Mapping[str, Any], study: str) -> list[inspect.Parameter]:
+    """Return the options of every script."""
+    runs = Path("runs") / study
+    places = f"in {runs / 'figures'} or beside the script"
+    return [
+        _option("preset", str, next(iter(presets)), f"what is computed: {', '.join(presets)}"),
+        _option("workers", int, 0, "processes, one BLAS thread each; 0: this one", min=0),
+        _option("store", Path, runs, "the folder that keeps the points"),
+        _option("out", Path | None, None, f"the folder of figure and table; default: {runs / 'figures'}"),
+        _option("commit", bool, False, "write PNG and table beside the script, no PDF"),
+        _option("draw-only", bool, False, f"compute nothing: draw the table that is there, {places}"),
+    ]
+
+
+def _option(name: str, kind: Any, default: Any, text: str, **limits: Any) -> inspect.Parameter:
+    annotation = Annotated[kind, typer.Option(f"--{name}", help=text, **limits)]
+    python_name, how = name.replace("-", "_"), inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(python_name, how, default=default, annotation=annotation)
+
+
+def parts_of(tables: Tables) -> dict[str, xr.Dataset]:
+    """Return tables by the names of their parts; one table has an empty name."""
+    return (
+        cast("dict[str, xr.Dataset]", tables) if isinstance(tables, Mapping) and not _is_table(tables) else {"": tables}
+    )
+
+
+def _is_table(tables: Tables) -> bool:
+    return hasattr(tables, "data_vars")
+
+
+def read_tables(source: str, folders: Sequence[Path]) -> Tables:
+    """Return the table SOURCE.nc of the first folder that holds it, or its parts SOURCE_NAME.nc by name.
+
+    Raises
+    ------
+    InputError: no folder holds it.
+    """
+    for folder in folders:
+        whole, parts = folder / f"{source}.nc", sorted(folder.glob(f"{source}_*.nc"))
+        if whole.exists():
+            return xr.load_dataset(whole, engine="h5netcdf")
+        if parts:
+            return {p.stem.removeprefix(f"{source}_"): xr.load_dataset(p, engine="h5netcdf") for p in parts}
+    raise InputError(f"there is no table {source}.nc in {', '.join(map(str, folders))}: run without --draw-only first")
 
 
 def preset_named(presets: Mapping[str, P], name: str) -> P:
@@ -99,13 +215,17 @@ def swept(
     return table.sel({axis: list(values) for axis, values in grid.items()} | {"realization": range(realizations)})
 
 
-def save(figure: Figure, tables: Mapping[str, xr.Dataset], stem: Path, dpi: int = 110) -> Path:
-    """Write a figure as STEM.png, and its tables as STEM_NAME.nc, or as STEM.nc for an empty name."""
+def save(
+    figure: Figure, tables: Mapping[str, xr.Dataset], stem: Path, formats: Sequence[str] = ("png", "pdf")
+) -> list[Path]:
+    """Write a figure as STEM.png and STEM.pdf, its tables as STEM_NAME.nc, or as STEM.nc for an empty name."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         packed = {k: {"zlib": True, "complevel": 9} for k, v in table.data_vars.items() if v.nbytes > SMALL_VARIABLE}
         table.to_netcdf(f"{stem}_{name}.nc" if name else f"{stem}.nc", engine="h5netcdf", encoding=packed)
-    target = Path(f"{stem}.png")
-    figure.savefig(target, dpi=dpi)
-    typer.echo(target)
-    return target
+    targets = [Path(f"{stem}.{ending}") for ending in formats]
+    for target in targets:
+        about = {"CreationDate": None} if target.suffix == ".pdf" else {"Software": None}
+        figure.savefig(target, dpi=RESOLUTION, metadata=about)
+        typer.echo(target)
+    return targets

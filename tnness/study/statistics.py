@@ -1,6 +1,6 @@
-"""Averages over realisations and fits to them, with errors by resampling.
+"""Averages over realizations and fits to them, with errors by resampling.
 
-The first axis of every sample runs over the realisations. Where one realisation gives several numbers (the same
+The first axis of every sample runs over the realizations. Where one realization gives several numbers (the same
 disorder at every coupling), they are resampled together: their errors are correlated, and no formula for independent
 errors holds.
 """
@@ -146,7 +146,7 @@ def ratio_of_averages(variance: ArrayLike, mean: ArrayLike) -> Real:
 
     Parameters
     ----------
-    variance, mean: of one realisation's local values, (realisation, ...) both.
+    variance, mean: of one realization's local values, (realization, ...) both.
 
     >>> float(ratio_of_averages([1.0, 7.0], [1.0, 3.0]))
     1.0
@@ -155,7 +155,7 @@ def ratio_of_averages(variance: ArrayLike, mean: ArrayLike) -> Real:
 
 
 def jackknife(statistic: Callable[..., Any], *samples: ArrayLike) -> Resampled:
-    """Return statistic(*samples) and its jackknife error, leaving out one realisation of all samples at a time.
+    """Return statistic(*samples) and its jackknife error, leaving out one realization of all samples at a time.
 
     Parameters
     ----------

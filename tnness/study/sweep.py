@@ -6,8 +6,10 @@ Another call computes the missing points; a wider grid or more realizations add 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import signal
 import sys
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tnness.digest.content import digest_of_function
+from tnness.display.messages import LINES, MESSAGES, SILENCE
 from tnness.display.page import escaped
 from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.beyond.question import Question
@@ -348,12 +351,15 @@ class Sweep:
             return
         self.counts[ended] += 1
         bar.update()
-        bar.set_postfix_str(f"done {self.counts[Ended.DONE]}, failed {self.counts[Ended.FAILED]}", refresh=False)
+        ended_so_far = f"done {self.counts[Ended.DONE]}, failed {self.counts[Ended.FAILED]}"
+        bar.set_postfix_str(ended_so_far, refresh=False)
+        if bar.disable and time.monotonic() - LINES.last > SILENCE:
+            self._tell(f"{bar.total} points: {ended_so_far}", logging.INFO)
 
     def _announce(self, crew: Crew) -> None:
         if crew.dashboard:
-            self._tell(f"Dask's dashboard: {crew.dashboard}")
+            self._tell(f"Dask's dashboard: {crew.dashboard}", logging.INFO)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, level: int = logging.WARNING) -> None:
         if self.shown:
-            tqdm.write(text, file=sys.stderr)
+            MESSAGES.log(level, text)

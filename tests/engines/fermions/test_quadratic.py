@@ -8,8 +8,8 @@ from tnness.engines.exact import Exact
 from tnness.engines.fermions.quadratic import NotQuadratic, bilinear, quadratic
 from tnness.engines.gaussian import Gaussian
 from tnness.network.initial import product_state
+from tnness.operators.basis import electron, spin_one
 from tnness.operators.basis import spin_half as s
-from tnness.operators.basis import spin_one
 from tnness.operators.basis import spinless as f
 from tnness.problems.lindbladian import Lindbladian
 
@@ -50,8 +50,8 @@ def test_hopping_fields_and_rates_are_read_from_fermions():
     form = quadratic(fermions())
     assert_allclose(np.diag(form.hamiltonian, 1), [(1.0 + 0.3 * i) * PHASE**i for i in range(3)], atol=1e-15)
     assert_allclose(form.hamiltonian, form.hamiltonian.conj().T, atol=0)
-    assert_allclose(form.loss, [0.3, 0, 0, 0])
-    assert_allclose(form.gain, [0, 0, 0, 0.7])
+    assert_allclose(form.loss, np.diag([0.3, 0, 0, 0]))
+    assert_allclose(form.gain, np.diag([0, 0, 0, 0.7]))
     assert_allclose(form.dephasing, [0, 0.5, 0.9, 0])
 
 
@@ -105,8 +105,12 @@ def jump(term, space=s):
         (hamiltonian(s.X(1) * s.X(2)), r"X\(1\) X\(2\) makes or destroys pairs"),
         (hamiltonian(s.X(1)), r"X\(1\) is not quadratic"),
         (jump(s.Sm(1)), "Jordan-Wigner string"),
-        (jump(s.X(0)), "not one of c"),
-        (jump(s.Sm(0) * s.Sp(1)), "not one of c"),
+        (jump(s.X(0)), r"adds c and c\^\+"),
+        (jump(s.Sm(0) + s.Sm(1)), "Jordan-Wigner string"),
+        (jump(f.C(0) + 0.5 * f.Cd(1), f), r"adds c and c\^\+.*use engine 'tebd'"),
+        (jump(f.N(0) + 1j * f.N(1), f), "different phases, which interact"),
+        (jump(electron.Nu(0) * electron.Nd(0), electron), "no sum of c"),
+        (jump(s.Sm(0) * s.Sp(1)), "no sum of c, of c\\^\\+ or of n"),
         (jump(s.Sm(0) + 0.5), "adds a constant"),
         (jump(spin_one.Sz(0), spin_one), "site 0 is a spin-1"),
         (jump(s.N(0)).generator(), "a Lindbladian is needed"),

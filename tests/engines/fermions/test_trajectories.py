@@ -60,7 +60,7 @@ def test_averages_agree_with_the_exact_equation_within_their_errors():
     orbitals = np.linalg.eigh(form.hamiltonian)[1][:, :4].astype(complex)
     system = GaussianTrajectories(form, orbitals, generators(400))
     system.advance(10.0, 200)
-    densities = (np.abs(system.orbitals()) ** 2).sum(axis=2)  # (realisations, n)
+    densities = (np.abs(system.orbitals()) ** 2).sum(axis=2)  # (realizations, n)
     start = np.array([orbitals.conj() @ orbitals.T])
     ((_, exact),) = Renewal(form.hamiltonian, 3, 1.0).evolve(start, [10.0])
     z = (densities.mean(axis=0) - np.diag(exact[0]).real) / (densities.std(axis=0, ddof=1) / 20)

@@ -215,7 +215,7 @@ def test_a_window_next_to_a_threshold_is_cut_until_it_can_be_deflated():
 def test_a_batch_or_a_complex_chain_is_not_deflated():
     chain = wire(2, 3, 3.0, seed=1)
     other = TransferChain(chain.onsite + 0j, chain.coupling, chain.left, chain.right)
-    with pytest.raises(InputError, match="real chain of one realisation"):
+    with pytest.raises(InputError, match="real chain of one realization"):
         integrate(other, -0.1, 0.1, Quadrature(), "poles")
     assert integrate(other, -0.1, 0.1, Quadrature()).plain == 1
 

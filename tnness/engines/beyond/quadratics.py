@@ -16,7 +16,7 @@ from tnness.engines.beyond.question import answers
 from tnness.engines.fermions.counting import Exchange
 from tnness.engines.fermions.in_time import InTime
 from tnness.engines.fermions.modes import OneBodyModes
-from tnness.engines.fermions.quadratic import quadratic
+from tnness.engines.fermions.quadratic import modes_of, quadratic
 from tnness.errors import InputError
 from tnness.operators.terms import Operator
 from tnness.problems.lindbladian import Lindbladian
@@ -36,7 +36,11 @@ class QuadraticModes(ModesSolver):
     def solve_modes(self, problem: Any, start: Start, report: Callable[[str, float], None]) -> ModeTable:
         """Return the modes from the spectrum of the correlation matrix's equation."""
         found = OneBodyModes(quadratic(problem), self.question.count, report)
-        lefts, rights = (np.array([profile(row) for row in rows]) for rows in (found.lefts, found.rights))
+        first = [modes.start for modes in modes_of(problem.spaces)]  # a profile sums the modes of a site
+        lefts, rights = (
+            np.array([profile(row) for row in np.add.reduceat(rows, first, axis=1)])
+            for rows in (found.lefts, found.rights)
+        )
         about = found.values, found.residuals, found.errors, found.conditions, lefts, rights
         return ModeTable.of(self.question.count, start.ask.tolerance, *about)
 

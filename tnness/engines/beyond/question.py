@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError
+from tnness.memory import Need
 from tnness.observables.observable import Observable
 from tnness.typed import build_dataclass, check_fields
 
@@ -114,6 +115,10 @@ class Answerer(Engine):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.engine.name)
+
+    def need(self, problem: Any, ask: Ask) -> Need | None:
+        """Return what the engine needs for a state."""
+        return self.engine.need(problem, ask)
 
     def used(self, problem: Any) -> dict[str, Any]:
         """Return the settings of the engine as they are used."""

@@ -26,12 +26,12 @@ FIRST_PREFIX = "start_"
 """Prefix, in a snapshot, of the names of the arrays and numbers of the state at time 0."""
 
 Form = Callable[[Circuit, Any], State]
-"""A function that makes the state of a realisation from a circuit and an initial state."""
+"""A function that makes the state of a realization from a circuit and an initial state."""
 
 
 @dataclass
 class CircuitRun:
-    """One realisation of a circuit. Its gates depend on the seed, not on the form of its state.
+    """One realization of a circuit. Its gates depend on the seed, not on the form of its state.
 
     state: the state after `done` gates. first: the state at time 0. seed: seed of the gates. time: the clock, in gates
     per bond.

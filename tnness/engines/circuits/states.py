@@ -1,4 +1,4 @@
-"""The state of one realisation of a circuit: its interface, and its Gaussian and dense forms."""
+"""The state of one realization of a circuit: its interface, and its Gaussian and dense forms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMED = "identity, product:01*..., domain_wall:K, ghz or random:SEED:CHI"
 
 
 class State(Protocol):
-    """The state of one realisation. Gates change it; a view of it keeps showing the state at the time of the call."""
+    """The state of one realization. Gates change it; a view of it keeps showing the state at the time of the call."""
 
     dropped: float
 

@@ -1,4 +1,4 @@
-"""The view of one realisation of a circuit: its present state and its initial state."""
+"""The view of one realization of a circuit: its present state and its initial state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Real = NDArray[np.float64]
 
 
 class CircuitView(View):
-    """A view of one realisation at one time. It reads every quantity from the present state.
+    """A view of one realization at one time. It reads every quantity from the present state.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """The closed equation of correlation matrices: its steady state, and its evolution.
 
-dG/dt = X G + G X^+ + diag(gain + dephasing * diag G). Without dephasing it is a Lyapunov equation, solved in the
+dG/dt = X G + G X^+ + gain + dephasing * diag G + shared * G. Without dephasing it is a Lyapunov equation, solved in the
 eigenbasis of X. With dephasing the densities are unknown too: they obey n = diag Lyap(gain + dephasing * n), which
-GMRES solves with the classical rate equation as its preconditioner.
+GMRES solves with the classical rate equation as its preconditioner. Where jumps dephase several modes together, their
+coherences are unknown as well.
 """
 
 from __future__ import annotations
@@ -50,11 +51,12 @@ class DriftBasis:
         """Return V M V^+."""
         return self.vectors @ matrix @ self.vectors.conj().T
 
-    def lyapunov(self, source: Vector) -> Matrix:
-        """Return M with X G + G X^+ + diag(source) = 0 for G = V M V^+."""
-        return -((self.inverse * source) @ self.inverse.conj().T) / self.rates
+    def lyapunov(self, source: Matrix) -> Matrix:
+        """Return M with X G + G X^+ + source = 0 for G = V M V^+; of a vector the diagonal matrix is meant."""
+        half = self.inverse * source if source.ndim == 1 else self.inverse @ source
+        return -(half @ self.inverse.conj().T) / self.rates
 
-    def densities(self, source: Vector) -> Vector:
+    def densities(self, source: Matrix) -> Vector:
         """Return the densities, the diagonal of the G that `lyapunov` solves for."""
         half = self.vectors @ self.lyapunov(source)
         return np.einsum("ia,ia->i", half, self.vectors.conj()).real
@@ -85,10 +87,13 @@ def steady_correlation(
     basis = DriftBasis(form)
     if basis.values.real.max() > -UNDAMPED * np.abs(basis.values).max() and not form.dephasing.any():
         raise NumericalError("the steady state is not unique: an orbital is coupled to neither loss nor gain")
-    source, count = form.gain.copy(), 0
-    if form.dephasing.any():
+    source, count = form.gain, 0
+    if form.shared is not None:
+        returned, count = _shared(form, basis, tolerance, report)
+        source = source + returned
+    elif form.dephasing.any():
         densities, count = _dephased(form, basis, tolerance, report)
-        source = source + form.dephasing * densities
+        source = source + np.diag(form.dephasing * densities)
     correlation = basis.out(basis.lyapunov(source))
     correlation = (correlation + correlation.conj().T) / 2
     scale = float(np.linalg.norm(form.drift(), 2) * np.linalg.norm(correlation))
@@ -107,22 +112,65 @@ def _dephased(
         report(count)
         return densities - basis.densities(form.dephasing * densities)
 
-    hops = classical_rates(form)
-    leak = np.diag(form.loss + form.gain) - hops
-    solve = linalg.lu_factor(leak)
-    shifted = leak + np.diag(form.dephasing)
-    size = (form.n, form.n)
+    size, precondition = (form.n, form.n), _by_rates(form)
     densities, failed = sparse_linalg.gmres(
         sparse_linalg.LinearOperator(size, matvec=missing, dtype=float),
         basis.densities(form.gain),
         rtol=tolerance,
         restart=min(KRYLOV, form.n),
         maxiter=10,
-        M=sparse_linalg.LinearOperator(size, matvec=lambda v: linalg.lu_solve(solve, shifted @ v), dtype=float),
+        M=sparse_linalg.LinearOperator(size, matvec=precondition, dtype=float),
     )
     if failed:
         raise NumericalError(f"the densities did not converge to {tolerance:.0e} in {count} iterations")
     return densities, count
+
+
+def _by_rates(form: Quadratic) -> Callable[[Vector], Vector]:
+    """Return the inverse of n - diag Lyap(dephasing * n) if particles hop by the classical rates."""
+    leak = np.diag(np.real(np.diag(form.loss + form.gain))) - classical_rates(form)
+    solve, shifted = linalg.lu_factor(leak), leak + np.diag(form.dephasing)
+    return lambda densities: linalg.lu_solve(solve, shifted @ densities)
+
+
+def _shared(form: Quadratic, basis: DriftBasis, tolerance: float, report: Callable[[int], None]) -> tuple[Matrix, int]:
+    """Return S = dephasing * diag G + shared * G, from S / weights = Lyap(gain + S) where the weights are not 0."""
+    assert form.shared is not None
+    weights = form.shared + np.diag(form.dephasing)
+    rows, columns = np.nonzero(weights)
+    diagonal, count = np.flatnonzero(rows == columns), 0
+    noisy, precondition = rows[diagonal], _by_rates(form)
+
+    def spread(entries: Matrix) -> Matrix:
+        matrix = np.zeros((form.n, form.n), complex)
+        matrix[rows, columns] = weights[rows, columns] * entries
+        return matrix
+
+    def missing(entries: Matrix) -> Matrix:
+        nonlocal count
+        count += 1
+        report(count)
+        return entries - basis.out(basis.lyapunov(spread(entries)))[rows, columns]
+
+    def guessed(entries: Matrix) -> Matrix:
+        densities = np.zeros(form.n, complex)
+        densities[noisy] = entries[diagonal]
+        result = entries.copy()
+        result[diagonal] = precondition(densities)[noisy]
+        return result
+
+    size = (len(rows), len(rows))
+    entries, failed = sparse_linalg.gmres(
+        sparse_linalg.LinearOperator(size, matvec=missing, dtype=complex),
+        basis.out(basis.lyapunov(form.gain))[rows, columns],
+        rtol=tolerance,
+        restart=min(KRYLOV, len(rows)),
+        maxiter=10,
+        M=sparse_linalg.LinearOperator(size, matvec=guessed, dtype=complex),
+    )
+    if failed:
+        raise NumericalError(f"the dephased correlations did not converge to {tolerance:.0e} in {count} iterations")
+    return spread(entries), count
 
 
 def classical_rates(form: Quadratic) -> Vector:
@@ -130,7 +178,7 @@ def classical_rates(form: Quadratic) -> Vector:
 
     W_ij = 2 |h_ij|^2 k / (k^2 + (h_ii - h_jj)^2), k the decay rate of G_ij.
     """
-    decay = form.loss + form.gain + form.dephasing
+    decay = form.decay
     k = np.maximum(np.add.outer(decay, decay) / 2, 1e-3 * np.abs(form.hamiltonian).max())
     fields = np.real(np.diag(form.hamiltonian))
     rates = 2 * np.abs(form.hamiltonian) ** 2 * k / (k**2 + np.subtract.outer(fields, fields) ** 2)
@@ -149,7 +197,7 @@ class Undephased:
     def __init__(self, form: Quadratic, initial: Matrix) -> None:
         self.basis, self.initial = DriftBasis(form), initial
         self._start = self.basis.into(initial)
-        self._source = self.basis.into(np.diag(form.gain).astype(complex))
+        self._source = self.basis.into(form.gain.astype(complex))
 
     def at(self, time: float) -> Matrix:
         """Return G at a time."""
@@ -172,7 +220,8 @@ class Dephased:
     def __init__(self, form: Quadratic, correlation: Matrix, tolerance: float, time: float = 0.0) -> None:
         self.form, self.tolerance, self.time = form, tolerance, time
         self._flat = correlation.astype(complex).ravel()
-        self._drift, self._sites = sparse.csr_array(form.drift()), np.arange(form.n)
+        self._drift, self._gain = sparse.csr_array(form.drift()), sparse.csr_array(form.gain)
+        self._shared = None if form.shared is None else sparse.csr_array(form.shared)
         self._solver: DOP853 | None = None
 
     @property
@@ -198,11 +247,14 @@ class Dephased:
         return DOP853(self._derivative, self.time, self._flat, until, rtol=relative, atol=absolute)
 
     def _derivative(self, time: float, flat: Matrix) -> Matrix:
-        form, sites, correlation = self.form, self._sites, flat.reshape(self.form.n, self.form.n)
+        n, correlation = self.form.n, flat.reshape(self.form.n, self.form.n)
         half = self._drift @ correlation
         change = half + half.conj().T
-        change[sites, sites] += form.gain + form.dephasing * np.real(correlation[sites, sites])
-        return change.ravel()
+        change.reshape(-1)[:: n + 1] += self.form.dephasing * np.real(np.diag(correlation))
+        change = np.asarray(change + self._gain)
+        if self._shared is not None:
+            change = change + self._shared.multiply(correlation)
+        return np.asarray(change).ravel()
 
     def save(self) -> Snapshot:
         """Return G and its time; on the way to a time, also that time and the length of the next step."""

@@ -3,7 +3,7 @@ r"""Counting statistics of quadratic Lindbladians without dephasing, in closed f
 Acting on both sides of rho, the tilted generator is quadratic in 2n fermions Psi = (a, b^+), a from the left and b
 from the right,
 
-    W(lambda) = [[-i h - (loss - gain)/2, gain(lambda)], [loss(lambda), -i h + (loss - gain)/2]],
+    W(lambda) = [[-i h - (loss^T - gain^T)/2, gain^T(lambda)], [loss^T(lambda), -i h + (loss^T - gain^T)/2]],
 
 where the rates of counted jumps carry exp(lambda change). theta(lambda) is the sum of the eigenvalues of W with
 positive real part, less (sum loss + sum gain)/2 and the imaginary part. T. Prosen, New J. Phys. 10, 043026 (2008);
@@ -19,7 +19,7 @@ import numpy as np
 import scipy.linalg as linalg
 from numpy.typing import NDArray
 
-from tnness.engines.fermions.quadratic import Quadratic, quadratic
+from tnness.engines.fermions.quadratic import Quadratic, mode_numbers, quadratic
 from tnness.errors import InputError
 from tnness.problems.lindbladian import Lindbladian
 from tnness.problems.tilted import ACROSS
@@ -30,10 +30,10 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Exchange:
-    """What enters and leaves each site, by the change of a counter: [(change, loss (n,), gain (n,)), ...]."""
+    """What enters and leaves each site, by the change of a counter: [(change, loss (n, n), gain (n, n)), ...]."""
 
     form: Quadratic
-    parts: tuple[tuple[float, Vector, Vector], ...]
+    parts: tuple[tuple[float, Matrix, Matrix], ...]
 
     @classmethod
     def of(cls, chain: Lindbladian, counter: str) -> Exchange:
@@ -51,14 +51,21 @@ class Exchange:
                 "counting: with dephasing the tilted generator is not quadratic: choose engine 'tebd' or 'exact'"
             )
         if counter.startswith(ACROSS):
-            left = np.arange(form.n) <= int(counter.removeprefix(ACROSS))
-            inside = np.where(left, 1.0, 0.0)
+            sites = range(int(counter.removeprefix(ACROSS)) + 1)
+            left = np.isin(np.arange(form.n), mode_numbers(chain.spaces, sites))
+            inside, outside = np.outer(left, left), np.outer(~left, ~left)
+            if any(matrix[~(inside | outside)].any() for matrix in (form.loss, form.gain)):
+                raise InputError(
+                    f"counting: a jump takes particles from both sides of {counter}: count the jumps, "
+                    "or across another bond"
+                )
+            nothing = np.zeros_like(form.loss)
             return cls(
                 form,
                 (
-                    (-1.0, form.loss * inside, np.zeros(form.n)),
-                    (1.0, np.zeros(form.n), form.gain * inside),
-                    (0.0, form.loss * (1 - inside), form.gain * (1 - inside)),
+                    (-1.0, form.loss * inside, nothing),
+                    (1.0, nothing, form.gain * inside),
+                    (0.0, form.loss * outside, form.gain * outside),
                 ),
             )
         changes = sorted({dict(jump.counts).get(counter, 0.0) for jump in chain.jumps})
@@ -75,14 +82,14 @@ class Exchange:
         weights = [np.exp(field * change) for change, _, _ in self.parts]
         loss = np.sum([w * own for w, (_, own, _) in zip(weights, self.parts, strict=True)], axis=0)
         gain = np.sum([w * own for w, (_, _, own) in zip(weights, self.parts, strict=True)], axis=0)
-        half = np.diag(self.form.loss - self.form.gain) / 2
+        half = (self.form.loss - self.form.gain).T / 2
         drift = -1j * self.form.hamiltonian
-        return np.block([[drift - half, np.diag(gain)], [np.diag(loss), drift + half]])
+        return np.block([[drift - half, gain.T], [loss.T, drift + half]])
 
     def theta(self, field: float) -> float:
         """Return theta at a real field."""
         values = linalg.eigvals(self.matrix(field), check_finite=False)
-        whole = float((self.form.loss + self.form.gain).sum())
+        whole = float(np.trace(self.form.loss + self.form.gain).real)
         return float(np.abs(np.real(values)).sum() - whole) / 2
 
     def round_off(self) -> float:

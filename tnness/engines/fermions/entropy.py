@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
 
+ROUND_OFF = 1e-14
+"""A share of an orbital that counts as none."""
+
 
 def occupations(correlation: Array, sites: Sequence[int] | slice | None = None) -> Vector:
     """Return the eigenvalues of G restricted to some sites, clipped to [0, 1]: (..., sites)."""
@@ -83,6 +86,62 @@ def negativity(correlation: Array, first: Sequence[int], second: Sequence[int]) 
     xi = np.clip(np.linalg.eigvalsh((twisted + twisted.conj().T) / 2), 0.0, 1.0)
     zeta = occupations(correlation, both)
     return float(np.log(np.sqrt(xi) + np.sqrt(1 - xi)).sum() + np.log(zeta**2 + (1 - zeta) ** 2).sum() / 2)
+
+
+def operator_orbitals(correlation: Array) -> Array:
+    """Return orbitals (2 n, n) of |rho> / |rho|, the Gaussian density operator as a vector: a Slater determinant.
+
+    The first n rows are modes of the kets, the others holes of the bras. Column k is [v_k U_ik, u_k U_ik] with
+    v : u = n_k : 1 - n_k, n_k and U the eigenvalues and eigenvectors of G^T. The identity has v = u.
+    """
+    filled, vectors = np.linalg.eigh(correlation.T)
+    weights = np.array([np.clip(filled, 0, 1), 1 - np.clip(filled, 0, 1)])
+    weights = weights / np.linalg.norm(weights, axis=0)
+    return np.concatenate([vectors * weights[0], vectors * weights[1]])
+
+
+def split_orbitals(orbitals: Array, left: Array) -> tuple[Vector, Array, Array]:
+    """Return orbitals that are each a superposition of one on the modes `left` and one on the others.
+
+    Returns
+    -------
+    The weights on the left (n,), and the normalised parts (2 n, n) on the left and on the others; 0 where it has none.
+    """
+    mixed = orbitals @ np.linalg.svd(orbitals[left])[2].conj().T
+    parts = [np.where(side[:, None], mixed, 0) for side in (left, ~left)]
+    sizes = [np.linalg.norm(part, axis=0) for part in parts]
+    first, second = (np.where(s > 1e-12, p / np.maximum(s, 1e-12), 0) for p, s in zip(parts, sizes, strict=True))
+    return sizes[0] ** 2 / (sizes[0] ** 2 + sizes[1] ** 2), first, second
+
+
+def largest_choices(weights: Vector, most: int) -> tuple[NDArray[np.bool_], Vector]:
+    """Return the likeliest outcomes (k, n) of choices with these probabilities, and their own (k,), k <= most."""
+    logarithms, chosen = np.zeros(1), np.zeros((1, 0), bool)
+    with np.errstate(divide="ignore"):
+        odds = np.log(weights), np.log1p(-weights)
+    for yes, no in zip(*odds, strict=True):
+        logarithms = np.concatenate([logarithms + yes, logarithms + no])
+        new = np.repeat([True, False], len(chosen))
+        chosen = np.hstack([np.vstack([chosen, chosen]), new[:, None]])
+        best = np.argsort(-logarithms, kind="stable")[:most]
+        logarithms, chosen = logarithms[best], chosen[best]
+    likely = np.isfinite(logarithms)
+    return chosen[likely], np.exp(logarithms[likely])
+
+
+def operator_schmidt(correlation: Array, left: Sequence[int], most: int) -> Vector:
+    """Return the largest operator-space Schmidt values of a Gaussian rho between some modes and the others, descending.
+
+    Their squares, all of them, add to 1.
+
+    >>> import numpy as np
+    >>> operator_schmidt(np.diag([0.3, 0.8]), [0], 16).tolist()  # of a product there is one
+    [1.0]
+    """
+    modes = np.isin(np.arange(len(correlation)), left)
+    weights, _, _ = split_orbitals(operator_orbitals(correlation), np.concatenate([modes, modes]))
+    weights = np.where(weights < ROUND_OFF, 0.0, np.where(weights > 1 - ROUND_OFF, 1.0, weights))
+    return np.sqrt(largest_choices(weights, most)[1])
 
 
 def _restricted(correlation: Array, sites: Sequence[int] | slice) -> Array:

@@ -2,9 +2,9 @@
 
 Without dephasing every rate of an even operator is a sum of pairs of eigenvalues x of X: the slowest ones are those of
 M = v_j v_k^+, x_j + x_k^*, where X v_j = x_j v_j. With dephasing they are the eigenvalues of
-M -> X M + M X^+ + diag(dephasing * diag M): those of one-body operators. Products of several densities have rates of
-their own, which are no slower in the chains that are known (the dephased chain is a Hubbard model of imaginary
-interaction), but this is not proven: the outcome says so.
+M -> X M + M X^+ + dephasing * diag M + shared * M: those of one-body operators. Products of several densities have
+rates of their own, which are no slower in the chains that are known (the dephased chain is a Hubbard model of
+imaginary interaction), but this is not proven: the outcome says so.
 """
 
 from __future__ import annotations
@@ -117,12 +117,11 @@ class OneBodyModes:
         self.lefts, self.rights = lefts[diagonal].T, rights[diagonal].T
 
     def matrix(self) -> sparse.csr_array:
-        """Return M -> X M + M X^+ + diag(dephasing * diag M) on matrices in row-major order: (n^2, n^2)."""
+        """Return M -> X M + M X^+ + dephasing * diag M + shared * M on matrices in row-major order: (n^2, n^2)."""
         drift, one = sparse.csr_array(self.form.drift()), sparse.eye_array(self.form.n)
         whole = sparse.kron(drift, one) + sparse.kron(one, drift.conj())
-        diagonal = np.zeros(self.form.n**2)
-        diagonal[np.arange(self.form.n) * (self.form.n + 1)] = self.form.dephasing
-        return sparse.csr_array(whole + sparse.diags_array(diagonal))
+        returned = self.form.returned(np.ones((self.form.n, self.form.n))).ravel()
+        return sparse.csr_array(whole + sparse.diags_array(returned))
 
     @property
     def errors(self) -> Real:

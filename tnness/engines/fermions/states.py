@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.engines.fermions.quadratic import Quadratic
+from tnness.engines.fermions.quadratic import Quadratic, site_modes
 from tnness.engines.initial import Initial
 from tnness.errors import InputError
 from tnness.operators.basis import LocalSpace
@@ -20,7 +20,7 @@ PURE = "a trajectory starts from a pure state: product:0101..., domain_wall:K, g
 
 
 def initial_correlation(initial: Initial, form: Quadratic, spaces: Sequence[LocalSpace]) -> Matrix:
-    """Return G of an initial state: (n, n).
+    """Return G of an initial state: (modes, modes).
 
     Parameters
     ----------
@@ -80,8 +80,9 @@ def occupied_level(space: LocalSpace) -> int:
 
 
 def _fillings(initial: Initial, spaces: Sequence[LocalSpace]) -> NDArray[np.float64]:
-    populations = initial.populations(spaces)
-    return np.array([p[occupied_level(s)] for p, s in zip(populations, spaces, strict=True)])
+    """The occupation of every mode: (modes,)."""
+    populations, modes = initial.populations(spaces), [site_modes(space) for space in spaces]
+    return np.concatenate([own.occupied @ p for p, own in zip(populations, modes, strict=True) if own is not None])
 
 
 def _particles(initial: Initial, n: int) -> int:

@@ -1,4 +1,4 @@
-r"""Realisations of free fermions under white noise on a few sites: pure Gaussian states, many time steps at once.
+r"""Realizations of free fermions under white noise on a few sites: pure Gaussian states, many time steps at once.
 
 A time step is half a step of h, a kick exp(-i theta n_c) on each noisy site, half a step of h, with
 theta = eta sqrt(gamma dt): the symmetric form of Lezama & Bar Lev (5), its average second order in dt. In the
@@ -33,12 +33,12 @@ STEP_BLOCK = 32
 
 
 class GaussianTrajectories:
-    """Orbitals of several realisations of the noise.
+    """Orbitals of several realizations of the noise.
 
     Parameters
     ----------
     form: the problem; its dephasing is the noise. orbitals: the initial state (n, N), the same for all.
-    noises: one random generator per realisation.
+    noises: one random generator per realization.
     block: steps taken at once (default 32).
     """
 
@@ -51,7 +51,7 @@ class GaussianTrajectories:
         self.strengths = np.sqrt(form.dephasing[self.sites])
         self._at = np.ascontiguousarray(self.vectors[self.sites])  # w (m, n)
         start = self.vectors.conj().T @ orbitals
-        self._state = np.ascontiguousarray(np.tile(start, len(self.noises)))  # (n, realisations N), eigenbasis
+        self._state = np.ascontiguousarray(np.tile(start, len(self.noises)))  # (n, realizations N), eigenbasis
 
     def advance(self, length: float, steps: int) -> None:
         """Evolve by a time, in a number of equal steps."""
@@ -66,7 +66,7 @@ class GaussianTrajectories:
             done += count
 
     def save(self) -> Snapshot:
-        """Return the orbitals, and the state of the random generator of each realisation."""
+        """Return the orbitals, and the state of the random generator of each realization."""
         noises = np.array([save_stream(noise) for noise in self.noises])
         return Snapshot({"orbitals": self._state, "noises": noises})
 
@@ -76,7 +76,7 @@ class GaussianTrajectories:
         self.noises = [restore_stream(noise) for noise in snapshot.arrays["noises"]]
 
     def orbitals(self) -> Matrix:
-        """Return the orbitals on the sites: (realisations, n, N)."""
+        """Return the orbitals on the sites: (realizations, n, N)."""
         flat = self.vectors @ self._state
         return flat.reshape(len(flat), len(self.noises), self.count).transpose(1, 0, 2)
 
@@ -87,7 +87,7 @@ class GaussianTrajectories:
         return float(np.abs(grams - np.eye(size)).max(initial=0.0))
 
     def _kicks(self, count: int, dt: float) -> Matrix:
-        """z of the next steps: (realisations, count m); each realisation draws step by step, site by site."""
+        """z of the next steps: (realizations, count m); each realization draws step by step, site by site."""
         drawn = np.array([rng.standard_normal((count, len(self.sites))) for rng in self.noises])
         return (np.exp(-1j * math.sqrt(dt) * self.strengths * drawn) - 1).reshape(
             len(self.noises), count * len(self.sites)
@@ -114,7 +114,7 @@ class _Kernels:
         self.memory = self.memory.reshape(count * sites, count * sites)
 
     def apply(self, state: Matrix, kicks: Matrix) -> Matrix:
-        amplitudes = self.read @ state  # (count m, realisations N)
+        amplitudes = self.read @ state  # (count m, realizations N)
         for number, kick in enumerate(kicks):
             part = slice(number * self.size, (number + 1) * self.size)
             unit = np.eye(len(kick)) - self.memory * kick

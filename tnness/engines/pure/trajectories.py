@@ -1,154 +1,189 @@
-"""Trajectories of pure states under white noise as matrix-product states, in which particles may interact.
+"""Trajectories of pure states as matrix-product states: many realizations evolve together.
 
-The time step and the noise are those of `tnness.engines.fermions.trajectories`: half a step of H, the kicks, half a
-step of H. The two half steps between kicks are joined into one step. The Trotter gates and sweeps of `tebd` evolve the
-complex amplitudes.
+A time step is half a step of H, a step of the jumps, half a step of H; the two half steps of H between jumps are joined
+into one step. H goes by Trotter steps of second or fourth order. The jumps go window by window
+(`tnness.engines.pure.unraveling`); where some windows are bonds, by half a step from one end to the other and half a
+step back. The averages are therefore of second order in the time step.
+
+For white noise time step and noise are those of `tnness.engines.fermions.trajectories`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.linalg as linalg
 from numpy.typing import NDArray
 
+from tnness.engines.pure.unraveling import Unraveling
 from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
-from tnness.network.sweep import sweep_layer
-from tnness.network.trotter import Gates, layers
+from tnness.network.stacked import StackedState
+from tnness.network.trotter import Gates, clocked_layers, layers
 from tnness.network.truncation import Truncation
-from tnness.operators.terms import Operator
+from tnness.problems.envelope import piece_of, value_at
 from tnness.problems.lindbladian import Lindbladian
 from tnness.records.snapshot import Snapshot
-from tnness.streams import restore_stream, save_stream, stream
+from tnness.streams import restore_stream, save_stream
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class NoiseKick:
-    """The kick exp(-i eta sqrt(dt) sqrt(rate) operator) of one site.
-
-    site: the site. diagonal: sqrt(rate) times the diagonal of the operator (levels,).
-    """
-
-    site: int
-    diagonal: Array
-
-
-def kicks_of(problem: Lindbladian) -> list[NoiseKick]:
-    """Return the noise of a problem, one kick per site, in the order of the sites.
-
-    Raises
-    ------
-    ModelError: a jump is not a real diagonal operator of one site; white noise makes no other jumps.
-    """
-    diagonals: dict[int, Array] = {}
-    for number, jump in enumerate(problem.jumps):
-        sites = jump.operator.sites
-        matrix = _matrix(problem, jump.operator) if len(sites) == 1 else np.ones((2, 2))
-        diagonal = np.diag(matrix)
-        if np.abs(matrix - np.diag(diagonal.real)).max() > 1e-12 * max(1.0, float(np.abs(matrix).max())):
-            raise ModelError(
-                f"jump {number} ({jump.operator}) is no white noise: a trajectory takes real diagonal jumps of one site"
-            )
-        if sites[0] in diagonals:
-            raise ModelError(f"jump {number} ({jump.operator}) is a second noise on site {sites[0]}")
-        if jump.rate:
-            diagonals[sites[0]] = math.sqrt(jump.rate) * diagonal.real
-    return [NoiseKick(site, diagonals[site]) for site in sorted(diagonals)]
-
-
-def _matrix(problem: Lindbladian, operator: Operator) -> Array:
-    """Return a jump of one site as it acts on amplitudes, or a matrix that is not diagonal where it has a string.
-
-    The string of an odd jump reaches to its left. On the last site it is the parity of all, which is a number, times
-    that of the site.
-    """
-    (site,) = operator.sites
-    matrix = operator.matrix((site,), problem.levels, problem.parities)
-    if not operator.odd or site == 0:
-        return matrix
-    parity = problem.parities[site]
-    return parity @ matrix if site == problem.n - 1 and parity is not None else np.ones_like(matrix)
-
-
 class MPSTrajectories:
-    """The states of several realisations of the noise.
+    """The states of several realizations.
 
     Parameters
     ----------
-    problem: a Hamiltonian, and jumps that white noise can make. state: the initial amplitudes of all realisations.
-    noises: one random generator per realisation. truncation: truncation of the bonds.
-    substeps: Trotter steps of fourth order in a time step.
+    problem: H with terms on sites and neighbours. unraveling: of its jumps. state: the initial amplitudes of all
+    realizations. noises: one random generator per realization. truncation: of the bonds.
+    substeps: Trotter steps of H in a time step. order: of these, 2 or 4.
+
+    Raises
+    ------
+    ModelError: a chain of one site, terms beyond neighbours, operations at given times, sites that are not quantum.
     """
 
     def __init__(
         self,
         problem: Lindbladian,
+        unraveling: Unraveling,
         state: ChainState,
         noises: Sequence[np.random.Generator],
         truncation: Truncation,
         substeps: int = 1,
+        order: int = 4,
     ) -> None:
-        start = state.copy(complex)
-        start.canonicalise(0)
-        self.states = [start.copy() for _ in noises]
+        self.problem, self.unraveling = problem, unraveling
+        self.stack = StackedState.copies(state, len(noises))
         self.noises, self.truncation, self.substeps = list(noises), truncation, substeps
-        self.kicks = kicks_of(problem)
-        bonds: list[Any] = [-1j * problem.bond_hamiltonian_shared(i) for i in range(problem.n - 1)]
-        self._gates = Gates(bonds, np.dtype(complex))
-        self._directions = stream(0, "directions")  # in which `randomized` lets bonds grow: no physics in them
-        self.dropped = 0.0
+        self.jumps = 0
+        self._hamiltonian = BondHamiltonian(problem, order)
+        self._parities = [problem.parities[i] for i in range(problem.n)]
 
-    def advance(self, length: float, steps: int) -> None:
-        """Evolve by a time, in a number of equal steps."""
+    def advance(self, start: float, length: float, steps: int) -> None:
+        """Evolve from a time on by a length, in a number of equal steps."""
         dt = length / steps
-        for state, noise in zip(self.states, self.noises, strict=True):
-            for step in range(steps):
-                self._free(state, dt / 2 if step == 0 else dt)
-                self._kick(state, noise.standard_normal(len(self.kicks)), dt)
-            self._free(state, dt / 2)
-            state.normalise()
-            state.log_norm = 0.0
+        for step in range(steps):
+            time = start + step * dt
+            self._free(time - (dt / 2 if step else 0.0), dt if step else dt / 2)
+            self._jump(time + dt / 2, dt)
+        self._free(start + length - dt / 2, dt / 2)
 
     def save(self) -> Snapshot:
-        """Return the states, the position of each noise stream, and the weight dropped."""
-        arrays: dict[str, Array] = {
-            f"tensor_{r:04d}_{i:04d}": tensor
-            for r, state in enumerate(self.states)
-            for i, tensor in enumerate(state.tensors)
-        }
-        arrays["noises"] = np.array([save_stream(noise) for noise in (*self.noises, self._directions)])
-        arrays["centres"] = np.array([-1 if state.centre is None else state.centre for state in self.states])
-        return Snapshot(arrays, {"dropped": self.dropped})
+        """Return the states, the position of each noise stream, and what is counted."""
+        arrays: dict[str, Array] = {f"stack_{i:04d}": tensor for i, tensor in enumerate(self.stack.tensors)}
+        arrays["noises"] = np.array([save_stream(noise) for noise in self.noises])
+        arrays |= {"dropped": self.stack.dropped, "largest": self.stack.largest}
+        return Snapshot(arrays, {"centre": self.stack.centre, "jumps": self.jumps})
 
     def load(self, snapshot: Snapshot) -> None:
         """Become the states that were saved."""
-        arrays = snapshot.arrays
-        *self.noises, self._directions = (restore_stream(noise) for noise in arrays["noises"])
-        self.states = []
-        for r, centre in enumerate(arrays["centres"].tolist()):
-            tensors = [arrays[name] for name in sorted(arrays) if name.startswith(f"tensor_{r:04d}_")]
-            self.states.append(ChainState(tensors, None if centre < 0 else centre, 0.0))
-        self.dropped = float(snapshot.numbers["dropped"])
+        arrays, numbers = snapshot.arrays, snapshot.numbers
+        self.noises = [restore_stream(noise) for noise in arrays["noises"]]
+        tensors = [np.ascontiguousarray(arrays[f"stack_{i:04d}"]) for i in range(self.problem.n)]
+        self.stack = StackedState(tensors, int(numbers["centre"]), arrays["dropped"], arrays["largest"])
+        self.jumps = int(numbers["jumps"])
 
-    @property
-    def bond_dimension(self) -> int:
-        """The largest bond dimension of all states."""
-        return max(max(state.bond_dimensions) for state in self.states)
+    def _free(self, time: float, length: float) -> None:
+        for gates in self._hamiltonian.layers(time, length, self.substeps):
+            self.stack.layer(gates, self.truncation)
 
-    def _free(self, state: ChainState, time: float) -> None:
-        substeps = max(1, self.substeps)
-        for parity, fraction in layers(4, substeps):
-            gates = self._gates.layer(parity, fraction * time / substeps)
-            dropped, _ = sweep_layer(state, gates, self.truncation, self._directions)
-            self.dropped += dropped / len(self.states)
+    def _jump(self, middle: float, dt: float) -> None:
+        """Turn all windows by a step. middle: the time at which rates that depend on it are read."""
+        windows = self.unraveling.windows
+        if not windows:
+            return
+        rates = [window.rates(middle) for window in windows]
+        if max(len(window.sites) for window in windows) == 1:
+            self._pass(rates, dt)
+            return
+        self._pass(rates, dt / 2)
+        self._pass(rates, dt / 2)
 
-    def _kick(self, state: ChainState, noise: Array, dt: float) -> None:
-        for kick, eta in zip(self.kicks, noise, strict=True):
-            phases = np.exp(-1j * eta * math.sqrt(dt) * kick.diagonal)
-            state.tensors[kick.site] = np.ascontiguousarray(phases[:, None] * state.tensors[kick.site])
+    def _pass(self, rates: Sequence[Array], length: float) -> None:
+        """Turn all windows one after the other, from the end where the centre is to the other."""
+        stack, windows = self.stack, self.unraveling.windows
+        drawn = np.array([self.unraveling.draw(noise) for noise in self.noises])
+        order = list(range(len(windows)))
+        if not self.unraveling.blind:
+            stack.move_centre(0 if stack.centre <= (stack.n - 1) / 2 else stack.n - 1)
+        rightwards = stack.centre == 0
+        strings = np.zeros((stack.count, stack.n), bool)
+        for number in order if rightwards else reversed(order):
+            if not rates[number].any():
+                continue
+            sites, rho = windows[number].sites, None
+            if not self.unraveling.blind:
+                rho = stack.site_density(sites[0]) if len(sites) == 1 else stack.pair_density(sites[0])
+            turned = self.unraveling.turn(number, rho, rates[number], length, drawn, self.noises)
+            if turned is None:
+                continue
+            if turned.jumps is not None:
+                self.jumps += int(turned.jumps.sum())
+            if turned.strings is not None:
+                strings[turned.strings, : sites[0]] ^= True
+            if len(sites) == 1:
+                stack.on_site(sites[0], turned.matrices)
+            else:
+                stack.on_bond(sites[0], turned.matrices, self.truncation, rightwards)
+        self._string(strings)
+        if not self.unraveling.blind:
+            stack.move_centre(stack.n - 1 if rightwards else 0)
+
+    def _string(self, strings: Array) -> None:
+        """Apply the parity of sites to the states whose odd jumps happened to the right of them."""
+        for site in np.flatnonzero(strings.any(axis=0)).tolist():
+            parity = self._parities[site]
+            if parity is not None:
+                turned = np.where(strings[:, site, None, None], parity, np.eye(len(parity)))
+                self.stack.tensors[site] = np.matmul(turned[:, None], self.stack.tensors[site])
+
+
+class BondHamiltonian:
+    """The Hamiltonian as gates on bonds, which may depend on time."""
+
+    def __init__(self, problem: Lindbladian, order: int) -> None:
+        if problem.n == 1:
+            raise ModelError("a trajectory takes two sites at least; engine 'exact' takes a single one")
+        dull = next((i for i, space in enumerate(problem.spaces) if not space.quantum), None)
+        if dull is not None:
+            raise ModelError(f"site {dull} ({problem.spaces[dull].name}) holds probabilities, which have no amplitudes")
+        if problem.scheduled:
+            raise ModelError(
+                f"{problem.scheduled[0].name} acts at a given time, which a trajectory does not take: engines 'tebd' "
+                "and 'exact' do"
+            )
+        self._order = order
+        bonds = range(problem.n - 1)
+        constant = problem.constant()
+        self._static: list[Any] = [-1j * constant.bond_hamiltonian_shared(i) for i in bonds]
+        self._gates = Gates(self._static, np.dtype(complex))
+        self._driven = []
+        for driven in (d for d in problem.driven if not d.is_rate):
+            part = Lindbladian(problem.spaces)
+            part.hamiltonian(driven.operator)
+            self._driven.append((driven, [-1j * part.bond_hamiltonian_shared(i) for i in bonds]))
+
+    def layers(self, start: float, length: float, steps: int) -> Iterator[list[Any]]:
+        """Yield the layers of so many Trotter steps."""
+        dt = length / steps
+        if not self._driven:
+            for parity, fraction in layers(self._order, steps):
+                yield self._gates.layer(parity, fraction * dt)
+            return
+        pieces = [piece_of(driven.function, start, start + length) for driven, _ in self._driven]
+        for parity, fraction, clock in clocked_layers(self._order, steps):
+            values = [
+                value_at(piece, start + clock * dt, driven.name)
+                for piece, (driven, _) in zip(pieces, self._driven, strict=True)
+            ]
+            yield [self._gate(i, fraction * dt, values) if i % 2 == parity else None for i in range(len(self._static))]
+
+    def _gate(self, bond: int, length: float, values: Sequence[float]) -> Array:
+        matrix = self._static[bond] + sum(
+            value * parts[bond] for value, (_, parts) in zip(values, self._driven, strict=True)
+        )
+        gate: Array = linalg.expm(length * matrix)
+        return gate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tnness.network.chain_state import ChainState
 from tnness.observables.views import Sites, View
 from tnness.operators.basis import LocalSpace
-from tnness.operators.terms import Operator
+from tnness.operators.terms import LocalOperator, Operator
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -25,14 +25,26 @@ class PureView(View):
     Parameters
     ----------
     state: the amplitudes; they are copied. spaces: local spaces of the sites.
+    pairs: returns the density matrices of all pairs of neighbours, where they are known; they are asked for once.
     """
 
     refusals: Mapping[str, str] = {"excitation": "the state of all particles does not show how a single one spreads"}
 
-    def __init__(self, state: ChainState, spaces: Sequence[LocalSpace]) -> None:
+    def __init__(
+        self, state: ChainState, spaces: Sequence[LocalSpace], pairs: Callable[[], Sequence[Array]] | None = None
+    ) -> None:
         super().__init__(spaces)
-        self._state = state.copy(complex)
-        self._state.canonicalise(0)
+        self._given, self._known_pairs = state.copy(complex), pairs
+
+    @cached_property
+    def _state(self) -> ChainState:
+        self._given.canonicalise(0)
+        return self._given
+
+    @cached_property
+    def _pairs(self) -> Sequence[Array]:
+        """The density matrix of two neighbours (d d', d d'), for every bond."""
+        return self._swept[0] if self._known_pairs is None else self._known_pairs()
 
     @cached_property
     def _swept(self) -> tuple[list[Array], list[Array]]:
@@ -53,7 +65,7 @@ class PureView(View):
         """Return <O>: a real number for a Hermitian O, a complex one for another."""
         self._check_sites(operator)
         near, far = _compiled(operator, self.spaces)
-        value: complex = sum(complex(np.vdot(matrix, self._swept[0][bond])) for bond, matrix in near)
+        value: complex = sum(complex(np.vdot(matrix, self._pairs[bond])) for bond, matrix in near)
         value += sum(weight * self._product(matrices) for weight, matrices in far)
         return self._read(operator, value)
 
@@ -61,14 +73,34 @@ class PureView(View):
         """Return <M_i M_j ...> of one matrix (d, d) per site."""
         return self._product(matrices)
 
+    def correlations(self, first: LocalOperator, second: LocalOperator) -> Array:
+        """Return <A_i B_j> for all pairs: (n, n); of operators that are even in fermions in one sweep for each site."""
+        if first.odd or second.odd or {space.levels for space in self.spaces} != {len(first.matrix)}:
+            return super().correlations(first, second)
+        n, state = len(self.spaces), self._state.copy()
+        values = np.zeros((n, n), complex)
+        for i in range(n):
+            state.move_centre(i)
+            values[i, i] = self.expect(first(i) * second(i))
+            carries = [_between(state.tensors[i], op.matrix) for op in (first, second)]
+            for j in range(i + 1, n):
+                tensor = state.tensors[j]
+                values[i, j] = np.vdot(_between(tensor, second.matrix.conj().T, left=True), carries[0])
+                values[j, i] = np.vdot(_between(tensor, first.matrix.conj().T, left=True), carries[1])
+                carries = [_carried(carry, tensor) for carry in carries]
+            size = np.vdot(state.tensors[i], state.tensors[i]).real
+            values[i, i + 1 :] /= size
+            values[i + 1 :, i] /= size
+        return np.real(values) if first.is_hermitian and second.is_hermitian else values
+
     def marginal(self, sites: Sites) -> Array:
-        """Return the density matrix of consecutive sites, which may have up to 512 states."""
+        """Return the density matrix of consecutive sites, which may have up to 1024 states."""
         region = self._marginal_region(sites)
         first, bond = region[0], min(region[0], len(self.spaces) - 2)
         if len(region) > 2:
             amplitudes = self._amplitudes("a marginal", region)
             return amplitudes @ amplitudes.conj().T
-        pair = self._swept[0][bond]
+        pair = self._pairs[bond]
         if region == (bond, bond + 1):
             return pair
         p, q = (self.spaces[i].levels for i in (bond, bond + 1))
@@ -78,7 +110,7 @@ class PureView(View):
     def entropy(self, sites: Sites | None = None) -> float:
         """Return the entanglement entropy of consecutive sites with the rest, in nats.
 
-        A left or right part of the chain may have any length; a region inside the chain may have up to 512 states.
+        A left or right part of the chain may have any length; a region inside the chain may have up to 1024 states.
         """
         weights = self._weights("the entanglement entropy", sites)
         return float(-np.sum(weights[weights > 0] * np.log(weights[weights > 0])))
@@ -122,6 +154,19 @@ class PureView(View):
             half = np.tensordot(carry, ket, 1)  # (left', i, right)
             carry = np.tensordot(tensor.conj(), half, ((0, 1), (0, 1)))  # (right', right)
         return complex(carry.item()) / np.vdot(self._state.tensors[0], self._state.tensors[0]).real
+
+
+def _between(tensor: Array, matrix: Array, left: bool = False) -> Array:
+    """Return <A| M |A> of one site, its right bonds open (r', r), or its left ones (l', l)."""
+    turned = np.tensordot(matrix, tensor, ((1,), (1,)))  # (p, l, r)
+    if left:
+        return np.tensordot(tensor.conj(), turned, ((1, 2), (0, 2)))
+    return np.tensordot(tensor.conj(), turned, ((0, 1), (1, 0)))
+
+
+def _carried(carry: Array, tensor: Array) -> Array:
+    """Return what stands left of a site, (l', l), moved to its right: (r', r)."""
+    return np.tensordot(tensor.conj(), np.tensordot(carry, tensor, 1), ((0, 1), (0, 1)))
 
 
 @lru_cache(maxsize=4096)

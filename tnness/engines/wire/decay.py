@@ -1,4 +1,4 @@
-"""Decay on a chain without leads: u(t) = exp(-H t) u(0), all times and realisations from one diagonalisation each."""
+"""Decay on a chain without leads: u(t) = exp(-H t) u(0), all times and realizations from one diagonalisation each."""
 
 from __future__ import annotations
 

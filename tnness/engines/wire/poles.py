@@ -255,6 +255,6 @@ def _separated(chain: TransferChain, centre: float, values: Complex, vectors: Co
 
 
 def is_deflatable(chain: TransferChain) -> bool:
-    """True for a real chain between two leads, of one realisation."""
+    """True for a real chain between two leads, of one realization."""
     real = not (np.iscomplexobj(chain.onsite) or np.iscomplexobj(chain.coupling))
     return real and not chain.batch and isinstance(chain.left, Lead) and isinstance(chain.right, Lead)

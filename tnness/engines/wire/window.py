@@ -130,7 +130,7 @@ def integrate(
         raise InputError(f"energy_rule = {rule!r} is not one of {', '.join(RULES)}")
     if rule == "poles" and not is_deflatable(chain):
         raise InputError(
-            "resonances are deflated in a real chain of one realisation between two leads; use energy_rule legendre"
+            "resonances are deflated in a real chain of one realization between two leads; use energy_rule legendre"
         )
     thresholds = chain.thresholds()
     pieces = energy_panels(start, stop, thresholds)

@@ -1,37 +1,27 @@
-"""What the figures share: their options, the sweeps behind them, their titles and files."""
+"""The curves of the figures: averages over the disorder, how fast they grow, and how they are drawn."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
-from presets import PRESETS, SITE, Curves, Preset
+from matplotlib.axes import Axes
+from presets import SITE, Curves
 
 from tnness.engines.gaussian import Gaussian
-from tnness.study import scripts
+from tnness.records.style import ribbon
 from tnness.study.collect import collect
-from tnness.study.scripts import StoreOption, WorkersOption
 from tnness.study.sweep import sweep
 
-__all__ = ["StoreOption", "WorkersOption"]
-
-FIGURES = Path(__file__).parent / "figures"
-STORE = Path("runs") / "noisy_insulator"
 SEED = 2022
-
-PresetOption = scripts.preset_option(PRESETS)
-
-
-def preset_named(name: str) -> Preset:
-    """A preset, or a clear refusal."""
-    return scripts.preset_named(PRESETS, name)
+UNITS = r"$J = \gamma = 1$"
+"""The paper's units, for a figure's title."""
 
 
 def averaged(curves: Curves, variable: str, store: Path, workers: int, engine: Any = None, **fixed: Any) -> xr.Dataset:
     """Mean and standard error over the disorder of one observable: (n, disorder, time).
 
-    The disorder of a point belongs to its n, W and realisation; it is the same whatever the engine.
+    The disorder of a point belongs to its n, W and realization; it is the same whatever the engine.
     """
     chosen = engine or Gaussian(tolerance=curves.tolerance)
     place = store / curves.folder(chosen.name, **fixed)  # figures that need the same runs share them
@@ -54,11 +44,11 @@ def averaged(curves: Curves, variable: str, store: Path, workers: int, engine: A
     table = xr.Dataset({"value": mean, "error": error, "slope": slope, "slope_error": slope_error})
     table["decade_slope"], table["decade_slope_error"] = over_disorder(decade_slopes(values))
     about = {"realizations": curves.realizations, "noises": curves.noises, "variable": variable}
-    return table.assign_attrs(about, growth=curves.growth)
+    return table.astype(np.float32).assign_attrs(about, growth=curves.growth)
 
 
 def over_disorder(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean and standard error over the realisations; NaN for one."""
+    """Mean and standard error over the realizations; NaN for one."""
     count = values.sizes["realization"]
     if count == 1:
         return values.isel(realization=0, drop=True), np.nan * values.isel(realization=0, drop=True)
@@ -81,38 +71,34 @@ def decade_slopes(values: xr.DataArray) -> xr.DataArray:
     return there.diff("time").rename(time="decade").assign_coords(decade=edges[:-1]) / np.log(10)
 
 
-def tell_slopes(table: xr.Dataset, unit: str) -> None:
-    """Print how fast the curves of different W grow."""
-    start, stop = table.attrs["growth"]
+def told_slopes(table: xr.Dataset, unit: str) -> str:
+    """How fast the curves of different W grow."""
+    (start, stop), lines = table.attrs["growth"], []
     for w in table["disorder"].values:
         here = table.sel(disorder=w).isel(n=0)
         told = f"{float(here['slope']):.3f} +- {float(here['slope_error']):.3f} {unit} per unit of ln t"
-        print(f"W = {w:g}: {told}, {start:g} <= t <= {stop:g}")
-        pairs = zip(here["decade_slope"].values, here["decade_slope_error"].values, strict=True)
-        slopes = [f"{slope:.3f}({error:.3f})" for slope, error in pairs]
-        print(f"   by decade from t = {float(here['decade'][0]):g} on: {', '.join(slopes)}")
+        lines.append(f"W = {w:g}: {told}, {start:g} <= t <= {stop:g}")
+        if "decade_slope" in here:
+            pairs = zip(here["decade_slope"].values, here["decade_slope_error"].values, strict=True)
+            slopes = ", ".join(f"{slope:.3f}({error:.3f})" for slope, error in pairs)
+            lines.append(f"   by decade from t = {float(here['decade'][0]):g} on: {slopes}")
+    return "\n".join(lines)
 
 
-def draw_curves(axes, table: xr.Dataset, along: str, label: str) -> None:
+def draw_curves(axes: Axes, table: xr.Dataset, along: str, label: str) -> None:
     """One curve with its band of standard errors for each value on the axis `along`."""
     other = "n" if along == "disorder" else "disorder"
     for number, value in enumerate(table[along].values):
         here = table.sel({along: value}).isel({other: 0})
-        axes.plot(here["time"], here["value"], color=f"C{number}", lw=1.2, label=f"{label} = {value:g}")
-        low, high = here["value"] - here["error"], here["value"] + here["error"]
-        axes.fill_between(here["time"], low, high, color=f"C{number}", alpha=0.2, lw=0)
-    axes.set_xscale("log")
-    axes.set_xlabel("t")
-    axes.legend(fontsize=7)
+        ribbon(axes, here["time"], here["value"], here["error"], color=f"C{number}", label=f"{label} = {value:g}")
+    axes.set(xscale="log", xlabel=r"time $t$ [$1/J$]")
+    axes.legend(loc="upper left")
 
 
-def title(figure: Figure, what: str, name: str) -> None:
-    """Say in the figure what was computed and how."""
-    figure.suptitle(f"{name} preset: {what}", fontsize=8)
-
-
-def save(figure: Figure, tables: dict[str, xr.Dataset], name: str, preset: str, folder: Path = FIGURES) -> Path:
-    """Write the figure, and each table behind it; return the figure's path."""
-    return scripts.save(
-        figure, {part: table.astype(np.float32) for part, table in tables.items()}, folder / f"{name}_{preset}"
-    )
+def counted(tables: dict[str, xr.Dataset], *parts: str) -> str:
+    """The realizations of the disorder in the panels (a), (b), ..., in words."""
+    counts = [int(tables[part].attrs["realizations"]) for part in parts]
+    if len(set(counts)) == 1:
+        return f"{counts[0]} realizations of the disorder"
+    told = ", ".join(f"({letter}) {count}" for letter, count in zip("abc", counts, strict=False))
+    return f"realizations of the disorder: {told}"

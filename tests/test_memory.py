@@ -1,0 +1,39 @@
+"""The memory of the machine, and what a state needs of it."""
+
+import resource
+
+import pytest
+
+from tnness.errors import InputError
+from tnness.memory import Need, memory, network_need
+
+
+def test_a_need_is_compared_with_what_is_there_and_both_are_said(monkeypatch):
+    monkeypatch.setattr("tnness.memory.memory", lambda: 16e9)
+    Need(15e9, "n = 3").check()
+    with pytest.raises(InputError, match=r"^n = 4 needs some 17 GB, this machine has 16: lower n$"):
+        Need(17e9, "n = 4", "lower n").check()
+
+
+def test_the_memory_is_that_of_the_machine_or_what_the_process_may_have(monkeypatch):
+    assert 1e8 < memory() < 1e15
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (5 << 20, resource.RLIM_INFINITY))
+    assert memory() == 5 << 20
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (resource.RLIM_INFINITY,) * 2)
+    assert memory() > 5 << 20
+
+
+def test_a_state_of_matrix_products_is_counted_tensor_by_tensor():
+    # bonds 1 4 8 8 4 1; six tensors less one bond: 1*4*4 + 4*4*8 + 8*4*8 + 8*4*4 + 4*4*1; the largest pair 4*16*8
+    sites = 16 + 128 + 256 + 128 + 16
+    assert network_need([4] * 5, 8).bytes == 8 * (sites + 5 * 4 * 16 * 8)
+    assert network_need([4] * 5, 8, itemsize=4, filled=0.5).bytes == network_need([4] * 5, 8).bytes / 4
+    assert network_need([4] * 5, 10**9).bytes == network_need([4] * 5, 16).bytes  # no bond needs more
+
+
+def test_a_bond_that_the_machine_cannot_hold_is_refused(monkeypatch):
+    monkeypatch.setattr("tnness.memory.memory", lambda: 16e9)
+    network_need([289] * 4, 8).check()
+    network_need([4] * 40, 256).check()
+    with pytest.raises(InputError, match=r"^chi = 256 on 4 sites of up to 289 dimensions needs some 219 GB, .* has 16"):
+        network_need([289] * 4, 256).check()
