@@ -47,7 +47,7 @@ def asked(lengths: Mapping[int, int], deltas: tuple[float, ...], store: Path, wo
         )
         table = table.isel(realization=0, drop=True)
         tables.append(reduced(table).expand_dims(n=[n]))
-    return xr.concat(tables, "n", data_vars="all", join="outer").drop_attrs()
+    return xr.concat(tables, "n", data_vars="all", coords="minimal", compat="override", join="outer").drop_attrs()
 
 
 def reduced(table: xr.Dataset) -> xr.Dataset:
