@@ -1,12 +1,6 @@
 """What is computed: `quick` in minutes of one core, `paper` with the lengths that tell a limit."""
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from tnness.study.scripts import preset_option
-
-FIGURES = Path(__file__).parent / "figures"
-STORE = Path("runs") / "transport"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,4 +36,3 @@ PRESETS = {
         gap={3: 0, 4: 0, 5: 0, 6: 0, 8: 32, 12: 32, 20: 32},
     ),
 }
-PresetOption = preset_option(PRESETS)
