@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -312,3 +313,16 @@ def test_a_sweep_without_a_terminal_counts_its_points(tmp_path, monkeypatch, cap
     caplog.clear()
     sweep("ssep", {"n": [2, 3]}, store=tmp_path / "silent", engine="exact", workers=0)
     assert not caplog.records
+
+
+def test_the_keys_that_a_request_states_are_those_of_its_points(done, tmp_path):
+    store = Store.open(done)
+    (request,) = (done / "requests").glob("*.json")
+    content = json.loads(request.read_bytes())
+    assert content["keys"] == [point.key for point in store.points()]
+    assert store.keys() == store.finished().keys()
+    copy = tmp_path / "copy"
+    shutil.copytree(done, copy)
+    for other in ({name: value for name, value in content.items() if name != "keys"}, content | {"keys": [1]}):
+        (copy / "requests" / request.name).write_text(json.dumps(other))
+        assert status(copy).done == len(store.points())  # written by an earlier version: the keys are computed

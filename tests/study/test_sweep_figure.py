@@ -52,6 +52,13 @@ def test_an_axis_of_the_observable_comes_first(table):
     assert set(curves(axes)) == {"gamma = 0.5", "gamma = 1.0", "gamma = 2.0"}
 
 
+def test_axes_of_a_single_value_are_not_drawn(table):
+    one = table.isel(n=[1], gamma=slice(None))
+    (axes,) = sweep_panels(one, ["z"], Directions()).axes
+    assert set(curves(axes)) == {"gamma = 0.5", "gamma = 1.0", "gamma = 2.0"}
+    assert_allclose(curves(axes)["gamma = 1.0"][1], np.nanmean(one["z"].sel(gamma=1.0, n=3), axis=0))
+
+
 def test_the_title_counts_the_points(table):
     said = sweep_panels(table, ["x"], Directions()).get_suptitle()
     failed = int((~np.isfinite(table["x"])).sum())

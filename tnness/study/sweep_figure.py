@@ -142,8 +142,9 @@ def _chosen(dataset: xr.Dataset, names: Sequence[str]) -> list[str]:
 def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None:
     data = _at(dataset[name], shown.at)
     x, curves = _directions(data, shown)
-    mean, error, count = _average(data)
+    mean, error, count = (_along(values, x, curves) for values in _average(data))
     claimed = _claimed(dataset, name, shown.at)
+    claimed = None if claimed is None else _along(claimed, x, curves)
     for k in range(data.sizes[curves] if curves else 1):
         here = {curves: k} if curves else {}
         y, spread = (np.ravel(of.isel(here).values) for of in (mean, error))
@@ -184,6 +185,11 @@ def _at(data: xr.DataArray, at: Mapping[str, Any]) -> xr.DataArray:
             raise InputError(f"{name} = {value!r} is not on the grid: {', '.join(map(str, labels))}")
         data = data.isel({name: int(indices[0])})
     return data
+
+
+def _along(data: xr.DataArray, x: str, curves: str | None) -> xr.DataArray:
+    """Return the data over the axes that are drawn; every other one has a single value."""
+    return data.isel({d: 0 for d in data.dims if d not in (x, curves)})
 
 
 def _directions(data: xr.DataArray, shown: Directions) -> tuple[str, str | None]:
