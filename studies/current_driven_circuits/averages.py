@@ -108,7 +108,7 @@ def draw(table: xr.Dataset) -> Figure:
     """Histograms of z of single trajectories, by blocking, with the normal law."""
     figure, panels = canvas(2, (table.sizes["case"] + 1) // 2, sharey=True)
     grid, titles = np.linspace(-5, 5, 201), []
-    for axes, case in zip(panels, table["case"].values, strict=True):
+    for axes, case in zip(panels, table["case"].values, strict=False):
         z = table["z"].sel(case=case).values
         flat, means = z[np.isfinite(z)], of_means(z)
         axes.hist(np.clip(flat, -5, 5), bins=np.linspace(-5, 5, 31), density=True, color="C4", alpha=0.7)
@@ -117,7 +117,9 @@ def draw(table: xr.Dataset) -> Figure:
         titles.append(f"{case}\nrms {rms(flat):.2f}; of {len(means)} means {rms(means):.2f}")
     for axes in panels:
         axes.set_ylabel("probability density")
-    lettered(panels, titles)
+    for axes in panels[len(titles) :]:
+        axes.set_axis_off()
+    lettered(panels[: len(titles)], titles)
     short, long = (power_of_ten(gates) for gates in table.attrs["gates"])
     how = f"{table.sizes['realization']} trajectories of {short} gates, in the last panel {long}; lines: normal law"
     what = "z = (average over a trajectory - exact) / error by blocking"
