@@ -28,7 +28,6 @@ from tnness.engines.starting import density_operator
 from tnness.engines.tebd import TEBD
 from tnness.engines.tebd_run import TEBDRun
 from tnness.errors import InputError
-from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.sweep import sweep_layer
 from tnness.network.truncation import Truncation
@@ -36,6 +35,7 @@ from tnness.network.variational import change_of, taylor_step, two_site_step
 from tnness.problems.chain import chain_of
 from tnness.problems.driven import Stretch
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.need import Need
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot

@@ -129,7 +129,8 @@ class Job:
             object.__setattr__(self, "ask", replace(self.ask, period=float(period), own_period=False))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
         if self.question is not None:
-            self.question.check_ask(self.ask)
+            extended = isinstance(self.ask.initial, Record)
+            self.question.check_ask(replace(self.ask, initial=None) if extended else self.ask)
         _ = self.solver  # refuses a question that the engine does not answer
         if self.question is not None and self.question.of_steady_state and isinstance(self.ask.initial, Record):
             self._check_steady(self.question, self.ask.initial)
