@@ -208,10 +208,10 @@ def transmitted(chi: int = 32) -> Figure:
     return Figure(f"theta, XX n = 12, chi {chi}: Levitov", error, 2e-4, seconds, f"{found[1]:.6f}, {exact[1]:.6f}")
 
 
-def at_any_place(chi: int = 32) -> Figure:
+def at_any_place(chi: int = 16) -> Figure:
     """Return the largest difference of theta between counters at the ends and at a bond."""
     chain, clock = XX(n=6, dephasing=0.5, mu=0.6).problem(), Clock()
-    found = np.array([thetas(chain, counter, (0.4,), chi, 1e-5)[0] for counter in ("left", "right", "bond:2")])
+    found = np.array([thetas(chain, counter, (0.4,), chi)[0] for counter in ("left", "right", "bond:2")])
     told = ", ".join(f"{theta:.7f}" for theta in found)
     return Figure(f"theta, XX n = 6, chi {chi}: left, right, bond:2", float(np.ptp(found)), 1e-4, clock.seconds, told)
 

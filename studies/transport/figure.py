@@ -5,21 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 import xarray as xr
 from chain import DephasedXXZ, current
 from matplotlib.figure import Figure
-from presets import FIGURES, PRESETS, STORE, Preset, PresetOption
+from presets import PRESETS, Preset
+from scipy.interpolate import CubicSpline
 
-from tnness import TEBD, Correlation, Counting, Exact, Modes, spectrum
+from tnness import TEBD, Correlation, Counting, Exact, Modes
 from tnness.engines.protocol import Engine
 from tnness.operators.reading import written_operator
-from tnness.study.scripts import StoreOption, WorkersOption, preset_named, save, swept
+from tnness.records.style import GUIDE, canvas, dots, headline, lettered
+from tnness.study.scripts import script, swept
 
 CHAIN = f"{Path(__file__).with_name('chain.py')}:DephasedXXZ"
-DEPHASING = 1.0
-TIMES = tuple(np.linspace(0, 6, 61).round(10).tolist())
-"""Times of the correlation of currents, which falls as exp(-2 dephasing t) or faster at first."""
+DEPHASING = 2.0
+"""Of all chains; without interaction D = 4 J^2 / dephasing = 2 J, and the correlation of currents is 8 exp(-4 t)."""
+TIMES = tuple(np.linspace(0, 2, 41).round(10).tolist())
+"""Times of the correlation of currents; short chains feel their ends before the last, and the largest D(t) counts."""
 TOLERANCE = 1e-3
 
 
@@ -45,7 +47,7 @@ def asked(lengths: Mapping[int, int], deltas: tuple[float, ...], store: Path, wo
         )
         table = table.isel(realization=0, drop=True)
         tables.append(reduced(table).expand_dims(n=[n]))
-    return xr.concat(tables, "n", data_vars="all", join="outer").drop_attrs()
+    return xr.concat(tables, "n", data_vars="all", coords="minimal", compat="override", join="outer").drop_attrs()
 
 
 def reduced(table: xr.Dataset) -> xr.Dataset:
@@ -63,15 +65,18 @@ def reduced(table: xr.Dataset) -> xr.Dataset:
         along = table["connected_real"].sum("first").isel(second=0).transpose("time", ...)
         uncertain = table.get("connected_real_error", xr.zeros_like(table["connected_real"])).fillna(0.0)
         uncertain = uncertain.sum("first").isel(second=0)
-        whole = spectrum(TIMES, along.values, [0.0], "none")[0] / 2
-        dims = along.isel(time=0).dims
+        whole = CubicSpline(TIMES, along.values).antiderivative()(TIMES)
+        at, dims = whole.argmax(axis=0), along.isel(time=0).dims
+        so_far = uncertain.transpose("time", ...).cumulative_integrate("time").values
         return xr.Dataset(
             {
-                "response": (dims, whole),
-                "response_error": uncertain.integrate("time"),
-                "currents": along,
+                "response": (dims, whole.max(axis=0)),
+                "response_error": (dims, np.take_along_axis(so_far, at[None], 0)[0]),
+                "reached": (dims, np.array(TIMES)[at]),
+                "in_time": (along.dims, whole),
                 "cpu_seconds": table["cpu_seconds"],
-            }
+            },
+            {"time": list(TIMES)},
         )
     names = ("rate", "candidate", "fano")
     kept = {name: table[name] for name in (*names, "rate_error", "fano_error", "cpu_seconds") if name in table}
@@ -85,7 +90,7 @@ def currents_of(n: int) -> Correlation:
     return Correlation(first=tuple(texts), second=(texts[n // 2 - 1],))
 
 
-def data(preset: Preset, store: Path = STORE, workers: int = 0) -> dict[str, xr.Dataset]:
+def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
     """The tables of the figure, by name."""
     fixed = {"dephasing": DEPHASING}
     found = {}
@@ -118,7 +123,7 @@ def data(preset: Preset, store: Path = STORE, workers: int = 0) -> dict[str, xr.
     found["gap"] = asked(
         preset.gap, store=store / "gap", parameters=fixed | {"mu": 0.0}, question_at=lambda n: Modes(count=1), **common
     )
-    return {name: table.assign_attrs(preset=preset.name) for name, table in found.items()}
+    return found
 
 
 def contacts(gamma: float) -> float:
@@ -127,58 +132,51 @@ def contacts(gamma: float) -> float:
 
 
 def draw(tables: Mapping[str, xr.Dataset]) -> Figure:
-    """Four panels: the diffusion constant, correlations of currents, the Fano factor, the gap."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    (diffusion, decay), (noise, gap) = figure.subplots(2, 2)
+    """Four panels: the diffusion constant, linear response in time, the Fano factor, the gap."""
+    figure, panels = canvas(2, 2)
+    diffusion, in_time, noise, gap = panels
     driven, response = tables["driven"], tables["response"]
     for number, delta in enumerate(driven["delta"].values):
-        colour = f"C{number}"
+        colour = {"color": f"C{number}"}
         for gamma, style in zip(driven["gamma"].values, ("v:", "o-", "^--"), strict=False):
             here = driven.sel(delta=delta, gamma=gamma)
-            label = rf"$\Delta$ = {delta:g}, driven, contacts {gamma:g}"
-            diffusion.errorbar(
-                1 / here["n"], here["driven"], here["driven_error"], fmt=style, color=colour, ms=4, lw=0.9, label=label
-            )
+            label = rf"$\Delta$ = {delta:g}, driven, $\gamma$ = {gamma:g}"
+            dots(diffusion, 1 / here["n"], here["driven"], here["driven_error"], fmt=style, label=label, **colour)
         here = response.sel(delta=delta)
-        diffusion.errorbar(
-            1 / here["n"],
-            here["response"],
-            here["response_error"],
-            fmt="s",
-            mfc="none",
-            color=colour,
-            ms=8,
-            label=rf"$\Delta$ = {delta:g}, linear response",
-        )
-        longest = here.isel(n=-1)
-        decay.semilogy(TIMES, np.abs(longest["currents"].transpose("time", ...)), color=colour)
+        style = {"fmt": "s", "mfc": "none", "ms": 7, "label": rf"$\Delta$ = {delta:g}, linear response"}
+        dots(diffusion, 1 / here["n"], here["response"], here["response_error"], **style, **colour)
+        for length, line in zip(here["n"].values, (":", "--", "-"), strict=False):
+            values = here["in_time"].sel(n=length)
+            in_time.plot(values["time"], values, line, lw=1, label=rf"$\Delta$ = {delta:g}, n = {length}", **colour)
         fano = tables["noise"].sel(delta=delta)
-        noise.errorbar(1 / fano["n"], fano["fano"], fano["fano_error"], fmt="o-", color=colour, ms=4)
+        dots(noise, 1 / fano["n"], fano["fano"], fano["fano_error"], fmt="o-", label=rf"$\Delta$ = {delta:g}", **colour)
         rates = tables["gap"].sel(delta=delta)
         length = rates["n"] - 1 + contacts(1.0)
-        gap.plot(1 / rates["n"], rates["rate"] * length**2 / np.pi**2, "o-", color=colour, ms=4)
-        gap.plot(0, here["response"].values[-1], "s", mfc="none", color=colour, ms=8, clip_on=False)
-    for axes in (diffusion, gap):
-        axes.axhline(4 / DEPHASING, color="0.7", lw=0.8, zorder=0)
+        gap.plot(1 / rates["n"], rates["rate"] * length**2 / np.pi**2, "o-", **colour)
+        gap.plot(0, here["response"].values[-1], "s", mfc="none", ms=7, clip_on=False, **colour)
+    times = response["time"].values
+    free = 4 / DEPHASING * (1 - np.exp(-2 * DEPHASING * times))
+    in_time.plot(times, free, "k.", ms=3, label=r"$\Delta$ = 0, endless chain")
+    for axes, height in ((diffusion, 4 / DEPHASING), (gap, 4 / DEPHASING), (noise, 1 / 3)):
+        axes.axhline(height, **GUIDE)
         axes.set(xlabel="1/n", xlim=(-0.01, 0.36))
-    diffusion.set(ylabel="D [J]", title=r"(a) diffusion constant; grey: 4 $J^2$/dephasing")
-    diffusion.legend(fontsize=7, ncols=2)
-    decay.plot(TIMES, 8 * np.exp(-2 * DEPHASING * np.array(TIMES)), "k:", lw=0.9, label=r"$8 \exp(-2 t)$")
-    longest_n = int(response["n"].values[-1])
-    decay.set(xlabel="time", ylabel=r"$|\sum_k \langle j_k(t) j \rangle|$", title=f"(b) currents, n = {longest_n}")
-    decay.set(ylim=(1e-5, 10))
-    decay.legend(fontsize=8)
-    noise.axhline(1 / 3, color="0.7", lw=0.8, zorder=0)
-    noise.set(xlabel="1/n", ylabel="noise / mean", title=r"(c) Fano factor at $\mu$ = 1; grey: 1/3", xlim=(0, 0.36))
-    gap.set(
-        ylabel=r"rate $\times (n - 1 + \ell)^2 / \pi^2$ [J]",
-        title=r"(d) gap; $\ell$: contacts at $\Delta$ = 0; squares: D of (a)",
+    diffusion.set(ylabel="D [J]", ylim=(0.8, 2.08))
+    diffusion.legend(fontsize=6, ncols=2, loc="lower left")
+    in_time.set(xlabel="time $t$ [1/J]", ylabel="D(t) [J]")
+    in_time.legend(fontsize=6, ncols=2, loc="lower right")
+    noise.set(ylabel="noise / mean")
+    noise.legend()
+    gap.set(ylabel=r"rate $(n - 1 + \ell)^2 / \pi^2$ [J]")
+    titles = (
+        r"diffusion constant; dots: 4 $J^2$/dephasing",
+        r"$D(t) = \int_0^t \sum_k \langle j_k(s)\, j(0) \rangle\, ds$",
+        r"Fano factor at $\mu$ = 1; dots: 1/3",
+        "gap; squares: D of linear response",
     )
-    figure.suptitle(
-        f"{driven.attrs['preset']} preset: XXZ chains with dephasing {DEPHASING:g}, no disorder; n = "
-        f"{int(driven['n'].min())} to {int(driven['n'].max())}",
-        fontsize=9,
-    )
+    lettered(panels, titles)
+    lengths = [int(n) for table in tables.values() for n in table["n"].values]
+    about = f"XXZ chains with dephasing {DEPHASING:g}, no disorder, n = {min(lengths)} to {max(lengths)}"
+    headline(figure, f"{driven.attrs['preset']} preset: {about}; $\\gamma$: rate of the contacts, 1 in (c, d)")
     return figure
 
 
@@ -186,18 +184,11 @@ def report(tables: Mapping[str, xr.Dataset]) -> str:
     """The numbers as text."""
     lines = []
     for name, table in tables.items():
-        shown = [of for of in ("driven", "response", "fano", "rate", "candidate") if of in table]
+        shown = [of for of in ("driven", "response", "reached", "fano", "rate", "candidate") if of in table]
         frame = table[[of for name in shown for of in (name, f"{name}_error") if of in table]]
         lines += [name, str(frame.to_dataframe().round(6)), f"CPU seconds: {float(table['cpu_seconds'].sum()):.0f}", ""]
     return "\n".join(lines)
 
 
-def main(preset: PresetOption = "quick", workers: WorkersOption = 0, store: StoreOption = STORE) -> None:
-    """Compute what is missing, print the numbers, draw the figure."""
-    tables = data(preset_named(PRESETS, preset), store, workers)
-    typer.echo(report(tables))
-    save(draw(tables), tables, FIGURES / f"transport_{preset}")
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    script(__file__, PRESETS, data, draw, report, name="transport")

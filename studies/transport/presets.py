@@ -1,12 +1,6 @@
 """What is computed: `quick` in minutes of one core, `paper` with the lengths that tell a limit."""
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from tnness.study.scripts import preset_option
-
-FIGURES = Path(__file__).parent / "figures"
-STORE = Path("runs") / "transport"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +22,7 @@ PRESETS = {
         deltas=(0.0, 1.0),
         gammas=(0.5, 1.0, 2.0),
         driven={4: 0, 5: 0, 6: 0, 7: 0},
-        response={4: 0, 5: 0, 6: 0, 10: 16},
+        response={4: 0, 6: 0, 12: 24},
         noise={3: 0, 4: 0, 5: 0},
         gap={3: 0, 4: 0, 5: 0},
     ),
@@ -42,4 +36,3 @@ PRESETS = {
         gap={3: 0, 4: 0, 5: 0, 6: 0, 8: 32, 12: 32, 20: 32},
     ),
 }
-PresetOption = preset_option(PRESETS)

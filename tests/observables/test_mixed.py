@@ -103,3 +103,27 @@ def test_free_fermions_give_the_same_distribution_as_the_exact_engine():
 def test_a_charge_that_is_not_whole_is_not_given():
     with pytest.raises(Unavailable, match="not whole"):
         charge_distribution(spin_half.Sz, [0, 1])(views()[0])
+
+
+def test_six_sites():
+    n, rng = 6, np.random.default_rng(8)
+    chain, rho = [spin_half] * n, random_density_matrix(2**n, rng)
+    vector = coefficients(rho, chain).ravel()
+    view = ChainView(ChainState.from_dense(vector, [4] * n), chain, {"trace": [space.trace for space in chain]})
+    turned = np.linalg.eigvalsh(transposed(rho, 8, 8))
+    assert_allclose(transposed_moment([0, 1, 2], [3, 4, 5])(view), np.sum(turned**3), atol=1e-12)
+    assert_allclose(logarithmic_negativity([0, 1, 2], [3, 4, 5])(view), np.log(np.abs(turned).sum()), atol=1e-12)
+    kept = rho.reshape([2] * 12)
+    for site in (4, 1):  # leaves 0, 2, 3, 5
+        kept = np.trace(kept, axis1=site, axis2=site + kept.ndim // 2)
+    kept = kept.reshape(16, 16)
+    assert_allclose(renyi2_of_sites([0, 2, 3, 5])(view), -np.log(np.trace(kept @ kept).real), atol=1e-12)
+    signs = 1 - 2 * np.array(list(np.ndindex(*[2] * n)))
+    p = np.diag(rho).real
+    up = (signs > 0).sum(axis=1)
+    expected = [p[up == k].sum() for k in range(n + 1)]
+    assert_allclose(charge_distribution(spin_half.N, list(range(n)))(view), expected, atol=1e-12)
+    pairs = np.einsum("s,si,sj->ij", p, signs, signs) - np.outer(p @ signs, p @ signs)
+    waves = np.exp(1j * np.outer([0.4, np.pi], range(n)))
+    factor = np.einsum("qj,jk,qk->q", waves, pairs, waves.conj()).real / n
+    assert_allclose(structure_factor(spin_half.Z, [0.4, np.pi])(view), factor, atol=1e-12)

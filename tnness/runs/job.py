@@ -12,7 +12,7 @@ import os
 import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -122,9 +122,15 @@ class Job:
             raise InputError(f"engine = {shown(self.engine)}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
+        if self.ask.own_period:
+            period = getattr(self.model, "period", None)
+            if isinstance(period, bool) or not isinstance(period, (int, float)):
+                raise InputError(f"own_period: {name_of(self.model)} has no number `period`: give it as period")
+            object.__setattr__(self, "ask", replace(self.ask, period=float(period), own_period=False))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
         if self.question is not None:
-            self.question.check_ask(self.ask)
+            extended = isinstance(self.ask.initial, Record)
+            self.question.check_ask(replace(self.ask, initial=None) if extended else self.ask)
         _ = self.solver  # refuses a question that the engine does not answer
         if self.question is not None and self.question.of_steady_state and isinstance(self.ask.initial, Record):
             self._check_steady(self.question, self.ask.initial)
