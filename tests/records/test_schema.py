@@ -52,6 +52,16 @@ def references(file):
     file.create_dataset("references", data=np.array([file["z"].ref]), dtype=h5py.ref_dtype)
 
 
+def without(name, in_=None):
+    """Remove an array; or with a group, all its arrays that are named so at their ends."""
+
+    def change(file):
+        for place in [name] if in_ is None else [f"{in_}/{key}" for key in file[in_] if key.endswith(f"_{name}")]:
+            del file[place]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -85,6 +95,8 @@ def references(file):
         (replaced("history/stages", np.zeros(1, int)), "not one stage per time"),
         (replaced("history/stages", np.zeros(2)), "times and stages of its history are no numbers"),
         (replaced("history/times", np.zeros(5)), "not one stage per time"),
+        (without("history/value_z"), "history has errors of z, but no values"),
+        (without("z", in_="history"), "history lacks z"),
         (replaced("certificate_residual", "small"), "certificate_residual' holds no numbers"),
         (lambda file: file["z"].attrs.__setitem__("units", 3), "unit or the meaning"),
     ],

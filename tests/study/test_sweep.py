@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,8 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 import small_runs
-from tnness import TEBD, Exact, Record, steady_state
+from tnness import TEBD, Exact, Record, expectation, steady_state
+from tnness import spin_half as s
 from tnness.errors import InputError, RecordError
 from tnness.model.registry import find
 from tnness.study.collect import CONVERGED, DAMAGED, EXACT, FAILED, MISSING, NOT_ASKED, collect
@@ -326,3 +328,20 @@ def test_the_keys_that_a_request_states_are_those_of_its_points(done, tmp_path):
     for other in ({name: value for name, value in content.items() if name != "keys"}, content | {"keys": [1]}):
         (copy / "requests" / request.name).write_text(json.dumps(other))
         assert status(copy).done == len(store.points())  # written by an earlier version: the keys are computed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growing(small_runs.Pumped):
+    """A chain with an observable that is one number on two sites, and a list on more."""
+
+    n: int = 2
+
+    def observables(self):
+        z = expectation([s.Z(i) for i in range(self.n)], "site")
+        return {"z": z if self.n > 2 else expectation(s.Z(0))}
+
+
+def test_an_observable_of_other_axes_at_another_point_is_refused_in_one_line(tmp_path):
+    sweep(Growing, {"n": [2, 3]}, store=tmp_path / "s", engine="exact", workers=0)
+    with pytest.raises(RecordError, match=r"'z' of .*\.nc has the shape .*: one table cannot hold both"):
+        collect(tmp_path / "s")

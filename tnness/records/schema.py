@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.errors import RecordError
+from tnness.records.history import ESTIMATE, SPREAD, VALUE
 from tnness.records.lazily import lazily
+from tnness.records.names import observables_in
 
 if TYPE_CHECKING:
     import h5py
@@ -249,7 +251,7 @@ def check_state(arrays: Arrays, numbers: Mapping[str, Any]) -> None:
 
 
 def check_history(arrays: Arrays) -> None:
-    """Refuse a history whose times, stages and values do not fit together."""
+    """Refuse a history whose times, stages and values do not fit together, or with errors of what it does not hold."""
     times, stages = arrays.get("times"), arrays.get("stages")
     if times is None or stages is None or times.ndim != 1 or stages.shape != times.shape:
         raise RecordError("its history has not one stage per time")
@@ -258,6 +260,11 @@ def check_history(arrays: Arrays) -> None:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub" or array.ndim == 0 or len(array) != len(times):
             raise RecordError(f"{name!r} of its history has not one value per time")
+    values = {name.removeprefix(VALUE) for name in arrays if name.startswith(VALUE)}
+    spreads = {name.removeprefix(SPREAD) for name in arrays if name.startswith(SPREAD)}
+    told = {name.removeprefix(ESTIMATE).partition("_")[2] for name in arrays if name.startswith(ESTIMATE)}
+    if not spreads | told <= values:
+        raise RecordError(f"its history has errors of {', '.join(sorted((spreads | told) - values))}, but no values")
 
 
 def check_average(name: str, arrays: Arrays) -> None:
@@ -286,6 +293,9 @@ def check_shapes(history: Mapping[str, Sequence[NDArray[Any]]], dataset: Any, ev
 
     history: name -> one array per measurement. evolution: whether the observables have the dimension `time` first.
     """
+    lacking = [name for name in observables_in(dataset) if dataset[name].dims[:1] == ("time",) and name not in history]
+    if evolution and history and lacking:
+        raise RecordError(f"its history lacks {', '.join(lacking)}")
     for name, series in history.items():
         if name not in dataset or not series:
             continue

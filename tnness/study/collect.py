@@ -181,6 +181,11 @@ class Table:
                 self.columns[name] = np.full(self.shape + values.shape, np.nan)
             column = self.columns[name]
             present = column.shape[len(self.shape) :]
+            if values.ndim != len(present):
+                raise RecordError(
+                    f"{name!r} of {path} has the shape {values.shape}, of points before it {present}: one table cannot "
+                    "hold both; --observable chooses others"
+                )
             if values.size > self.largest.get(name, (-1, path))[0]:
                 self.largest[name] = values.size, path
             if any(new > old for new, old in zip(values.shape, present, strict=True)):
