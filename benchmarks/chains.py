@@ -236,7 +236,7 @@ def free_correlations(hopping: float, gain: Sequence[float], loss: Sequence[floa
 
 def free_densities(hopping: float, gain: Sequence[float], loss: Sequence[float]) -> Any:
     """<n_i> of free fermions."""
-    return np.diag(free_correlations(hopping, gain, loss)).real
+    return np.real(np.diag(free_correlations(hopping, gain, loss)))
 
 
 Baths = tuple[list[float], list[float]]

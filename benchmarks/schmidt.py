@@ -42,7 +42,7 @@ def cut(correlation: NDArray[Any], bond: int, chis: Sequence[int]) -> tuple[floa
         traces[k] = (amplitude * np.linalg.det(overlaps)).real
         turned = overlaps + unit[:n].conj()[:, :, None] * orbitals[:n][:, None, :]
         densities[k] = (amplitude * np.linalg.det(turned)).real - traces[k]
-    exact, told = np.diag(correlation).real, []
+    exact, told = np.real(np.diag(correlation)), []
     for chi in chis:
         found = densities[:chi].sum(axis=0) / traces[:chi].sum()
         told.append((max(0.0, 1 - probabilities[:chi].sum()), np.abs(found - exact).max()))

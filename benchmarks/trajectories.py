@@ -182,11 +182,12 @@ def against_yaqs(
     cutoff: Cutoff = 1e-6,
     order: Annotated[int, typer.Option(help="of the tensor jump method")] = 2,
     mode: Annotated[str, typer.Option(help="of its TDVP: 2site, 1site or dynamic")] = "2site",
+    krylov: Annotated[float, typer.Option(help="tolerance of its matrix exponentials")] = 1e-6,
     more: Annotated[int, typer.Option(help="as many times more trajectories of ours")] = 10,
 ) -> None:
     """The tensor jump method of mqt-yaqs on the same chain; both against exact where it is short."""
     case = Case(n=n, dephasing=dephasing, ends=ends, time=span)
-    about = {"dt": dt, "trajectories": realizations, "chi": chi, "cutoff": cutoff, "krylov": 1e-6, "order": order}
+    about = {"dt": dt, "trajectories": realizations, "chi": chi, "cutoff": cutoff, "krylov": krylov, "order": order}
     with threadpool_limits(1):
         theirs = by_yaqs(python, asdict(case) | about | {"seed": 1, "mode": mode})
         count = more * realizations

@@ -37,7 +37,7 @@ class DrivenFermiHubbard:
     gamma: float = 1.0  # rate of the driving at both ends [energy]
     mu: float = 1.0  # bias of the driving, from -1 to 1: 1 is maximal, and drives electrons to the right
 
-    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact")
+    engines: ClassVar[tuple[str, ...]] = ("tebd", "exact", "gaussian")
 
     def __post_init__(self) -> None:
         check_sites(self.n)

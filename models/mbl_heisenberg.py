@@ -138,7 +138,7 @@ class MBLHeisenberg:
             ),
             "beta_variation": Observable(
                 thermometer.variation,
-                description="standard deviation of beta over the bonds (ddof 0), over its mean",
+                description="root mean square deviation of beta over the bonds, over its mean",
                 symbol=r"\delta\beta/\bar\beta",
                 sites=tuple(sites),
                 needs=("marginal",),

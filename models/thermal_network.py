@@ -163,7 +163,7 @@ class ThermalNetwork:
             "temperature_variance": Observable(
                 lambda view: view.solution().var(),
                 unit="T0^2",
-                description="variance over islands (ddof 0)",
+                description="mean square deviation over the islands",
                 needs=("solution",),
             ),
         }

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-LONGEST = 20.0
-"""Seconds of evolution and computation that a figure may take on a quiet machine."""
+TIMES = [0.5 * i for i in range(17)]
+"""Times of the evolution that is drawn where there is no steady state to ask for, or where it is empty."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +143,17 @@ def solved(name: str, cls: type, folder: Path) -> Example:
     changed = {k: v for k, v in values_of(instance).items() if v is not None and v != _listed(default[k])}
     given = "".join(f" -p {k}={json.dumps(v, separators=(',', ':'))}" for k, v in changed.items())
     command = f"tnness run {name}{given} --out {name}.nc"
-    begun, record = time.process_time(), None
+    begun, reason = time.process_time(), ""
     try:
-        record = steady_state(instance, name=name, max_time=1000.0)
+        record = None if _has_a_start(instance) else steady_state(instance, name=name, max_time=1000.0)
     except TnnessError as error:
-        reason = str(error)
+        record, reason = None, str(error)
+    if record is None:
+        command = f"tnness run {name}{given} --time 0:{TIMES[-1]:g}:{len(TIMES)} --out {name}.nc"
         try:
-            record = evolve(instance, [0.0, 1.0, 2.0, 3.0, 4.0], name=name)
-            command = f"tnness run {name}{given} --time 0:4:5 --out {name}.nc"
-        except TnnessError:
-            return Example(command, reason=reason)
+            record = evolve(instance, TIMES, name=name)
+        except TnnessError as error:
+            return Example(command, reason=reason or str(error))
     seconds = time.process_time() - begun
     path = folder / f"{name}.nc"
     record.save(path)
@@ -161,6 +162,16 @@ def solved(name: str, cls: type, folder: Path) -> Example:
     except TnnessError as error:
         return Example(command, seconds, record.outcome, None, str(error))
     return Example(command, seconds, record.outcome, image)
+
+
+def _has_a_start(instance: Any) -> bool:
+    """True for a model that names a state to start from: it is the way from there that is of interest."""
+    from tnness.model.protocol import draw
+    from tnness.runs.job import engine_for
+
+    if not hasattr(instance, "initial_state"):
+        return False
+    return isinstance(draw(instance, 0).initial_state(engine_for(instance).name), str)
 
 
 def studies_with(name: str, cls: type) -> list[tuple[str, str]]:
@@ -177,6 +188,8 @@ def studies_with(name: str, cls: type) -> list[tuple[str, str]]:
 def prose(text: str) -> str:
     """Return the text of a docstring as Markdown: indented formulas stay as they are, links become links.
 
+    >>> prose("<n_i> is `<n>`")
+    '&lt;n\\\\_i> is `<n>`'
     >>> prose("Ends.\\n\\n    a = b\\n\\ndoi:10.1/x.")
     'Ends.\\n\\n    a = b\\n\\n[doi:10.1/x](https://doi.org/10.1/x).'
     """
@@ -186,7 +199,7 @@ def prose(text: str) -> str:
             lines.append(line)
             continue
         parts = re.split(r"(`[^`]*`)", line)
-        line = "".join(p if p.startswith("`") else re.sub(r"([*_<|])", r"\\\1", p) for p in parts)
+        line = "".join(p if p.startswith("`") else re.sub(r"([*_|])", r"\\\1", p).replace("<", "&lt;") for p in parts)
         line = re.sub(r"doi:(10\.[^\s,;)]*[^\s,;).])", lambda m: _doi(m[1].replace("\\", "")), line)
         lines.append(line)
     return "\n".join(lines)

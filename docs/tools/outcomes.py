@@ -6,7 +6,8 @@ TO_DO = {
     "converged": "use it. Remarks: `from product:01; not unique` (it belongs to that start), `without a kick` (the "
     "engine is not kicked, so that slow modes are excluded by the tails alone)",
     "exact": "use it",
-    "complete": "use it; with `without error estimates` it was asked for none (`--no-errors`)",
+    "complete": "use it; with `without error estimates` it was asked for none (`--no-errors`). With `with statistical "
+    "errors alone` nothing is known of the time step: compare with half of it, `--dt`",
     "unfinished": "give the same command again: it goes on",
     "measured": "judge it yourself",
     "not relaxed": "`--max-time` larger. If kicks stay, look for a weak link or contact; weak driving: `--accelerate`",
@@ -54,5 +55,9 @@ def page() -> str:
     from tnness.records import certificate, words
 
     rows = [f"| `{begin}` | {meaning} | {TO_DO[begin]} |" for begin, meaning in words.CLAIMS.items()]
-    figures = [f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in certificate.MEANING.items()]
+    figures = [f"| `{name}` | {_cell(text)} |" for name, text in certificate.MEANING.items()]
     return HEAD + "\n".join(rows) + "\n" + FIGURES + "\n".join(figures) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -118,20 +118,23 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
 
 def draw(table: xr.Dataset) -> Figure:
     """One panel a W with the fits of the three laws to its largest size; the width of the step against size."""
-    figure, panels = canvas(2, (table.sizes["disorder"] + 2) // 2)
+    count = table.sizes["disorder"]
+    figure, panels = canvas(2, (count + 2) // 2)
     titles = []
     for axes, w in zip(panels, table["disorder"].values, strict=False):
         size = int(table["size"].where(table["chi2"].sel(disorder=w, law="diffusive").notnull()).max())
         draw_profile(axes, table.sel(disorder=w, size=size), size)
-        count = int(table["realizations"].sel(disorder=w, size=size))
-        titles.append(f"W = {w:g}, $L_0$ = {size}, {count} realizations")
-    largest = max(max(np.abs(axes.get_ylim())) for axes in panels[:-1])
-    for axes in panels[:-1]:
+        several = int(table["realizations"].sel(disorder=w, size=size))
+        titles.append(f"W = {w:g}, $L_0$ = {size}, {several} realizations")
+    largest = max(max(np.abs(axes.get_ylim())) for axes in panels[:count])
+    for axes in panels[:count]:
         axes.set_ylim(-1.1 * largest, 2.2 * largest)
         axes.set(xlabel=r"$x_1 / L_0$", ylabel=r"added density $\delta n$ per site")
         axes.legend(loc="upper left")
-    draw_widths(panels[-1], table)
-    lettered(panels, (*titles, "all sizes"))
+    draw_widths(panels[count], table)
+    for axes in panels[count + 1 :]:
+        axes.set_axis_off()
+    lettered(panels[: count + 1], (*titles, "all sizes"))
     laws = r"fits: an amplitude, and $L_0 / x_c$ (critical) or $(L_0 / \xi)^{3/2}$ (localised)"
     headline(figure, f"{table.attrs['preset']} preset: {BIAS}, {LEADS}\nantisymmetrised profiles; {laws}")
     return figure

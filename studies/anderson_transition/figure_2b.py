@@ -42,7 +42,7 @@ def averages(rows: dict[tuple[int, float], xr.Dataset], preset: Preset) -> xr.Da
         found["integral_error"].loc[at] = float(row["integral"].max())
     found["realizations"] = "size", list(preset.scaling_sizes.values())
     samples = {size: np.stack([rows[size, w]["slope"].values for w in disorder], axis=1) for size in sizes}
-    return found.merge(collapses(samples, disorder))
+    return found.merge(collapses(samples, disorder)).assign_attrs(errors="correlated")
 
 
 def curve(at: tuple[np.ndarray, np.ndarray], power: float, critical: float, *series: float) -> np.ndarray:
@@ -137,10 +137,9 @@ def draw(table: xr.Dataset) -> Figure:
     sizes, several = table["size"].values, table["realizations"].values
     counts = ", ".join(f"{int(n)} at {size}" for size, n in zip(sizes, several, strict=True))
     worst = power_of_ten(float(table["integral_error"].max()), 0)
-    what = (
-        f"realizations of each W at $L_0$: {counts}; integrals to {worst}; lines: exp of a polynomial of order {ORDER}"
-    )
-    headline(figure, f"{table.attrs['preset']} preset: {LEADS}, $W_c$ = {CRITICAL}\n{what}")
+    what = f"realizations of each W at $L_0$: {counts}; integrals to {worst}"
+    lines = f"lines: exp of a polynomial of order {ORDER}, errors taken as {table.attrs['errors']}"
+    headline(figure, f"{table.attrs['preset']} preset: {LEADS}, $W_c$ = {CRITICAL}; {lines}\n{what}")
     return figure
 
 

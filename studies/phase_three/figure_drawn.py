@@ -24,20 +24,21 @@ DELTAS = (0.2, 0.4, 1.0)
 class Drawn:
     """Circuits of some lengths at p1 = p2 = 1/2."""
 
+    name: str
     circuits: dict[int, int]  # length -> number of circuits
     deltas: tuple[float, ...] = DELTAS  # differences of magnetisation
     gates: int = 60  # gates of each circuit, in units of (n + 1)^2; the first fifth is left out
 
 
 PRESETS = {
-    "quick": Drawn(circuits={4: 16, 6: 16, 8: 8}),
-    "paper": Drawn(circuits={4: 96, 6: 96, 8: 48, 10: 16}),
+    "quick": Drawn(name="quick", circuits={4: 16, 6: 16, 8: 8}),
+    "paper": Drawn(name="paper", circuits={4: 96, 6: 96, 8: 48, 10: 16}),
 }
 NAMES = ("entropy_deviation", "relative_entropy", "leading_entropy_deviation")
 CUT = ("mutual_information", "leading_mutual_information")
 
 
-def data(preset: Drawn, store: Path, workers: int) -> xr.Dataset:
+def data(preset: Drawn, store: Path, workers: int = 0) -> xr.Dataset:
     """Means over circuits and their standard errors, per delta^2: (n, delta)."""
     columns: dict[str, list[list[float]]] = {}
     for n, count in preset.circuits.items():
@@ -85,19 +86,20 @@ def draw(table: xr.Dataset) -> Figure:
     panels = (left, "entropy_deviation", "deviation"), (right, "mutual_information", "information")
     for (axes, name, limit), formula in zip(panels, claimed(dense, 0.5, 0.5), strict=True):
         for number, delta in enumerate(table["delta"].values):
-            here = table.sel(delta=delta)
+            here, color = table.sel(delta=delta), f"C{number}"
             label = rf"drawn, $\delta$ = {delta:g}"
-            dots(axes, n, here[name], here[f"{name}_error"], fmt="o-", color=f"C{number}", label=label)
-        axes.plot(n, table[f"replica_{limit}"], "kd--", ms=5, lw=0.9, label=r"replica, order $\delta^2$")
-        axes.plot(dense, formula, "k:", lw=1, label="paper, (38) or (39)")
-        axes.set(xlabel="L", xticks=n)
-    left.set(ylabel=r"$\Delta S / \delta^2$ [nat]", ylim=(0, 2.9))
+            dots(axes, n, here[name], here[f"{name}_error"], fmt="o-", color=color, label=label)
+        axes.plot(n, table[f"replica_{limit}"], "kd--", ms=4, lw=0.9, label=r"replica, order $\delta^2$")
+        axes.plot(dense, formula, "k:", label="paper, (38) or (39)")
+        axes.set(xlabel="length $L$", xticks=n)
+    left.set(ylabel=r"$\Delta S / \delta^2$ [nat]", ylim=(0, 3.4))
     right.set(ylabel=r"$I(L/2 : L/2) / \delta^2$ [nat]", ylim=(0, 1.0))
-    right.legend(loc="upper left")
+    left.legend(loc="upper right", ncols=2)
     lettered((left, right), ("entropy deviation", "mutual information of the halves"))
-    circuits = ", ".join(f"{int(count)} (L = {length})" for length, count in zip(n, table["circuits"], strict=True))
-    about = f"phase III, $p_1 = p_2 = 1/2$, von Neumann entropies of drawn circuits: {circuits}"
-    headline(figure, f"{table.attrs['preset']} preset: {about}")
+    pairs = zip(n, table["circuits"].values, strict=True)
+    circuits = ", ".join(f"{int(count)} at L = {length}" for length, count in pairs)
+    what = f"phase III, $p_1$ = $p_2$ = 1/2, von Neumann entropies; circuits: {circuits}"
+    headline(figure, f"{table.attrs['preset']} preset: {what}")
     return figure
 
 

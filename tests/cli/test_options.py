@@ -259,12 +259,21 @@ def test_every_option_of_the_job_arrives(served, passed, name):
         "period": 3.0,
         "watch": ("a", "b"),
     }
-    assert set(options.JOB_FLAGS) == {*given, "kick", "errors", "times"}  # a new field needs its place here
+    others = {"kick", "errors", "times", "own_period"}
+    assert set(options.JOB_FLAGS) == {*given, *others}  # a new field needs its place here
     assert passed.ask == Ask(**given)
     stopped(*command(name, served, "--no-kick"))
     assert passed.ask == Ask(kick=False)
     stopped(*command(name, served))
     assert passed.ask == Ask()
+
+
+def test_the_models_own_period_arrives(served, passed):
+    stopped(*command("sweep", served, "--own-period"))
+    assert passed.ask == Ask(own_period=True)
+    answer = call(*command("run", served, "--own-period"))
+    assert (answer.status, answer.err.count("\n")) == (2, 1)
+    assert "has no number `period`: give it as period" in answer.err
 
 
 @pytest.mark.parametrize("name", ["run", "sweep"])

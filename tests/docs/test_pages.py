@@ -30,7 +30,7 @@ PAGES = {
     for path in sorted(DOCS.rglob("*.md"))
     if any(block.language in ("python", "console") for block in executed.blocks_of(path.read_text()))
 }
-LONG = ("tutorials/certificate.md", "tutorials/counting.md", "tutorials/disorder.md", "tutorials/fermions.md")
+LONG = ("beyond.md", *(f"tutorials/{name}.md" for name in ("certificate", "counting", "disorder", "fermions")))
 """Pages that take more than five seconds of processor time; building the site runs them, too."""
 ELSEWHERE = [name for name, text in PAGES.items() if executed.is_executed_elsewhere(text)]
 
@@ -160,6 +160,18 @@ def test_every_study_has_a_page_with_the_figures_that_it_shows():
                 assert zlib.crc32(files[f"{name}/figures/{figure.name}"]) == zlib.crc32(figure.read_bytes())
 
 
+TAG = re.compile(r"<(?=[A-Za-z])(?!(?:br|div|a|img|https?)\b)")
+
+
+@pytest.mark.parametrize(
+    "page", [*DOCS.rglob("*.md"), *DOCS.parent.glob("studies/*/README.md")], ids=lambda p: p.parent.name + "/" + p.name
+)
+def test_no_average_is_taken_for_a_tag(page):
+    """<O> in a sentence is a tag for HTML, and vanishes: it is written `<O>` or &lt;O>."""
+    prose = re.sub(r"``[^`]*``|`[^`]*`", "", re.sub(r"(?ms)^( *)```.*?^\1```", "", page.read_text()))
+    assert TAG.findall(prose) == []
+
+
 @pytest.mark.parametrize("name", models())
 def test_the_page_of_a_model_tells_its_parameters_observables_and_engines(name):
     from tnness.model.parameters import parameters
@@ -200,6 +212,12 @@ def test_the_small_instance_of_a_model_is_solved_and_drawn(tmp_path):
     assert example.command == "tnness run ssep -p n=4 --out ssep.nc"
 
 
+def test_a_model_with_a_start_of_its_own_is_drawn_in_time(tmp_path):
+    example = gallery.solved("contact-process", models()["contact-process"], tmp_path)
+    assert example.outcome == "complete"
+    assert example.command == "tnness run contact-process -p n=4 --time 0:8:17 --out contact-process.nc"
+
+
 def test_the_studies_of_a_model_are_found_in_their_scripts():
     assert "mbl_transition" in dict(gallery.studies_with("mbl-heisenberg", models()["mbl-heisenberg"]))
     assert "cavity" not in dict(gallery.studies_with("ssep", models()["ssep"]))
@@ -235,6 +253,7 @@ def test_every_command_stands_in_the_reference():
 def test_every_outcome_is_explained_with_what_to_do():
     assert outcomes.TO_DO.keys() == words.CLAIMS.keys()
     text = outcomes.page()
+    assert TAG.findall(text) == []
     for known in (*words.CLAIMS, *MEANING):
         assert f"\n| `{known}` |" in text
 

@@ -11,7 +11,20 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from chains import coefficients
 from driven_chains import Told, positive, waves
-from tnness import TEBD, Exact, Lindbladian, Observable, Record, evolve, expectation, extend, steady_state
+from tnness import (
+    TEBD,
+    Exact,
+    Lindbladian,
+    Observable,
+    Record,
+    collect,
+    evolve,
+    expectation,
+    extend,
+    find,
+    steady_state,
+    sweep,
+)
 from tnness.engines.ask import Ask, Start
 from tnness.engines.driven import DrivenGates, operation_layers
 from tnness.engines.initial import parse_initial
@@ -404,6 +417,32 @@ def test_what_cannot_be_is_refused_in_one_line(ask, engine, text):
     with pytest.raises((InputError, ModelError), match=text) as raised:
         steady_state(Shaken(2), engine=engine, **ask)
     assert "\n" not in str(raised.value)
+
+
+def test_the_period_may_be_the_models_own_also_in_a_sweep(tmp_path):
+    """omega changes along the axis, and the period with it."""
+    model = find("driven-floquet")
+    sweep(model, {"omega": [2.0, 3.0]}, store=tmp_path, parameters={"n": 2}, engine="exact", own_period=True, workers=0)
+    table = collect(tmp_path)
+    for omega in (2.0, 3.0):
+        given = steady_state(model(n=2, omega=omega), engine="exact", period=2 * math.pi / omega)
+        own = steady_state(model(n=2, omega=omega), engine="exact", own_period=True)
+        assert own.settings["period"] == given.settings["period"]
+        for record in (own, table.sel(omega=omega)):
+            assert_allclose(record["z"].values.squeeze(), given["z"].values, atol=1e-12)
+    assert abs(table["z"].values[0] - table["z"].values[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("model", "ask", "text"),
+    [
+        (find("xx-dephasing")(n=2), {"own_period": True}, "own_period: xx-dephasing has no number `period`"),
+        (find("driven-floquet")(n=2), {"own_period": True, "period": 2.0}, "period and own_period: give a number, or"),
+    ],
+)
+def test_a_period_that_is_not_there_is_refused(model, ask, text):
+    with pytest.raises(InputError, match=text):
+        steady_state(model, engine="exact", **ask)
 
 
 def test_a_period_belongs_to_a_drive_and_to_a_steady_state():

@@ -46,7 +46,7 @@ def test_every_engine_says_what_it_needs():
 @pytest.mark.parametrize("case", SIZED)
 def test_what_needs_more_than_there_is_is_refused_in_one_line(case, monkeypatch):
     model, engine, times = prepared(case)
-    monkeypatch.setattr("tnness.memory.memory", lambda: 2e3)
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 2e3)
     with pytest.raises(InputError, match=r" needs some [\d.e-]+ GB, this machine has 2e-06: "):
         steady_state(model, engine=engine) if times is None else evolve(model, times, engine=engine)
     with pytest.raises(InputError, match=" needs some "):
@@ -73,7 +73,7 @@ def test_no_engine_says_more_than_it_takes(case):
 
 
 def test_questions_are_refused_as_states_are(monkeypatch):
-    monkeypatch.setattr("tnness.memory.memory", lambda: 2e3)
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 2e3)
     model = find("xxz-driven")(n=5)
     for ask in (modes, counting):
         with pytest.raises(InputError, match=" needs some "):
@@ -99,6 +99,6 @@ def test_the_matrices_of_large_sites_count_and_a_problem_without_sites_is_not_kn
     ],
 )
 def test_a_model_of_dense_blocks_is_refused_before_it_draws_or_states_them(model, parameters, told, monkeypatch):
-    monkeypatch.setattr("tnness.memory.memory", lambda: 25e9)
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 25e9)
     with pytest.raises(InputError, match=f"^{told}.* needs some .* GB, this machine has 25: make it smaller$"):
         find(model)(**parameters)

@@ -13,9 +13,10 @@ from systems.dense import dense_liouvillian, dense_steady_state, expect
 from systems.fermions import jordan_wigner
 from systems.mbl import jump_chain_steady_state
 from systems.xx import xx_covariance_steady
-from tnness.errors import InputError
+from tnness.errors import InputError, ModelError
 from tnness.model.parameters import build
 from tnness.model.registry import find
+from tnness.runs.solve import steady_state
 
 EXACT = 1e-8
 Hubbard = find("fermi-hubbard-driven")
@@ -118,3 +119,16 @@ def test_small():
 def test_bad_parameters_are_refused(parameters, reason):
     with pytest.raises(InputError, match=reason):
         build(Hubbard, parameters)
+
+
+def test_without_interaction_twenty_sites_go_to_correlation_matrices():
+    """The same numbers as the XX chain in closed form, doubly occupied sites by Wick's theorem."""
+    record = steady_state(Hubbard(n=20, hopping=0.8, interaction=0.0, gamma=1.3, mu=0.6), engine="gaussian")
+    expected = xx_covariance_steady(20, 0.4, 1.3, 0.6, 0.0)
+    assert record.outcome == "exact"
+    for spin in ("up", "down"):
+        assert_allclose(record[f"n_{spin}"], (1 + expected["z"]) / 2, atol=1e-12)
+        assert_allclose(record[f"current_{spin}"], expected["current"] / 2, atol=1e-12)
+    assert_allclose(record["double_occupancy"], record["n_up"] * record["n_down"], atol=1e-12)
+    with pytest.raises(ModelError, match="is an interaction between particles"):
+        steady_state(Hubbard(n=20), engine="gaussian")

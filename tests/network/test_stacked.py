@@ -7,7 +7,7 @@ from scipy.stats import unitary_group
 
 from tnness.errors import NumericalError
 from tnness.network.chain_state import ChainState
-from tnness.network.stacked import StackedState, dominant
+from tnness.network.stacked import StackedState, dominant_vectors
 from tnness.network.truncation import Truncation
 
 FULL = Truncation(chi=64, cutoff=0.0, method="svd")
@@ -66,7 +66,7 @@ def test_each_state_keeps_the_schmidt_values_that_it_needs():
     entangled = rng.standard_normal((4, 4)) + 1j * rng.standard_normal((4, 4))
     product = np.outer(rng.standard_normal(4), rng.standard_normal(4)).astype(complex)
     matrices = np.array([m / np.linalg.norm(m) for m in (entangled, product)])
-    isometries, kept, dropped = dominant(matrices, Truncation(chi=3, cutoff=1e-12, method="svd"))
+    isometries, kept, dropped = dominant_vectors(matrices, Truncation(chi=3, cutoff=1e-12, method="svd"))
     values = np.linalg.svd(matrices[0], compute_uv=False) ** 2
     assert kept.tolist() == [3, 1]
     assert_allclose(dropped, [values[3], 0], atol=1e-15)
@@ -78,7 +78,7 @@ def test_the_cutoff_is_the_weight_that_may_be_dropped():
     values = np.array([0.9, 0.3, 0.03, 0.003])
     matrix = np.diag(values / np.linalg.norm(values))[None].astype(complex)
     for cutoff, rank in [(1e-2, 2), (1e-4, 3), (1e-6, 4)]:
-        assert dominant(matrix, Truncation(chi=64, cutoff=cutoff, method="svd"))[1].tolist() == [rank]
+        assert dominant_vectors(matrix, Truncation(chi=64, cutoff=cutoff, method="svd"))[1].tolist() == [rank]
 
 
 def test_numbers_that_are_not_finite_are_refused():

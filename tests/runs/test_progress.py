@@ -3,6 +3,7 @@
 import io
 import re
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -102,3 +103,23 @@ def test_the_first_signal_asks_and_the_second_insists():
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
         assert stop.requested
+
+
+NOTEBOOK = """
+import sys, types, warnings
+
+warnings.simplefilter("error")
+sys.modules["ipywidgets"] = None  # as where it is not installed
+shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+sys.modules["IPython"] = types.ModuleType("IPython")
+sys.modules["IPython"].get_ipython = lambda: shell
+from tnness.runs.progress import bar_class
+
+print(bar_class().__mro__[-2].__module__)
+"""
+
+
+def test_a_notebook_without_widgets_has_bars_of_text_and_no_warning():
+    done = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tqdm")

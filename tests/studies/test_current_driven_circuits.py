@@ -11,6 +11,7 @@ from tnness import find
 from tnness.engines.fermions.entropy import entropy, mutual_information
 from tnness.engines.gaussian import Gaussian
 from tnness.observables.entanglement import dense_negativity
+from tnness.study.scripts import save
 from tnness_models.replica_solutions import phase_two
 
 
@@ -58,8 +59,8 @@ def store(tmp_path_factory):
 )
 def test_a_figure_is_computed_drawn_and_kept(study, tiny, store, tmp_path, name):
     module = study[name]
-    dataset = module.data(tiny) if name == "scattering_states" else module.data(tiny, store)
-    study["drawing"].save(module.draw(dataset), dataset, name, tmp_path)
+    dataset = module.data(tiny, store, 0).assign_attrs(preset="tiny")
+    save(module.draw(dataset), {"": dataset}, tmp_path / f"{name}_tiny")
     kept = xr.load_dataset(tmp_path / f"{name}_tiny.nc", engine="h5netcdf")
     assert isinstance(module.draw(kept), Figure)  # the file holds all that the figure shows
     assert (tmp_path / f"{name}_tiny.png").stat().st_size > 10_000
@@ -75,7 +76,7 @@ def test_crossovers(study, tiny, store):
 
 
 def test_purities(study, tiny):
-    dataset = study["figure_11"].data(tiny)
+    dataset = study["figure_11"].data(tiny, None).assign_attrs(preset="tiny")
     assert_allclose(dataset["haar"], dataset["haar_closed"], atol=1e-4)
     assert_allclose(dataset["printed"], dataset["printed_closed"], atol=1e-4)
     assert abs(dataset["drawn"].values[0] - 12 / 33) < 5 * dataset["drawn_error"].values[0]

@@ -14,6 +14,7 @@ from tnness import spin_half as s
 from tnness.errors import NumericalError
 from tnness.model.protocol import draw
 from tnness.study.collect import collect
+from tnness.study.scripts import save
 
 FIGURES = [
     "figure_2",
@@ -66,10 +67,10 @@ def store(tmp_path_factory):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_computed_drawn_and_kept(study, tiny, store, tmp_path, name):
     module = study[name]
-    dataset = module.data(tiny, store, 0)
+    dataset = module.data(tiny, store, 0).assign_attrs(preset="quick")
     figure = module.draw(dataset)
     assert isinstance(figure, Figure)
-    study["drawing"].save(figure, dataset, name, tmp_path)
+    save(figure, {"": dataset}, tmp_path / f"{name}_quick")
     kept = xr.load_dataset(tmp_path / f"{name}_quick.nc", engine="h5netcdf")
     xr.testing.assert_equal(kept, dataset)
     assert isinstance(module.draw(kept), Figure)  # the file holds all that the figure shows
@@ -77,7 +78,7 @@ def test_a_figure_is_computed_drawn_and_kept(study, tiny, store, tmp_path, name)
 
 
 def test_figures_say_what_they_show(study, tiny, store):
-    figure = study["figure_2"].draw(study["figure_2"].data(tiny, store, 0))
+    figure = study["figure_2"].draw(study["figure_2"].data(tiny, store, 0).assign_attrs(preset="quick"))
     said = figure.get_suptitle()
     assert all(part in said for part in ("quick", "N = 4", "exact", "2 realizations", "18 points: 18 exact"))
 

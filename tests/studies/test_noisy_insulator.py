@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 from study_modules import STUDIES, modules_of
+from tnness.study.scripts import save
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +49,27 @@ def store(tmp_path_factory):
     return tmp_path_factory.mktemp("store")
 
 
+def named(tables):
+    """Tables as a script hands them to its figure."""
+    return {part: table.assign_attrs(preset="tiny") for part, table in tables.items()}
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 6])
 def test_a_figure_is_computed_drawn_and_saved(study, tiny, store, tmp_path, number):
     module = study[f"figure_{number}"]
     tables = module.data(tiny, store, 0)
     assert all(isinstance(table, xr.Dataset) and table.sizes["time"] > 1 for table in tables.values())
-    figure = module.draw(tables, "tiny")
+    figure = module.draw(named(tables))
     assert isinstance(figure, Figure)
-    target = study["drawing"].save(figure, tables, f"figure_{number}", "tiny", tmp_path)
-    assert target.stat().st_size > 1000
+    assert all(path.stat().st_size > 1000 for path in save(figure, tables, tmp_path / f"figure_{number}_tiny"))
     assert len(list(tmp_path.glob("*.nc"))) == len(tables)
 
 
 def test_samples_and_the_exact_average_agree(study, tiny):
-    tables = study["figure_5"].data(tiny)
+    tables = study["figure_5"].data(tiny, None)
     z = study["figure_5"].deviations(tables["energy"])
     assert float(np.sqrt((z**2).mean())) < 2.5
-    assert isinstance(study["figure_5"].draw(tables, "tiny"), Figure)
+    assert isinstance(study["figure_5"].draw(named(tables)), Figure)
 
 
 def test_figures_share_the_runs_that_they_share(study, tiny, store):
@@ -93,11 +98,3 @@ def test_random_orbitals_come_to_the_known_entropy(study):
     """At half filling ln 2 - 1/2 a site as L grows; a random number of particles takes a little off."""
     value = study["figure_2"].random_gaussian(60, samples=100)
     assert 0.185 < value < np.log(2) - 0.5
-
-
-def test_presets_are_found_or_refused(study):
-    import typer
-
-    assert study["drawing"].preset_named("paper").energy[0].n == (100,)
-    with pytest.raises(typer.BadParameter, match="no preset 'fast'"):
-        study["drawing"].preset_named("fast")

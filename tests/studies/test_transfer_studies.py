@@ -34,8 +34,8 @@ def test_griffiths_figures(griffiths, tmp_path):
     )
     for number in (1, 4, 5, 6, 7):
         module = griffiths[f"figure_{number}"]
-        data = module.averages(tiny, tmp_path / "runs", 0)
-        figure = module.draw(data, tiny)
+        data = module.data(tiny, tmp_path / "runs", 0).assign_attrs(preset="quick")
+        figure = module.draw(data)
         assert isinstance(figure, Figure)
         save(figure, {"": data}, tmp_path / f"figure_{number}_quick")
     assert len(list(tmp_path.glob("*.png"))) == len(list(tmp_path.glob("*.nc"))) == 5
@@ -89,10 +89,11 @@ def test_transition_figures(tmp_path):
             scaling_disorder=(10.0, 26.0),
         )
         rows = study["samples"].coherence(tiny, tmp_path, 0)
-        assert isinstance(study["figure_2a"].draw(study["figure_2a"].averages(rows, tiny), tiny), Figure)
+        data = study["figure_2a"].averages(rows, tiny).assign_attrs(preset="quick")
+        assert isinstance(study["figure_2a"].draw(data), Figure)
         assert {float(row["certificate_quadrature"].max()) < 1e-5 for row in rows.values()} == {True}
-        data = study["figure_2b"].averages(study["samples"].slopes(tiny, tmp_path, 0), tiny)
-        assert isinstance(study["figure_2b"].draw(data, tiny), Figure)
+        data = study["figure_2b"].data(tiny, tmp_path, 0).assign_attrs(preset="quick")
+        assert isinstance(study["figure_2b"].draw(data), Figure)
 
 
 def test_transition_profile_figure():
@@ -104,8 +105,8 @@ def test_transition_profile_figure():
             (8, w): xr.Dataset({"density": (("a", "b"), 1 - 2 * x + 0.1 * noise[k])})
             for k, w in enumerate(tiny.disorder)
         }
-        data = study["figure_1b"].averages(rows, tiny)
-        assert isinstance(study["figure_1b"].draw(data, tiny), Figure)
+        data = study["figure_1b"].averages(rows, tiny).assign_attrs(preset="quick")
+        assert isinstance(study["figure_1b"].draw(data), Figure)
 
 
 def test_scaling_fit_finds_what_was_put_in(tmp_path):
@@ -122,9 +123,9 @@ def test_scaling_fit_finds_what_was_put_in(tmp_path):
         np.testing.assert_allclose(found, [16.4, 1.5, 0.4, np.log(0.58), -0.6, 0.05], rtol=1e-4)
         assert chi2 < 1e-6
         assert (errors > 0).all()
-        preset = replace(study["presets"].PRESETS["quick"], bars={3: 1000, 4: 1000, 6: 1000})
-        assert isinstance(figure.draw(data, preset), Figure)
-        bars = replace(preset, bars={2: 20_000}, bar_disorder=(16.5,))
+        shown = data.assign(slices=("width", [1000, 1000, 1000])).assign_attrs(preset="quick")
+        assert isinstance(figure.draw(shown), Figure)
+        bars = replace(study["presets"].PRESETS["quick"], bars={2: 20_000}, bar_disorder=(16.5,))
         assert (study["samples"].ratios(bars, tmp_path, 0)["ratio_error"] > 0).all()
 
 
@@ -180,12 +181,12 @@ def test_diffusive_figure(tmp_path):
     with modules_of("anderson_diffusive") as study:
         module = study["figure_8"]
         tiny = module.Preset(name="quick", weight={2: 4, 4: 3}, correlation={2: 3}, detunings=module.grid(20.0, 8))
-        assert isinstance(module.draw(module.averages(tiny, tmp_path, 0), tiny), Figure)
+        assert isinstance(module.draw(module.data(tiny, tmp_path, 0).assign_attrs(preset="quick")), Figure)
 
 
 def test_cavity_figure(tmp_path):
     with modules_of("cavity") as study:
         module = study["figure"]
-        data = module.scaling(np.array([0.05, 0.1, 0.2, 0.4]), tmp_path, 0)
+        data = module.data(np.array([0.05, 0.1, 0.2, 0.4]), tmp_path, 0).assign_attrs(preset="quick")
         assert (data["error_corrected"] < data["error_printed"]).all()
-        assert isinstance(module.draw([module.profile(2), module.profile(3)], data, "quick"), Figure)
+        assert isinstance(module.draw(data), Figure)

@@ -112,6 +112,61 @@ def test_a_heading_names_no_folder_and_fits_the_figure(made):
     assert max(map(len, heading(caption(dataset), 3.0).splitlines())) <= 36
 
 
+def test_a_heading_breaks_beside_a_formula_and_not_within_it():
+    from tnness.records.style import heading
+
+    text = r"wire of length 12, $\delta\mu / W_c = 3 \times 10^{-3}$, leads ($t_\parallel$, $t_\perp$) = (3, 1), T = 0"
+    for width in (1.0, 2.0, 3.0, 9.0):
+        lines = heading(text, width).splitlines()
+        assert " ".join(lines) == text
+        assert all(line.count("$") % 2 == 0 for line in lines)
+    assert len(heading(text, 9.0).splitlines()) == 1
+    assert len(heading(text, 1.0).splitlines()) > 3
+
+
+def test_a_title_has_the_symbol_in_place_of_a_formula_in_plain_text():
+    from tnness.records.style import title_of
+
+    data = xr.DataArray(0.0, attrs={"long_name": "total energy <H>", "symbol": r"\langle H \rangle"})
+    assert title_of(data, "energy") == r"total energy $\langle H \rangle$"
+    assert title_of(data.assign_attrs(long_name="<H>"), "energy") == r"$\langle H \rangle$"
+    assert title_of(data.assign_attrs(symbol=""), "energy") == "total energy <H>"
+    assert title_of(data.assign_attrs(long_name="total energy"), "energy") == "total energy"
+
+
+def test_the_colours_of_a_correlation_span_what_is_off_the_diagonal():
+    """On-site fluctuations of 1 hide nothing: correlations of 1e-3 have the whole range, and the bar says so."""
+    from tnness.records.drawing import panels as panels_of
+
+    values = np.eye(5) + 1e-3 * np.sign(np.arange(5)[:, None] - np.arange(5))
+    data = xr.Dataset({"zz": (("site", "site_2"), values, {"long_name": "connected <Z_i Z_j>"})})
+    figure = panels_of(data, ["zz"], title=False)
+    (image,) = figure.axes[0].images
+    assert image.get_clim() == (-1e-3, 1e-3)
+    assert image.colorbar.extend == "both"
+    assert_allclose(image.get_array(), values)
+    whole = panels_of(xr.Dataset({"zz": (("site", "site_2"), np.eye(5))}), ["zz"], title=False).axes[0].images[0]
+    assert whole.get_clim() == (-1, 1)  # nothing is off the diagonal
+    assert whole.colorbar.extend == "neither"
+
+
+def test_figures_of_studies_have_letters_and_one_size_of_panel():
+    from tnness.records.style import STUDY_PANEL, canvas, dots, lettered, ribbon, styled
+
+    with styled():
+        figure, axes = canvas(2, 2)
+        dots(axes[0], [1, 2], [3, 4], [0.1, 0.2])
+        ribbon(axes[1], [1.0, 2.0], np.array([3.0, 4.0]), np.array([0.5, 0.25]))
+        lettered(axes, ("one", "", "three"))
+        single = canvas(1, 1)[1]
+        lettered(single, ("alone",))
+    assert figure.get_size_inches()[0] == 2 * STUDY_PANEL[0]
+    assert [a.get_title(loc="left") for a in axes] == ["(a) one", "(b)", "(c) three", "(d)"]
+    assert single[0].get_title(loc="left") == "alone"
+    low, high = axes[1].collections[0].get_paths()[0].get_extents().intervaly
+    assert_allclose([low, high], [2.5, 4.25])
+
+
 def test_labels_have_symbols_and_units():
     from tnness.records.style import label_of
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -299,3 +300,16 @@ def test_records_hold_what_is_needed_to_repeat_them(done):
     with h5py.File(next((done / "points").glob("*/*.nc"))) as file:
         assert file.attrs["seed"].item() > 0
         assert {"settings", "parameters", "versions", "host", "cpu_seconds", "realization"} <= set(file.attrs)
+
+
+def test_the_keys_that_a_request_states_are_those_of_its_points(done, tmp_path):
+    store = Store.open(done)
+    (request,) = (done / "requests").glob("*.json")
+    content = json.loads(request.read_bytes())
+    assert content["keys"] == [point.key for point in store.points()]
+    assert store.keys() == store.finished().keys()
+    copy = tmp_path / "copy"
+    shutil.copytree(done, copy)
+    for other in ({name: value for name, value in content.items() if name != "keys"}, content | {"keys": [1]}):
+        (copy / "requests" / request.name).write_text(json.dumps(other))
+        assert status(copy).done == len(store.points())  # written by an earlier version: the keys are computed

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from tnness import Record
 from tnness.errors import InputError
-from tnness.study.collect import collect
+from tnness.study.collect import collect, open_table
 from tnness.study.figure import plot
 from tnness.study.sweep import sweep
 from tnness.study.sweep_figure import Directions, sweep_panels
@@ -52,6 +52,13 @@ def test_an_axis_of_the_observable_comes_first(table):
     assert set(curves(axes)) == {"gamma = 0.5", "gamma = 1.0", "gamma = 2.0"}
 
 
+def test_axes_of_a_single_value_are_not_drawn(table):
+    one = table.isel(n=[1], gamma=slice(None))
+    (axes,) = sweep_panels(one, ["z"], Directions()).axes
+    assert set(curves(axes)) == {"gamma = 0.5", "gamma = 1.0", "gamma = 2.0"}
+    assert_allclose(curves(axes)["gamma = 1.0"][1], np.nanmean(one["z"].sel(gamma=1.0, n=3), axis=0))
+
+
 def test_the_title_counts_the_points(table):
     said = sweep_panels(table, ["x"], Directions()).get_suptitle()
     failed = int((~np.isfinite(table["x"])).sum())
@@ -78,3 +85,27 @@ def test_a_table_from_its_file(table, tmp_path):
     Record(table).save(tmp_path / "t.nc")
     assert plot(tmp_path / "t.nc", names=["x"], directions=Directions(logarithmic="x")).stat().st_size > 5000
     assert plot(tmp_path / "t.nc").exists()
+
+
+def test_a_table_draws_itself(table, tmp_path):
+    """As `tnness plot` does, from `collect` and from a file."""
+    Record(table).save(tmp_path / "t.nc")
+    for drawn in (table, open_table(tmp_path / "t.nc")):
+        figure = drawn.tnness.plot("x", x="gamma", curves="n", logarithmic="x")
+        (axes,) = figure.axes
+        assert axes.get_xscale() == "log"
+        expected = curves(sweep_panels(table, ["x"], Directions(x="gamma", curves="n")).axes[0])
+        for label, (x, y) in curves(axes).items():
+            assert_allclose(x, expected[label][0])
+            assert_allclose(y, expected[label][1])
+    assert len(table.tnness.plot().axes) == len(sweep_panels(table, [], Directions()).axes)
+    assert table.tnness.plot("z", at={"n": 3}).axes[0].get_xlabel() == "site $i$"
+
+
+def test_a_table_refuses_what_it_cannot_draw(table):
+    with pytest.raises(InputError, match="no observable 'y'"):
+        table.tnness.plot("y")
+    with pytest.raises(InputError, match='logarithmic = \'z\': "", "x", "y" or "xy" is needed'):
+        table.tnness.plot("x", logarithmic="z")
+    with pytest.raises(InputError, match="the dataset is no table of a sweep"):
+        table.drop_attrs().tnness.plot("x")

@@ -207,10 +207,11 @@ class Asked:
 
 def asked(**given: Any) -> Asked:
     """Return the user's request to the job; if times are given, refuse options of a steady state."""
-    steady = [JOB_FLAGS[name] for name in ("max_time", "adjoint", "watch", "period") if name in given]
+    steady = [JOB_FLAGS[name] for name in ("max_time", "adjoint", "watch", "period", "own_period") if name in given]
     if "times" in given and steady:
         raise InputError(
-            "--max-time, --period, --adjoint and --watch belong to a steady state, not to a time evolution (--time)"
+            "--max-time, --period, --own-period, --adjoint and --watch belong to a steady state, not to a "
+            "time evolution (--time)"
         )
     return Asked(given)
 
@@ -223,7 +224,7 @@ WRITTEN = {
     "initial": Kind(str, "STATE|FILE.nc"),
 }
 """Fields of `Ask` whose values are written in a special way."""
-POSED = {"seed", "initial", "times", "period"}
+POSED = {"seed", "initial", "times", "period", "own_period"}
 """Fields of `Ask` that say what is solved; the others say how accurately."""
 
 JOB = Group(

@@ -25,7 +25,7 @@ from tnness.runs.solve import Changes, extend, run
 
 JOBS = ".toml"
 """Ending of the name of a job's file."""
-FIXED = ("seed", "initial", "period")
+FIXED = ("seed", "initial", "period", "own_period")
 """Fields of a request that an extension cannot change."""
 
 

@@ -30,13 +30,13 @@ from tnness.engines.tebd_run import TEBDRun
 from tnness.engines.weak.bursts import Burst, mixed
 from tnness.engines.weak.slow import SlowVariables
 from tnness.errors import InputError
-from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.chain_view import ChainView
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.need import Need
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot

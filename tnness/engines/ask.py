@@ -32,6 +32,7 @@ class Ask:
     tolerance: error that is asked for, all kinds together, relative to the observable's scale (its largest element).
     atol: absolute error that suffices, in the observable's unit; None is 1e-4 times the tolerance.
     period: of a chain that is driven periodically; its Floquet steady state is asked for: the state at multiples of it.
+    own_period: take the period that the model states as its own `period`; a sweep may then change it.
     max_time: evolution time after which a steady state is given up. refine: whether a steady state without an estimate
         of its Trotter error goes on at half the time step.
     errors: whether a time evolution is accompanied by runs at coarser settings, from which its errors are read.
@@ -45,6 +46,7 @@ class Ask:
     initial: Any = None  # identity, thermal:BETA, product:01*..., domain_wall:K, ghz, ground:N, or a record
     times: tuple[float, ...] | None = None  # times of an evolution; without them, the steady state [time]
     period: float | None = None  # of a periodic drive: its steady state at multiples of this time [time]
+    own_period: bool = False  # take the period that the model itself has, also where a sweep changes it
     tolerance: float = TOLERANCE  # total error asked for, relative to the largest element of each watched observable
     atol: float | None = None  # absolute error that always suffices, in the observable's unit; default 1e-4 of --tol
     max_time: float | None = None  # evolution time after which a steady state is given up [time]
@@ -66,6 +68,8 @@ class Ask:
             raise InputError(f"max_time = {self.max_time!r}: a time > 0 is needed")
         if self.period is not None and not self.period > 0:
             raise InputError(f"period = {self.period!r}: a time > 0 is needed")
+        if self.own_period and self.period is not None:
+            raise InputError("period and own_period: give a number, or take the model's own")
         if self.adjoint < 0:
             raise InputError(f"adjoint = {self.adjoint!r}: a multiple of chi >= 1 is needed, or 0 for none")
         if self.adjoint and not self.kick:
@@ -76,7 +80,7 @@ class Ask:
                 raise InputError("errors: only a time evolution goes without; those of a steady state cost no run")
             return
         object.__setattr__(self, "times", checked_times(self.times))
-        if self.period is not None:
+        if self.period is not None or self.own_period:
             raise InputError("period: it belongs to a steady state at multiples of it, not to a time evolution")
         if self.adjoint:
             raise InputError("adjoint: the adjoint error is that of a steady state, not of a time evolution")

@@ -32,13 +32,13 @@ from tnness.engines.protocol import Companion, Engine, Report, Run, check_initia
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import density_operator
 from tnness.errors import InputError, NumericalError
-from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.dense_view import DenseView
 from tnness.operators.basis import oddness
 from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.generator import ChainGenerator, Real
+from tnness.problems.need import Need
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import Solved
 from tnness.stopping.balance import checks, positivity

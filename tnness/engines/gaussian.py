@@ -27,10 +27,10 @@ from tnness.engines.limits import need_of_correlations
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError, NumericalError
-from tnness.memory import Need
 from tnness.operators.basis import LocalSpace
 from tnness.problems.circuit import Circuit
 from tnness.problems.lindbladian import Lindbladian
+from tnness.problems.need import Need
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import Told
 from tnness.stopping.protocol import Rule

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tnness.errors import InputError
-from tnness.memory import Need, network_need
 from tnness.problems.lindbladian import Lindbladian
+from tnness.problems.need import Need, network_need
 
 MOST_COEFFICIENTS = 1_100_000
 """Largest dimension of a state that is stored as a dense vector."""

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
 from tnness.errors import InputError
-from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.operators.terms import Operator
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.need import Need
 from tnness.records.certificate import Prior
 from tnness.records.history import History
 from tnness.records.record import Record

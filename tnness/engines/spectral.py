@@ -20,8 +20,8 @@ from tnness.engines.hopping_view import HoppingView
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.errors import InputError
-from tnness.memory import Need
 from tnness.problems.hopping import FactorisedHopping
+from tnness.problems.need import Need
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, EXACT, Told
 from tnness.stopping.protocol import Rule

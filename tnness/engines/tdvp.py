@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from tnness.engines.starting import density_operator
 from tnness.engines.tebd import TEBD
 from tnness.engines.tebd_run import TEBDRun
 from tnness.errors import InputError
-from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.sweep import sweep_layer
 from tnness.network.truncation import Truncation
@@ -36,6 +35,7 @@ from tnness.network.variational import change_of, taylor_step, two_site_step
 from tnness.problems.chain import chain_of
 from tnness.problems.driven import Stretch
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.need import Need
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
@@ -183,7 +183,6 @@ class TDVPRun(TEBDRun):
     """A run of the engine. accuracy: of the local exponentials."""
 
     accuracy: float = 1e-9
-    clock: OperatorClock | None = None
 
     def __post_init__(self) -> None:
         self._trace = self.generator.functionals["trace"]
@@ -205,8 +204,8 @@ class TDVPRun(TEBDRun):
         steps, dt, end = self._block(stage.dt, until)
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
         truncation = self._truncation(stage)
-        if self.clock is not None:
-            state, dropped = self._driven(state, self.clock.stretch(self.time, until), dt, steps, truncation)
+        if self._operators is not None:
+            state, dropped = self._driven(state, self._operators.stretch(self.time, until), dt, steps, truncation)
         else:
             state, dropped = self._steps(state, self._constant, dt, steps, truncation, self.steps)
         log_trace = self._log_trace(state)
@@ -246,6 +245,11 @@ class TDVPRun(TEBDRun):
             state.normalise()
         return state, dropped
 
+    @property
+    def _operators(self) -> OperatorClock | None:
+        """The clock of a drive, which holds operators in place of gates."""
+        return cast("OperatorClock | None", self.clock)
+
     def _constant(self, time: float) -> list[np.ndarray]:
         """Return G of a chain that does not depend on time."""
         return _operator(self.generator)
@@ -254,14 +258,14 @@ class TDVPRun(TEBDRun):
         self, state: ChainState, stretch: Stretch, dt: float, steps: int, truncation: Truncation
     ) -> tuple[ChainState, float]:
         """Return a state some steps after the start of a stretch, its operations first, and the weight dropped."""
-        assert self.clock is not None
+        assert self._operators is not None
         dropped = 0.0
         for number, layer in enumerate(operation_layers(stretch.operations, self.generator.dims)):
             rng = stream(self.seed, "truncation", self.steps, number)
             dropped += sweep_layer(state, layer, truncation, rng, self._trace)[0]
-        if self.clock.drive.is_still:
+        if self._operators.drive.is_still:
             return state, dropped
-        operator = self.clock.frozen(stretch)
+        operator = self._operators.frozen(stretch)
         state, more = self._steps(state, operator, dt, steps, truncation, start=stretch.start)
         return state, dropped + more
 
@@ -272,8 +276,8 @@ class TDVPRun(TEBDRun):
             return self._steps(state, self._constant, dt, 1, truncation, number)[0]
 
         def evolve_for_a_period(state: ChainState, dt: float, truncation: Truncation, number: int) -> ChainState:
-            assert self.clock is not None
-            for stretch in self.clock.in_period():
+            assert self._operators is not None
+            for stretch in self._operators.in_period():
                 length = stretch.end - stretch.start
                 steps = max(1, math.ceil(length / dt - 1e-9))
                 state, _ = self._driven(state, stretch, length / steps, steps, truncation)

@@ -32,7 +32,6 @@ from tnness.engines.staged import ladder_rule, prior_of
 from tnness.engines.starting import density_operator
 from tnness.engines.tebd_run import TEBDRun, charges_of
 from tnness.errors import InputError
-from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.halves import SHORTEST
 from tnness.network.sector_state import STRAY_WEIGHT, SectorState
@@ -45,6 +44,7 @@ from tnness.problems.chain import chain_of
 from tnness.problems.circuit import Circuit
 from tnness.problems.driven import Drive
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.need import Need
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot

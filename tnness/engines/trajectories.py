@@ -29,7 +29,6 @@ from tnness.engines.pure.view import PureView
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import amplitudes_on
 from tnness.errors import InputError, ModelError
-from tnness.memory import Need
 from tnness.network.chain_state import ChainState
 from tnness.network.stacked import StackedState
 from tnness.network.trotter import FRACTIONS
@@ -38,6 +37,7 @@ from tnness.operators.basis import LocalSpace
 from tnness.problems.driven import same_time
 from tnness.problems.envelope import breaks_of
 from tnness.problems.lindbladian import Lindbladian
+from tnness.problems.need import Need
 from tnness.records.averages import TimeAverage
 from tnness.records.history import History
 from tnness.records.snapshot import Snapshot
@@ -118,7 +118,7 @@ class Trajectories(Engine):
         if not spaces:
             return None
         n = len(spaces)
-        matrices = 0 if self.method == "mps" else 2 * n**2  # its quadratic form is looked for
+        matrices = 2 * n**2 if self.method == "gaussian" else 0  # for "auto" it is not known yet
         what = f"{self.realizations} realizations of {n} sites"
         return Need(16.0 * (matrices + n * self.realizations), what, "lower n or realizations")
 

@@ -16,7 +16,7 @@ from tnness.engines.wire.decay import Decay
 from tnness.engines.wire.views import BarView, DecayView, TransferView
 from tnness.engines.wire.window import Quadrature
 from tnness.errors import InputError
-from tnness.memory import Need
+from tnness.problems.need import Need
 from tnness.problems.transfer import RandomBar, TransferChain
 from tnness.records.snapshot import Snapshot
 from tnness.stopping.answers import COMPLETE, Told

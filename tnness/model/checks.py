@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tnness.errors import InputError
-from tnness.memory import Need
+from tnness.problems.need import Need
 from tnness.typed import shown
 
 MOST_SITES = 1_000_000

@@ -115,7 +115,7 @@ class StackedState:
         matrix = matrix / _norms(matrix)
         if not rightwards:
             matrix = matrix.transpose(0, 2, 1)
-        isometry, kept, dropped = dominant(matrix, truncation)
+        isometry, kept, dropped = dominant_vectors(matrix, truncation)
         remainder = isometry.conj().transpose(0, 2, 1) @ matrix
         remainder = remainder / _norms(remainder)
         if rightwards:
@@ -181,7 +181,7 @@ class StackedState:
         self.centre = site - 1
 
 
-def dominant(matrices: Array, truncation: Truncation) -> tuple[Array, Array, Array]:
+def dominant_vectors(matrices: Array, truncation: Truncation) -> tuple[Array, Array, Array]:
     """Return isometries onto the dominant left singular vectors of matrices of norm 1.
 
     They are eigenvectors of M M^+. Its eigenvalues, the weights, are exact to round-off, 1e-16 of the whole.
@@ -202,7 +202,7 @@ def dominant(matrices: Array, truncation: Truncation) -> tuple[Array, Array, Arr
     whole = tails[:, :1]
     if not np.isfinite(whole).all():
         raise NumericalError("a number that is not finite (NaN or infinity) appeared in the state")
-    needed = np.count_nonzero(tails > max(truncation.cutoff, ROUND_OFF) * whole, axis=1)
+    needed = np.count_nonzero(tails > max(truncation.cutoff, EIGENVALUE_ROUND_OFF) * whole, axis=1)
     kept = np.clip(needed, 1, most)
     size = int(kept.max())
     columns = np.ascontiguousarray(vectors[:, :, ::-1][:, :, :size])
@@ -212,14 +212,15 @@ def dominant(matrices: Array, truncation: Truncation) -> tuple[Array, Array, Arr
     return columns, kept, dropped
 
 
-ROUND_OFF = 4e-16
+EIGENVALUE_ROUND_OFF = 4e-16
 """Relative weight below which eigenvalues of M M^+ are round-off."""
 
 
 def _norms(tensors: Array) -> Array:
     """Return the norm of each of the stacked tensors, with as many axes."""
     flat = tensors.reshape(len(tensors), -1)
-    squares = np.einsum("rk,rk->r", flat.real, flat.real) + np.einsum("rk,rk->r", flat.imag, flat.imag)
+    real, imag = np.real(flat), np.imag(flat)
+    squares = np.einsum("rk,rk->r", real, real) + np.einsum("rk,rk->r", imag, imag)
     if not (squares > 0).all() or not np.isfinite(squares).all():
         raise NumericalError("a state vanished, or holds a number that is not finite")
     return np.sqrt(squares).reshape(-1, *(1,) * (tensors.ndim - 1))

@@ -501,9 +501,14 @@ class Lindbladian:
             many = f"{name.replace('{}', str(operator))} acts on {len(sites)} sites with {levels} levels together"
             if of_pair:
                 raise ModelError(f"{many}; two neighbouring sites may have {LARGEST_PAIR}: lower the cutoff")
+            if coherent:
+                raise ModelError(
+                    f"{many}; a term may have {LARGEST_TERM}, or {LARGEST_PAIR} on two neighbours without fermions: "
+                    "lower the cutoff, or order the sites otherwise"
+                )
             raise ModelError(
-                f"{many}; a single term, or jump, may have {LARGEST_TERM}: write it as a sum of smaller ones; "
-                f"a Hamiltonian of two neighbours without fermions may have {LARGEST_PAIR}"
+                f"{many}; what is no Hamiltonian may have {LARGEST_TERM} on several sites: lower the cutoff, or let it "
+                "act on single sites"
             )
         for term in operator:
             for site, factor in term.factors:

@@ -51,7 +51,8 @@ def drive_of(chain: Lindbladian) -> Drive:
     large = next((i for i in range(chain.n - 1) if chain.is_pair_large(i)), None)
     if large is not None:
         raise ModelError(
-            f"sites {large} and {large + 1} are too large for a chain that depends on time: lower their cutoffs"
+            f"sites {large} and {large + 1} are too large for a chain that depends on time: lower their "
+            "cutoffs, or evolve the chain piece by piece, as frozen(t)"
         )
     parts = []
     for function, group in _grouped([d for d in chain.driven if not d.is_rate]):

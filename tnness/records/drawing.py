@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from tnness.records.lazily import lazily
 from tnness.records.limits import draw_distances
 from tnness.records.names import error_of
-from tnness.records.style import NORMAL, heading, label_of, name_axis, short_name
+from tnness.records.style import NORMAL, PER_INCH, heading, label_of, name_axis, short_name, title_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +27,8 @@ SHOWN_PARAMETERS = 8
 PANEL = (4.2, 3.1)
 TITLE = 40
 """Characters of a panel's title that fit on one line."""
+SITE_PAIRS = ("site", "site_2")
+"""Dimensions of what is measured between two sites."""
 SEPARATE = ("mode",)
 """Axes along which points are not joined."""
 OPERATORS = ("first", "second")
@@ -74,9 +75,9 @@ def caption(dataset: xr.Dataset) -> str:
 
 def _draw(axes: Axes, dataset: xr.Dataset, name: str) -> None:
     data, error = dataset[name], _errors(dataset, name)
+    axes.set_title(heading(title_of(data, name), TITLE / PER_INCH), fontsize=NORMAL)
     asked = json.loads(dataset.attrs.get("settings", "{}")).get("question")
     data = data if asked is None else data.assign_attrs(question=json.dumps(asked))
-    axes.set_title(textwrap.fill(str(data.attrs.get("long_name", name)), TITLE), fontsize=NORMAL)
     label = label_of(data, name)
     if "chi" in data.dims and data.ndim <= 3:
         draw_distances(axes, dataset, name)
@@ -130,7 +131,7 @@ def _draw_evolution(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] |
         _draw_pairs(axes, data, error, label)
     else:
         _draw_map(axes, data[-1], label)
-        axes.set_title(f"{data.attrs.get('long_name', data.name)}, last time", fontsize=NORMAL)
+        axes.set_title(f"{title_of(data, str(data.name))}, last time", fontsize=NORMAL)
 
 
 def _draw_pairs(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | None, label: str) -> None:
@@ -146,13 +147,18 @@ def _draw_pairs(axes: Axes, data: xr.DataArray, error: NDArray[np.float64] | Non
 
 
 def _draw_map(axes: Axes, data: xr.DataArray, label: str) -> None:
+    """Draw a matrix in colours. Between pairs of sites they span what is off the diagonal, which may be far larger."""
     values = data.values if data.ndim == 2 else data.values.reshape(len(data.values), -1)
-    largest = float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0)) or 1.0
+    scaled = values
+    if tuple(data.dims) == SITE_PAIRS and len(values) > 1:
+        scaled = values[~np.eye(len(values), dtype=bool)]
+    largest, whole = (float(np.max(np.abs(v[np.isfinite(v)]), initial=0.0)) for v in (scaled, values))
+    largest = largest or whole or 1.0
     shown = axes.imshow(values, origin="lower", cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
     name_axis(axes.xaxis, str(data.dims[-1]))
     name_axis(axes.yaxis, str(data.dims[0]))
     assert axes.figure is not None
-    axes.figure.colorbar(shown, ax=axes, label=label)
+    axes.figure.colorbar(shown, ax=axes, label=label, extend="both" if whole > largest else "neither")
 
 
 def _axis(data: xr.DataArray, axis: int) -> Any:

@@ -83,7 +83,7 @@ def sealed_key(path: str | Path) -> str | None:
     try:
         place = os.open(path, os.O_RDONLY)
         try:
-            size = os.fstat(place).st_size
+            size = os.lseek(place, 0, os.SEEK_END)
             end = os.pread(place, _LONGEST, max(0, size - _LONGEST))
         finally:
             os.close(place)

@@ -54,6 +54,7 @@ from tnness.records.schema import (
     check_variables,
 )
 from tnness.records.snapshot import Snapshot
+from tnness.records.style import styled
 from tnness.records.values import Estimates, Values
 from tnness.records.words import explained
 from tnness.typed import shown, typed
@@ -127,7 +128,8 @@ class Record:
                 raise InputError(f"the record holds no observable {name!r}{suggestion(name, known)}")
         if not known:
             raise RecordError("the record holds no observables to draw")
-        return panels(self.dataset, names or known)
+        with styled():
+            return panels(self.dataset, names or known)
 
     @property
     def outcome(self) -> str:

@@ -46,7 +46,7 @@ COUNTED_AXES = ("site", "site_2", "bond", "cut")
 """Dimensions whose marks stand on whole numbers."""
 STUDY_PANEL = (3.9, 3.2)
 """Width and height of a panel in the figures of studies (inches)."""
-RESOLUTION = 140
+PIXELS_PER_INCH = 140
 """Dots in an inch of a PNG."""
 GUIDE: dict[str, Any] = {"color": "0.5", "lw": 0.7, "ls": ":"}
 """How a line is drawn that guides the eye: a zero, a limit."""
@@ -61,6 +61,20 @@ def symbol_of(data: xr.DataArray, name: str) -> str:
     """
     symbol = str(data.attrs.get("symbol", ""))
     return f"${symbol}$" if symbol else name
+
+
+def title_of(data: xr.DataArray, name: str) -> str:
+    """Return what an observable is, with its symbol in place of a formula in plain text.
+
+    >>> import xarray as xr
+    >>> title_of(xr.DataArray(0.0, attrs={"long_name": "energy <H>", "symbol": "E"}), "energy")
+    'energy $E$'
+    """
+    told = str(data.attrs.get("long_name", name))
+    words = re.sub(r"<[^<>]*>", "", told)
+    if words == told or not data.attrs.get("symbol"):
+        return told
+    return f"{words.strip()} {symbol_of(data, name)}".strip()
 
 
 def label_of(data: xr.DataArray, name: str) -> str:

@@ -112,7 +112,9 @@ def _errors_in_words(dataset: xr.Dataset, certificate: Certificate, asked: Any) 
                 relative[name] = float(np.nanmax(error)) / max(scale(dataset[name].values), FLOOR)
     wanted = f"; asked for {100 * asked:.3g} %" if isinstance(asked, (int, float)) else ""
     if not relative:
-        return "errors: none is known"
+        beside = [v.values for name, v in dataset.data_vars.items() if str(name).endswith("_error")]
+        is_given = any(np.isfinite(error).any() for error in beside)
+        return "errors: those beside the values" if is_given else "errors: none is known"
     name = max(relative, key=lambda k: relative[k])
     parts = []
     for kind in KINDS:

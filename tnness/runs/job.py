@@ -122,6 +122,11 @@ class Job:
             raise InputError(f"engine = {shown(self.engine)}: an engine with its settings, or a name, is needed")
         with own_code(self.name):
             object.__setattr__(self, "model", draw(self.model, self.ask.seed))
+        if self.ask.own_period:
+            period = getattr(self.model, "period", None)
+            if isinstance(period, bool) or not isinstance(period, (int, float)):
+                raise InputError(f"own_period: {name_of(self.model)} has no number `period`: give it as period")
+            object.__setattr__(self, "ask", replace(self.ask, period=float(period), own_period=False))
         values_of(self.model)  # refuses a parameter that no record can hold, before anything is computed
         if self.question is not None:
             extended = isinstance(self.ask.initial, Record)

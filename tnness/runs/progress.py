@@ -12,7 +12,7 @@ import warnings
 from types import FrameType
 from typing import Any
 
-from tqdm import tqdm
+from tqdm import TqdmWarning, tqdm
 
 from tnness.display.messages import MESSAGES
 from tnness.errors import Doubt, Interrupted
@@ -34,8 +34,9 @@ def bar_class() -> type[tqdm[Any]]:
     """
     if "IPython" not in sys.modules:
         return tqdm
-    from tqdm.auto import tqdm as auto
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # a notebook without widgets: bars of text
+        from tqdm.auto import tqdm as auto
     return auto
 
 

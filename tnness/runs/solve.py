@@ -38,6 +38,7 @@ def steady_state(
     tolerance: float = TOLERANCE,
     atol: float | None = None,
     period: float | None = None,
+    own_period: bool = False,
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
@@ -65,7 +66,7 @@ def steady_state(
         observable's scale (its largest element); default 1e-2.
     atol: absolute error that always suffices, in the unit of each observable; default 1e-4 times the tolerance.
     period: of a chain that is driven periodically: its Floquet steady state, measured at multiples of this time.
-        Default: the chain does not depend on time.
+        Default: the chain does not depend on time. own_period: take it from the model's own `period`; default False.
     watch: names of the observables that judge the run: they decide when it stops and its outcome, and their errors are
         estimated. The others are measured at the end, without an error (but for averages over time). Default: all that
         the model monitors.
@@ -111,7 +112,7 @@ def steady_state(
     True
     """
     about = {"seed": seed, "initial": initial, "tolerance": tolerance, "atol": atol, "max_time": max_time}
-    ask = Ask(**about, period=period, watch=names_of(watch), kick=kick, adjoint=adjoint)
+    ask = Ask(**about, period=period, own_period=own_period, watch=names_of(watch), kick=kick, adjoint=adjoint)
     job = Job(model, name or name_of(model), chosen_engine(model, engine), ask)
     return run(job, _output(out, overwrite, checkpoint_every, accept_old), progress)
 

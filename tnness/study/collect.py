@@ -20,8 +20,9 @@ from tnness.records.lazily import lazily
 from tnness.records.record import ERROR, PREFIX, Record, error_of, read_dataset
 from tnness.records.schema import check_layout, check_variables
 from tnness.runs.progress import bar_class, draws_bars
-from tnness.study.plan import Point, canonical
+from tnness.study.plan import REALIZATION, Point, canonical
 from tnness.study.store import Store, holds
+from tnness.study.sweep_figure import register_plots
 from tnness.typed import typed
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ else:
 
 
 TABLE_FORMAT = "tnness-table-1"
-REALIZATION = "realization"
 STATES = ("not asked for", "missing", "damaged", "failed", "not converged", "done", "converged", "exact")
 """The meanings of `status`, an index into this list. From NOT_CONVERGED on, a point has numbers."""
 NOT_ASKED, MISSING, DAMAGED, FAILED, NOT_CONVERGED, DONE, CONVERGED, EXACT = range(len(STATES))
@@ -55,7 +55,7 @@ def collect(
     Every variable of the records, with the axes of the grid and `realization` as first dimensions. If records differ in
     size (a chain's `site` at several n), the smaller ones are filled up with NaN. Each point has a `status` (see
     `flag_meanings`), the `seed` of its disorder, and the `cpu_seconds` that it took. Attributes count the points of
-    every status.
+    every status. `table.tnness.plot("energy", x="h")` draws it, see `TablePlots.plot`.
 
     Raises
     ------
@@ -85,6 +85,7 @@ def collect(
     for name in variables or ():
         if name not in table.columns:
             raise InputError(f"no record of the sweep has a variable {name!r}: {', '.join(sorted(table.columns))}")
+    register_plots()
     return table.dataset(store.base, damaged)
 
 
@@ -115,6 +116,7 @@ def open_table(path: str | Path) -> xr.Dataset:
         _check_table(dataset)
     except Exception as error:  # HDF5 and xarray raise errors of many kinds on a foreign file
         raise RecordError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
+    register_plots()
     return dataset
 
 

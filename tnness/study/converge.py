@@ -48,6 +48,7 @@ def converge(
     tolerance: float = TOLERANCE,
     atol: float | None = None,
     period: float | None = None,
+    own_period: bool = False,
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
@@ -77,7 +78,7 @@ def converge(
     others may not have relaxed.
     """
     about = {"seed": seed, "initial": initial, "tolerance": tolerance, "atol": atol, "max_time": max_time}
-    ask = Ask(**about, period=period, watch=names_of(watch), kick=kick, adjoint=adjoint)
+    ask = Ask(**about, period=period, own_period=own_period, watch=names_of(watch), kick=kick, adjoint=adjoint)
     job = Job(model, name or name_of(model), chosen_engine(model, engine or default_engine(model)), ask)
     return converged(job, chi, dt, Output(None if out is None else Path(out), overwrite, checkpoint_every), progress)
 

@@ -11,7 +11,7 @@ from tnness.records.drawing import panels
 from tnness.records.files import require_folder
 from tnness.records.lazily import lazily
 from tnness.records.record import Record, observables_in
-from tnness.records.style import STYLE
+from tnness.records.style import PIXELS_PER_INCH, styled
 from tnness.study.collect import is_table, open_table
 from tnness.study.sweep_figure import Directions, sweep_panels
 from tnness.typed import typed
@@ -50,13 +50,13 @@ def plot(
     target = Path(out) if out is not None else Path(path).with_suffix(".png")
     refuse_record(target, Path(path))
     require_folder(target)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         if sweep:
             figure = sweep_panels(dataset, names, directions or Directions())
         else:
             figure = panels(dataset, _chosen(dataset, Path(path), names))
     try:
-        figure.savefig(target, dpi=130)
+        figure.savefig(target, dpi=PIXELS_PER_INCH)
     except (OSError, ValueError) as error:
         raise InputError(f"the figure {target} could not be written: {error}") from error
     return target

@@ -36,6 +36,8 @@ from tnness.study.measuring import function
 from tnness.typed import checked
 
 Values = dict[str, Any]
+REALIZATION = "realization"
+"""The axis of a table along which the disorder is drawn anew."""
 TABLE_NAMES = ("status", "seed", "cpu_seconds", "realization", "outcome")
 """Names in every table that no axis can have."""
 MOST_POINTS = 2_000_000

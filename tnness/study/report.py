@@ -24,7 +24,8 @@ from tnness.records.record import Record
 from tnness.records.values import FLOOR, scale
 from tnness.records.words import explained
 from tnness.study.advice import GOOD, is_report, next_steps, repeating
-from tnness.study.collect import REALIZATION, collect, is_table, open_table
+from tnness.study.collect import collect, is_table, open_table
+from tnness.study.plan import REALIZATION
 from tnness.study.status import failures_html, share_html, status
 from tnness.study.svg import drawn_for_a_page, inline_svg
 from tnness.study.sweep_figure import BESIDE, Directions, sweep_caption, sweep_panels

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from matplotlib.figure import Figure
@@ -15,9 +15,9 @@ from tnness.display.messages import SILENCE, never_silent
 from tnness.engines.ask import TOLERANCE
 from tnness.engines.beyond.question import Question
 from tnness.engines.protocol import Engine
-from tnness.errors import InputError, RecordError
+from tnness.errors import InputError, RecordError, TnnessError
 from tnness.records.lazily import lazily
-from tnness.records.style import RESOLUTION, styled
+from tnness.records.style import PIXELS_PER_INCH, styled
 from tnness.runs.progress import draws_bars
 from tnness.study.collect import collect
 from tnness.study.point import Measure
@@ -86,39 +86,45 @@ def head(
         chosen = preset_named(presets, preset)
         committed, runs = study / "figures", Path("runs") / study.name / "figures"
         if draw_only:
-            places = [out] if out else [committed] if commit else [runs, committed]
+            places = [committed] if commit else [out or runs, committed]
             tables = read_tables(f"{table or stem}_{preset}{suffix}", places)
         else:
             with never_silent(f"{stem} {preset}", math.inf if draws_bars() else SILENCE):
                 tables = compute(choose(chosen, **choices) if choose else chosen, store, workers)
-            for part in parts_of(tables).values():
+            for part in named_parts(tables).values():
                 part.attrs["preset"] = preset
         if tell is not None:
             typer.echo(tell(tables))
         with styled():
             figure = draw(tables)
-            kept = {} if table or draw_only else parts_of(tables)
+            kept = {} if table or draw_only else named_parts(tables)
             target = (committed if commit else out or runs) / f"{stem}_{preset}{suffix}"
             save(figure, kept, target, ("png",) if commit else ("png", "pdf"))
 
-    main.__doc__ = inspect.getdoc(inspect.getmodule(draw)) or "Compute what is missing, and draw."
+    def told(**options: Any) -> None:
+        try:
+            main(**options)
+        except TnnessError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from error
+
+    told.__doc__ = inspect.getdoc(inspect.getmodule(draw)) or "Compute what is missing, and draw."
     options = [*_options(presets, study.name), *further]
-    main.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-    main.__annotations__ = {option.name: option.annotation for option in options}
-    return main
+    told.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    told.__annotations__ = {option.name: option.annotation for option in options}
+    return told
 
 
 def _options(presets: Mapping[str, Any], study: str) -> list[inspect.Parameter]:
     """Return the options of every script."""
     runs = Path("runs") / study
-    places = f"in {runs / 'figures'} or beside the script"
     return [
         _option("preset", str, next(iter(presets)), f"what is computed: {', '.join(presets)}"),
         _option("workers", int, 0, "processes, one BLAS thread each; 0: this one", min=0),
         _option("store", Path, runs, "the folder that keeps the points"),
         _option("out", Path | None, None, f"the folder of figure and table; default: {runs / 'figures'}"),
         _option("commit", bool, False, "write PNG and table beside the script, no PDF"),
-        _option("draw-only", bool, False, f"compute nothing: draw the table that is there, {places}"),
+        _option("draw-only", bool, False, "compute nothing: draw the table that is there, or beside the script"),
     ]
 
 
@@ -128,15 +134,9 @@ def _option(name: str, kind: Any, default: Any, text: str, **limits: Any) -> ins
     return inspect.Parameter(python_name, how, default=default, annotation=annotation)
 
 
-def parts_of(tables: Tables) -> dict[str, xr.Dataset]:
+def named_parts(tables: Tables) -> dict[str, xr.Dataset]:
     """Return tables by the names of their parts; one table has an empty name."""
-    return (
-        cast("dict[str, xr.Dataset]", tables) if isinstance(tables, Mapping) and not _is_table(tables) else {"": tables}
-    )
-
-
-def _is_table(tables: Tables) -> bool:
-    return hasattr(tables, "data_vars")
+    return tables if isinstance(tables, dict) else {"": tables}
 
 
 def read_tables(source: str, folders: Sequence[Path]) -> Tables:
@@ -148,6 +148,7 @@ def read_tables(source: str, folders: Sequence[Path]) -> Tables:
     """
     for folder in folders:
         whole, parts = folder / f"{source}.nc", sorted(folder.glob(f"{source}_*.nc"))
+        parts = [part for part in parts if "=" not in part.stem.removeprefix(source)]  # that is another choice
         if whole.exists():
             return xr.load_dataset(whole, engine="h5netcdf")
         if parts:
@@ -226,6 +227,6 @@ def save(
     targets = [Path(f"{stem}.{ending}") for ending in formats]
     for target in targets:
         about = {"CreationDate": None} if target.suffix == ".pdf" else {"Software": None}
-        figure.savefig(target, dpi=RESOLUTION, metadata=about)
+        figure.savefig(target, dpi=PIXELS_PER_INCH, metadata=about)
         typer.echo(target)
     return targets

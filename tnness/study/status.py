@@ -103,7 +103,7 @@ def status(folder: str | Path) -> Status:
     RecordError: there is no sweep in this folder.
     """
     store = Store.open(folder)
-    keys = {point.key for point in store.points()}
+    keys = store.keys()
     finished = {key: when for key, when in store.finished().items() if key in keys}
     damaged = store.misplaced(finished)
     for key in damaged:

@@ -1,7 +1,7 @@
 """The store of a sweep: a folder that any number of processes, on any number of machines, may fill at once.
 
     sweep.json          what all points share; written once, never changed
-    requests/HASH.json  a grid that was asked for: its points and how many realizations
+    requests/HASH.json  a grid that was asked for: its points, how many realizations, and the keys of them all
     points/KE/KEY.nc    one sealed record per finished point, named by the hash of what determines it
     failed/KEY.json     the error of a point that failed, with its traceback
     claims/KEY.json     the process that computes a point; it touches the file while it lives
@@ -134,7 +134,8 @@ class Store:
         content = _json(asdict(request))
         name = hashlib.sha256(content).hexdigest()[:16]
         if not (self.folder / "requests" / f"{name}.json").exists():
-            write_whole(self.folder / "requests" / f"{name}.json", content)
+            keys = [point.key for point in self.points(request)]
+            write_whole(self.folder / "requests" / f"{name}.json", _json(asdict(request) | {"keys": keys}))
         return request
 
     def _check_physics(self, plan: Plan, accept_old: bool) -> None:
@@ -198,13 +199,23 @@ class Store:
 
     def requests(self) -> list[Request]:
         """Return all requests, oldest first."""
-        files = sorted((self.folder / "requests").glob("*.json"), key=lambda file: file.stat().st_mtime)
         requests = []
-        for file in files:
+        for file in self._requests():
             content = _read_json(file, f"{file} is gone")
             points = tuple(GridPoint(p["values"], p["identity"], tuple(p["disorder"])) for p in content["points"])
             requests.append(Request(points, content["realizations"]))
         return requests
+
+    def _requests(self) -> list[Path]:
+        """Return the files of the requests, oldest first."""
+        return sorted((self.folder / "requests").glob("*.json"), key=lambda file: file.stat().st_mtime)
+
+    def keys(self) -> set[str]:
+        """Return the keys of every point: as the requests state them, or computed, which takes 20 times as long."""
+        contents = [_read_json(file, f"{file} is gone") for file in self._requests()]
+        if not all(_are_texts(content.get("keys")) for content in contents):
+            return {point.key for point in self.points()}
+        return {key for content in contents for key in content["keys"]}
 
     def points(self, request: Request | None = None) -> list[Point]:
         """Return every point of a request (default: of all requests) once, ordered by realization first.
@@ -333,6 +344,10 @@ def _make_folder(folder: Path) -> None:
 
 def _json(content: Any) -> bytes:
     return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _read_json(path: Path, missing: str) -> dict[str, Any]:

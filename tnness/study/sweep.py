@@ -84,6 +84,7 @@ def sweep(
     tolerance: float = TOLERANCE,
     atol: float | None = None,
     period: float | None = None,
+    own_period: bool = False,
     max_time: float | None = None,
     watch: Sequence[str] = (),
     kick: bool = True,
@@ -110,8 +111,8 @@ def sweep(
     points: an explicit list of {axis: value} instead of a grid. realizations: of the disorder, at each point.
     independent: parameters whose different values have different disorder; along the other axes it is the same.
     seed: the root of all disorder, default 0. engine: a name, or an engine with its settings.
-    times: of a time evolution; default: the steady state. tolerance, atol, period, max_time, watch, kick, adjoint,
-        initial: as for `steady_state`. errors: as for `evolve`.
+    times: of a time evolution; default: the steady state. tolerance, atol, period, own_period, max_time, watch, kick,
+        adjoint, initial: as for `steady_state`. errors: as for `evolve`.
     question: what is asked at every point in place of the states: `Modes(...)`, `Counting(...)`, `Correlation(...)`.
     measure: a function of a `Setting`, or its name (`module:function`, `file.py:function`). The sweep keeps the Record,
         the Dataset or the numbers by name that it returns, instead of the solution. Workers must be able to import it.
@@ -143,6 +144,7 @@ def sweep(
         tolerance=tolerance,
         atol=atol,
         period=period,
+        own_period=own_period,
         max_time=max_time,
         watch=names_of(watch),
         kick=kick,

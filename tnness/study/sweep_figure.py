@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from tnness.errors import InputError, suggestion
 from tnness.records.drawing import bars
 from tnness.records.lazily import lazily
 from tnness.records.record import error_of, observables_in
-from tnness.records.style import NORMAL, heading, label_of, name_axis, short_name
-from tnness.study.collect import REALIZATION
+from tnness.records.style import NORMAL, heading, label_of, name_axis, short_name, styled, title_of
+from tnness.study.plan import REALIZATION
+from tnness.typed import typed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,6 +48,57 @@ class Directions:
     curves: str | None = None
     at: Mapping[str, Any] = field(default_factory=dict)
     logarithmic: str = ""
+
+
+class TablePlots:
+    """What `table.tnness` offers on the table of a sweep: figures."""
+
+    def __init__(self, table: xr.Dataset) -> None:
+        self._table = table
+
+    @typed
+    def plot(
+        self,
+        *names: str,
+        x: str | None = None,
+        curves: str | None = None,
+        at: Mapping[str, Any] | None = None,
+        logarithmic: str = "",
+    ) -> Figure:
+        """Return a matplotlib figure of means over the realizations, one panel per observable; a notebook shows it.
+
+        Parameters
+        ----------
+        names: observables; default: the first four that are numbers. x: the axis along the abscissa; default: the
+            observable's own, or the longest of the grid. curves: the axis with one curve per value. at: values on all
+            other axes. logarithmic: "", "x", "y" or "xy".
+
+        Raises
+        ------
+        InputError: the table is not one of `collect`, a name is not in it, or an axis without a value is left over.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from tnness import collect, sweep
+        >>> store = f"{tempfile.mkdtemp()}/store"
+        >>> _ = sweep("ssep", {"n": [2, 3]}, store=store, engine="exact", workers=0)
+        >>> figure = collect(store).tnness.plot("current", x="n")
+        >>> figure.axes[0].get_xlabel()
+        'n'
+        """
+        if "settings" not in self._table.attrs or "status" not in self._table:
+            raise InputError("the dataset is no table of a sweep: one from collect is needed, with its attributes")
+        if logarithmic not in ("", "x", "y", "xy"):
+            raise InputError(f'logarithmic = {logarithmic!r}: "", "x", "y" or "xy" is needed')
+        with styled():
+            return sweep_panels(self._table, names, Directions(x, curves, at or {}, logarithmic))
+
+
+@functools.cache
+def register_plots() -> None:
+    """Let xarray offer `table.tnness.plot()`. It is done where a table is made: xarray is loaded late."""
+    xr.register_dataset_accessor("tnness")(TablePlots)
 
 
 def sweep_panels(dataset: xr.Dataset, names: Sequence[str], shown: Directions) -> Figure:
@@ -89,8 +142,9 @@ def _chosen(dataset: xr.Dataset, names: Sequence[str]) -> list[str]:
 def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None:
     data = _at(dataset[name], shown.at)
     x, curves = _directions(data, shown)
-    mean, error, count = _average(data)
+    mean, error, count = (_along(values, x, curves) for values in _average(data))
     claimed = _claimed(dataset, name, shown.at)
+    claimed = None if claimed is None else _along(claimed, x, curves)
     for k in range(data.sizes[curves] if curves else 1):
         here = {curves: k} if curves else {}
         y, spread = (np.ravel(of.isel(here).values) for of in (mean, error))
@@ -100,12 +154,12 @@ def _draw(axes: Axes, dataset: xr.Dataset, name: str, shown: Directions) -> None
         bars(axes, line, None if claimed is None else np.ravel(claimed.isel(here).values))
         axes.fill_between(at.astype(float), y - spread, y + spread, color=line.get_color(), alpha=0.25, lw=0)
     if curves:
-        axes.legend(fontsize=7)
+        axes.legend()
     fewest, most = int(count.min()), int(count.max())
     name_axis(axes.xaxis, x)
     axes.set_ylabel(label_of(data, name))
     several = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    axes.set_title(f"{data.attrs.get('long_name', name)}\nmean of {several} values", fontsize=8)
+    axes.set_title(f"{title_of(data, name)}\nmean of {several} values", fontsize=8)
     if "x" in shown.logarithmic:
         axes.set_xscale("log")
     if "y" in shown.logarithmic:
@@ -131,6 +185,11 @@ def _at(data: xr.DataArray, at: Mapping[str, Any]) -> xr.DataArray:
             raise InputError(f"{name} = {value!r} is not on the grid: {', '.join(map(str, labels))}")
         data = data.isel({name: int(indices[0])})
     return data
+
+
+def _along(data: xr.DataArray, x: str, curves: str | None) -> xr.DataArray:
+    """Return the data over the axes that are drawn; every other one has a single value."""
+    return data.isel({d: 0 for d in data.dims if d not in (x, curves)})
 
 
 def _directions(data: xr.DataArray, shown: Directions) -> tuple[str, str | None]:

@@ -38,6 +38,7 @@ def stepped(unraveling, vectors, length, streams):
     rho = np.einsum("ri,rj->rij", vectors, vectors.conj())
     drawn = np.array([unraveling.draw(stream) for stream in streams])
     turned = unraveling.turn(0, rho, unraveling.windows[0].rates(0.0), length, drawn, streams)
+    assert turned is not None
     moved = np.einsum("rij,rj->ri", turned.matrices, vectors)
     return moved / np.linalg.norm(moved, axis=1, keepdims=True), turned
 
@@ -79,6 +80,7 @@ def test_jumps_happen_at_exponential_times():
         _, turned = stepped(
             unraveling, np.repeat(np.array([vector], complex), count, axis=0), 0.3, streams_of(count, 2)
         )
+        assert turned.jumps is not None
         assert set(turned.jumps) == {0, 1}
         assert abs(turned.jumps.mean() - share * (1 - np.exp(-0.6))) < 5 * 0.5 / np.sqrt(count)
 
@@ -125,5 +127,6 @@ def test_noise_kicks_by_the_square_root_of_rate_and_time():
     chain.jump(2.0 * f.N(0), rate=0.25)
     noise = Noise(windows_of(chain))
     turned = noise.turn(0, None, np.array([0.25]), 0.16, np.array([[1.5]]), streams_of(1, 0))
+    assert turned is not None
     occupied = int(np.argmax(np.diag(f.N.matrix).real))
     assert_allclose(turned.matrices[0, occupied, occupied], np.exp(-1.5j * 0.4))

@@ -43,7 +43,7 @@ class Correlation(Question):
     """
 
     kind = "correlation"
-    refused = ("max_time", "period", "kick", "adjoint", "watch")
+    refused = ("max_time", "period", "own_period", "kick", "adjoint", "watch")
     why_refused = "correlations in time are those of given times"
     needs_times = True
     of_steady_state = True

@@ -48,7 +48,7 @@ class Counting(Question):
     """
 
     kind = "counting"
-    refused = ("times", "period", "kick", "errors", "adjoint", "watch")
+    refused = ("times", "period", "own_period", "kick", "errors", "adjoint", "watch")
     why_refused = "counting statistics are those of long times, of a counter"
 
     counter: str = "left"  # counter of the jumps, or bond:B

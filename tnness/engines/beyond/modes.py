@@ -42,7 +42,7 @@ class Modes(Question):
     """
 
     kind = "modes"
-    refused = ("times", "period", "initial", "kick", "errors", "adjoint", "watch", "atol")
+    refused = ("times", "period", "own_period", "initial", "kick", "errors", "adjoint", "watch", "atol")
     why_refused = "modes are those of the chain, not of a state"
 
     count: int = 4  # number of modes

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, TypeVar
 from tnness.engines.ask import Ask
 from tnness.engines.protocol import Engine
 from tnness.errors import InputError
-from tnness.memory import Need
 from tnness.observables.observable import Observable
+from tnness.problems.need import Need
 from tnness.typed import build_dataclass, check_fields
 
 Class = TypeVar("Class", bound=type["Answerer"])

@@ -160,13 +160,15 @@ def _shared(form: Quadratic, basis: DriftBasis, tolerance: float, report: Callab
         return result
 
     size = (len(rows), len(rows))
+    system: Any = sparse_linalg.LinearOperator(size, matvec=missing, dtype=complex)  # scipy's types know real ones only
+    nearly: Any = sparse_linalg.LinearOperator(size, matvec=guessed, dtype=complex)
     entries, failed = sparse_linalg.gmres(
-        sparse_linalg.LinearOperator(size, matvec=missing, dtype=complex),
+        system,
         basis.out(basis.lyapunov(form.gain))[rows, columns],
         rtol=tolerance,
         restart=min(KRYLOV, len(rows)),
         maxiter=10,
-        M=sparse_linalg.LinearOperator(size, matvec=guessed, dtype=complex),
+        M=nearly,
     )
     if failed:
         raise NumericalError(f"the dephased correlations did not converge to {tolerance:.0e} in {count} iterations")

@@ -20,7 +20,7 @@ Vector = NDArray[np.float64]
 
 
 NOT_GAUSSIAN = "an average over noise is no Gaussian state: it has a correlation matrix, no entropy"
-MOST_VALUES = 2**16
+MOST_SCHMIDT_VALUES = 2**16
 """Most operator-space Schmidt values that are computed."""
 LEFT_OUT = 1e-6
 """Weight that they may leave out."""
@@ -117,14 +117,16 @@ class GaussianView(View):
 
         Raises
         ------
-        Unavailable: there are more than `MOST_VALUES`.
+        Unavailable: there are more than `MOST_SCHMIDT_VALUES`.
         """
         if not 0 <= bond < len(self.spaces) - 1:
             raise Unavailable(f"bond {bond}: a chain of {len(self.spaces)} sites has bonds 0 to {len(self.spaces) - 2}")
         modes = mode_numbers(self.spaces, range(bond + 1))
-        values = gaussian_entropy.operator_schmidt(self._state(), modes, MOST_VALUES)
+        values = gaussian_entropy.operator_schmidt(self._state(), modes, MOST_SCHMIDT_VALUES)
         if 1 - np.sum(values**2) > LEFT_OUT:
-            raise Unavailable(f"the Schmidt values of rho across bond {bond}: there are more than {MOST_VALUES:,}")
+            raise Unavailable(
+                f"the Schmidt values of rho across bond {bond}: there are more than {MOST_SCHMIDT_VALUES:,}"
+            )
         return values
 
     def charge_distribution(self, name: str, sites: Sites | None = None) -> Vector:

@@ -68,7 +68,7 @@ class TrajectoryView(View):
         self._weight = weight
         self.realizations = list(realizations)
         self._rows: list[int] | None = None
-        self._read: dict[Any, Array] = {}  # the values of all realizations, by what was read
+        self._known: dict[Any, Array] = {}  # the values of all realizations, by what was read
         first = self.realizations[0]
         self.refuse({word: first.why_not(word) for word in LINEAR if word not in first.gives})
 
@@ -155,11 +155,11 @@ class TrajectoryView(View):
         what: names what is read; sites given as a list or a slice are not remembered.
         """
         try:
-            values = self._read.get(what)
+            values = self._known.get(what)
         except TypeError:  # not hashable
             return np.mean([read(view) for view in self.realizations], axis=0)
         if values is None:
             if self._rows is not None:
                 return np.mean([read(view) for view in self.realizations], axis=0)
-            values = self._read[what] = np.array([read(view) for view in self.realizations])
+            values = self._known[what] = np.array([read(view) for view in self.realizations])
         return np.mean(values if self._rows is None else values[self._rows], axis=0)

@@ -37,7 +37,7 @@ from tnness.problems.lindbladian import Lindbladian
 Array = NDArray[Any]
 Streams = Sequence[np.random.Generator]
 
-ALIKE = 1e-12
+SAME_MATRIX = 1e-12
 """Relative difference of matrices that counts as round-off."""
 LEAST_KRAUS = 1e-15
 """Weight of a Kraus operator, of a whole of 1, below which it is round-off."""
@@ -46,7 +46,7 @@ NEWTON_STEPS = 60
 
 
 @dataclass(frozen=True)
-class Jumping:
+class WindowJump:
     """A jump as it acts on amplitudes: rate, a number or a function of time, and its matrix on its window.
 
     odd: whether it comes with the parity of all sites on its left.
@@ -59,11 +59,11 @@ class Jumping:
 
 
 @dataclass(frozen=True)
-class Window:
-    """One site or two neighbours, with all jumps on them."""
+class JumpWindow:
+    """One site or two neighbours, with all jumps on them, at least one."""
 
     sites: tuple[int, ...]
-    jumps: tuple[Jumping, ...]
+    jumps: tuple[WindowJump, ...]
 
     @property
     def levels(self) -> int:
@@ -90,6 +90,7 @@ class Unraveling(Protocol):
     """The rule by which windows are turned."""
 
     name: ClassVar[str]
+    windows: tuple[JumpWindow, ...]
     blind: bool
     """Whether no draw depends on the state; then no matrix changes a norm."""
 
@@ -102,34 +103,34 @@ class Unraveling(Protocol):
         ...
 
 
-def windows_of(problem: Lindbladian) -> tuple[Window, ...]:
+def windows_of(problem: Lindbladian) -> tuple[JumpWindow, ...]:
     """Return the windows of a problem in the order of their sites, a site before the bond to its right.
 
     Raises
     ------
     ModelError: a jump on more than one site or two neighbours.
     """
-    found: dict[tuple[int, ...], list[Jumping]] = {}
+    found: dict[tuple[int, ...], list[WindowJump]] = {}
     constant = problem.constant()
     given: list[tuple[Operator, float | Function]] = [(j.operator, j.rate) for j in constant.jumps if j.rate]
     given += [(d.operator, d.function) for d in problem.driven if d.is_rate]
     for operator, rate in given:
         sites = operator.sites or (0,)
-        if len(sites) > 2 or sites[-1] > sites[0] + 1:
+        if max(sites) > min(sites) + 1:
             raise ModelError(
                 f"the jump {operator} acts on sites {', '.join(map(str, sites))}: a trajectory takes jumps on one site "
                 "or two neighbours; engines 'tebd', 'tdvp' and 'exact' take others"
             )
         matrix = operator.matrix(sites, problem.levels, problem.parities)
-        found.setdefault(sites, []).append(Jumping(rate, matrix, operator.odd, f"the jump {operator}"))
-    return tuple(Window(sites, tuple(found[sites])) for sites in sorted(found))
+        found.setdefault(sites, []).append(WindowJump(rate, matrix, operator.odd, f"the jump {operator}"))
+    return tuple(JumpWindow(sites, tuple(found[sites])) for sites in sorted(found))
 
 
 @dataclass
 class Jumps:
     """Quantum jumps."""
 
-    windows: tuple[Window, ...]
+    windows: tuple[JumpWindow, ...]
     blind: bool = field(init=False)
     name: ClassVar[str] = "jumps"
 
@@ -196,7 +197,7 @@ class Diffusion:
     ModelError: an odd jump, after which a state would be neither even nor odd in fermions.
     """
 
-    windows: tuple[Window, ...]
+    windows: tuple[JumpWindow, ...]
     blind: bool = False
     name: ClassVar[str] = "diffusion"
 
@@ -251,12 +252,12 @@ MOST_MAPS = 4096
 class Noise:
     """White noise: unitary kicks."""
 
-    windows: tuple[Window, ...]
+    windows: tuple[JumpWindow, ...]
     blind: bool = True
     name: ClassVar[str] = "noise"
 
     def __post_init__(self) -> None:
-        self._diagonals = [np.diag(w.jumps[0].matrix).real for w in self.windows]
+        self._diagonals = [np.real(np.diag(w.jumps[0].matrix)) for w in self.windows]
 
     def draw(self, stream: np.random.Generator) -> Array:
         """Return one normal number per noisy site."""
@@ -271,25 +272,25 @@ class Noise:
         return Turned(phases[:, :, None] * np.eye(len(diagonal)))
 
 
-def why_no_noise(problem: Lindbladian, windows: Sequence[Window]) -> str:
+def why_no_noise(problem: Lindbladian, windows: Sequence[JumpWindow]) -> str:
     """Return in one line why white noise does not make the jumps of a problem; "" if it does."""
     for window in windows:
         for jump in window.jumps:
-            if len(window.sites) > 1 or not _is_noise(problem, window.sites[0], jump):
+            if len(window.sites) > 1 or not _is_noise(problem, min(window.sites), jump):
                 return f"{jump.name} is no white noise, which makes real diagonal jumps of one site"
         if len(window.jumps) > 1:
-            return f"{window.jumps[1].name} is a second noise on site {window.sites[0]}"
+            return f"{window.jumps[1].name} is a second noise on site {min(window.sites)}"
     return ""
 
 
-def _is_noise(problem: Lindbladian, site: int, jump: Jumping) -> bool:
+def _is_noise(problem: Lindbladian, site: int, jump: WindowJump) -> bool:
     """Return whether a jump of one site is a real diagonal matrix on amplitudes.
 
     The string of an odd jump reaches to its left: only on the first site there is none.
     """
-    diagonal = np.diag(jump.matrix).real
+    diagonal = np.real(np.diag(jump.matrix))
     size = max(1.0, float(np.abs(jump.matrix).max()))
-    return (not jump.odd or site == 0) and bool(np.abs(jump.matrix - np.diag(diagonal)).max() <= ALIKE * size)
+    return (not jump.odd or site == 0) and bool(np.abs(jump.matrix - np.diag(diagonal)).max() <= SAME_MATRIX * size)
 
 
 def kraus_of(jumps: Sequence[Array], rates: Array, length: float) -> Array:
@@ -321,7 +322,9 @@ def kraus_of(jumps: Sequence[Array], rates: Array, length: float) -> Array:
 def _is_multiple(matrix: Array) -> bool:
     """Return whether a matrix is a multiple of a unitary one."""
     product = matrix.conj().T @ matrix
-    return bool(np.abs(product - np.eye(len(product)) * product[0, 0]).max() <= ALIKE * max(1e-300, abs(product[0, 0])))
+    return bool(
+        np.abs(product - np.eye(len(product)) * product[0, 0]).max() <= SAME_MATRIX * max(1e-300, abs(product[0, 0]))
+    )
 
 
 def _decayed(basis: Array, decay: Array, times: Array) -> Array:
@@ -344,7 +347,7 @@ def _times_of(weights: Array, decay: Array, wanted: Array, longest: Array) -> Ar
     return times
 
 
-UNRAVELINGS: dict[str, Callable[[tuple[Window, ...]], Unraveling]] = {
+UNRAVELINGS: dict[str, Callable[[tuple[JumpWindow, ...]], Unraveling]] = {
     "noise": Noise,
     "jumps": Jumps,
     "diffusion": Diffusion,

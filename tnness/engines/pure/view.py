@@ -85,8 +85,8 @@ class PureView(View):
             carries = [_between(state.tensors[i], op.matrix) for op in (first, second)]
             for j in range(i + 1, n):
                 tensor = state.tensors[j]
-                values[i, j] = np.vdot(_between(tensor, second.matrix.conj().T, left=True), carries[0])
-                values[j, i] = np.vdot(_between(tensor, first.matrix.conj().T, left=True), carries[1])
+                values[i, j] = np.sum(_between(tensor, second.matrix, left=True) * carries[0])
+                values[j, i] = np.sum(_between(tensor, first.matrix, left=True) * carries[1])
                 carries = [_carried(carry, tensor) for carry in carries]
             size = np.vdot(state.tensors[i], state.tensors[i]).real
             values[i, i + 1 :] /= size

@@ -5,11 +5,11 @@ import resource
 import pytest
 
 from tnness.errors import InputError
-from tnness.memory import Need, memory, network_need
+from tnness.problems.need import Need, memory, network_need
 
 
 def test_a_need_is_compared_with_what_is_there_and_both_are_said(monkeypatch):
-    monkeypatch.setattr("tnness.memory.memory", lambda: 16e9)
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 16e9)
     Need(15e9, "n = 3").check()
     with pytest.raises(InputError, match=r"^n = 4 needs some 17 GB, this machine has 16: lower n$"):
         Need(17e9, "n = 4", "lower n").check()
@@ -32,7 +32,7 @@ def test_a_state_of_matrix_products_is_counted_tensor_by_tensor():
 
 
 def test_a_bond_that_the_machine_cannot_hold_is_refused(monkeypatch):
-    monkeypatch.setattr("tnness.memory.memory", lambda: 16e9)
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 16e9)
     network_need([289] * 4, 8).check()
     network_need([4] * 40, 256).check()
     with pytest.raises(InputError, match=r"^chi = 256 on 4 sites of up to 289 dimensions needs some 219 GB, .* has 16"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,8 +41,12 @@ class Need:
 
 def memory() -> float:
     """Return the bytes of memory that this process may use; infinite where the system does not tell."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    limits = [math.inf if limit == resource.RLIM_INFINITY else float(limit)]
+    limits = [math.inf]
+    with contextlib.suppress(ImportError):  # Windows sets no such limit
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        limits.append(math.inf if limit == resource.RLIM_INFINITY else float(limit))
     with contextlib.suppress(AttributeError, OSError, ValueError):
         limits.append(float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
     return min(limits)
