@@ -225,6 +225,13 @@ def test_in_the_frame_the_exclusion_process_is_nearly_normal():
     assert_allclose(run.table.rate.value[0], 2 * (1 - np.cos(np.pi / 9)), atol=1e-7)
 
 
+def test_sectors_of_faster_modes_are_left_without_a_flag():
+    chain = XXZ(n=3, delta=0.5, mu=0.5).problem()
+    run = filtered(chain, 8)
+    assert assert_claimed(chain, run.table)
+    assert run.verdict() == "converged"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_random_chains_have_the_slowest_rate_within_its_error_or_flagged(seed):

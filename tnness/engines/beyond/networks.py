@@ -126,6 +126,7 @@ class Found:
 class FilteringRun:
     """A run that filters one charge sector after the other.
 
+    faster: whether all modes of the filter at work are faster than those that are wanted, so that it is left as it is.
     place: of the filter at work. best: its smallest residual; waited: snapshots since it was found. filters: of both
     pictures.
     """
@@ -142,6 +143,7 @@ class FilteringRun:
     found: Found = field(default_factory=Found)
     filters: tuple[Filter, Filter] | None = None
     done: bool = False
+    faster: bool = False
 
     @property
     def generator(self) -> ChainGenerator:
@@ -195,7 +197,8 @@ class FilteringRun:
         ripe = slowest > 0 and left.time >= MEMORY / slowest
         if ripe and left.time < LONG_MEMORY / slowest:
             ripe = share > ALONE and residual < RESOLVED * slowest and self._is_known(tolerance)
-        if left.time >= MEMORY / bar and slowest > bar:
+        self.faster = left.time >= MEMORY / bar and slowest > bar
+        if self.faster:
             return True
         longest = self.start.ask.max_time or LONGEST_FILTER * self.schemes[LEFT].dt
         if not left.polished:
@@ -226,12 +229,15 @@ class FilteringRun:
         return False
 
     def _look(self, over: bool) -> None:
-        """Take in the modes that the filters at work have found; at the end the slowest one, found or not."""
+        """Take in the modes that the filters at work have found; at the end the slowest one, found or not.
+
+        Of filters that are left because their modes are faster, what is not found is of no interest.
+        """
         assert self.filters is not None
         left, right = self.filters
         densities, tolerance = density_covectors(self.generator.spaces), self.start.ask.tolerance
         for k, pair in enumerate(mode_pairs(left, right, self.count)):
-            if pair.error <= tolerance * abs(pair.value.real) or (over and k == 0):
+            if pair.error <= tolerance * abs(pair.value.real) or (over and k == 0 and not self.faster):
                 profiles = [profile(of) for of in profiles_of(pair, left, right, densities)]
                 self.found.add(pair.value, max(pair.residuals), pair.error, pair.condition, *profiles)
 
