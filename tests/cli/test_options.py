@@ -139,7 +139,7 @@ def typed_as(field: Parameter) -> tuple[str, Any]:
     if get_origin(field.annotation) is Literal:
         return get_args(field.annotation)[-1], get_args(field.annotation)[-1]
     if kind is int:
-        value = 3 if field.default in (None, 1) else field.default // 2
+        value = 2 if field.default in (None, 1) else field.default // 2
         return str(value), value
     if kind is float:
         value = 0.05 if field.default is None else field.default / 2
