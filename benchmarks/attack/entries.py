@@ -89,7 +89,7 @@ def _calls() -> dict[str, dict[str, Any]]:
     circuit = tnness.find("random-circuit")(n=4).problem()
     zeros = [np.zeros((4, 4))] * 2
     two = {"spaces": [s, s]}
-    plain = ("Ask", "Changes", "TEBD", "TDVP", "Exact", "Accelerated", "Truncation")
+    plain = ("Ask", "Changes", "TEBD", "TDVP", "Exact", "Accelerated", "Truncation", "Modes", "Counting")
     return {
         "steady_state": {"model": model, "engine": "exact"},
         "evolve": {"model": model, "times": [0.0, 0.1], "engine": "exact"},
@@ -122,6 +122,7 @@ def _calls() -> dict[str, dict[str, Any]]:
             "times": [0.0, 0.1],
             "engine": "exact",
         },
+        "Correlation": {"first": ("N(0)",), "second": ("N(1)",)},
         "spectrum": {"times": [0.0, 0.1, 0.2], "values": np.ones(3), "frequencies": [0.0, 1.0]},
         "cutoff_weight": {"spaces": [s, s]},
         "charge_distribution": {"operator": s.Sz, "sites": [0, 1]},
