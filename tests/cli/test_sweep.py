@@ -68,7 +68,7 @@ def test_the_seed_of_a_point_repeats_it(swept):
         (f"sweep {SWEEP} --store nowhere/there/s --measure no.py:f", "there is no file 'no.py'"),
         (
             f"sweep {SWEEP} --store n --time 0:1:3 --max-time 3",
-            "--max-time, --period, --adjoint and --watch belong to a steady state",
+            "--max-time, --period, --own-period, --adjoint and --watch belong to a steady state",
         ),
         (f"sweep {SWEEP} --store n --time 0:1:3 --watch sz", "--watch belong to a steady state"),
         (f"sweep {SWEEP} --store n --watch szz", "the model has no observable 'szz' (did you mean 'sz'?)"),

@@ -544,7 +544,7 @@ def test_a_thermal_start_is_that_of_the_chain_at_time_zero():
     assert_allclose(starts[0], starts[1], atol=1e-14)
 
 
-@pytest.mark.parametrize("engine", ["gaussian", "trajectories", "spectral"])
+@pytest.mark.parametrize("engine", ["gaussian", "spectral"])
 def test_engines_that_know_no_clock_say_so(engine):
     chain = Lindbladian([f] * 3)
     chain.hamiltonian(f.Cd(0) * f.C(1) + f.Cd(1) * f.C(0), math.cos)

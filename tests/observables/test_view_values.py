@@ -137,13 +137,13 @@ def test_pairs_of_densities(view, rho, spaces):
 @every_view
 def test_products_marginals_and_schmidt_values(view, rho, spaces):
     if isinstance(view, GaussianView):
-        assert not view.gives & {"product", "marginal", "schmidt_values"}
-        return
-    a, b = (random_matrix(2, np.random.default_rng(seed)) for seed in (1, 2))
-    whole = np.kron(np.kron(np.eye(2), a), np.kron(np.eye(2), b))
-    assert_allclose(view.product({1: a, 3: b}), np.trace(rho @ whole), atol=1e-12)
-    for region in REGIONS:
-        assert_allclose(view.marginal(region), exact.reduced(rho, region), atol=1e-12)
+        assert not view.gives & {"product", "marginal"}
+    else:
+        a, b = (random_matrix(2, np.random.default_rng(seed)) for seed in (1, 2))
+        whole = np.kron(np.kron(np.eye(2), a), np.kron(np.eye(2), b))
+        assert_allclose(view.product({1: a, 3: b}), np.trace(rho @ whole), atol=1e-12)
+        for region in REGIONS:
+            assert_allclose(view.marginal(region), exact.reduced(rho, region), atol=1e-12)
     for bond in range(3):
         left = 2 ** (bond + 1)
         right = 16 // left

@@ -106,7 +106,7 @@ def test_what_each_representation_gives():
     assert ChainView.gives == DenseView.gives
     assert PureView.gives & WORDS == WORDS - {"excitation", "functional"}
     everything = GaussianView(G, SPACES, excitation=(0, np.ones(2)))
-    lacking = {"product", "marginal", "schmidt_values", "functional", "spin_negativity", "transposed_moment"}
+    lacking = {"product", "marginal", "functional", "spin_negativity", "transposed_moment"}
     assert everything.gives == WORDS - lacking
     assert GaussianView(G, SPACES, gaussian=False).gives == {"expect", "density", "correlation", "average"}
     assert TransferView.gives == {
