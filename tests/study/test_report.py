@@ -152,3 +152,18 @@ def test_a_complaint_of_a_page_is_heard(tmp_path):
     (tmp_path / "bad.html").write_text("<script>console.error('here')</script>")
     (heard,) = browser.complaints((tmp_path / "bad.html").as_uri(), tmp_path / "shot.png")
     assert "here" in heard
+
+
+def test_formulas_of_labels_are_drawn_and_what_is_none_stays():
+    from matplotlib.figure import Figure
+
+    from tnness.study.svg import drawn_for_a_page, inline_svg
+
+    with drawn_for_a_page():
+        figure = Figure()
+        axes = figure.subplots()
+        axes.set(xlabel="site $i$", ylabel="a $b", title=r"$\frac$ and $")
+        svg = re.sub(r"<!--.*?-->", "", inline_svg(figure, "caption", 1), flags=re.DOTALL)
+    assert "$i$" not in svg
+    assert ">a $b<" in svg
+    assert r"\frac" in svg

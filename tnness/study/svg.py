@@ -23,7 +23,7 @@ COLOURS = ("#3b82c4", "#d9822b", "#2f9e66", "#c25b9b", "#8a7ad1", "#b5a33a", "#4
 
 @contextmanager
 def drawn_for_a_page() -> Iterator[None]:
-    """Draw in the colours of a page. Texts are texts: a `$` of a name is no formula."""
+    """Draw in the colours of a page. `inline_svg` takes texts for formulas where they are some."""
     import matplotlib
 
     inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
@@ -34,6 +34,23 @@ def drawn_for_a_page() -> Iterator[None]:
     settings |= {"font.family": "sans-serif", "font.size": 9}
     with matplotlib.rc_context(settings):
         yield
+
+
+def _read_formulas(figure: Figure) -> None:
+    """Take texts between two `$` for formulas; a name with a `$` that is none stays as it is."""
+    from matplotlib.mathtext import MathTextParser
+    from matplotlib.text import Text
+
+    parser = MathTextParser("path")
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if text.get_text().count("$") < 2:
+            continue
+        try:
+            parser.parse(text.get_text())
+        except ValueError:
+            continue
+        text.set_parse_math(True)
 
 
 def inline_svg(figure: Figure, caption: str, number: int) -> str:
@@ -48,6 +65,7 @@ def inline_svg(figure: Figure, caption: str, number: int) -> str:
         if axis.get_scale() == "log":
             axis.set_major_formatter(_power)
             axis.set_minor_formatter(_nothing)
+    _read_formulas(figure)
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = stream.getvalue()
