@@ -4,7 +4,10 @@ import os
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tnness.display.messages import MESSAGES, tell_at
 
 # The same examples on every run, and no deadline: a busy machine is no failure.
 settings.register_profile(
@@ -24,3 +27,11 @@ if not hasattr(os, "fork"):
     collect_ignore += _files_with(r"^(from|import) (forks|processes|resource)\b|^import resource|signal\.SIGKILL")
 if not Path("/proc/self").exists():
     collect_ignore += _files_with(r"f\"/proc/")
+
+
+@pytest.fixture(autouse=True)
+def _every_test_tells_of_progress():
+    """A command that was told to be quiet leaves the next test as talkative as ever."""
+    level = MESSAGES.level
+    yield
+    tell_at(level)
