@@ -58,9 +58,9 @@ def with_observables(found):
 
 @pytest.mark.parametrize("name", sorted(models()))
 def test_every_registered_model_passes(name):
-    started = time.process_time()
+    started = time.thread_time()
     found = check(find(name), name)
-    assert time.process_time() - started < 10  # seconds
+    assert time.thread_time() - started < 10  # seconds
     assert failures(found) == []
     assert set(verdicts(found).values()) <= {PASSED, NOTED}
 
