@@ -10,7 +10,7 @@ import pytest
 from tnness.errors import InputError, ModelError
 from tnness.model.checks import check_rates, check_sites, site_profile
 from tnness.model.parameters import build, parameters
-from tnness.model.protocol import Model, draw, generator_of, summary, values_of
+from tnness.model.protocol import Model, draw, generator_of, problem_of, summary, values_of
 from tnness.operators.basis import spin_half
 from tnness.problems.lindbladian import Lindbladian
 
@@ -274,3 +274,9 @@ def test_a_profile_has_one_number_per_site():
         site_profile("fields", [1.0, float("inf")], 2)
     with pytest.raises(InputError, match="fields takes one number per site"):
         site_profile("fields", [1.0, "a"], 2)
+
+
+@pytest.mark.parametrize("given", [[], lambda: None, 3])
+def test_what_is_no_model_is_refused_in_one_line(given):
+    with pytest.raises(InputError, match="is not a model: it needs problem"):
+        problem_of(given)

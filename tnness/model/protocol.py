@@ -25,6 +25,7 @@ from tnness.errors import InputError, ModelError
 from tnness.observables.observable import Observable
 from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
+from tnness.typed import shown
 
 UNKNOWN = "unknown"
 """Digest of a problem that has no `digest()` and is no dataclass."""
@@ -72,6 +73,8 @@ def draw(model: Any, seed: int) -> Any:
 def problem_of(model: Any, name: str = "") -> Problem:
     """Return the model's problem; errors name the model."""
     name = name or type(model).__name__
+    if not callable(getattr(model, "problem", None)):
+        raise InputError(f"{shown(model)} is not a model: it needs problem() and observables()")
     try:
         problem = model.problem()
     except InputError as error:
