@@ -61,6 +61,8 @@ RESOLVING = "svd"
 """The method of splits that must resolve a small deviation from a large background: the faster ones lose it."""
 IN_BLOCKS = (None, METHOD, RESOLVING)
 """The methods that split block by block."""
+LARGEST_BLOCK = 10**6
+"""Most Trotter steps between two measurements: within them nothing is saved."""
 IN_HALVES = ("cholesky-qr", "qr", "svd", "randomized")
 """The methods that a second process knows."""
 STRAY_STEADY = 1e-6
@@ -114,8 +116,8 @@ class TEBD(Engine):
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
         if self.order not in FRACTIONS:
             raise InputError(f"order = {self.order!r}: the Trotter order is one of {sorted(FRACTIONS)}")
-        if self.block < 1:
-            raise InputError(f"block = {self.block!r}: the steps between measurements are an integer >= 1")
+        if not 1 <= self.block <= LARGEST_BLOCK:
+            raise InputError(f"block = {self.block!r}: the steps between measurements are 1 to {LARGEST_BLOCK}")
         if self.threads not in (1, 2):
             raise InputError(f"threads = {self.threads!r}: one core sweeps a chain, or two, one for either half")
         for chi in self.schedule or ():
