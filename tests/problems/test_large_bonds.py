@@ -16,6 +16,7 @@ from tnness.operators.terms import LocalOperator
 from tnness.problems import lindbladian
 from tnness.problems.conserved import conserved_sums
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.large_bonds import large_hamiltonians
 from tnness.problems.lindbladian import Lindbladian
 
 SITES = [spin_half, spin_one, boson(2), clock(3)]
@@ -128,3 +129,9 @@ def test_what_no_large_site_can_do_is_refused_in_one_line():
         ChainGenerator([spin_half] * 2, np.zeros((2, 4, 4)), [np.zeros((16, 16))], coherent={0: np.eye(4)})
     with pytest.raises(ModelError, match="has one site, and what was asked takes bonds"):
         _ = ChainGenerator([spinless], [np.zeros((4, 4))], []).merged_bonds
+
+
+@pytest.mark.parametrize("bond", ["a", 1, -1, 0.5])
+def test_a_hamiltonian_of_a_bond_that_is_not_there_is_refused_in_one_line(bond):
+    with pytest.raises(ModelError, match="bonds are numbered 0 to 0"):
+        large_hamiltonians([boson(2), boson(2)], {bond: np.eye(9)})

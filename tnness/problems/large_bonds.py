@@ -24,7 +24,10 @@ SMALL_SCHMIDT = 1e-14
 
 def large_hamiltonians(spaces: Sequence[LocalSpace], given: Mapping[int, ArrayLike]) -> dict[int, PairHamiltonian]:
     """Return the Hamiltonians of bonds, checked."""
-    result = {}
+    result, bonds = {}, range(len(spaces) - 1)
+    wrong = next((bond for bond in given if not isinstance(bond, int) or bond not in bonds), None)
+    if wrong is not None:
+        raise ModelError(f"a Hamiltonian is given for the bond {wrong!r}: bonds are numbered 0 to {len(spaces) - 2}")
     for bond, value in sorted(given.items()):
         matrix, size = np.asarray(value), spaces[bond].levels * spaces[bond + 1].levels
         if matrix.shape != (size, size) or not np.isfinite(matrix).all():
