@@ -30,7 +30,7 @@ CHAIN = tnness.find("xxz-driven")(n=3).problem()
         (lambda: tnness.power_law_sum(s.Z, s.Z, 3, "2"), "alpha = '2' is not a number"),
         (lambda: tnness.periodic(10**12), "from 3 to a million"),
         (lambda: tnness.ladder(10**6, 10**6), "at most a million sites"),
-        (lambda: tnness.find("ssep")(n=10**30), "at most 1,000,000 sites"),
+        (lambda: tnness.find("ssep")(n=10**18), "at most 1,000,000 sites"),
         (lambda: tnness.find("ssep")(n="4"), "n = '4' is not an integer"),
         (lambda: tnness.find("xxz-driven")(mu=s.Z(0)), "mu = .* is not a number"),
         (lambda: tnness.product_state([s, s], ["a", "b"]), r"matrices\[0\] = 'a' is not an array of numbers"),

@@ -372,20 +372,29 @@ def _boolean(place: str, value: Any) -> bool:
     raise _wrong(place, value, bool)
 
 
+LARGEST_INTEGER = 2**63 - 1
+"""Largest integer that arrays and files hold."""
+
+
 def _integer(place: str, value: Any) -> int:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return int(value)
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return int(value)
-    raise _wrong(place, value, int)
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_integer and not (isinstance(value, (float, np.floating)) and float(value).is_integer()):
+        raise _wrong(place, value, int)
+    if abs(int(value)) > LARGEST_INTEGER:
+        raise InputError(f"{place} = {shown(value)} is too large: an integer has at most 64 bits")
+    return int(value)
 
 
 def _number(place: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise _wrong(place, value, float)
-    if not math.isfinite(value):
-        raise InputError(f"{place} = {value}: a finite number is needed")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 300 digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise InputError(f"{place} = {shown(value) if isinstance(value, int) else value}: a finite number is needed")
+    return number
 
 
 def _string(place: str, value: Any) -> str:

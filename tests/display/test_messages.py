@@ -2,11 +2,14 @@
 
 import io
 import logging
+import subprocess
 import sys
+import time
 
 import pytest
 
-from tnness.display.messages import LINES, MESSAGES, tell_at
+from tnness import Record, find, steady_state
+from tnness.display.messages import LINES, MESSAGES, never_silent, ready, tell_at
 from tnness.runs.progress import Progress
 
 
@@ -61,9 +64,46 @@ def test_a_console_of_the_program_is_not_doubled(monkeypatch):
     assert stderr.getvalue() == "once\n"
 
 
-def test_a_stderr_that_is_closed_stops_nothing(monkeypatch):
+class Full(io.StringIO):
+    """A stderr on a full disk."""
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+def closed():
     stream = io.StringIO()
     stream.close()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(logging, "raiseExceptions", False)
+    return stream
+
+
+@pytest.mark.parametrize("stderr", [None, closed(), Full()], ids=["none", "closed", "full"])
+def test_a_stderr_that_takes_nothing_stops_nothing(stderr, monkeypatch):
+    quiet = steady_state(find("ssep")(n=2), max_time=2.0)
+    monkeypatch.setattr(sys, "stderr", stderr)
     MESSAGES.info("to nobody")
+    told = steady_state(find("ssep")(n=2), max_time=2.0, progress=True)
+    assert told["density"].values.tolist() == quiet["density"].values.tolist()
+    stream = replaced(monkeypatch)
+    MESSAGES.info("to somebody")
+    assert stream.getvalue() == "to somebody\n"
+
+
+def test_a_program_that_is_started_without_stdout_and_stderr_writes_its_record(tmp_path):
+    words = f"{sys.executable} -m tnness.cli run ssep -p n=2 --engine exact --out {tmp_path / 'o.nc'} 1>&- 2>&-"
+    assert subprocess.run(["sh", "-c", words], check=False).returncode == 0
+    assert Record.open(tmp_path / "o.nc").outcome.startswith("exact")
+    refused = subprocess.run(["sh", "-c", f"{words} 1>&- 2>&-"], check=False)
+    assert refused.returncode == 2  # the record is there already
+
+
+def test_a_watch_tells_first_soon_and_then_seldom_until_something_else_tells(caplog):
+    with caplog.at_level(logging.INFO, "tnness"):
+        with never_silent("chain", longest=0.4, first=0.05):
+            time.sleep(0.3)
+        assert [record.getMessage()[:20] for record in caplog.records] == ["chain: computing for"]
+        caplog.clear()
+        with never_silent("chain", longest=0.05):
+            ready()
+            time.sleep(0.2)
+        assert not caplog.records

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness import Accelerated, Record, evolve, find, steady_state
+from tnness import Accelerated, Lindbladian, Record, evolve, find, steady_state
+from tnness import spin_half as s
 from tnness.engines.accelerated import CALM
 from tnness.engines.disturbance import Disturbance
 from tnness.engines.kicks import Kick
+from tnness.engines.metric import strength_of
 from tnness.errors import InputError
 from tnness.model.protocol import generator_of
 from tnness.network.initial import identity_state, product_state
@@ -224,3 +226,11 @@ def test_a_fast_part_that_outlasts_a_burst_is_no_slow_density():
     assert kick.fast_left(10.0) == pytest.approx(0.5 * np.exp(-0.5), abs=0.02)
     assert kick.fast_left(100.0) < 0.01
     assert Kicked(1.0, 400.0, 250.0, 0.05, 1, 0.01, 0.4, kick.fast_left(10.0)).passed is False
+
+
+def test_a_default_step_stays_finite_where_all_neighbours_commute():
+    problem = Lindbladian([s] * 3)
+    for i in range(2):
+        problem.hamiltonian(s.X(i) * s.X(i + 1))
+    generator = problem.generator()
+    assert Accelerated().time_step(generator) == pytest.approx(10 / strength_of(generator))

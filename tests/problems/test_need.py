@@ -1,11 +1,14 @@
 """The memory of the machine, and what a state needs of it."""
 
 import resource
+import time
 
 import pytest
 
+from tnness import ChainGenerator, Lindbladian, find, steady_state
+from tnness import spin_half as s
 from tnness.errors import InputError
-from tnness.problems.need import Need, memory, network_need
+from tnness.problems.need import Need, checked_when_begun, memory, network_need
 
 
 def test_a_need_is_compared_with_what_is_there_and_both_are_said(monkeypatch):
@@ -37,3 +40,52 @@ def test_a_bond_that_the_machine_cannot_hold_is_refused(monkeypatch):
     network_need([4] * 40, 256).check()
     with pytest.raises(InputError, match=r"^chi = 256 on 4 sites of up to 289 dimensions needs some 219 GB, .* has 16"):
         network_need([289] * 4, 256).check()
+
+
+def test_a_container_s_limit_counts(monkeypatch, tmp_path):
+    file = tmp_path / "memory.max"
+    monkeypatch.setattr("tnness.problems.need.CONTAINERS", (str(file), str(tmp_path / "none")))
+    file.write_text("5000000\n")
+    assert memory() == 5e6
+    file.write_text("max\n")
+    assert memory() > 5e6
+
+
+def test_a_chain_is_checked_before_its_terms_are_stated():
+    def refuse(problem):
+        raise InputError(f"{len(problem.spaces)} sites are too many")
+
+    with checked_when_begun(refuse):
+        for stated in (lambda: Lindbladian([s] * 3), lambda: ChainGenerator([s] * 3, [], [])):
+            with pytest.raises(InputError, match=r"^3 sites are too many$"):
+                stated()
+        with pytest.raises(InputError, match=r"^4 sites are too many$"):
+            find("random-circuit")(n=4).problem()
+    assert Lindbladian([s] * 3).n == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "engine", "told"),
+    [
+        ("fermi-hubbard-driven", None, "chi = 64 on 100000 sites"),
+        ("xx-dephasing", "gaussian", "a correlation matrix of 100000 sites"),
+        ("xx-dephasing", "exact", "engine 'exact' takes up to"),
+        ("random-circuit", "gaussian", "a correlation matrix of 100000 sites"),
+        ("replica-abc", "exact", "engine 'exact' takes up to"),
+    ],
+)
+def test_a_long_chain_that_does_not_fit_is_refused_at_once(model, engine, told, monkeypatch):
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 25e9)
+    began = time.process_time()
+    with pytest.raises(InputError, match=f"^{told}"):
+        steady_state(find(model)(n=100_000), engine=engine)
+    assert time.process_time() - began < 5  # its terms alone take longer
+
+
+def test_a_problem_is_stated_once_for_a_run(monkeypatch):
+    cls, stated = find("xxz-driven"), []
+    problem = cls.problem
+    monkeypatch.setattr(cls, "problem", lambda self: stated.append(self.n) or problem(self))
+    steady_state(cls(n=3), max_time=0.5)
+    steady_state(cls(n=2), max_time=0.5)
+    assert stated == [3, 2]

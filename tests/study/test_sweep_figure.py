@@ -109,3 +109,8 @@ def test_a_table_refuses_what_it_cannot_draw(table):
         table.tnness.plot("x", logarithmic="z")
     with pytest.raises(InputError, match="the dataset is no table of a sweep"):
         table.drop_attrs().tnness.plot("x")
+
+
+def test_one_realization_alone_is_drawn(table):
+    (axes,) = sweep_panels(table, ["x"], Directions(x="gamma", curves="n", at={"realization": 1})).axes
+    assert_allclose(curves(axes)["n = 3"][1], table["x"].sel(n=3).isel(realization=1))

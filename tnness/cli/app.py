@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from tnness.cli.shown import fail, say
+from tnness.display.messages import FIRST, is_open, never_silent
+from tnness.display.numbers import printable
 from tnness.errors import Doubt, Interrupted, NumericalError, TnnessError, WriteError
 from tnness.records.record import versions
 
@@ -43,7 +46,8 @@ class Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with never_silent(printable(" ".join([*ctx._protected_args, *ctx.args][:2])), first=FIRST):
+                return super().invoke(ctx)
         except Interrupted as error:
             raise Stopped(str(error), error.number) from error
 
@@ -85,6 +89,9 @@ MEANINGS = {
 
 def main() -> None:
     """Run the command line; turn every error of the package into one line and an exit status."""
+    for name in ("stdout", "stderr"):
+        if not is_open(getattr(sys, name)):  # closed by who started the program
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
         with warnings.catch_warnings():
             warnings.showwarning = functools.partial(_warned, warnings.showwarning)

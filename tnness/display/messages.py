@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any
 
 from tqdm import tqdm
 
@@ -21,6 +23,13 @@ MESSAGES = logging.getLogger("tnness")
 """Where all messages go. Progress is told at the level INFO, what may be wrong at WARNING."""
 SILENCE = 30.0
 """Longest silence in seconds of what computes many points, where no bar is drawn."""
+FIRST = 5.0
+"""Longest silence in seconds before the first step of a run."""
+
+
+def is_open(stream: Any) -> bool:
+    """Return whether a stream can be written to: where a program is started with a closed stderr, there is none."""
+    return stream is not None and not getattr(stream, "closed", False)
 
 
 class Lines(logging.Handler):
@@ -38,11 +47,11 @@ class Lines(logging.Handler):
         self.last = time.monotonic()
         if any(_is_console(handler) for handler in logging.getLogger().handlers):
             return
-        try:
+        if not is_open(sys.stderr):
+            return
+        with suppress(OSError, ValueError):  # a stderr that is full tells nothing, and stops nothing
             tqdm.write(self.format(record), file=sys.stderr)
             sys.stderr.flush()
-        except (OSError, ValueError):  # a stderr that is closed or full tells nothing
-            self.handleError(record)
 
 
 def tell_at(level: int) -> None:
@@ -50,17 +59,31 @@ def tell_at(level: int) -> None:
     MESSAGES.setLevel(level)
 
 
-@contextmanager
-def never_silent(name: str, longest: float = SILENCE) -> Iterator[None]:
-    """Tell that something is still computed whenever nothing has been told for a while.
+_WATCHED: ContextVar[threading.Event | None] = ContextVar("end of the watch", default=None)
 
-    name: of what is computed. longest: silence (seconds).
+
+def ready() -> None:
+    """End the watch of `never_silent` around: what is computed now tells of itself."""
+    over = _WATCHED.get()
+    if over is not None:
+        over.set()
+
+
+@contextmanager
+def never_silent(name: str, longest: float = SILENCE, first: float | None = None) -> Iterator[None]:
+    """Tell that something is still computed whenever nothing has been told for a while, until `ready` is called.
+
+    name: of what is computed. longest: silence (seconds). first: the longest before the first word; default: as later.
     """
     over, begun = threading.Event(), time.monotonic()
+    ready()
+    token = _WATCHED.set(over)
 
     def watch() -> None:
-        while not over.wait(max(0.01, LINES.last + longest - time.monotonic())):
-            if time.monotonic() - LINES.last >= longest:
+        allowed = longest if first is None else first
+        while not over.wait(max(0.01, LINES.last + allowed - time.monotonic())):
+            if time.monotonic() - LINES.last >= allowed:
+                allowed = longest
                 wall, cpu = time.monotonic() - begun, time.process_time()
                 MESSAGES.info("%s: computing for %.0f s, %.0f s of processor time in this process", name, wall, cpu)
                 LINES.last = time.monotonic()  # told, or silenced
@@ -71,6 +94,7 @@ def never_silent(name: str, longest: float = SILENCE) -> Iterator[None]:
     try:
         yield
     finally:
+        _WATCHED.reset(token)
         over.set()
         watcher.join()
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
 from tnness.engines.limits import need_of_network
+from tnness.engines.metric import strength_of
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.registry import register_engine
 from tnness.engines.staged import ladder_rule, prior_of
@@ -57,6 +58,8 @@ WEAK_STEP = 1.0
 In the driven MBL chain at eps = .001 the heating by finite steps then shifts the energy by less than 5e-4 of its value
 (h = 2 and 4); steps 1.5 times as long shift it by 7e-3 (h = 2).
 """
+LONGEST_STEP = 10.0
+"""Largest default dt, over 1/|G| of the strongest bond: where neighbours commute, no error limits the step."""
 SMALLEST_KEEPING = 24
 """Smallest bond dimension of a default earlier stage."""
 FAST_SHARE = 0.4
@@ -154,7 +157,8 @@ class Accelerated(Engine):
         if generator.n == 2:
             return self._plain.time_step(generator)
         share = 1.0 if self.order == 4 else 1 / 3
-        return share * WEAK_STEP / math.sqrt(max(1e-12, *_commutators(generator)))
+        apart = math.sqrt(max(0.0, *_commutators(generator)))  # 0 where all neighbours commute
+        return share * WEAK_STEP / max(1e-6, apart, strength_of(generator) / LONGEST_STEP)
 
     def need(self, problem: Any, ask: Ask) -> Need | None:
         """Return what the state and the matrices of the bonds need."""

@@ -61,7 +61,7 @@ RESOLVING = "svd"
 """The method of splits that must resolve a small deviation from a large background: the faster ones lose it."""
 IN_BLOCKS = (None, METHOD, RESOLVING)
 """The methods that split block by block."""
-LARGEST_BLOCK = 10**6
+LARGEST_BLOCK = 1000
 """Most Trotter steps between two measurements: within them nothing is saved."""
 IN_HALVES = ("cholesky-qr", "qr", "svd", "randomized")
 """The methods that a second process knows."""

@@ -52,6 +52,8 @@ DROPPED_PER_TRAJECTORY = 1e-6
 STATISTICAL = f"{COMPLETE}, with statistical errors alone"
 """The outcome where neither the error of the time step nor that of truncation is estimated."""
 
+MOST_SUBSTEPS = 1000
+"""Most Trotter steps of one time step: within it nothing is saved."""
 MOST_REALIZATIONS = 1_000_000
 """Most realizations of the noise in one run: each has a state of its own, and all of them make a step together."""
 
@@ -97,6 +99,8 @@ class Trajectories(Engine):
                 raise InputError(f"{name} = {getattr(self, name)!r}: an integer >= 1 is needed")
         if self.realizations > MOST_REALIZATIONS:
             raise InputError(f"realizations = {self.realizations}: at most {MOST_REALIZATIONS:,} go in one run")
+        if self.substeps > MOST_SUBSTEPS:
+            raise InputError(f"substeps = {self.substeps}: a time step has at most {MOST_SUBSTEPS:,} Trotter steps")
         if not self.dt > 0:
             raise InputError(f"dt = {self.dt!r}: the time step is a finite number > 0")
         if self.order is not None and self.order not in FRACTIONS:

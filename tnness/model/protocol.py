@@ -25,6 +25,7 @@ from tnness.errors import InputError, ModelError
 from tnness.observables.observable import Observable
 from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
+from tnness.problems.need import TooLarge
 from tnness.typed import shown
 
 UNKNOWN = "unknown"
@@ -77,6 +78,8 @@ def problem_of(model: Any, name: str = "") -> Problem:
         raise InputError(f"{shown(model)} is not a model: it needs problem() and observables()")
     try:
         problem = model.problem()
+    except TooLarge:
+        raise
     except InputError as error:
         raise ModelError(f"model {name!r}: {error}") from error
     if not callable(getattr(problem, "summary", None)):

@@ -15,6 +15,9 @@ from tnness.network.chain_state import Array, ChainState
 
 Real = NDArray[np.float64]
 
+LARGEST_EXPONENT = 700.0
+"""Largest x for which e^x and e^-x are numbers in double precision."""
+
 
 def product_difference(first: Sequence[Real], second: Sequence[Real]) -> ChainState:
     """Return prod_i a_i - prod_i b_i: bond dimension 2, canonical at site 0.
@@ -55,16 +58,28 @@ def neighbour_marginals(state: ChainState, trace: Sequence[Real]) -> tuple[list[
     -------
     One array (D_i, D_{i+1}) per bond, and the trace.
     """
-    factor = np.exp(state.log_norm)
     traced = [np.tensordot(v, t, (0, 1)) for v, t in zip(trace, state.tensors, strict=True)]  # (left, right) each
-    right: list[Array] = [np.ones(1)]
+    right: list[tuple[Array, int]] = [(np.ones(1), 0)]
     for matrix in reversed(traced[2:]):
-        right.append(matrix @ right[-1])
-    left, pairs = np.ones(1), []
-    for bond, after in enumerate(reversed(right)):
+        vector, power = right[-1]
+        right.append(_scaled(matrix @ vector, power))
+    (left, before), pairs = (np.ones(1), 0), []
+    for bond, (after, behind) in enumerate(reversed(right)):
         first, second = state.tensors[bond], state.tensors[bond + 1]
         block = np.tensordot(np.tensordot(left, first, 1), second @ after, 1)  # (D_i, D_{i+1})
-        pairs.append(factor * block)
-        left = left @ traced[bond]
-    whole = float(factor * ((left @ traced[-1]) @ np.ones(1)))
-    return pairs, whole
+        pairs.append(_multiplied(block, state.log_norm, before + behind))
+        left, before = _scaled(left @ traced[bond], before)
+    return pairs, float(_multiplied((left @ traced[-1]) @ np.ones(1), state.log_norm, before))
+
+
+def _scaled(vector: Array, power: int) -> tuple[Array, int]:
+    """Return a vector with its largest element between 1/2 and 1, and what 2 to a power multiplied it by."""
+    own = int(np.frexp(np.abs(vector).max())[1])
+    return np.ldexp(vector, -own), power + own
+
+
+def _multiplied(values: Array, logarithm: float, power: int) -> Array:
+    """Return values times e^logarithm 2^power, neither of which need be a number in double precision."""
+    if abs(logarithm) < LARGEST_EXPONENT:
+        return np.ldexp(np.exp(logarithm) * values, power)
+    return values * np.exp(logarithm + power * np.log(2))

@@ -28,6 +28,10 @@ from tnness.typed import check_fields, shown, typed
 Array = NDArray[Any]  # float32, float64 or complex128
 
 
+MOST_POWERS = 100
+"""Most power iterations: after a few the subspace is that of the SVD to every digit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Truncation:
     """The settings of the truncation of bonds.
@@ -55,8 +59,8 @@ class Truncation:
             raise InputError(f"chi = {self.chi!r}: the bond dimension is an integer >= 1")
         if not 0 <= self.cutoff < 1:
             raise InputError(f"cutoff = {self.cutoff!r}: the discarded weight is a number in [0, 1)")
-        if self.power < 0:
-            raise InputError(f"power = {self.power!r}: the number of power iterations is an integer >= 0")
+        if not 0 <= self.power <= MOST_POWERS:
+            raise InputError(f"power = {self.power!r}: an integer, 0 to {MOST_POWERS}, is the number of iterations")
         if self.method not in TRUNCATIONS:
             raise InputError(f"truncation method {self.method!r} is unknown{suggestion(self.method, TRUNCATIONS)}")
 

@@ -23,6 +23,7 @@ from tnness.digest.content import digest
 from tnness.errors import InputError
 from tnness.operators.basis import LocalSpace, product_elements
 from tnness.problems.ensembles import GateEnsemble
+from tnness.problems.need import sites_known
 from tnness.typed import check_fields
 
 Array = NDArray[Any]
@@ -97,6 +98,7 @@ class Circuit:
         check_fields(self, "a circuit")
         if self.n < 2 or len(set(self.spaces)) > 1:
             raise InputError(f"a circuit takes a chain of at least 2 sites, all alike, got {self.spaces}")
+        sites_known(self)
         space = self.spaces[0]
         if self.gates.unitaries.shape[1] != space.levels**2:
             raise InputError(

@@ -25,6 +25,7 @@ from tnness.operators.charges import Charges
 from tnness.operators.symmetry import conserved_charges
 from tnness.problems.large_bonds import apply_local, coherent_factors, large_hamiltonians, sparse_local
 from tnness.problems.mpo import mpo_of
+from tnness.problems.need import sites_known
 from tnness.problems.parts import TermPart, parts_of
 from tnness.typed import typed
 
@@ -83,6 +84,7 @@ class ChainGenerator:
         self.spaces = tuple(spaces)
         if not self.spaces:
             raise ModelError("a chain needs at least one site")
+        sites_known(self)
         self.coherent = large_hamiltonians(self.spaces, coherent or {})
         """Hamiltonians of bonds that have no matrix."""
         dims = self.dims

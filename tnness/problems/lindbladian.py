@@ -25,6 +25,7 @@ from tnness.problems.assembly import assembled, superoperator
 from tnness.problems.driven import Drive, Operation
 from tnness.problems.envelope import Function, value_at
 from tnness.problems.generator import ChainGenerator, Real
+from tnness.problems.need import sites_known
 from tnness.problems.schedule import Driven, digest_of_driven, drive_of, scheduled
 from tnness.typed import checked
 
@@ -95,6 +96,7 @@ class Lindbladian:
         self._generator: ChainGenerator | None = None
         self._drive: Drive | None = None
         self._fixed = False
+        sites_known(self)
 
     @property
     def n(self) -> int:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from tnness.errors import InputError
+
+
+class TooLarge(InputError):
+    """A chain needs more than there is, and is refused before its terms are stated."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,42 @@ class Need:
             )
 
 
+_CHECK: ContextVar[Callable[[Any], None] | None] = ContextVar("check of a problem that is begun", default=None)
+
+
+@contextlib.contextmanager
+def checked_when_begun(check: Callable[[Any], None]) -> Iterator[None]:
+    """Check every chain that is stated in this block as soon as its sites are known, before its terms are.
+
+    check: takes the problem, which has its `spaces` and no terms yet, and raises `InputError` if it is too large.
+    """
+    token = _CHECK.set(check)
+    try:
+        yield
+    finally:
+        _CHECK.reset(token)
+
+
+def sites_known(problem: Any) -> None:
+    """Say that the sites of a problem are known, see `checked_when_begun`."""
+    check = _CHECK.get()
+    if check is not None:
+        try:
+            check(problem)
+        except InputError as error:
+            raise TooLarge(str(error)) from error
+
+
+CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how much memory a container may use."""
+
+
 def memory() -> float:
     """Return the bytes of memory that this process may use; infinite where the system does not tell."""
     limits = [math.inf]
+    for file in CONTAINERS:
+        with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+            limits.append(float(int(Path(file).read_text())))
     with contextlib.suppress(ImportError):  # Windows sets no such limit
         import resource
 

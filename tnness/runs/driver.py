@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tnness.display.messages import ready
 from tnness.engines.ask import EVOLUTION, Start
 from tnness.engines.companions import begun, extended, resumed, rule_for
 from tnness.engines.initial import Initial, parse_initial
@@ -113,6 +114,7 @@ class Driver:
     def _worked(self, work: Work, account: Account) -> Record:
         """Run the loop. If a signal or an error ends it early, the results so far are saved."""
         started = time.monotonic() - work.wall
+        ready()
         try:
             while not work.over and account.advance(self._progress):
                 work.wall = time.monotonic() - started

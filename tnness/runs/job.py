@@ -30,6 +30,7 @@ from tnness.model.protocol import UNKNOWN, Model, draw, problem_of, values_of
 from tnness.model.registry import module_from_file, names_file
 from tnness.network.chain_state import ChainState
 from tnness.observables.observable import Observable
+from tnness.problems.need import checked_when_begun
 from tnness.records.record import BURSTS, PREFIX, RESERVED, Record
 from tnness.runs.physics import Physics
 from tnness.runs.watch import watched
@@ -49,25 +50,41 @@ def engine_for(model: Any, name: str | None = None, **settings: Any) -> Engine:
     InputError: an engine that does not exist or does not serve the model, or a setting it does not have.
     """
     offered = offered_engines(model)
-    chosen = loaded_engine(name) if name else _default_engine(model, loaded_engine(offered[0]))
+    given = {key: value for key, value in settings.items() if value is not None}
+    chosen = loaded_engine(name) if name else _default_engine(model, loaded_engine(offered[0]), given)
     cls = engine_class(chosen)
     if not {chosen, cls.like, *cls.also} & set(offered):
         served = ", ".join(offered)
         raise InputError(f"engine {chosen!r} does not serve model {name_of(model)!r}; it is served by {served}")
-    return build_engine(chosen, {key: value for key, value in settings.items() if value is not None})
+    return build_engine(chosen, given)
 
 
-def _default_engine(model: Any, first: str) -> str:
+def _default_engine(model: Any, first: str, settings: Mapping[str, Any]) -> str:
     """Return the name of an engine, or of another where that one cannot solve the problem of the model."""
     cls = engine_class(first)
     if cls.instead is None or isinstance(model, type):
         return first
     try:
-        problem = model.problem()
+        engine = build_engine(first, settings)
+        with checked_when_begun(lambda problem: engine.check_need(problem, Ask())):
+            problem = model.problem()
     except Exception:  # it is built once more by the run, which reports what is wrong with it
         return first
+    if callable(getattr(problem, "summary", None)):
+        _STATED[:] = [(model, problem)]
     other = None if cls.serves(problem) else cls.leaves_to(problem)
     return first if other is None else other
+
+
+_STATED: list[tuple[Any, Any]] = []
+"""The model whose engine was chosen last, and its problem, until the job takes it: large chains take long to state."""
+
+
+def _stated(model: Any) -> Any:
+    """Return the problem that was stated when the engine of this very model was chosen; None if it was not."""
+    kept = [problem for known, problem in _STATED if known is model]
+    _STATED.clear()
+    return kept[0] if kept else None
 
 
 def loaded_engine(name: str) -> str:
@@ -173,7 +190,10 @@ class Job:
     @cached_property
     def problem(self) -> Any:
         """The model's problem."""
-        with own_code(self.name):
+        kept = _stated(self.model)
+        if kept is not None:
+            return kept
+        with own_code(self.name), checked_when_begun(lambda problem: self.solver.check_need(problem, self.ask)):
             return problem_of(self.model, self.name)
 
     @cached_property

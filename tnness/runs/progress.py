@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import TqdmWarning, tqdm
 
-from tnness.display.messages import MESSAGES
+from tnness.display.messages import MESSAGES, is_open
 from tnness.errors import Doubt, Interrupted
 
 REDRAW = 0.1
@@ -42,7 +42,8 @@ def bar_class() -> type[tqdm[Any]]:
 
 def draws_bars() -> bool:
     """Return whether a bar can be drawn: on a terminal, or in a notebook that has widgets."""
-    return sys.stderr.isatty() or any(cls.__name__ == "tqdm_notebook" for cls in bar_class().__mro__)
+    on_terminal = is_open(sys.stderr) and sys.stderr.isatty()
+    return on_terminal or any(cls.__name__ == "tqdm_notebook" for cls in bar_class().__mro__)
 
 
 class Progress:

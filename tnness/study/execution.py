@@ -68,6 +68,10 @@ def _at_once(work: Work) -> Future[Any]:
     return future
 
 
+MOST_WORKERS = 1000
+"""Most processes of a pool on one machine."""
+
+
 @dataclass(frozen=True)
 class Local:
     """A pool of processes on this machine. workers: how many; default: one per core that this process may use."""
@@ -75,8 +79,8 @@ class Local:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        if self.workers is not None and (isinstance(self.workers, bool) or self.workers < 1):
-            raise InputError(f"workers = {self.workers!r}: at least 1 is needed")
+        if self.workers is not None and (isinstance(self.workers, bool) or not 1 <= self.workers <= MOST_WORKERS):
+            raise InputError(f"workers = {self.workers!r}: 1 to {MOST_WORKERS} processes are possible")
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Crew]:

@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tnness.digest.content import digest_of_function
-from tnness.display.messages import LINES, MESSAGES, SILENCE
+from tnness.display.messages import LINES, MESSAGES, SILENCE, ready
 from tnness.display.page import escaped
 from tnness.engines.ask import TOLERANCE, Ask, names_of
 from tnness.engines.beyond.question import Question
@@ -266,6 +266,8 @@ class Sweep:
         waiting: list[Point] = list(reversed(points))
         before = asked - len(points)
         with Stop() as stop, self._bar(asked, asked - len(points)) as bar:
+            if not bar.disable:
+                ready()
             while waiting:
                 try:
                     with self.place.open() as crew:

@@ -183,7 +183,8 @@ def _at(data: xr.DataArray, at: Mapping[str, Any]) -> xr.DataArray:
         indices = np.flatnonzero(np.isclose(labels, value) if labels.dtype.kind in "fiu" else labels == str(value))
         if not indices.size:
             raise InputError(f"{name} = {value!r} is not on the grid: {', '.join(map(str, labels))}")
-        data = data.isel({name: int(indices[0])})
+        index = int(indices[0])
+        data = data.isel({name: [index] if name == REALIZATION else index})  # means are over this axis, also of one
     return data
 
 

@@ -31,6 +31,8 @@ from tnness.stopping.protocol import Rule
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
+MOST_FIELDS = 1000
+"""Most counting fields: each is a steady state of its own."""
 CUMULANTS = {1: "mean", 2: "noise", 3: "third_cumulant"}
 """Names of the derivatives of theta at 0."""
 
@@ -60,8 +62,10 @@ class Counting(Question):
         super().__post_init__()
         if not 0 < self.largest <= 20:
             raise InputError(f"counting: largest = {self.largest!r}: a field above 0 and at most 20 is needed")
-        if self.points < 4 or self.points % 2:
-            raise InputError(f"counting: points = {self.points!r}: an even number of fields, at least 4, is needed")
+        if not 4 <= self.points <= MOST_FIELDS or self.points % 2:
+            raise InputError(
+                f"counting: points = {self.points!r}: an even number of fields, 4 to {MOST_FIELDS}, is needed"
+            )
 
     @property
     def fields(self) -> Real:

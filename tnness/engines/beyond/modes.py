@@ -27,6 +27,8 @@ from tnness.stopping.protocol import Rule
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
+MODES_ASKED = 10_000
+"""Most modes that can be asked for."""
 DENSITIES = ("N", "Sz", "Z")
 """Names of the operator whose profile a mode shows: the first that all sites have."""
 
@@ -49,8 +51,8 @@ class Modes(Question):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.count < 1:
-            raise InputError(f"modes: count = {self.count!r}: an integer >= 1 is needed")
+        if not 1 <= self.count <= MODES_ASKED:
+            raise InputError(f"modes: count = {self.count!r}: an integer, 1 to {MODES_ASKED:,}, is needed")
 
     def observables(self, problem: Any) -> dict[str, Observable]:
         """Return rates, frequencies, candidates, residuals and profiles."""

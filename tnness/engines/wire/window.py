@@ -34,6 +34,8 @@ REFINED = 0.03
 """A pole is refined if its linearised self-energy costs more than this fraction of the tolerance."""
 MOST_NODES = 32
 """Largest number of nodes of a deflated panel; panels next to a threshold, whose rim is near, need so many."""
+LARGEST_PANEL = 1000
+"""Most nodes of a panel that can be asked for: they are the eigenvalues of a matrix of this size."""
 NEAR_NODE = 1e-3
 """A resonance nearer to a node than this, in half widths, loses too many digits in their difference."""
 GRADING = 4.0
@@ -63,8 +65,8 @@ class Quadrature:
     most: int = 4096
 
     def __post_init__(self) -> None:
-        if self.nodes < 2:
-            raise InputError(f"nodes = {self.nodes}: a panel has at least 2")
+        if not 2 <= self.nodes <= LARGEST_PANEL:
+            raise InputError(f"nodes = {self.nodes}: a panel has 2 to {LARGEST_PANEL}")
         if not self.reach >= LEAST_REACH:
             raise InputError(f"reach = {self.reach:g}: at least {LEAST_REACH:g} half widths are needed")
         if not self.tolerance > 0:
