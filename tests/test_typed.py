@@ -230,3 +230,11 @@ def test_arguments_are_checked_and_passed_on_as_they_are():
     assert total(iter([1.0, 2.0])) == total(np.array([1.0, 2.0])) == 3.0
     with pytest.raises(TypeError, match="secnds"):
         wait(1, secnds=1)
+
+
+def test_integers_have_64_bits_and_numbers_those_of_a_double():
+    assert checked("seed", 2**64 - 1, int) == 2**64 - 1
+    with pytest.raises(InputError, match=r"^seed = 18446744073709551616 is too large: an integer has at most 64 bits$"):
+        checked("seed", 2**64, int)
+    with pytest.raises(InputError, match=r"^rate = 1000.*: a finite number is needed$"):
+        checked("rate", 10**400, float)

@@ -372,15 +372,15 @@ def _boolean(place: str, value: Any) -> bool:
     raise _wrong(place, value, bool)
 
 
-LARGEST_INTEGER = 2**63 - 1
-"""Largest integer that arrays and files hold."""
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**64 - 1
+"""What arrays and files hold; the seeds of a sweep's points take all 64 bits."""
 
 
 def _integer(place: str, value: Any) -> int:
     is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not is_integer and not (isinstance(value, (float, np.floating)) and float(value).is_integer()):
         raise _wrong(place, value, int)
-    if abs(int(value)) > LARGEST_INTEGER:
+    if not SMALLEST_INTEGER <= int(value) <= LARGEST_INTEGER:
         raise InputError(f"{place} = {shown(value)} is too large: an integer has at most 64 bits")
     return int(value)
 
