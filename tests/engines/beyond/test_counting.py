@@ -186,6 +186,13 @@ def test_the_asymmetric_process_has_the_noise_of_derrida_evans_and_mallick(n):
     assert_allclose([record["mean"], record["noise"]], [model.mean, model.noise], atol=1e-6)
 
 
+def test_models_of_one_sided_hops_count_at_their_ends():
+    wanted = TASEP(4)
+    for counter in ("left", "right"):
+        record = counting(find("tasep")(n=4), counter=counter, engine="exact", points=6, largest=0.4)
+        assert_allclose([record["mean"], record["noise"]], [wanted.mean, wanted.noise], atol=1e-6)
+
+
 def test_long_chains_evolve_to_the_same_theta():
     model = TASEP(4)
     exact = counting(model, engine="exact", points=4)
