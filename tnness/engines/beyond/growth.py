@@ -2,7 +2,8 @@ r"""Counting statistics of long chains: the leading eigenvector of a tilted gene
 
 At each field the state evolves, by Trotter gates and without regard to its trace, until theta = <1|G_lambda|P> / <1|P>
 is settled, or jitters without a drift: first at half the bond dimension, then at the whole, then with half the time
-step. The differences of these stages are the errors by truncation and by the time step. Each field begins with the state of the one before it.
+step. The differences of these stages are the errors by truncation and by the time step. Each field begins with the
+state of the one before it.
 """
 
 from __future__ import annotations
