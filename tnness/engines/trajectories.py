@@ -487,7 +487,7 @@ class MatrixProducts:
 
 
 TRUNCATED = "truncation dominates: raise chi"
-FEW_JUMPS = f"fewer than {FEWEST_JUMPS} quantum jumps: no errors are known, raise realizations"
+FEW_JUMPS = f"no error estimate: fewer than {FEWEST_JUMPS} quantum jumps, raise realizations"
 
 
 @dataclass

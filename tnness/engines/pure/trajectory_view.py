@@ -23,7 +23,7 @@ LINEAR = (
     "charge_distribution",
 )
 """Quantities that are linear in the state: their mean over realizations is the value in the average state."""
-FEWEST_JUMPS = 10
+FEWEST_JUMPS = 5
 """Fewest quantum jumps of all realizations together for which errors are known."""
 ENTROPIES = (
     *("entropy", "renyi2", "log_purity", "negativity", "schmidt_values"),
