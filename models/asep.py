@@ -57,10 +57,10 @@ class ASEP:
         for i in range(last):
             chain.jump(b.Sm(i) * b.Sp(i + 1), rate=self.p)
             chain.jump(b.Sp(i) * b.Sm(i + 1), rate=self.q)
-        chain.jump(b.Sp(0), rate=self.inject_left)
-        chain.jump(b.Sm(0), rate=self.remove_left)
-        chain.jump(b.Sp(last), rate=self.inject_right)
-        chain.jump(b.Sm(last), rate=self.remove_right)
+        chain.jump(b.Sp(0), rate=self.inject_left, counts={"left": 1})
+        chain.jump(b.Sm(0), rate=self.remove_left, counts={"left": -1})
+        chain.jump(b.Sp(last), rate=self.inject_right, counts={"right": -1})
+        chain.jump(b.Sm(last), rate=self.remove_right, counts={"right": 1})
         return chain
 
     def observables(self) -> dict[str, Observable]:

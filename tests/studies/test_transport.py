@@ -7,7 +7,16 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 from study_modules import modules_of
+from tnness import find
 from tnness.study.scripts import save
+
+
+def test_the_chain_without_interaction_is_the_model_with_dephasing():
+    with modules_of("transport") as study:
+        chain = study["chain"].DephasedXXZ(n=5, dephasing=0.7, gamma=1.5, mu=0.3)
+    model = find("xx-dephasing")(n=5, dephasing=0.7, gamma=1.5, mu=0.3)
+    assert chain.problem().digest() == model.problem().digest()
+    assert list(chain.observables()) == list(model.observables())
 
 
 def test_transport_figure(tmp_path):

@@ -23,8 +23,8 @@ from tnness.engines.initial import Initial
 from tnness.engines.protocol import Engine, Report, Run
 from tnness.engines.pure.ground import ground_state
 from tnness.engines.pure.trajectories import MPSTrajectories
-from tnness.engines.pure.trajectory_view import TrajectoryView, truncation_error
-from tnness.engines.pure.unraveling import UNRAVELINGS, Noise, Unraveling, why_no_noise, windows_of
+from tnness.engines.pure.trajectory_view import FEWEST_JUMPS, TrajectoryView, truncation_error
+from tnness.engines.pure.unraveling import UNRAVELINGS, Jumps, Noise, Unraveling, why_no_noise, windows_of
 from tnness.engines.pure.view import PureView
 from tnness.engines.registry import register_engine
 from tnness.engines.starting import amplitudes_on
@@ -457,7 +457,7 @@ class MatrixProducts:
         stack = self.system.stack.copy()
         pairs = Pairs(stack)
         views = [PureView(stack.state(r), self.spaces, partial(pairs.of, r)) for r in range(stack.count)]
-        return TrajectoryView(views, self.spaces, float(stack.dropped.mean()))
+        return TrajectoryView(views, self.spaces, float(stack.dropped.mean()), self.system.rare_jumps)
 
     def figures(self) -> dict[str, float]:
         """Return the number of realizations, the weight dropped by each, the bonds, and the jumps of each."""
@@ -468,12 +468,15 @@ class MatrixProducts:
             "bond_dimension": float(stack.largest.max()),
             "mean_bond_dimension": float(stack.largest.mean()),
         }
-        if self.system.unraveling.name == "jumps":
+        if self.system.unraveling.name == Jumps.name:
             figures["quantum_jumps"] = self.system.jumps / stack.count
         return figures
 
     def verdict(self) -> str:
-        """Return `complete`, with what is not known, or that truncation dominates the error."""
+        """Return `complete`, with what is not known, or why errors are unknown or mostly those of truncation."""
+        jumps = self.system.rare_jumps
+        if jumps is not None and jumps < FEWEST_JUMPS:
+            return FEW_JUMPS
         if self.system.stack.dropped.mean() >= DROPPED_PER_TRAJECTORY:
             return TRUNCATED
         return COMPLETE if self.system.unraveling.name == Noise.name else STATISTICAL
@@ -488,6 +491,7 @@ class MatrixProducts:
 
 
 TRUNCATED = "truncation dominates: raise chi"
+FEW_JUMPS = f"no error estimate: fewer than {FEWEST_JUMPS} quantum jumps, raise realizations"
 
 
 @dataclass

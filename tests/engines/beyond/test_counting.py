@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 
 from chains import dense_lindbladian
-from tnness import TEBD, Ask, Lindbladian, Start, bit, expectation, find, spin_half, spinless
+from tnness import TEBD, Ask, Exact, Lindbladian, Start, bit, expectation, find, spin_half, spinless
 from tnness.engines.beyond.counting import Counting
 from tnness.errors import InputError, ModelError
 from tnness.problems.tilted import tilted
@@ -186,6 +186,13 @@ def test_the_asymmetric_process_has_the_noise_of_derrida_evans_and_mallick(n):
     assert_allclose([record["mean"], record["noise"]], [model.mean, model.noise], atol=1e-6)
 
 
+def test_models_of_one_sided_hops_count_at_their_ends():
+    wanted = TASEP(4)
+    for counter in ("left", "right"):
+        record = counting(find("tasep")(n=4), counter=counter, engine="exact", points=6, largest=0.4)
+        assert_allclose([record["mean"], record["noise"]], [wanted.mean, wanted.noise], atol=1e-6)
+
+
 def test_long_chains_evolve_to_the_same_theta():
     model = TASEP(4)
     exact = counting(model, engine="exact", points=4)
@@ -194,6 +201,29 @@ def test_long_chains_evolve_to_the_same_theta():
     assert np.all(apart <= record["theta_error"].values + 1e-12)
     assert np.all(apart < 1e-3 * np.abs(exact["theta"].values))
     assert abs(float(record["mean"]) - model.mean) <= float(record["mean_error"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtOneField(Counting):
+    """theta at a single field."""
+
+    @property
+    def fields(self):
+        return np.array([0.4])
+
+
+@pytest.mark.slow
+def test_theta_that_truncation_moves_for_ever_is_told_with_an_error_that_holds():
+    """chi 8 and 4 of 64: theta jitters at 1e-4 of itself, and would do so for 20000 steps."""
+    problem, start = find("xx-dephasing")(n=6, dephasing=0.5, mu=0.6).problem(), Start(ask=Ask(tolerance=1e-5))
+    run = AtOneField().solver(TEBD(chi=8)).begin(problem, start)
+    while not run.step().finished:
+        assert run.steps < 4000
+    exact = AtOneField().solver(Exact()).begin(problem, start)
+    exact.step()
+    assert "raise chi" in run.verdict()
+    assert abs(run.table.theta - exact.table.theta) <= run.table.errors
+    assert run.table.errors < 0.05 * exact.table.theta
 
 
 def test_an_interrupted_counting_goes_on_bit_for_bit():

@@ -50,6 +50,8 @@ MEETING = 2.0
 """Factor of an error of first order that covers two rates that meet."""
 FINER = 4
 """Factor by which the time step is made finer once the slow part is left."""
+COARSE_ORDER, FINE_ORDER = 2, 4
+"""Trotter orders before and after that: what is left first need not be exact, and takes a fifth of the gates."""
 FIRST_STEPS = 2
 """Trotter steps before the first snapshot, and between the first ones."""
 
@@ -65,9 +67,15 @@ class Scheme:
     seed: int
     frame: Frame
 
+    @cached_property
     def finer(self) -> Scheme:
-        """Return the same with a time step that leaves almost no Trotter error."""
-        return replace(self, dt=self.dt / FINER)
+        """The same with a time step and an order that leave almost no Trotter error."""
+        return replace(self, order=FINE_ORDER, dt=self.dt / FINER)
+
+    @cached_property
+    def careful(self) -> Scheme:
+        """The same with the order of the finer one."""
+        return replace(self, order=FINE_ORDER)
 
     @cached_property
     def gates(self) -> tuple[Gates, Gates]:
@@ -102,10 +110,11 @@ class Filter:
     """One picture of one charge sector: a state that evolves, and its snapshots.
 
     spacing: steps between snapshots. steps: since the beginning. since: steps since the last snapshot. time: evolved.
-    polished: whether the time step has been made finer.
+    polished: whether the time step has been made finer. coarse: the spacing before that. careful: whether coarse time
+    steps have the order of the finer ones.
     """
 
-    scheme: Scheme
+    whole: Scheme
     charge: Charge
     picture: int
     state: ChainState
@@ -115,6 +124,13 @@ class Filter:
     since: int = 0
     time: float = 0.0
     polished: int = 0
+    coarse: int = FIRST_STEPS
+    careful: int = 0
+
+    @property
+    def scheme(self) -> Scheme:
+        """The scheme at work."""
+        return self.whole.finer if self.polished else self.whole.careful if self.careful else self.whole
 
     @classmethod
     def begin(cls, scheme: Scheme, charge: Charge, picture: int, reach: int = 2) -> Filter | None:
@@ -128,20 +144,23 @@ class Filter:
 
     def polish(self) -> None:
         """Go on with a finer time step; half of the snapshots so far are kept."""
-        self.scheme, self.polished = self.scheme.finer(), 1
         size = len(self.gathered.snapshots)
         self.gathered.keep(list(range(max(0, size - KEPT // 2), size)))
-        self.spacing, self.since = FINER, 0
+        self.polished, self.coarse, self.spacing, self.since = 1, self.spacing, FINER, 0
+
+    def roughen(self) -> None:
+        """Go back to the coarse time step, at the finer order; the last snapshot is kept."""
+        self.gathered.keep([len(self.gathered.snapshots) - 1])
+        self.polished, self.careful, self.spacing, self.since = 0, 1, self.coarse, 0
 
     def advance(self, steps: int) -> None:
         """Evolve by a few steps; take a snapshot when its time has come."""
-        for number in range(steps):
-            for layer, (parity, fraction) in enumerate(layers(self.scheme.order, 1)):
-                gates = self.scheme.gates[self.picture].layer(parity, fraction * self.scheme.dt)
-                rng = stream(self.scheme.seed, "modes", self.picture, self.steps + number, layer)
-                sweep_layer(self.state, gates, self.scheme.truncation, rng)
-                self.state.normalise()
-            self.state.log_norm = 0.0
+        for layer, (parity, fraction) in enumerate(layers(self.scheme.order, steps)):
+            gates = self.scheme.gates[self.picture].layer(parity, fraction * self.scheme.dt)
+            rng = stream(self.scheme.seed, "modes", self.picture, self.steps, layer)
+            sweep_layer(self.state, gates, self.scheme.truncation, rng)
+            self.state.normalise()
+        self.state.log_norm = 0.0
         self.steps, self.time = self.steps + steps, self.time + steps * self.scheme.dt
         self._without_identity()
         self.since += steps
@@ -184,7 +203,7 @@ class Filter:
         for k, state in enumerate((self.state, *self.gathered.snapshots)):
             arrays |= {f"{prefix}{k:02d}_{i:04d}": tensor for i, tensor in enumerate(state.tensors)}
         arrays |= {f"{prefix}norms": self._norms()}
-        names = ("spacing", "steps", "since", "time", "polished")
+        names = ("spacing", "steps", "since", "time", "polished", "coarse", "careful")
         numbers: dict[str, float] = {name: getattr(self, name) for name in names}
         numbers["centre"] = -1 if self.state.centre is None else self.state.centre
         numbers["kept"] = len(self.gathered.snapshots)
@@ -197,8 +216,6 @@ class Filter:
     def restore(cls, scheme: Scheme, charge: Charge, picture: int, prefix: str, arrays: Any, numbers: Any) -> Filter:
         """Return the filter that was saved."""
         norms, states = arrays[f"{prefix}norms"], []
-        polished = int(numbers[f"{prefix}polished"])
-        scheme = scheme.finer() if polished else scheme
         for k in range(int(numbers[f"{prefix}kept"]) + 1):
             tensors = [arrays[f"{prefix}{k:02d}_{i:04d}"] for i in range(scheme.generator.n)]
             states.append(ChainState(tensors, 0, float(norms[k])))
@@ -207,10 +224,9 @@ class Filter:
             gathered.add(snapshot)
         restored = cls(scheme, charge, picture, states[0], gathered)
         restored.state.centre = int(numbers[f"{prefix}centre"])
-        restored.spacing, restored.steps, restored.since = (
-            int(numbers[f"{prefix}{name}"]) for name in ("spacing", "steps", "since")
-        )
-        restored.time, restored.polished = float(numbers[f"{prefix}time"]), polished
+        for name in ("spacing", "steps", "since", "polished", "coarse", "careful"):
+            setattr(restored, name, int(numbers[f"{prefix}{name}"]))
+        restored.time = float(numbers[f"{prefix}time"])
         return restored
 
 

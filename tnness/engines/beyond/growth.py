@@ -1,8 +1,9 @@
 r"""Counting statistics of long chains: the leading eigenvector of a tilted generator as a matrix-product state.
 
 At each field the state evolves, by Trotter gates and without regard to its trace, until theta = <1|G_lambda|P> / <1|P>
-is settled: first at half the bond dimension, then at the whole, then with half the time step. The differences of these
-stages are the errors by truncation and by the time step. Each field begins with the state of the one before it.
+is settled, or jitters without a drift: first at half the bond dimension, then at the whole, then with half the time
+step. The differences of these stages are the errors by truncation and by the time step. Each field begins with the
+state of the one before it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ FEWEST_SAMPLES = 12
 """Measurements of a stage at least."""
 FADING = 0.5
 """Largest ratio of the changes of theta in two thirds of a stage that counts as settling."""
+FEWEST_FLAT = 300
+"""Measurements after which a series that jitters without a drift counts as settled."""
+FLAT = 0.05
+"""Largest difference of the means of the last two thirds of a series, in units of their range, that is no drift."""
 ALLOWED_SHARE = 0.2
 """Share of the tolerance that what is still to come may have."""
 MOST_GROWTH_STEPS = 20_000
@@ -69,6 +74,23 @@ def to_come(samples: list[float]) -> float:
     before, last = (max(part) - min(part) for part in (samples[-2 * third :][: third + 1], samples[-third:]))
     round_off = 1e-14 * max(map(abs, samples[-third:]))
     return last if last <= FADING * before or last <= round_off else math.inf
+
+
+def jitter(samples: list[float]) -> float:
+    """Return twice the range of a series that jitters about one value; infinite if it drifts, or is short.
+
+    Truncation moves a state anew in every step, so that theta may never settle further. A drift that is hidden by the
+    jitter has no more than that to go if it decays within ten times the series.
+
+    >>> jitter([(-1.0) ** k for k in range(300)]), jitter([0.01 * k + (-1.0) ** k for k in range(300)])
+    (4.0, inf)
+    """
+    if len(samples) < FEWEST_FLAT:
+        return math.inf
+    third = len(samples) // 3
+    before, last = np.array(samples[-2 * third : -third]), np.array(samples[-third:])
+    spread = float(np.ptp(samples[-2 * third :]))
+    return 2 * spread if abs(before.mean() - last.mean()) <= FLAT * spread else math.inf
 
 
 @dataclass
@@ -132,10 +154,12 @@ class GrowthRun:
 
     def _end_stage(self) -> None:
         """Go on to the next stage, or field, if theta is settled or the longest time is over."""
-        rest, theta = to_come(self.samples), self.samples[-1]
+        rest, theta, flat = to_come(self.samples), self.samples[-1], jitter(self.samples)
         longest = self.start.ask.max_time or MOST_GROWTH_STEPS * self.stages[0].dt
         out_of_time = self.steps * self.stages[self.stage].dt >= longest
-        if rest > ALLOWED_SHARE * self.start.ask.tolerance * abs(theta) and not out_of_time:
+        if math.isfinite(flat):
+            rest, theta = min(rest, flat), float(np.mean(self.samples[-(len(self.samples) // 3) :]))
+        elif rest > ALLOWED_SHARE * self.start.ask.tolerance * abs(theta) and not out_of_time:
             return
         self.stalled += int(not math.isfinite(rest))
         self.ended.append((theta, rest if math.isfinite(rest) else max(self.samples) - min(self.samples)))

@@ -1,10 +1,10 @@
 """Questions to long chains, answered by matrix-product operators with the settings of engine `tebd`.
 
 For modes, each charge sector is filtered twice: from operators on single sites, which often stay simple, and from
-operators on neighbours as well. A filter is over when it has evolved for `MEMORY` times the memory of the slowest mode
-that it has found, so that a slower one would have shown, when the error of this mode is as small as was asked for, and
-when its residual no longer improves; the last part of it has a finer time step, which leaves the error of truncation
-alone. A mode whose error stays too large is waited for `LONG_MEMORY`.
+operators on neighbours as well. A filter has evolved for long enough after `MEMORY` times the memory of the slowest
+mode that it has found, so that a slower one would have shown, when this mode is all but alone, and when its residual no
+longer improves. The last part of it has a finer time step, which leaves the error of truncation alone. If the error is
+not as small as was asked for then, the filter goes on, to `LONG_MEMORY` at most, and its last part is made again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
-from tnness.engines.beyond.filtering import LEFT, RIGHT, Filter, Scheme, mode_pairs, profiles_of
+from tnness.engines.beyond.filtering import COARSE_ORDER, LEFT, RIGHT, Filter, Scheme, mode_pairs, profiles_of
 from tnness.engines.beyond.frame import Frame, balanced
 from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
 from tnness.engines.beyond.profiles import density_covectors
@@ -37,10 +37,13 @@ Real = NDArray[np.float64]
 
 MEMORY, LONG_MEMORY = 5.0, 25.0
 """Evolution time of a filter, in units of 1 / rate of the slowest mode found: if that is all but alone, and if not."""
+OUTGROWN = 10.0
+"""Evolution time of a filter whose modes are faster than those wanted, in units of 1 / the difference of the rates: a
+slower mode would have grown by exp(10) beside them."""
 ALONE = 0.95
 """Share of the newest snapshot that the slowest modes must have to count as all but alone."""
 RESOLVED = 0.3
-"""Largest residual of such a mode, in units of its rate."""
+"""Largest residual of such a mode, in units of its rate, where the last part was made too early before."""
 AT_ONCE = 16
 """Most Trotter steps between two checkpoints."""
 OFTEN = 4
@@ -127,6 +130,7 @@ class FilteringRun:
     """A run that filters one charge sector after the other.
 
     faster: whether all modes of the filter at work are faster than those that are wanted, so that it is left as it is.
+    hasty: whether its last part was tried too early.
     place: of the filter at work. best: its smallest residual; waited: snapshots since it was found. filters: of both
     pictures.
     """
@@ -144,6 +148,7 @@ class FilteringRun:
     filters: tuple[Filter, Filter] | None = None
     done: bool = False
     faster: bool = False
+    hasty: bool = False
 
     @property
     def generator(self) -> ChainGenerator:
@@ -195,9 +200,12 @@ class FilteringRun:
         rates = sorted(-value.real for value, of in found if of[1] <= abs(value.real) * tolerance)
         bar = rates[self.count - 1] if len(rates) >= self.count else math.inf
         ripe = slowest > 0 and left.time >= MEMORY / slowest
-        if ripe and left.time < LONG_MEMORY / slowest:
-            ripe = share > ALONE and residual < RESOLVED * slowest and self._is_known(tolerance)
-        self.faster = left.time >= MEMORY / bar and slowest > bar
+        early = left.time < LONG_MEMORY / slowest
+        if ripe and early:
+            ripe = share > ALONE
+            if self.hasty:
+                ripe = ripe and residual < RESOLVED * slowest and self._is_known(tolerance)
+        self.faster = slowest > bar and left.time >= min(MEMORY / bar, OUTGROWN / (slowest - bar))
         if self.faster:
             return True
         longest = self.start.ask.max_time or LONGEST_FILTER * self.schemes[LEFT].dt
@@ -208,7 +216,13 @@ class FilteringRun:
                 self.best, self.waited = math.inf, 0
             return False
         self.polishing += 1
-        return self.polishing >= POLISHING or (self.waited >= 2 * PATIENT)
+        over = self.polishing >= POLISHING or self.waited >= 2 * PATIENT
+        if over and early and left.time < longest and not self._is_known(tolerance):
+            left.roughen()
+            right.roughen()
+            self.hasty, self.polishing, self.best, self.waited = True, 0, math.inf, 0
+            return False
+        return over
 
     def _is_known(self, tolerance: float) -> bool:
         """Return whether the error of the slowest mode at work is as small as was asked for."""
@@ -224,6 +238,7 @@ class FilteringRun:
             right = Filter.begin(self.schemes[RIGHT], charge, RIGHT, reach)
             if left is not None and right is not None:
                 self.filters, self.best, self.waited, self.polishing = (left, right), math.inf, 0, 0
+                self.hasty = False
                 return True
             self.place += 1
         return False
@@ -264,7 +279,7 @@ class FilteringRun:
         arrays = self.found.save()
         arrays |= {f"frame_{i:04d}": matrix for i, matrix in enumerate(self.schemes[LEFT].frame.to)}
         numbers: dict[str, float] = {
-            name: float(getattr(self, name)) for name in ("place", "waited", "looks", "polishing", "done")
+            name: float(getattr(self, name)) for name in ("place", "waited", "looks", "polishing", "done", "hasty")
         }
         numbers |= {"best": self.best if math.isfinite(self.best) else -1.0, "running": float(self.filters is not None)}
         for picture, filter_ in enumerate(self.filters or ()):
@@ -278,6 +293,7 @@ class FilteringRun:
         self.found = Found.load(arrays)
         self.place, self.waited, self.done = int(numbers["place"]), int(numbers["waited"]), bool(numbers["done"])
         self.looks, self.polishing = int(numbers["looks"]), int(numbers["polishing"])
+        self.hasty = bool(numbers["hasty"])
         self.best = float(numbers["best"]) if numbers["best"] >= 0 else math.inf
         if numbers["running"]:
             charge, _ = self.entries[self.place]
@@ -302,8 +318,12 @@ class NetworkModes(Answerer):
         chi, dt = int(engine.chi), float(self.engine.used(problem)["dt"])
         exact = chi**2 >= generator.dimension  # no bond needs more
         frame = balanced(generator, dt, start.seed, start.report) if frame is None else frame
+
+        def truncation(size: int) -> Truncation:
+            return Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd")
+
         schemes = [
-            Scheme(generator, 4, dt, Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd"), start.seed, frame)
+            Scheme(generator, COARSE_ORDER, dt, truncation(size), start.seed, frame)
             for size in (chi, chi if exact else max(min(chi, 8), chi // 2))
         ]
         sectors = sectors_of(generator)

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.linalg as linalg
 from numpy.typing import NDArray
 
-from tnness.engines.pure.unraveling import Unraveling
+from tnness.engines.pure.unraveling import Jumps, Unraveling
 from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.stacked import StackedState
@@ -58,7 +58,7 @@ class MPSTrajectories:
         self.problem, self.unraveling = problem, unraveling
         self.stack = StackedState.copies(state, len(noises))
         self.noises, self.truncation, self.substeps = list(noises), truncation, substeps
-        self.jumps = 0
+        self.jumps = self.steps = 0
         self._hamiltonian = BondHamiltonian(problem, order)
         self._parities = [problem.parities[i] for i in range(problem.n)]
 
@@ -70,13 +70,14 @@ class MPSTrajectories:
             self._free(time - (dt / 2 if step else 0.0), dt if step else dt / 2)
             self._jump(time + dt / 2, dt)
         self._free(start + length - dt / 2, dt / 2)
+        self.steps += steps
 
     def save(self) -> Snapshot:
         """Return the states, the position of each noise stream, and what is counted."""
         arrays: dict[str, Array] = {f"stack_{i:04d}": tensor for i, tensor in enumerate(self.stack.tensors)}
         arrays["noises"] = np.array([save_stream(noise) for noise in self.noises])
         arrays |= {"dropped": self.stack.dropped, "largest": self.stack.largest}
-        return Snapshot(arrays, {"centre": self.stack.centre, "jumps": self.jumps})
+        return Snapshot(arrays, {"centre": self.stack.centre, "jumps": self.jumps, "steps": self.steps})
 
     def load(self, snapshot: Snapshot) -> None:
         """Become the states that were saved."""
@@ -84,7 +85,13 @@ class MPSTrajectories:
         self.noises = [restore_stream(noise) for noise in arrays["noises"]]
         tensors = [np.ascontiguousarray(arrays[f"stack_{i:04d}"]) for i in range(self.problem.n)]
         self.stack = StackedState(tensors, int(numbers["centre"]), arrays["dropped"], arrays["largest"])
-        self.jumps = int(numbers["jumps"])
+        self.jumps, self.steps = int(numbers["jumps"]), int(numbers["steps"])
+
+    @property
+    def rare_jumps(self) -> int | None:
+        """The number of jumps so far of all realizations, if these differ by jumps alone; else None."""
+        jumping = self.unraveling.name == Jumps.name and self.unraveling.windows
+        return self.jumps if jumping and self.steps else None
 
     def _free(self, time: float, length: float) -> None:
         for gates in self._hamiltonian.layers(time, length, self.substeps):

@@ -23,6 +23,8 @@ LINEAR = (
     "charge_distribution",
 )
 """Quantities that are linear in the state: their mean over realizations is the value in the average state."""
+FEWEST_JUMPS = 5
+"""Fewest quantum jumps of all realizations together for which errors are known."""
 ENTROPIES = (
     *("entropy", "renyi2", "log_purity", "negativity", "schmidt_values"),
     *("spin_negativity", "transposed_moment"),
@@ -42,6 +44,26 @@ def truncation_error(weight: float, value: Any, statistical: Any, count: int) ->
     return 2 * weight * size
 
 
+def sampling_error(left_out: Array, rare: bool) -> Array:
+    """Return the standard error by the jackknife, and that of events which did not happen.
+
+    error^2 = (B - 1)/B sum_b (x_b - x)^2, x the mean of the x_b; if events are rare, plus max (x_b - x)^2 over all b
+    and all elements: one event more, as strong as the strongest that was seen, moves an average that far. (Where few
+    realizations have jumped, the spread is too small just when they are fewer than expected, and 0 where none has.)
+
+    Parameters
+    ----------
+    left_out: averages without the group b of realizations, (B, ...). rare: whether realizations differ by rare events.
+
+    >>> sampling_error(np.array([[1.0, 0.0], [3.0, 0.0]]), False).tolist()
+    [1.0, 0.0]
+    >>> sampling_error(np.array([[1.0, 0.0], [3.0, 0.0]]), True).round(3).tolist()
+    [1.414, 1.0]
+    """
+    squares, groups = (left_out - left_out.mean(axis=0)) ** 2, len(left_out)
+    return np.sqrt((groups - 1) / groups * squares.sum(axis=0) + (squares.max(initial=0.0) if rare else 0.0))
+
+
 class TrajectoryView(View):
     """A view of all realizations at one time. It gives means over the realizations.
 
@@ -52,6 +74,8 @@ class TrajectoryView(View):
     ----------
     realizations: a view of each realization. spaces: local spaces of the sites.
     weight: mean weight that truncation has dropped from a realization; it adds `truncation_error` to errors.
+    jumps: quantum jumps of all realizations together so far; errors are those of rare events (`sampling_error`), and
+    NaN if there were fewer than `FEWEST_JUMPS`. None (default): realizations do not differ by rare events.
 
     >>> from tnness.operators.basis import spinless
     >>> from tnness.engines.fermions.view import GaussianView
@@ -63,9 +87,11 @@ class TrajectoryView(View):
     realizations: list[View]
     refusals: Mapping[str, str] = dict.fromkeys(ENTROPIES, ONE_BY_ONE)
 
-    def __init__(self, realizations: Sequence[View], spaces: Sequence[LocalSpace], weight: float = 0.0) -> None:
+    def __init__(
+        self, realizations: Sequence[View], spaces: Sequence[LocalSpace], weight: float = 0.0, jumps: int | None = None
+    ) -> None:
         super().__init__(spaces)
-        self._weight = weight
+        self._weight, self._jumps = weight, jumps
         self.realizations = list(realizations)
         self._rows: list[int] | None = None
         self._known: dict[Any, Array] = {}  # the values of all realizations, by what was read
@@ -75,31 +101,36 @@ class TrajectoryView(View):
     def average(self, measure: Callable[[Any], Any]) -> Estimate:
         """Return the mean of `measure(view)` over realizations, and its standard error (NaN for one realization)."""
         values = np.array([np.asarray(measure(view), dtype=float) for view in self.realizations])
-        count = len(values)
-        if count == 1:
-            return Estimate(values[0], np.full(values.shape[1:], math.nan))
-        return self._estimate(values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(count))
+        count, whole = len(values), values.mean(axis=0)
+        if not self._judged:
+            return Estimate(whole, np.full(values.shape[1:], math.nan))
+        return self._estimate(whole, (whole - values / count) * count / (count - 1))
 
     def with_error(self, measure: Callable[[Any], Any]) -> Any:
-        """Return measure(view) and its standard error by the jackknife (NaN for one realization).
+        """Return measure(view) and its error by the jackknife (NaN for one realization, or too few jumps).
 
-        The realizations are dealt into B groups, each of which is left out once: error^2 = (B - 1)/B sum_b (x_b - x)^2,
-        x the mean of the x_b. It holds for any smooth function of averages. What is an estimate already is returned.
+        The realizations are dealt into groups, each of which is left out once: `sampling_error`. It holds for any
+        smooth function of averages. What is an estimate already is returned.
         """
         whole = measure(self)
         if isinstance(whole, Estimate) or np.iscomplexobj(whole):
             return whole
         count = len(self.realizations)
+        if not self._judged:
+            return Estimate(whole, np.full(np.shape(whole), math.nan))
         groups = min(count, MOST_GROUPS)
-        if groups == 1:
-            return Estimate(whole, math.nan)
         kept = [[r for r in range(count) if r % groups != group] for group in range(groups)]
         values = np.array([np.asarray(measure(self._only(rows)), dtype=float) for rows in kept])
-        squares = ((values - values.mean(axis=0)) ** 2).sum(axis=0)
-        return self._estimate(whole, np.sqrt((groups - 1) / groups * squares))
+        return self._estimate(whole, values)
 
-    def _estimate(self, value: Any, statistical: Any) -> Estimate:
+    @property
+    def _judged(self) -> bool:
+        """Whether errors are known."""
+        return len(self.realizations) > 1 and (self._jumps is None or self._jumps >= FEWEST_JUMPS)
+
+    def _estimate(self, value: Any, left_out: Array) -> Estimate:
         """Return a value with its statistical error and that of truncation together."""
+        statistical = sampling_error(left_out, self._jumps is not None)
         return Estimate(value, statistical + truncation_error(self._weight, value, statistical, len(self.realizations)))
 
     def _only(self, rows: Sequence[int]) -> TrajectoryView:
