@@ -16,7 +16,7 @@ import numpy as np
 import typer
 from threadpoolctl import threadpool_limits
 
-from benchmarks.peers import TenpyPeer
+from benchmarks.contestants import TenpyPeer
 from benchmarks.workload import Tensors, local_observables
 from tnness import TEBD, ChainState, Circuit, find, steady_state
 from tnness.engines.circuits.network import NetworkState

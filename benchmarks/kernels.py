@@ -17,7 +17,7 @@ from scipy.sparse.linalg import spsolve
 from threadpoolctl import threadpool_limits
 
 from benchmarks.baseline import REVISION, load_baseline
-from benchmarks.peers import Contestant
+from benchmarks.contestants import Contestant
 from benchmarks.workload import DrivenChain, Layer, SvdReference, Tensors, full_state, local_observables
 from tnness import Lindbladian, find, spin_half
 from tnness.engines.exact import steady_vector

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from threadpoolctl import threadpool_limits
 
-from benchmarks.peers import TenpyPeer
+from benchmarks.contestants import TenpyPeer
 from benchmarks.workload import DrivenChain, full_state
 from tnness import TEBD, find, steady_state
 

@@ -11,8 +11,8 @@ import numpy as np
 import typer
 from threadpoolctl import threadpool_limits
 
+from benchmarks.contestants import Contestant, peers
 from benchmarks.kernels import kernels
-from benchmarks.peers import Contestant, peers
 from benchmarks.workload import DrivenChain, SvdReference, full_state, local_observables
 
 BOND_DIMENSIONS = [50, 100, 200]

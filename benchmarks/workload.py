@@ -8,6 +8,7 @@ P_a = (1, X, Y, Z)/sqrt(2); gates are real, (p_out, q_out, p_in, q_in). A layer 
 bond b joining sites b and b + 1; one Trotter step is a list of layers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,8 +68,7 @@ class DrivenChain:
 
     def gates(self, bonds: range, dt: float) -> Layer:
         """{bond: expm(dt M_bond)}."""
-        shape = (4, 4, 4, 4)
-        return {b: scipy.linalg.expm(dt * self.bond_generator(b)).reshape(shape) for b in bonds}
+        return gates_of(self.bond_generator, bonds, dt)
 
     def step(self, dt: float) -> list[Layer]:
         """One second-order step, half steps merged between steps: even(dt), odd(dt)."""
@@ -76,6 +76,26 @@ class DrivenChain:
 
     def _share(self, site: int) -> float:
         return 1.0 if site in (0, self.n - 1) else 0.5
+
+
+@dataclass(frozen=True)
+class DrivenXXZ:
+    """XXZ chain, sigma^+ at rate 1 on its first site, sigma^- on its last (Prosen, Phys. Rev. Lett. 107, 137201)."""
+
+    n: int = 20  # sites
+    delta: float = 0.5  # anisotropy
+
+    def bond_generator(self, bond: int) -> np.ndarray:
+        """Real matrix M_ab = Tr(P_a L(P_b)) of X X + Y Y + delta Z Z, and of the jump of an end."""
+        x, y, z = (np.kron(s, s) for s in _SIGMA)
+        jumps = [(1.0, _placed(_FLIP[+1], 0))] if bond == 0 else []
+        jumps += [(1.0, _placed(_FLIP[-1], 1))] if bond == self.n - 2 else []
+        return superoperator(x + y + self.delta * z, jumps)  # (16, 16)
+
+
+def gates_of(generator: Callable[[int], np.ndarray], bonds: range, dt: float) -> Layer:
+    """{bond: expm(dt M_bond)}."""
+    return {b: scipy.linalg.expm(dt * generator(b)).reshape(4, 4, 4, 4) for b in bonds}
 
 
 def superoperator(hamiltonian: np.ndarray, jumps: list[tuple[float, np.ndarray]]) -> np.ndarray:
