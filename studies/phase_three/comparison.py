@@ -11,6 +11,7 @@ Values = NDArray[np.float64]
 FIT_FROM = 12
 """Shortest chain in the fits."""
 
+
 @dataclass(frozen=True)
 class Form:
     """A law of the length n. The first parameter is the limit of long chains, unless `limit` says what it is."""
@@ -113,7 +114,7 @@ def weights(criterion: Values) -> Values:
 
 
 def averaged_limit(fits: list[Fit], share: Values) -> tuple[float, float]:
-    """Mean of the finite limits over the forms by their weights, and its uncertainty: errors and spread of the forms."""
+    """Mean of the finite limits over the forms by their weights, and its uncertainty: their errors and spread."""
     chosen = [k for k, fit in enumerate(fits) if fit.finite]
     limits, errors = np.array([fits[k].limit for k in chosen]).T
     shares = share[chosen] / share[chosen].sum()

@@ -1,4 +1,4 @@
-"""What the lengths of `figure_sizes.py` say of long chains: forms of fit, their weights, and the curve of measured fronts.
+"""What the lengths of `figure_sizes.py` say of long chains: forms of fit, weights, and the curve of measured fronts.
 
 Draws on two tables that are there: the sizes of the preset, and `figure_front.py`'s quick one. At lower bond dimensions
 it computes the same chains again: the change is held against the errors that the certificates claim.
@@ -123,7 +123,8 @@ def draw(table: xr.Dataset) -> Figure:
         axes.set_xticks([4, 10, 20, 40, 80, 160, 320, 640], ["4", "10", "20", "40", "80", "160", "320", "640"])
         axes.set_xticks([], minor=True)
     lettered(panels, ("entropy deviation", "mutual information of the halves"))
-    how = f"fits from L = {FIT_FROM}, certificates' errors; weights by Akaike's criterion; fronts: v = {float(table['speed']):.3f}"
+    fronts = f"fronts: v = {float(table['speed']):.3f}"
+    how = f"fits from L = {FIT_FROM}, certificates' errors; weights by Akaike's criterion; {fronts}"
     headline(figure, f"{table.attrs['preset']} preset: phase III at $p_1 = p_2 = 1/2$, {how}")
     return figure
 

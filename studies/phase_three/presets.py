@@ -53,6 +53,6 @@ PRESETS = {
         chis=tuple(at(n, chi) for n in (20, 40) for chi in (32, 64, 96, 128)),
         steps=tuple(at(8, 216, dt=dt, tolerance=1e-4) for dt in (0.4, 0.8, 1.6, 2.4)),
         deltas=tuple(at(n, 216, delta=delta) for n in (4, 8) for delta in (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)),
-        lower=tuple(at(n, chi) for n, chi in {12: 64, 20: 96, 40: 96}.items()),
+        lower=tuple(at(n, chi) for n, chi in {12: 64, 20: 96}.items()),
     ),
 }

@@ -57,7 +57,7 @@ def escaping(n: int, velocity: float, diffusivity: float, offset: float = 0.5) -
     I counts the pairs with an end in each half.
     """
     half, bonds = n // 2, np.arange(n + 1.0)[:, None]
-    time = np.linspace(0, 4 * (n + 2) / velocity + 40, 4001)[1:]
+    time = (4 * (n + 2) / velocity + 40) * np.linspace(0, 1, 1001)[1:] ** 2  # dense where short ways end
     left, right = bonds + offset, n - bonds + offset
     stays_left, stays_right = (within(end, end, time, velocity, diffusivity) for end in (left, right))
     # beyond the cut: right ends of the pairs from its left, left ends of those from its right

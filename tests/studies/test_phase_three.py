@@ -135,6 +135,19 @@ def test_forms_are_told_apart_where_the_data_do(study):
     assert module.weights(np.array([fit.akaike for fit in rough])).max() < 0.5  # nothing is decided
 
 
+def test_the_limits_are_compared(study):
+    module = study["figure_limits"]
+    sizes = module.group(module.tables("sizes", "paper"), 0.5, 0.5)
+    short = sizes.isel(point=np.flatnonzero(sizes["n"] >= 8))
+    table = module.compared(short, module.tables("front", "quick"), {20: (1.0, 0.5)}).assign_attrs(preset="paper")
+    assert_allclose(table["akaike_weight"].sum("form"), 1)
+    assert float(table["change"].sel(quantity="deviation", n=20)) == pytest.approx(1 - 1.238426, abs=1e-5)
+    spread = table["decided"].sel(what="error of the averaged limit")
+    assert (spread.diff("plan") < 0).all()  # more lengths say more
+    assert isinstance(module.draw(table), Figure)
+    assert "were it 1/L" in module.tell(table)
+
+
 def test_a_prediction_has_the_error_of_its_parameters(study):
     module = study["comparison"]
     n = np.array([10.0, 20.0, 40.0])
@@ -146,10 +159,12 @@ def test_a_prediction_has_the_error_of_its_parameters(study):
     assert_allclose(error, np.sqrt(np.einsum("kn,kl,ln->n", design, fit.covariance, design)), rtol=1e-5)
 
 
-def test_the_manuscript_uses_the_numbers_that_are_written(tmp_path):
+def test_the_manuscript_uses_the_numbers_that_are_written(study, tmp_path):
+    assert "theory" in study  # which the macros import
     folder = STUDIES / "phase_three" / "manuscript"
     spec = importlib.util.spec_from_file_location("macros", folder / "macros.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.write(tmp_path / "numbers.tex")
