@@ -24,6 +24,8 @@ class Preset:
     scaling_disorder: tuple[float, ...]  # Fig. 2b
     bars: dict[int, int]  # Lyapunov exponents: width and slices of each W
     bar_disorder: tuple[float, ...]
+    entanglement: dict[int, int] = field(default_factory=dict)  # even L0 and realizations of each W: whole states
+    entanglement_biases: tuple[float, ...] = (3e-3 * CRITICAL, 8.0)  # the letter's, and half of W_c
     share: dict[float, float] = field(default_factory=dict)  # Figs. 1b and 2a: of the realizations, where fewer will do
 
     def realizations(self, size: int, disorder: float) -> int:
@@ -35,6 +37,7 @@ PRESETS = {
     "quick": Preset(
         name="quick",
         sizes={6: 400, 8: 200, 10: 100, 12: 40, 14: 16},
+        entanglement={4: 24, 6: 8, 8: 2},
         disorder=(10.0, 16.5, 21.0),
         scaling_sizes={6: 200, 8: 100, 10: 16},
         scaling_disorder=(10.0, 13.0, 15.0, 16.5, 18.0, 21.0, 26.0),
@@ -44,6 +47,7 @@ PRESETS = {
     "paper": Preset(
         name="paper",
         sizes={12: 240, 14: 120, 16: 56},
+        entanglement={4: 200, 6: 100, 8: 40, 10: 10},
         share={10.0: 0.25},
         disorder=(10.0, 16.5, 21.0),
         scaling_sizes={8: 400, 10: 200, 12: 150, 14: 80},

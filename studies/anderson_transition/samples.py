@@ -45,6 +45,25 @@ def coherence(preset: Preset, store: Path, workers: int) -> dict[tuple[int, floa
     return rows
 
 
+def entanglement(preset: Preset, store: Path, workers: int) -> dict[tuple[float, int], xr.Dataset]:
+    """Mutual information, negativity and the bound (S38) of the whole state, by (bias, L0)."""
+    return {
+        (bias, size): swept(
+            "anderson-wire",
+            {"disorder": preset.disorder},
+            store / f"entanglement_L{size}_bias={bias:g}",
+            parameters={"size": size, "bias": bias, "full": True},
+            realizations=count,
+            independent=("size",),
+            seed=SEED,
+            engine=Transfer(nodes=NODES),
+            workers=workers,
+        )
+        for size, count in preset.entanglement.items()
+        for bias in preset.entanglement_biases
+    }
+
+
 def slope(setting: Setting) -> dict[str, float]:
     """dC_d/dx at x = 24, exactly: the window's ends move, and with them G^d by the states at its ends."""
     model = setting.model.draw(np.random.default_rng(setting.seed))

@@ -30,6 +30,9 @@ class Fronts:
     chi: int
 
 
+SETTLED, REACHED = 2.0, 5e-3
+"""First time of the fit of the speed, and the weight at the ends of the chain with which it stops."""
+
 PRESETS = {"quick": Fronts(n=24, end=12.0, chi=32), "long": Fronts(n=48, end=26.0, chi=64)}
 
 
@@ -72,20 +75,31 @@ def spread(n: int, p1: float, p2: float, times: np.ndarray, chi: int) -> np.ndar
     return np.array(shares) / shares[0][-1]
 
 
-def speed(times: np.ndarray, shares: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean right end of the strings against time, and its slope over the later half of the times."""
-    ends = shares.shape[1] - 1 - shares[:, :-1].sum(axis=1) / shares[:, -1] - 0.5
-    late = times >= times[-1] / 2
-    return float(np.polyfit(times[late], ends[late], 1)[0]), ends
+def speed(times: np.ndarray, shares: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Speed and diffusivity of the strings' right ends, and their mean place at every time.
+
+    Slopes of the mean and of half the variance from SETTLED on, while less than REACHED of the weight ends on the last
+    two sites: later the fastest strings are lost, and what is left is slow.
+    """
+    sites = np.arange(1, shares.shape[1])
+    weight = np.diff(shares, axis=1) / shares[:, -1:]  # of the strings that end on a site
+    mean = weight @ sites
+    variance, ends = weight @ sites**2 - mean**2, mean - 0.5
+    free = (times >= SETTLED) & (weight[:, -2:].sum(axis=1) < REACHED)
+    if free.sum() < 2:
+        return np.nan, np.nan, ends
+    drift, spreading = (float(np.polyfit(times[free], moment[free], 1)[0]) for moment in (ends, variance))
+    return drift, spreading / 2, ends
 
 
 def data(preset: Fronts, store: Path, workers: int = 0) -> xr.Dataset:
     """Where strings end, and the speed, for every ensemble of gates."""
     gates, times = (HALF, *OTHERS), np.linspace(0, preset.end, 11)
     shares = np.array([spread(preset.n, p1, p2, times, preset.chi) for p1, p2 in gates])
-    speeds, ends = zip(*(speed(times, each) for each in shares), strict=True)
+    speeds, diffusivities, ends = zip(*(speed(times, each) for each in shares), strict=True)
     table = {
         "speed": ("gates", list(speeds)),
+        "diffusivity": ("gates", list(diffusivities)),
         "ends": (("gates", "time"), np.array(ends)),
         "shares": (("gates", "time", "sites"), shares),
         "p1": ("gates", [p1 for p1, _ in gates]),
@@ -123,7 +137,8 @@ def tell(table: xr.Dataset) -> str:
         one = table.isel(gates=k)
         v, left = float(one["speed"]), float(one["shares"][-1, -1])
         gates = f"p1 = {float(one['p1']):g}, p2 = {float(one['p2']):g}"
-        lines.append(f"{gates}: v = {v:.3f}, weight left {left:.3f}, 1/(2 v) = {1 / (2 * v):.3f}")
+        spread = f"diffusivity {float(one['diffusivity']):.3f}"
+        lines.append(f"{gates}: v = {v:.3f}, {spread}, weight left {left:.3f}, 1/(2 v) = {1 / (2 * v):.3f}")
     return "\n".join(lines)
 
 

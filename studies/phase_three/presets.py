@@ -17,6 +17,7 @@ class Preset:
     chis: tuple[Point, ...]  # convergence in the bond dimension
     steps: tuple[Point, ...]  # in the time step
     deltas: tuple[Point, ...]  # of finite delta to order delta^2
+    lower: tuple[Point, ...] = ()  # long chains of `sizes` at smaller bond dimensions
 
     def points(self) -> list[Point]:
         """Everything."""
@@ -52,5 +53,6 @@ PRESETS = {
         chis=tuple(at(n, chi) for n in (20, 40) for chi in (32, 64, 96, 128)),
         steps=tuple(at(8, 216, dt=dt, tolerance=1e-4) for dt in (0.4, 0.8, 1.6, 2.4)),
         deltas=tuple(at(n, 216, delta=delta) for n in (4, 8) for delta in (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)),
+        lower=tuple(at(n, chi) for n, chi in {12: 64, 20: 96}.items()),
     ),
 }

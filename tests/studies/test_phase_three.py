@@ -1,11 +1,15 @@
 """The study of phase III, end to end on the shortest chains."""
 
+import importlib.util
+import re
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-from study_modules import modules_of
+from study_modules import STUDIES, modules_of
+from tnness import TEBD, evolve, find
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,103 @@ def test_a_pair_spreads_and_keeps_its_weight(study):
     shares = module.spread(8, 0.5, 0.5, times, chi=64)
     assert_allclose(shares[:, -1], 1, atol=0.02)  # what has left through the ends
     assert_allclose(shares[0], [0, 0, 0, 0, 0, 1, 1, 1, 1], atol=1e-12)
-    speed, ends = module.speed(times, shares)
+    _, _, ends = module.speed(times, shares)
     assert ends[0] == pytest.approx(4.5, abs=1e-9)
-    assert 0 < speed < 1
+
+
+def test_the_speed_is_read_before_the_ends_are_reached(study):
+    module = study["figure_front"]
+    times, places = np.linspace(0, 24, 21), np.arange(25) - 12.5
+    end = (places - 0.4 * times[:, None]) / np.sqrt(0.1 + 0.8 * times[:, None])
+    shares = study["theory"].ndtr(end)  # what has passed the last site is lost
+    shares[:, 0] = 0
+    speed, diffusivity, ends = module.speed(times, shares)
+    assert speed == pytest.approx(0.4, abs=0.01)
+    assert diffusivity == pytest.approx(0.4, abs=0.02)
+    assert np.polyfit(times[10:], ends[10:], 1)[0] < 0.3  # what the later times would say
+
+
+def test_the_rate_of_emission_is_the_chains(study):
+    for n in (4, 6):
+        chain = find("replica-abc")(n=n, order="second")
+        grown = evolve(chain, [0.02, 0.04], engine=TEBD(chi=64, dt=0.02), initial="identity").dataset
+        first, second = grown["entropy_deviation"].values / [0.02, 0.04]
+        assert 2 * first - second == pytest.approx(study["theory"].emitted(n).sum(), rel=2e-3)
+
+
+def test_escape_ends_at_the_law_of_long_chains(study):
+    deviation, information = study["theory"].escaping(1200, 0.4, 0.4)
+    assert deviation == pytest.approx(1 / 0.8, rel=0.01)
+    assert information == pytest.approx(1 / 1.6, rel=0.01)
+
+
+def test_a_walk_is_absorbed(study):
+    time = np.array([0.5, 4.0, 30.0])
+    within = study["theory"].within
+    free = within(np.array(2.0), np.array(60.0), time, 0.3, 0.5)  # the end is far
+    assert_allclose(free, study["theory"].ndtr((2 - 0.3 * time) / np.sqrt(time)), rtol=1e-9)
+    rng = np.random.default_rng(7)
+    steps = 0.3 * 0.01 + np.sqrt(0.01) * rng.normal(size=(20_000, 400))
+    paths = np.cumsum(steps, axis=1)
+    stays = (paths < 3).all(axis=1)
+    met = within(np.array(3.0), np.array(3.0), np.array(4.0), 0.3, 0.5)
+    assert stays.mean() == pytest.approx(met, abs=0.03)  # steps of 0.01 overlook some crossings
+
+
+def test_forms_are_told_apart_where_the_data_do(study):
+    module = study["comparison"]
+    n = np.array([12.0, 16, 20, 28, 40])
+    values = 1.3 - 2 / n
+    precise = module.fitted(n, values, np.full(5, 1e-4))
+    weight = module.weights(np.array([fit.akaike for fit in precise]))
+    best = precise[int(np.argmax(weight))]
+    assert best.form.name == "1/L"
+    assert best.limit == pytest.approx((1.3, 0.0), abs=1e-3)
+    assert weight[precise.index(module.named(precise, "L^(-1/2)"))] < 1e-6
+    mean, error = module.averaged_limit(precise, weight)
+    assert abs(mean - 1.3) < error < 0.01
+    rough = module.fitted(n, values, np.full(5, 0.1))
+    assert module.weights(np.array([fit.akaike for fit in rough])).max() < 0.5  # nothing is decided
+
+
+def test_the_limits_are_compared(study):
+    module = study["figure_limits"]
+    sizes = module.group(module.tables("sizes", "paper"), 0.5, 0.5)
+    short = sizes.isel(point=np.flatnonzero(sizes["n"] >= 8))
+    table = module.compared(short, module.tables("front", "quick"), {20: (1.0, 0.5)}).assign_attrs(preset="paper")
+    assert_allclose(table["akaike_weight"].sum("form"), 1)
+    assert float(table["change"].sel(quantity="deviation", n=20)) == pytest.approx(1 - 1.238426, abs=1e-5)
+    spread = table["decided"].sel(what="error of the averaged limit")
+    assert (spread.diff("plan") < 0).all()  # more lengths say more
+    assert isinstance(module.draw(table), Figure)
+    assert "were it 1/L" in module.tell(table)
+
+
+def test_a_prediction_has_the_error_of_its_parameters(study):
+    module = study["comparison"]
+    n = np.array([10.0, 20.0, 40.0])
+    fit = module.named(module.fitted(n, 1 - 1 / n, np.full(3, 0.01)), "1/L")
+    at = np.array([10.0, 100.0])
+    design = np.stack([np.ones(2), 1 / at])
+    value, error = fit.predicted(at)
+    assert_allclose(value, 1 - 1 / at, atol=1e-7)
+    assert_allclose(error, np.sqrt(np.einsum("kn,kl,ln->n", design, fit.covariance, design)), rtol=1e-5)
+
+
+def test_the_manuscript_uses_the_numbers_that_are_written(study, tmp_path):
+    assert "theory" in study  # which the macros import
+    folder = STUDIES / "phase_three" / "manuscript"
+    spec = importlib.util.spec_from_file_location("macros", folder / "macros.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.write(tmp_path / "numbers.tex")
+    written = (tmp_path / "numbers.tex").read_text()
+    assert "nan" not in written
+    text = (folder / "phase_three.tex").read_text()
+    defined = set(re.findall(r"\\newcommand\{\\(\w+)\}", written))
+    local = set(re.findall(r"\\newcommand\{\\(\w+)\}", text))
+    used = set(re.findall(r"\\([A-Z]\w+)", text))
+    assert defined - used == set()
+    assert used - defined - local - {"Bigl", "Bigr", "Delta"} == set()

@@ -96,6 +96,27 @@ def test_transition_figures(tmp_path):
         assert isinstance(study["figure_2b"].draw(data), Figure)
 
 
+def test_entanglement_across_the_transition(tmp_path):
+    with modules_of("anderson_transition") as study:
+        tiny = replace(
+            study["presets"].PRESETS["quick"],
+            entanglement={2: 3, 4: 2},
+            entanglement_biases=(0.05, 1.0),
+            disorder=(10.0,),
+        )
+        figure = study["figure_entanglement"]
+        data = figure.data(tiny, tmp_path, 0).assign_attrs(preset="quick")
+        value = data["mean"].sel(stat="value")
+        assert (value.sel(quantity="mutual_information_bound") < value.sel(quantity="mutual_information")).all()
+        assert (
+            value.sel(quantity="mutual_coherence", bias=1.0) > value.sel(quantity="mutual_coherence", bias=0.05)
+        ).all()
+        growth = np.log(value.isel(size=1) / value.isel(size=0)) / np.log(2)
+        np.testing.assert_allclose(data["exponent"].sel(stat="value"), growth.transpose(*growth.dims), rtol=1e-6)
+        assert isinstance(figure.draw(data), Figure)
+        assert "power" in figure.tell(data)
+
+
 def test_transition_profile_figure():
     with modules_of("anderson_transition") as study:
         tiny = replace(study["presets"].PRESETS["quick"], sizes={8: 40}, disorder=(10.0, 16.5))
