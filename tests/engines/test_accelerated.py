@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tnness import Accelerated, Record, evolve, find, steady_state
-from tnness.engines.accelerated import CALM
+from tnness.engines.accelerated_run import CALM
 from tnness.engines.disturbance import Disturbance
 from tnness.engines.kicks import Kick
 from tnness.errors import InputError
