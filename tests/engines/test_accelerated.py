@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from tnness import Accelerated, Lindbladian, Record, evolve, find, steady_state
 from tnness import spin_half as s
-from tnness.engines.accelerated import CALM
+from tnness.engines.accelerated_run import CALM
 from tnness.engines.disturbance import Disturbance
 from tnness.engines.kicks import Kick
 from tnness.engines.metric import strength_of

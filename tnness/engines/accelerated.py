@@ -1,54 +1,40 @@
-"""A steady state of a weakly coupled chain by bursts of evolution and jumps of the slow variables between them.
+"""Steady states by bursts of evolution and jumps of slow densities between them.
 
-Plain evolution needs a time 1/eps. Here every fast variable relaxes during a burst. A regression over the last part of
-the burst gives the drift of the slow densities, and the drift gives a Newton step. Anderson mixing combines it with the
-steps of earlier bursts, weighted by their noise. Gates of local cooling then move the state. The run first proposes a
-jump, and the driver measures how much the jump would change the observables. If the change is small, the run does not
-jump, and a second burst without a jump has to confirm it.
+Two kinds of chains have slow densities that jumps can carry: weakly dissipative ones (`tnness.engines.weak.slow`), and
+chains that transport a density from end to end (`tnness.engines.weak.transported`). The terms tell which one it is.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tnness.engines.accelerated_run import AcceleratedRun, Pace
 from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
 from tnness.engines.limits import need_of_network
 from tnness.engines.metric import strength_of
-from tnness.engines.protocol import Engine, Report, Run
+from tnness.engines.profile_run import ProfileRun
+from tnness.engines.protocol import Engine, Run
 from tnness.engines.registry import register_engine
 from tnness.engines.staged import ladder_rule, prior_of
 from tnness.engines.starting import density_operator
 from tnness.engines.tebd import TEBD
-from tnness.engines.tebd_run import TEBDRun
-from tnness.engines.weak.bursts import Burst, mixed
-from tnness.engines.weak.slow import SlowVariables
+from tnness.engines.weak.transported import Transported
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
-from tnness.network.chain_view import ChainView
-from tnness.network.sweep import sweep_layer
-from tnness.network.trotter import Gates, layers
 from tnness.problems.chain import chain_of
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.need import Need
 from tnness.records.certificate import Prior
 from tnness.records.record import Record
 from tnness.records.snapshot import Snapshot
-from tnness.records.values import Values
-from tnness.stopping.discretisation import Stage
-from tnness.stopping.kicked import FORGOTTEN
 from tnness.stopping.protocol import Rule
-from tnness.stopping.settling import Settling
-from tnness.streams import stream
-
-Real = NDArray[np.float64]
 
 METHOD_KEEPING = "marginals"
 """Truncation method: it keeps the marginals, so that truncation does not change the slow densities."""
@@ -62,53 +48,32 @@ LONGEST_STEP = 10.0
 """Largest default dt, over 1/|G| of the strongest bond: where neighbours commute, no error limits the step."""
 SMALLEST_KEEPING = 24
 """Smallest bond dimension of a default earlier stage."""
-FAST_SHARE = 0.4
-"""Share of a burst during which fast variables relax; the drift is measured after it."""
-CAP = 0.3
-"""Largest change of a multiplier lambda_k in one jump, relative to the root mean square of all.
-
-Each lambda_k counts with its weight in ln rho (`SlowVariables.weighted`).
-"""
-LONGEST = 4
-"""A burst whose drift is hidden by noise is doubled in length, up to this multiple of `burst`."""
-CLEAR = 0.7
-"""Noise of a jump, relative to the jump, above which the burst is stretched and no jump is made."""
-DRIFT_FACTOR = 2.5
-"""Factor on the tolerance for the change that the present drift would still cause.
-
-Truncation keeps this drift from vanishing.
-"""
-MEMORY = 6
-"""Number of bursts, the present one included, that are mixed into a step."""
-CALM = 2
-"""The last stage is over after this many bursts in a row without a jump; an earlier stage is over after one."""
-MOST, MOST_COARSE = 16, 8
-"""Number of bursts after which the last stage, or an earlier stage, is given up."""
-COARSE_FACTOR = 10.0
-"""Factor on the tolerance in earlier stages, which only prepare the last stage."""
-BRACKET = 0.3
-"""Relative change of all energies that makes the starts of a bracket, one from above and one from below."""
-STARTS = ("above", "below")
-"""Names of the two starts of a bracket, in their order."""
-PREDICTED = "predicted_"
-"""Prefix, in a snapshot, of the arrays that hold the predicted remaining change of each observable."""
-AIMS = 4
-"""Rounds of gates in a jump; each round corrects the energies that the round before missed."""
+WEAK_BURST = 60.0
+"""Default time between two jumps of a weakly dissipative chain, whose Hamiltonian is of order 1."""
+LOCAL_TIMES = 40.0
+"""Default time between two jumps of a density that is transported, over the largest norm of a bond's generator."""
 
 
 @register_engine("accelerated")
 @dataclass(frozen=True, kw_only=True)
 class Accelerated(Engine):
-    """Settings of the engine: a `TEBD` that keeps marginals (`evolution`), and the bursts between jumps.
+    """Settings of the engine: a `TEBD` (`evolution`), and the bursts between jumps.
+
+    A weakly dissipative chain is evolved with a truncation that keeps marginals. A chain that transports a density
+    between its ends is evolved as by `TEBD`.
 
     Parameters
     ----------
     chi, order, cutoff, power, dtype, block: as for `TEBD`.
-    dt: Trotter step; None takes 1 over the root of the largest commutator of neighbouring two-site generators.
-    schedule: bond dimensions before `chi`; None takes chi/2 if that is at least 24.
-    burst: time evolved between two jumps (default 60, in units of time of a Hamiltonian of order 1). A burst whose
-        drift is hidden by noise is up to 4 times as long.
-    bracket: settle twice more at the end, from above and from below, and compare. Default False.
+    dt: Trotter step; None takes 1 over the root of the largest commutator of neighbouring two-site generators where
+        dissipation is weak, and that of `TEBD` where a density is transported.
+    schedule: bond dimensions before `chi`; None takes chi/2 if that is at least 24; where a density is transported the
+        last of those of `TEBD`.
+    burst: time evolved between two jumps; None takes 60 where dissipation is weak, in units of time of a Hamiltonian of
+        order 1, and 40 over the largest norm of a bond's generator where a density is transported. A burst whose drift
+        is hidden by noise is up to 4 times as long.
+    bracket: settle twice more at the end, from above and from below, and compare. Default False. It is for weak
+        dissipation.
     """
 
     chi: int = 64  # largest bond dimension
@@ -119,14 +84,14 @@ class Accelerated(Engine):
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
     dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
-    burst: float = 60.0  # time evolved between two jumps [time]
+    burst: float | None = None  # time evolved between two jumps; by default chosen from the problem [time]
     bracket: bool = False  # settle from above and from below too, and compare
 
     like = "tebd"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.burst > 0:
+        if self.burst is not None and not self.burst > 0:
             raise InputError(f"burst = {self.burst!r}: the time between two jumps is a finite number > 0")
         _ = self._plain
 
@@ -136,9 +101,17 @@ class Accelerated(Engine):
         given = {name: value for name, value in asdict(self).items() if name not in ("burst", "bracket")}
         return TEBD(**given, method=METHOD_KEEPING)
 
-    def evolution(self, generator: ChainGenerator) -> TEBD:
-        """Return the engine that evolves between jumps."""
-        return replace(self._plain, dt=self.time_step(generator), schedule=self.coarse)
+    def evolution(self, generator: ChainGenerator, transported: Transported | None = None) -> TEBD:
+        """Return the engine that evolves between jumps. transported: the density that the chain transports, if any."""
+        if transported is None:
+            return replace(self._plain, dt=self.time_step(generator), schedule=self.coarse)
+        plain = replace(self._plain, method=None)
+        return plain if self.schedule is not None else replace(plain, schedule=plain.coarse[-1:])
+
+    def pace(self, generator: ChainGenerator, transported: Transported | None) -> Pace:
+        """Return the settings of bursts and jumps on this problem."""
+        default = WEAK_BURST if transported is None else LOCAL_TIMES / max(1e-12, strength_of(generator))
+        return Pace(default if self.burst is None else self.burst, self.bracket, self.schedule)
 
     @property
     def coarse(self) -> tuple[int, ...]:
@@ -169,7 +142,8 @@ class Accelerated(Engine):
         if not start.steady:
             raise InputError("engine 'accelerated' jumps to a steady state: it gives no time evolution")
         generator = chain_of(problem, f"engine {self.name!r}")
-        return self._after(start).init(generator, density_operator(start.initial, generator), start.seed)
+        initial = density_operator(start.initial, generator)
+        return self._after(start).init(generator, initial, start.seed, far=not start.ask.watch)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
@@ -180,11 +154,11 @@ class Accelerated(Engine):
         generator = chain_of(problem, f"engine {self.name!r}")
         state = density_operator(parse_initial(record.state), generator)
         time = record.time if math.isfinite(record.time) else 0.0
-        return self._after(start).init(generator, state, start.seed, time)
+        return self._after(start).init(generator, state, start.seed, time, not start.ask.watch)
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule of a run: stages that settle by jumps."""
-        return ladder_rule(run, Settling(run, start.target), start)
+        return ladder_rule(run, run.within(start.target), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""
@@ -192,284 +166,39 @@ class Accelerated(Engine):
 
     def used(self, problem: Any) -> dict[str, Any]:
         """Return the settings, with the time step, schedule and truncation that a run of this problem uses."""
-        evolution = self.evolution(chain_of(problem, f"engine {self.name!r}"))
-        return evolution.used(problem) | {"burst": self.burst, "bracket": self.bracket}
+        generator = chain_of(problem, f"engine {self.name!r}")
+        transported = Transported.of(generator)
+        burst = self.pace(generator, transported).burst
+        return self.evolution(generator, transported).used(problem) | {"burst": burst, "bracket": self.bracket}
 
     def _after(self, start: Start) -> Accelerated:
         """Return the engine without a default schedule if the run extends a record: the record is the coarse stage."""
         return replace(self, schedule=()) if self.schedule is None and start.prior is not None else self
 
-    def init(self, generator: ChainGenerator, initial: ChainState, seed: int = 0, time: float = 0.0) -> AcceleratedRun:
-        """Return a run that starts from `initial` (copied) in the first stage."""
-        evolution = self.evolution(generator)
-        state = evolution.prepared(generator, initial)
-        return AcceleratedRun(evolution, generator, state, seed, pace=self, time=time)
+    def init(
+        self, generator: ChainGenerator, initial: ChainState, seed: int = 0, time: float = 0.0, far: bool = True
+    ) -> AcceleratedRun:
+        """Return a run that starts from `initial` (copied) in the first stage.
+
+        far: whether correlations of a density that is transported must rest, at any distance.
+        """
+        transported = Transported.of(generator)
+        evolution, pace = self.evolution(generator, transported), self.pace(generator, transported)
+        if transported is None:
+            return AcceleratedRun(
+                evolution, generator, evolution.prepared(generator, initial), seed, pace=pace, time=time
+            )
+        plain = evolution.init(generator, initial, seed)
+        about = {"definite": plain.definite, "pace": pace, "time": time, "transported": transported, "far": far}
+        return ProfileRun(evolution, generator, plain.state, seed, **about)
 
     def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> AcceleratedRun:
         """Return the run that was saved."""
-        return AcceleratedRun.restored(self.evolution(generator), generator, snapshot, pace=self)
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A state to jump to.
-
-    burst: the burst that proposes the jump. step: change of the energies by the jump. size: largest change of a
-    multiplier, relative to their typical size. noise: uncertainty of the step, relative to the step. shortened: whether
-    CAP shortened the step.
-    """
-
-    burst: Burst
-    state: ChainState
-    step: Real
-    size: float
-    noise: float
-    shortened: bool
-
-
-@dataclass
-class AcceleratedRun(TEBDRun):
-    """A run of the engine.
-
-    pace: the settings of bursts and jumps.
-    bursts: the bursts of the present stage. A burst without a jump goes on; the longer burst then replaces it.
-    calm: number of proposals in a row that were too small for a jump and showed no drift.
-    stretch: length of the present burst, in units of `burst`. since: time from which on the present burst is measured;
-    fast variables have relaxed by then. samples: times and energies from then on.
-    starts: number of stages, from above and from below, that were appended.
-    trace: one row per burst of the whole run: stage, time, relative change by the jump and by the drift, largest change
-    of a multiplier, jumped (0 or 1).
-    predicted: remaining change of every element (absolute), by the last proposal or by the drift.
-    """
-
-    pace: Accelerated = field(default_factory=Accelerated)
-    bursts: list[Burst] = field(default_factory=list)
-    calm: int = 0
-    stretch: int = 1
-    starts: int = 0
-    trace: list[tuple[float, ...]] = field(default_factory=list)
-    predicted: Values = field(default_factory=dict)
-    samples: list[tuple[float, Real]] = field(default_factory=list)
-    since: float = math.nan
-
-    def __post_init__(self) -> None:
-        self.slow = SlowVariables(self.generator)
-        super().__post_init__()
-        self._proposal: Proposal | None = None
-        if self.time == 0 and not self.trace and np.abs(self.slow.energies(self.view())).max() < 1e-9:
-            self.state = self._cooled(self.state, self.slow.start)
-        if math.isnan(self.since):
-            self._begin()
-
-    @property
-    def settled(self) -> bool:
-        """True if the present stage is over: no jump would change enough."""
-        return self.calm >= (CALM if self.last else 1)
-
-    @property
-    def exhausted(self) -> bool:
-        """True if the present stage has used all its bursts without settling."""
-        return sum(row[0] == self.stage for row in self.trace) >= (MOST if self.last else MOST_COARSE)
-
-    @property
-    def last(self) -> bool:
-        """True in the last stage."""
-        return self.stage >= len(self._schedule) - 1
-
-    def step(self, until: float | None = None) -> Report:
-        """Advance by one block of steps; at the end of a burst, propose a jump."""
-        report = super().step(until)
-        if not report.sampled:
-            return report
-        if self.time >= self.since:
-            self.samples.append((self.time, self.slow.energies(self.view())))
-        if self.time >= self.since + (self.stretch - FAST_SHARE) * self.pace.burst:
-            self._proposal = self._propose()
-        return report
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The stages of the schedule and its refinement; then the last stage again for each start of a bracket."""
-        stages = super().stages
-        return (*stages, *(stages[-1] for _ in range(self.starts)))
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """One label per stage; the label of a bracket's stage says `from above` or `from below`."""
-        names, count = super().stage_names, len(super().stages)
-        return (*names[:count], *(f"{name} from {where}" for name, where in zip(names[count:], STARTS, strict=False)))
-
-    def start_again(self) -> bool:
-        """Append the stage from above, on the next call that from below; return False if no stage is left to append."""
-        if not self.pace.bracket or self.starts == len(STARTS):
-            return False
-        self.starts += 1
-        return True
-
-    def next_stage(self) -> None:
-        """Enter the next stage; forget the bursts, which belong to another bond dimension or time step."""
-        before = self._present.chi
-        super().next_stage()
-        if self.stage >= len(super().stages):  # energies < 0 at temperatures > 0: shrink them to start above
-            change = -BRACKET if self.stage == len(super().stages) else BRACKET
-            self.state = self._moved(change * self.slow.energies(self.view()))
-            self.log_trace = self._log_trace(self.state)
-        self.bursts, self.calm, self.stretch = [], 0, 1
-        self._begin(self.pace.burst / 2 if self._present.chi != before else 0.0)  # fast variables fill new bonds
-
-    # ------------------------------------------------------------------ proposals
-
-    @property
-    def proposal(self) -> ChainView | None:
-        """A view of the state after the proposed jump; None if no jump is proposed."""
-        if self._proposal is None:
-            return None
-        return ChainView(self._proposal.state, self.generator.spaces, self.generator.functionals)
-
-    @property
-    def uncertainty(self) -> float:
-        """Factor by which the steady state may be further away than the proposed state: sqrt(1 + (noise/step)^2)."""
-        return 1.0 if self._proposal is None else math.hypot(1.0, self._proposal.noise)
-
-    def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
-        """Return 0: what is still to come is told by the bursts, jumps make no course."""
-        return 0.0
-
-    def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
-        """Disturb the present state.
-
-        After the time since the last jump, no more of a kick may be left than decays as the jumps expect.
-        """
-        super().begin_kicks(limit, reads)
-        assert self.kicks is not None
-        self.kicks.burst = self.time - self.since + FAST_SHARE * self.pace.burst
-
-    @property
-    def patience(self) -> float:
-        """The time in which a kick must be forgotten: twice what the response model says, and a burst."""
-        return 2 * math.log(1 / FORGOTTEN) / self.slowest + self.pace.burst
-
-    @property
-    def slowest(self) -> float:
-        """The rate at which the conserved sums relax, to first order (1 / time)."""
-        return self.slow.rate
-
-    @property
-    def repeated(self) -> Sequence[tuple[int, int]]:
-        """Pairs of stages that should end in the same state.
-
-        After both starts of a bracket: the stage from below with the stage from above, and with the stage before them.
-        """
-        below = len(self.stages) - 1
-        return [(below - 1, below), (below - 2, below)] if self.starts == len(STARTS) else []
-
-    @property
-    def late(self) -> float:
-        """The time from which on the present burst is measured."""
-        return self.since
-
-    def _begin(self, lead: float = 0.0) -> None:
-        """Begin a burst after a time `lead`, during which nothing is measured."""
-        self.samples, self.since = [], self.time + lead + FAST_SHARE * self.pace.burst
-
-    def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
-        """Jump, stay, or stretch the burst.
-
-        The run stays if the jump would change the observables by no more than the tolerance. It is calm if, in
-        addition, the observables do not drift: a drift shows slow variables beside the densities, which only time
-        relaxes and no jump. The run stretches the burst if noise hides the step.
-
-        Parameters
-        ----------
-        predicted: remaining change of every element, absolute. jump: the largest relative change by the jump.
-        drift: the largest relative change at the present drift, within the time 1/rate. tolerance: of both.
-        """
-        proposal, self._proposal = self._proposal, None
-        assert proposal is not None
-        allowed = tolerance * (1.0 if self.last else COARSE_FACTOR)
-        small = jump <= allowed and not proposal.shortened
-        calm = small and drift <= DRIFT_FACTOR * allowed
-        if not calm and proposal.noise > CLEAR and self.stretch < LONGEST:
-            self.stretch *= 2
-            return
-        self.predicted, self.calm = predicted, self.calm + 1 if calm else 0
-        self.bursts = [*self._before, proposal.burst]
-        self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(not small)))
-        if small:
-            self.stretch += 1
-            return
-        clear = 1 - min(1.0, proposal.noise) ** 2  # noise lengthens a step on average: shorten it
-        self.state = self._moved(clear * proposal.step)
-        self.log_trace = self._log_trace(self.state) - self.trace_drift
-        self.stretch = max(1, self.stretch // 2)
-        self._begin()
-
-    @property
-    def _before(self) -> list[Burst]:
-        """The bursts before the present one."""
-        return [burst for burst in self.bursts if burst.time <= self.since]
-
-    def _propose(self) -> Proposal:
-        """Return the jump to the state where the drift of the densities vanishes, estimated from the bursts."""
-        times, values = (np.array(column) for column in zip(*self.samples, strict=True))
-        burst = Burst.read(times, values)
-        step, uncertainty = mixed(self.slow, [*self._before[1 - MEMORY :], burst])
-        step -= burst.drift * (times[-1] - times.mean())  # the state has already moved this far from the mean
-        size = float(self.slow.weighted(step).max())
-        typical = max(float(np.sqrt(np.mean(self.slow.weighted(x) ** 2))) for x in (burst.energies, self.slow.expected))
-        share = min(1.0, CAP * typical / max(size, 1e-300))
-        relative = uncertainty / max(self.slow.distance(step), 1e-300)
-        step = share * step
-        return Proposal(burst, self._moved(step), step, size * share / typical, relative, share < 1)
-
-    def _moved(self, step: Real) -> ChainState:
-        """Return the state after gates exp(-d_k q_k/2) . exp(-d_k q_k/2) that change the energies lastingly by `step`.
-
-        At first they change the energies by more than `step`: the excess is fast and decays in the next burst.
-        """
-        state = self.state
-        target = self.slow.energies(self.view()) - self.slow.covariance @ self.slow.multipliers(step)
-        for _ in range(AIMS):
-            view = ChainView(state, self.generator.spaces, self.generator.functionals)
-            state = self._cooled(state, self.slow.gates(target - self.slow.energies(view)))
-        return state
-
-    def _cooled(self, state: ChainState, change: Real) -> ChainState:
-        state = ChainState(list(state.tensors), state.centre, state.log_norm)
-        gates = Gates(self.slow.cooling(change), state.dtype)
-        truncation = self._truncation(self._present)
-        rng = stream(self.seed, "jump", self.steps)
-        for parity, fraction in layers(4, 1):
-            sweep_layer(state, gates.layer(parity, fraction), truncation, rng, self._trace)
-        state.normalise()
-        return state
-
-    # ------------------------------------------------------------------ saved and restored
-
-    def save(self) -> Snapshot:
-        """Return everything needed to go on as if never interrupted."""
-        plain = super().save()
-        count = self.slow.count
-        arrays: dict[str, NDArray[Any]] = {
-            "slow_bursts": np.array([burst.row for burst in self.bursts]).reshape(-1, 1 + 3 * count),
-            "slow_samples": np.array([[t, *x] for t, x in self.samples]).reshape(-1, 1 + count),
-            "slow_trace": np.array(self.trace, dtype=float).reshape(-1, 6),
-        }
-        numbers: dict[str, float | int] = {"calm": self.calm, "stretch": self.stretch, "starts": self.starts}
-        numbers["since"] = self.since
-        arrays |= {f"{PREDICTED}{name}": values for name, values in self.predicted.items()}
-        return Snapshot(plain.arrays | arrays, plain.numbers | numbers)
-
-    def recall(self, snapshot: Snapshot) -> None:
-        """Restore the bursts and counters that `save` adds to the state."""
-        arrays = snapshot.arrays
-        self.bursts = [Burst.of(row) for row in arrays["slow_bursts"]]
-        self.samples = [(float(row[0]), row[1:]) for row in arrays["slow_samples"]]
-        self.trace = [tuple(row.tolist()) for row in arrays["slow_trace"]]
-        numbers = snapshot.numbers
-        self.calm, self.stretch, self.starts = (int(numbers[name]) for name in ("calm", "stretch", "starts"))
-        self.since = float(numbers["since"])
-        self.predicted = {k.removeprefix(PREDICTED): v for k, v in arrays.items() if k.startswith(PREDICTED)}
+        transported = Transported.of(generator)
+        evolution, pace = self.evolution(generator, transported), self.pace(generator, transported)
+        if transported is None:
+            return AcceleratedRun.restored(evolution, generator, snapshot, pace=pace)
+        return ProfileRun.restored(evolution, generator, snapshot, pace=pace, transported=transported)
 
 
 def _commutators(generator: ChainGenerator) -> list[float]:

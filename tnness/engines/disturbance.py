@@ -40,6 +40,8 @@ class Disturbance:
         on the elements that may be disturbed; none stands for all.
     period, course: of a chain that is driven: its period, and a function (order, period, dt) that yields the layers of
         gates of a period; None where nothing depends on time.
+    balanced: densities that only the ends of the chain change, (D,) each, which are disturbed in turns up and down: so
+        little of a kick is carried by them that it decays as all else does. None stands for no such densities.
     evolve: of a chain that no gates evolve: a function (state, dt, truncation, number of the step) that returns the
         state a step later; where driven, a period later.
     """
@@ -52,6 +54,7 @@ class Disturbance:
     period: float | None = None
     course: Callable[[int, float, float], Iterator[list[Real | None]]] | None = None
     evolve: Callable[[ChainState, float, Truncation, int], ChainState] | None = None
+    balanced: Sequence[Real] = ()
 
     def difference(self, number: int) -> ChainState:
         """Return the difference of a kick. number: even for a uniform one, odd for a staggered one."""
@@ -87,6 +90,8 @@ class Disturbance:
             own = _traceless(rng.standard_normal(space.dim), space, allowed)
             common = _traceless(shared[space], space, allowed)
             direction = _traceless(common + RANDOM_SHARE * own, space, allowed)
+            if self.balanced:
+                direction = _turned(direction, self.balanced[i], (-1) ** (i // (1 + number % 2)), signs[i])
             directions.append(direction * signs[i] / math.sqrt(space.levels))
         return directions
 
@@ -130,6 +135,19 @@ def _fixed(space: LocalSpace, covectors: Sequence[Real]) -> Real:
         if len(more) == len(rows):
             return rows
         rows = more
+
+
+def _turned(direction: Real, density: Real, sign: int, compensates: int) -> Real:
+    """Return a direction of length 1 whose part along a density has a given sign, and half of the square.
+
+    compensates: the sign with which the direction will be multiplied.
+    """
+    along = density / np.linalg.norm(density)
+    rest = direction - along * (along @ direction)
+    size = float(np.linalg.norm(rest))
+    if size < 1e-9:
+        return sign * compensates * along
+    return (rest / size + sign * compensates * along) / math.sqrt(2)
 
 
 def _spanned(vectors: Sequence[Real]) -> Real:

@@ -89,6 +89,12 @@ class History:
         late = {name: np.array([series[i] for i in indices], float) for name, series in self.values.items()}
         return {name: np.asarray(np.tensordot(weights, values, 1), np.float64) for name, values in late.items()}
 
+    def means(self, stage: int, since: float) -> Values:
+        """Return the mean of every observable over a stage's measurements from time `since` on."""
+        indices = [i for i in self.of(stage) if self.times[i] >= since]
+        with np.errstate(invalid="ignore"):
+            return {name: np.mean([series[i] for i in indices], axis=0) for name, series in self.values.items()}
+
     def time_in(self, stage: int) -> float:
         """Return the time covered by the measurements of a stage."""
         indices = self.of(stage)

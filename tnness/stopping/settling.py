@@ -15,7 +15,7 @@ from tnness.stopping.discretisation import ends_apart
 from tnness.stopping.protocol import Measure, Rule
 from tnness.stopping.tails import CAUTION
 from tnness.stopping.target import FLOOR, Target, worst
-from tnness.stopping.waiting import TO_COME
+from tnness.stopping.waiting import TO_COME, Place, Waiting
 
 NOT_SETTLED = "not settled: raise --chi or the time between jumps (--set burst=...)"
 
@@ -55,9 +55,11 @@ class Jumping(Protocol):
         """The time from which on the fast relaxation is over and the measurements show the slow drift alone."""
         ...
 
-    @property
-    def slowest(self) -> float:
-        """The rate at which the slow drift decays (1 / time)."""
+    def changes_to_come(self, jumps: Values, slopes: Values, late: Values) -> tuple[Values, Values]:
+        """Return the changes of every element by jumps, and by the slow drift.
+
+        jumps: by the proposed jump. slopes: the present drift. late: the means of the late part of the burst.
+        """
         ...
 
     def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
@@ -117,7 +119,8 @@ class Settling(Rule):
             return
         now, then = history.last_of(run.stage) or {}, measure(run.proposal)
         jumps = {name: run.uncertainty * np.abs(change(now[name], then[name])) for name in then}
-        drifts = {name: np.abs(slope) / run.slowest for name, slope in history.slopes(run.stage, run.late).items()}
+        late = history.slopes(run.stage, run.late), history.means(run.stage, run.late)
+        jumps, drifts = run.changes_to_come(jumps, *late)
         jump, drift = (
             max((size(moved[k]) / max(scale(now[k]), scale(then[k]), FLOOR) for k in then), default=0.0)
             for moved in (jumps, drifts)
@@ -192,3 +195,89 @@ class Settling(Rule):
             name: ("burst", column, {"units": unit, "long_name": meaning})
             for (name, (unit, meaning)), column in zip(BURSTS.items(), columns, strict=True)
         }
+
+
+class Doubting(Jumping, Place, Protocol):
+    """A run that jumps, until it finds a reason to wait.
+
+    waits: the reason; empty while it jumps. waits_since: the time from which on it waits.
+    """
+
+    waits: str
+    waits_since: float
+
+
+class SettlingOrWaiting(Rule):
+    """The rule of a run that jumps while its jumps can be trusted, and waits from then on.
+
+    A run that begins to wait forgets what its present stage has measured: jumps are no relaxation.
+
+    Parameters
+    ----------
+    run: the run. target: the error that is asked for, all kinds together.
+    """
+
+    judges = True
+
+    def __init__(self, run: Doubting, target: Target) -> None:
+        self.run, self.settling, self.waiting = run, Settling(run, target), Waiting(target, run)
+
+    @property
+    def _rule(self) -> Settling | Waiting:
+        return self.waiting if self.run.waits else self.settling
+
+    @property
+    def unfinished(self) -> str:
+        """The outcome of a run that ends before its last stage."""
+        return self._rule.unfinished
+
+    @property
+    def stage(self) -> int:
+        """The number of the present stage."""
+        return self.run.stage
+
+    def seen(self, history: History, measure: Measure) -> None:
+        """Let the run decide on a proposed jump."""
+        if not self.run.waits:
+            self.settling.seen(history, measure)
+        indices = history.of(self.stage)
+        if self.run.waits and indices and history.times[indices[0]] < self.run.waits_since:
+            now = history.last_of(self.stage) or {}
+            history.forget(self.stage)
+            history.add(self.run.time, self.stage, now)
+
+    def over(self, history: History) -> bool:
+        """Return whether the present stage has come to its end."""
+        return self._rule.over(history)
+
+    def stalled(self, history: History) -> bool:
+        """Return whether more time would not bring the present stage to its end."""
+        return self._rule.stalled(history)
+
+    def next_stage(self, history: History) -> bool:
+        """Return False: there are no further stages."""
+        return False
+
+    def errors(self, history: History) -> Estimates:
+        """Return bounds on the relaxation still to come."""
+        return self._rule.errors(history)
+
+    def figures(self, history: History) -> dict[str, float]:
+        """Return the figures of the present rule, and how many bursts and jumps there were."""
+        return dict(self.settling.figures(history)) | dict(self._rule.figures(history))
+
+    def verdict(self, history: History) -> str:
+        """Return what the present rule says."""
+        return self._rule.verdict(history)
+
+    def status(self, history: History) -> str:
+        """Return the change still to come, as a text with the tolerance."""
+        return self._rule.status(history)
+
+    def to_come(self, history: History) -> str:
+        """Return the relative change still to come as a text."""
+        return self._rule.to_come(history)
+
+    def course(self) -> Mapping[str, tuple[str, Any, Mapping[str, str]]]:
+        """Return the bursts."""
+        return self.settling.course()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tnness.engines.weak.slow import SlowVariables
 
 Real = NDArray[np.float64]
 
@@ -19,18 +18,35 @@ It keeps the matrix of `mixed` regular if all bursts propose the same step.
 """
 
 
+class Responding(Protocol):
+    """Slow densities with a response: `SlowVariables`, or the `Profile` of a density that is transported."""
+
+    def newton(self, drift: Real) -> Real:
+        """Return the change of the densities that makes their drift vanish."""
+        ...
+
+    def product(self, energies: Real, /) -> Real:
+        """Return the products of all pairs of changes of the densities (change, density): (change, change)."""
+        ...
+
+    def distance(self, energies: Real, /) -> float:
+        """Return the length of a change of the densities."""
+        ...
+
+
 @dataclass(frozen=True)
 class Burst:
     """The measurements of the late part of a burst.
 
     time: the end of the burst. energies, drift, noise: of every density the mean energy, its drift, and the noise of
-    the drift.
+    the drift. flows: the mean current through every bond, where there is one.
     """
 
     time: float
     energies: Real
     drift: Real
     noise: Real
+    flows: Real = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def read(cls, times: Real, energies: Real) -> Burst:
@@ -46,15 +62,15 @@ class Burst:
     @property
     def row(self) -> list[float]:
         """The burst as one row of numbers."""
-        return [self.time, *self.energies, *self.drift, *self.noise]
+        return [self.time, *self.energies, *self.drift, *self.noise, *self.flows]
 
     @classmethod
-    def of(cls, row: Real) -> Burst:
-        """Return the burst that `row` wrote."""
-        return cls(float(row[0]), *np.split(row[1:], 3))
+    def of(cls, row: Real, count: int) -> Burst:
+        """Return the burst that `row` wrote. count: the number of densities."""
+        return cls(float(row[0]), *np.split(row[1:], [count, 2 * count, 3 * count]))
 
 
-def mixed(slow: SlowVariables, bursts: Sequence[Burst]) -> tuple[Real, float]:
+def mixed(slow: Responding, bursts: Sequence[Burst]) -> tuple[Real, float]:
     """Return the step from the last burst to the state without drift, and the uncertainty of the step (as a distance).
 
     Every burst b, with energies e_b, proposes the energies e_b + r_b. Here r_b is its Newton step, with the uncertainty

@@ -1,0 +1,162 @@
+"""Steady states of chains that transport a density, by jumps of its profile, against exact ones."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tnness import Accelerated, Record, find, steady_state
+from tnness.engines.profile_run import ProfileRun
+from tnness.model.protocol import generator_of
+from tnness.network.chain_view import ChainView
+from tnness.network.initial import identity_state
+from tnness.records.record import BURSTS
+from tnness.stopping.kicked import Kicked
+
+XX, SSEP, XXZ = (find(name) for name in ("xx-dephasing", "ssep", "xxz-driven"))
+EXCLUSION = SSEP(n=24, inject_left=0.7, remove_left=0.2, inject_right=0.1, remove_right=0.5)
+WATCH = ("density", "current")
+
+
+@pytest.fixture(scope="module")
+def exclusion():
+    return steady_state(EXCLUSION, engine=Accelerated(chi=8), tolerance=1e-2, watch=WATCH)
+
+
+def test_the_exclusion_process_is_settled_by_a_jump(exclusion):
+    assert exclusion.outcome == "converged"
+    profile = EXCLUSION.profile()
+    assert_allclose(exclusion["density"], profile, atol=1e-4)
+    assert_allclose(exclusion["current"], profile[0] - profile[1], atol=1e-5)
+    assert 0 < exclusion.certificate.further["jumps"] <= 3
+    relaxes_in = np.log(1e3) / (np.pi**2 / 24**2)  # the time after which 1e-3 of the slowest part is left
+    assert exclusion.time < relaxes_in / 4
+
+
+def test_its_claims_cover_its_errors(exclusion):
+    errors = np.abs(exclusion["density"] - EXCLUSION.profile())
+    assert (errors <= exclusion["density_error"]).all()
+
+
+def correlations_of(state):
+    spaces = generator_of(EXCLUSION).spaces
+    view = ChainView(state, spaces, {"trace": [space.trace for space in spaces]})
+    return EXCLUSION.observables()["density_correlation"].measure(view)
+
+
+def test_correlations_are_waited_for_unless_others_are_watched(exclusion):
+    """They relax at 2 pi^2 D / n^2, and are far off when the densities stand still."""
+    record = steady_state(EXCLUSION, engine=Accelerated(chi=16), tolerance=2e-3)
+    assert record.outcome == "converged"
+    exact = correlations_of(EXCLUSION.steady_network())
+    errors = [np.abs(found["density_correlation"].values - exact).max() for found in (exclusion, record)]
+    scale = np.abs(exact).max()
+    assert errors[1] < 2e-3 * scale
+    assert errors[0] > 3 * errors[1]
+    assert record.certificate.further["jumps"] <= 4
+
+
+@pytest.mark.slow
+def test_the_diffusive_xx_chain_is_settled_within_its_claim():
+    model = XX(n=40)
+    record = steady_state(model, engine=Accelerated(chi=32), tolerance=1e-2)
+    exact = steady_state(model, engine="gaussian")
+    assert record.outcome == "converged"
+    for name in ("z", "current"):
+        error = np.abs(record[name] - exact[name])
+        assert float(error.max()) < 1e-3 * float(np.abs(exact[name]).max())
+        assert (error <= record[f"{name}_error"]).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (XX(n=20, dephasing=0.0), "gradient"),
+        (find("tasep")(n=10, alpha=0.3, beta=0.8), ""),
+        (SSEP(n=6), "soon"),
+    ],
+)
+def test_what_does_not_diffuse_or_relaxes_soon_is_waited_for(model, why):
+    generator = generator_of(model)
+    run = Accelerated(chi=8).init(generator, identity_state(generator.spaces))
+    assert isinstance(run, ProfileRun)
+    while run.proposal is None and not run.waits:
+        run.step()
+    for _ in range(3):
+        if run.waits:
+            break
+        run.changes_to_come({}, {}, {})
+        run.decide({}, 1.0, 1.0, 1e-3)
+        while run.proposal is None and not run.waits:
+            run.step()
+    assert why in run.waits
+    assert run.waits
+
+
+def test_a_run_that_waits_is_one_of_tebd_from_there_on():
+    model = XXZ(n=6, delta=0.5, mu=0.5)
+    record, exact = (steady_state(model, engine=engine) for engine in (Accelerated(chi=64), "exact"))
+    assert record.certificate.converged
+    assert record.certificate.further["jumps"] == 0
+    for name in ("z", "current", "zz"):
+        error = np.abs(record[name] - exact[name])
+        assert float(error.max()) < 1e-2 * float(np.abs(exact[name]).max())
+
+
+def test_a_kick_that_outlasts_a_burst_ends_the_jumps():
+    generator = generator_of(EXCLUSION)
+    run = Accelerated(chi=8).init(generator, identity_state(generator.spaces))
+    run.begin_kicks(run.patience)
+    kicks = run.kicks
+    assert kicks.pair[0].disturbance.balanced
+    kicks.result = lambda: Kicked(1.0, 1.0, np.inf, 0.5, 3, 0.1, 1.0)
+    while run.kicks is not None:
+        run.step()
+    assert "kick" in run.waits
+    assert run.kicked == []
+    run.begin_kicks(run.patience)
+    assert not run.kicks.pair[0].disturbance.balanced
+
+
+@pytest.mark.parametrize("model", [dataclasses.replace(EXCLUSION, n=12), XXZ(n=5, delta=0.5, mu=0.2)])
+def test_a_saved_run_goes_on_bit_for_bit(model):
+    """Both a run that jumps and one that waits, in the middle of a burst and in the middle of a kick."""
+    generator, engine = generator_of(model), Accelerated(chi=8, burst=3.0)
+    runs = [engine.init(generator, identity_state(generator.spaces)) for _ in range(2)]
+    for k in range(70):
+        for number, run in enumerate(runs):
+            if k == 50:
+                run.begin_kicks(5.0)
+            run.step()
+            if run.proposal is not None:
+                jumps, drifts = run.changes_to_come({"x": np.ones(2)}, {"x": np.ones(2)}, {"x": np.full(2, run.time)})
+                run.decide({"x": jumps["x"] + drifts["x"]}, 1.0, 0.0, 1e-3)
+            if number and k in (8, 30, 53, 69):
+                runs[1] = engine.restore(generator, run.save())
+    first, second = (run.save() for run in runs)
+    assert {k: v for k, v in first.numbers.items() if v == v} == {k: v for k, v in second.numbers.items() if v == v}
+    assert first.arrays.keys() == second.arrays.keys()
+    for name, array in first.arrays.items():
+        assert np.asarray(array).tobytes() == np.asarray(second.arrays[name]).tobytes(), name
+
+
+def test_bursts_are_kept_in_the_record(tmp_path, exclusion):
+    assert set(BURSTS) <= set(exclusion.dataset)
+    steady_state(dataclasses.replace(EXCLUSION, n=12), engine=Accelerated(chi=8), watch=WATCH, out=tmp_path / "a.nc")
+    record = Record.open(tmp_path / "a.nc")
+    assert 5 < record.used["burst"] < 40
+    assert record.certificate.further["bursts"] == len(record["burst_time"])
+
+
+def test_without_a_clear_jump_nothing_is_believed():
+    """From the exact profile no jump is worth making, so that none shows where jumps lead: the run waits."""
+    generator = generator_of(EXCLUSION)
+    start = EXCLUSION.local_equilibrium()
+    run = Accelerated(chi=8, schedule=()).init(generator, start)
+    while not run.waits:
+        run.step()
+        if run.proposal is not None:
+            run.changes_to_come({}, {}, {})
+            run.decide({}, 0.0, 0.0, 1e-3)
+    assert "no jump has shown" in run.waits

@@ -1,0 +1,309 @@
+"""A run that jumps to the profile of a density which its chain transports from end to end.
+
+Plain evolution of a diffusive chain needs a time n^2 / D. A burst shows densities and currents; their response
+(`tnness.engines.weak.profile`) gives the profile at which the currents are the same everywhere, and gates on single
+sites move the state there. A run that finds a chain not to be diffusive waits from then on, as `tebd` does.
+
+What a jump does to an observable is seen only after the next burst. So the run keeps how much the last jump has
+changed each, per length of the jump, and the share of the distance that a jump leaves: both tell what is still to come.
+What drifts beside the profile, such as correlations over long distances, relaxes no more slowly than the profile.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnness.engines.accelerated_run import (
+    CLEAR,
+    COARSE_FACTOR,
+    DRIFT_FACTOR,
+    FAST_SHARE,
+    LONGEST,
+    AcceleratedRun,
+    Proposal,
+)
+from tnness.engines.disturbance import Disturbance
+from tnness.engines.protocol import Report
+from tnness.engines.tebd_run import TEBDRun
+from tnness.engines.weak.bursts import mixed
+from tnness.engines.weak.profile import FALLS, Profile
+from tnness.engines.weak.transported import Transported
+from tnness.network.chain_state import ChainState
+from tnness.records.snapshot import Snapshot
+from tnness.records.values import Values
+from tnness.stopping.kicked import PATIENCE
+from tnness.stopping.protocol import Rule
+from tnness.stopping.settling import SettlingOrWaiting
+from tnness.stopping.target import Target
+from tnness.stopping.trail import Trail
+
+Real = NDArray[np.float64]
+
+MIXES = 4
+"""Number of bursts, the present one included, that are mixed into a step."""
+BUMP = 0.05
+"""Height of the arch on the first profile, relative to the difference of the reservoirs: the first jump removes it."""
+PREPARES = 2.0
+"""Factor on the tolerance in earlier stages."""
+SHOWS = 0.5
+"""Largest share of the distance left by a jump that shows that jumps lead to the steady state."""
+ABOVE = 2.0
+"""Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
+GAIN, LEVEL = "gain_", "level_"
+"""Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
+
+NUMBERS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "from_first", "far")
+"""The numbers of a run that are saved."""
+
+
+@dataclass
+class ProfileRun(AcceleratedRun):
+    """A run that jumps to a profile, or waits.
+
+    waits: why the run waits; empty while it jumps. waits_since: from which time on. from_first: whether it waits with
+    the schedule of `tebd`. lengths: of the steps proposed in the present stage. falls: the
+    share of the distance that the last clear jump has left; NaN before the first. jumped_at: time of the last jump.
+    gains: change of every element per length of the last jump. levels: means of the last burst.
+    far: whether correlations of the density at any distance must be at rest too, which no watched observable may show.
+    correlations: these, when the measured part of the present burst began; none before.
+    """
+
+    transported: Transported | None = None
+    waits: str = ""
+    waits_since: float = math.inf
+    from_first: bool = False
+    lengths: list[float] = field(default_factory=list)
+    falls: float = math.nan
+    jumped_at: float = 0.0
+    gains: Values = field(default_factory=dict)
+    levels: Values = field(default_factory=dict)
+    far: bool = True
+    correlations: Real = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def _responding(self) -> Profile:
+        assert self.transported is not None
+        return Profile(self.generator, self.transported)
+
+    def _prepare(self) -> None:
+        """Start from the linear profile with an arch, unless the given state has a profile."""
+        profile: Profile = self.slow
+        if np.abs(profile.energies(self.view())[: 2 * profile.n - 1]).max() < 1e-9:
+            first, last = self.transported.targets if self.transported else (0.0, 0.0)
+            arch = np.sin(np.pi * np.arange(1, profile.n + 1) / (profile.n + 1))
+            self._place(profile.moved(self.state, profile.start - BUMP * (last - first) * arch))
+
+    def _place(self, state: ChainState) -> None:
+        """Put a state in place of the present one."""
+        self.state, self.symmetry, self.sectors = state, "none", None
+        self.log_trace = self._log_trace(state) - self.trace_drift
+
+    def within(self, target: Target) -> Rule:
+        """Return the rule of a stage."""
+        return SettlingOrWaiting(self, target)
+
+    # ------------------------------------------------------------------ jumps
+
+    def step(self, until: float | None = None) -> Report:
+        """Advance by one block of steps; at the end of a burst, propose a jump."""
+        if self.waits:
+            return TEBDRun.step(self, until)
+        report = super().step(until)
+        if self.far and len(self.samples) == 1 and report.sampled:
+            self.correlations = self._correlations()
+        return report
+
+    def _correlations(self) -> Real:
+        assert self.transported is not None
+        return self.transported.correlations(self._natural())
+
+    @property
+    def _far_drift(self) -> float:
+        """The largest change still to come of a correlation of the density, relative to the variance of a site."""
+        if not self.far or not self.correlations.size:
+            return 0.0
+        variance = float((np.ptp(self.slow.transported.levels, axis=1) ** 2).max()) / 4
+        moved = float(np.abs(self._correlations() - self.correlations).max())
+        return moved / max(self.samples[-1][0] - self.samples[0][0], 1e-300) / self.slowest / variance
+
+    def _propose(self) -> Proposal | None:
+        profile, (times, values) = self.slow, (np.array(column) for column in zip(*self.samples, strict=True))
+        burst = profile.burst(times, values)
+        profile.learn(burst)
+        bursts = [*self._before[1 - MIXES :], burst]
+        step, uncertainty = mixed(profile, bursts) if profile.is_diffusive else (np.full(self.n, math.inf), math.inf)
+        objection = profile.objection(bursts, burst.energies + step, self.pace.burst)
+        if objection:
+            self._wait(objection)
+            return None
+        centred = times - times.mean()
+        moving = centred @ values[:, : self.n] / float(centred @ centred)  # d n / d t, truncation included
+        leaked = profile.distance(moving - burst.drift) * (self.time - self.jumped_at)
+        self._noise, self._moving = uncertainty + leaked, profile.distance(moving)
+        step = step + burst.energies - values[-1, : self.n]  # the state has already moved this far from the mean
+        length = profile.distance(step)
+        relative = uncertainty / max(length, 1e-300)
+        state = profile.moved(self.state, values[-1, : self.n] + step)
+        return Proposal(burst, state, step, float(np.abs(step).max()) / profile.spread, relative, False)
+
+    def changes_to_come(self, jumps: Values, slopes: Values, late: Values) -> tuple[Values, Values]:
+        """Return the changes of every element by jumps, and by what drifts beside the profile.
+
+        jumps: by the proposed jump. slopes: the present drift. late: the means of the late part of the burst.
+        """
+        assert self._proposal is not None
+        length, rest = self.slow.distance(self._proposal.step), self._left
+        self._late = late
+        gains = self._gains(late)
+        series = 1 / (1 - rest)
+        jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
+        beside = {name: np.abs(slope) - gains.get(name, 0.0) * self._moving for name, slope in slopes.items()}
+        rate = self.slowest
+        return jumps, {
+            name: np.full(np.shape(b), max(0.0, float(np.max(b, initial=0.0))) / rate) for name, b in beside.items()
+        }
+
+    @property
+    def _left(self) -> float:
+        """The share of the distance that a jump leaves; as much as is allowed where no jump has shown it."""
+        return FALLS if math.isnan(self.falls) else min(max(self.falls, 0.0), SHOWS)
+
+    @property
+    def _has_jumped(self) -> bool:
+        """True where a jump was made in the present stage just before the present burst."""
+        return bool(self.lengths) and self.trace[-1][-1] > 0
+
+    def _gains(self, late: Values) -> Values:
+        if not (self._has_jumped and self.levels):
+            return self.gains
+        return {name: np.abs(late[name] - self.levels[name]) / max(self.lengths[-1], 1e-300) for name in late}
+
+    def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
+        """Jump, stay, stretch the burst, or wait from now on. See `AcceleratedRun.decide`."""
+        proposal = self._proposal
+        assert proposal is not None
+        allowed, length = tolerance * (1.0 if self.last else PREPARES), self.slow.distance(proposal.step)
+        left = length / max(self.lengths[-1], 1e-300) if self._has_jumped else 0.0
+        fails = left > FALLS and length > ABOVE * self._noise
+        small = jump <= allowed or (not self.last and left > FALLS and jump <= COARSE_FACTOR * allowed)
+        drift = max(drift, self._far_drift if small and self.last else 0.0)
+        calm = small and (drift <= DRIFT_FACTOR * allowed or not self.last)
+        if not small and proposal.noise > CLEAR and self.stretch < LONGEST:
+            self.stretch *= 2
+            self._proposal = None
+            return
+        self._proposal = None
+        if self._has_jumped:
+            self.gains = self._gains(self._late)
+            stuck = self.last and len(self.lengths) > 1 and min(left, self.lengths[-1] / self.lengths[-2]) > FALLS
+            if not small and (fails or stuck):
+                self._wait(f"a jump leaves {left:.0%} of the distance")
+                return
+            self.falls = left if left <= SHOWS else self.falls
+        if not small and proposal.noise > CLEAR:
+            self._wait("the currents do not come to rest within a burst")
+            return
+        if calm and self.last and math.isnan(self.falls):
+            self._wait("no jump has shown that jumps lead to the steady state")
+            return
+        self.predicted, self.calm, self.levels = predicted, self.calm + 1 if calm else 0, self._late
+        self.bursts = [*self._before, proposal.burst]
+        self.lengths.append(length)
+        self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(not small)))
+        if small:
+            self.stretch = self.stretch if calm else 2 * self.stretch
+            self._begin(-FAST_SHARE * self.pace.burst)
+            return
+        self._place(proposal.state)
+        self.stretch, self.jumped_at = max(1, self.stretch // 2), self.time
+        self._begin()
+
+    def next_stage(self) -> None:
+        """Enter the next stage; forget the bursts, which belong to another bond dimension or time step."""
+        TEBDRun.next_stage(self)
+        if self.waits:
+            return
+        self.bursts, self.calm, self.stretch, self.lengths, self.levels = [], 0, 1, [], {}
+        self._begin()
+
+    def start_again(self) -> bool:
+        """Return False: there is nothing to bracket."""
+        return False
+
+    # ------------------------------------------------------------------ waiting
+
+    def _wait(self, why: str) -> None:
+        """Wait from now on, as a run of `tebd` does, with its schedule if the first stage is not over."""
+        self.waits, self.waits_since, self._proposal, self.kicked, self.trail = why, self.time, None, [], Trail()
+        if self.stage == 0 and not self.refined:
+            self._wait_from_the_first_stage()
+
+    def _wait_from_the_first_stage(self) -> None:
+        self.settings = replace(self.settings, schedule=self.pace.schedule)
+        self._schedule = self.settings.stages(self.generator)
+        self.from_first = True
+
+    def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
+        """Return the largest change still to come of an element of the marginals; 0 where the run jumps."""
+        return TEBDRun.marginals_to_come(self, noise, reads) if self.waits else 0.0
+
+    @property
+    def patience(self) -> float:
+        """The time in which a kick must be forgotten: all but the profile relaxes between two jumps."""
+        return PATIENCE * self.time if self.waits else max(self.time - self.jumped_at, self.pace.burst)
+
+    def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
+        """Disturb the present state."""
+        TEBDRun.begin_kicks(self, limit, reads)
+
+    def _disturbance(self, settled: list[Any]) -> Disturbance:
+        plain = super()._disturbance(settled)
+        assert self.transported is not None
+        return plain if self.waits else replace(plain, balanced=self.transported.densities)
+
+    def _kick(self, kicks: Any) -> Report:
+        report = super()._kick(kicks)
+        if not self.waits and self.kicked and not self.kicked[-1].passed:
+            self._wait("a kick outlasts the time since the last jump")
+        return report
+
+    @property
+    def slowest(self) -> float:
+        """The rate at which the profile relaxes, by the measured conductances (1 / time)."""
+        return self.slow.rate
+
+    # ------------------------------------------------------------------ saved and restored
+
+    def save(self) -> Snapshot:
+        """Return everything needed to go on as if never interrupted."""
+        plain = super().save()
+        arrays = {"profile_lengths": np.array(self.lengths), "profile_conductances": self.slow.conductances}
+        arrays["profile_correlations"] = self.correlations
+        arrays["profile_waits"] = np.frombuffer(self.waits.encode(), np.uint8).astype(np.int64)
+        arrays |= {f"{GAIN}{name}": values for name, values in self.gains.items()}
+        arrays |= {f"{LEVEL}{name}": values for name, values in self.levels.items()}
+        numbers = {name: float(getattr(self, name)) for name in NUMBERS_OF_PROFILE}
+        return Snapshot(plain.arrays | arrays, plain.numbers | numbers)
+
+    def recall(self, snapshot: Snapshot) -> None:
+        """Restore what `save` adds to the state."""
+        super().recall(snapshot)
+        arrays, numbers = snapshot.arrays, snapshot.numbers
+        self.lengths = arrays["profile_lengths"].tolist()
+        self.slow.conductances = np.array(arrays["profile_conductances"])
+        self.correlations = arrays["profile_correlations"]
+        self.waits = arrays["profile_waits"].astype(np.uint8).tobytes().decode()
+        self.gains = {k.removeprefix(GAIN): v for k, v in arrays.items() if k.startswith(GAIN)}
+        self.levels = {k.removeprefix(LEVEL): v for k, v in arrays.items() if k.startswith(LEVEL)}
+        self.falls, self.jumped_at, self.waits_since = (float(numbers[name]) for name in NUMBERS_OF_PROFILE[:3])
+        self.far = bool(numbers["far"])
+        if numbers["from_first"]:
+            self._wait_from_the_first_stage()
+        if self.kicks is not None:  # their recipe depends on whether the run waits
+            recipe = self._disturbance(self.kicks.pair[0].disturbance.settled)
+            for kick in self.kicks.pair:
+                kick.disturbance = recipe
