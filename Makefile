@@ -26,7 +26,7 @@ DEMO_CHIS   := 16,32,64
 DEMO_CHI    := 64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow paper check format bench docs clean distclean
+.PHONY: help demo test slow paper manuscript check format bench docs clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ slow: $(READY)  ## the tests that take minutes each
 
 paper: $(READY)  ## published numbers at the papers' own size (hours)
 	$(BIN)/pytest -n $(JOBS) -m paper --timeout 0 $(ARGS)
+
+manuscript: $(READY)  ## the manuscript on phase III as pages (wants pdflatex and latexmk)
+	$(MAKE) -C studies/phase_three/manuscript PYTHON=$(abspath $(BIN)/python)
 
 check: $(READY)  ## format, lint, types, and which way the imports point
 	$(BIN)/ruff format --check .

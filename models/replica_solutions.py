@@ -126,7 +126,7 @@ def two_point(generator: ChainGenerator) -> TwoPoint:
     """Return the solution of the order-delta^2 chain without strings beyond two-point functions (Galerkin).
 
     The strings kept are Z x Z on a site, pairs of equal operators on two sites, and a_up, a_dn with Z x Z between them.
-    The equations of App. E are for this set; they close for p1 p2 = 0 only.
+    The equations of App. E are for this set; they close for p1 p2 = 0, and without coherences, only.
 
     Parameters
     ----------
@@ -134,8 +134,10 @@ def two_point(generator: ChainGenerator) -> TwoPoint:
     """
     n = generator.n
     resolution = generator.resolution
+    states = round(np.sqrt(len(generator.bond_terms[0]))) if n > 1 else 0  # of a site: 4 without coherences
+    kinds = [kind for kind in _KINDS if max(kind) < states]
     keys = [(i, i, ZZ, ZZ) for i in range(n)]
-    keys += [(i, j, *kind) for i in range(n) for j in range(i + 1, n) for kind in _KINDS]
+    keys += [(i, j, *kind) for i in range(n) for j in range(i + 1, n) for kind in kinds]
     number = {key: k for k, key in enumerate(keys)}
     rows: list[int] = []
     columns: list[int] = []
@@ -146,7 +148,7 @@ def two_point(generator: ChainGenerator) -> TwoPoint:
     for start, width, matrix in terms:
         sites = list(range(start, start + width))
         for output in np.flatnonzero(matrix[:, 0]).tolist():
-            key = _key(dict(zip(sites, _digits(output, width), strict=True)))
+            key = _key(dict(zip(sites, _digits(output, width, states), strict=True)))
             if key is not None and key in number:
                 source[number[key]] += matrix[output, 0] / resolution
     for column, key in enumerate(keys):
@@ -156,9 +158,9 @@ def two_point(generator: ChainGenerator) -> TwoPoint:
             before = [whole.get(site, 0) for site in sites]
             if not any(before):
                 continue
-            image = matrix[:, int(np.ravel_multi_index(before, (6,) * width))]
+            image = matrix[:, int(np.ravel_multi_index(before, (states,) * width))]
             for output in np.flatnonzero(image).tolist():
-                after = whole | dict(zip(sites, _digits(output, width), strict=True))
+                after = whole | dict(zip(sites, _digits(output, width, states), strict=True))
                 reached = _key(after)
                 if reached is not None and reached in number:
                     rows.append(number[reached])
@@ -201,8 +203,8 @@ def two_point_state(generator: ChainGenerator) -> ChainState:
     return state
 
 
-def _digits(number: int, width: int) -> tuple[int, ...]:
-    return divmod(number, 6) if width == 2 else (number,)
+def _digits(number: int, width: int, states: int) -> tuple[int, ...]:
+    return divmod(number, states) if width == 2 else (number,)
 
 
 def _sites(key: tuple[int, int, int, int]) -> dict[int, int]:

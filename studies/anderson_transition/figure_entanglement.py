@@ -15,22 +15,21 @@ from samples import entanglement
 
 from tnness.records.style import canvas, dots, headline, lettered
 from tnness.study.scripts import script
-from tnness.study.statistics import average, power_law
+from tnness.study.statistics import average
 
 QUANTITIES = {
-    "mutual_information": ("$I_1$", "o"),
-    "negativity": ("negativity", "s"),
-    "mutual_information_bound": ("(S38)", "v"),
-    "mutual_coherence_full": ("$C$", "x"),
-    "mutual_coherence": ("$C_d$", "+"),
+    "mutual_information": "$I_1$",
+    "negativity": "negativity",
+    "mutual_information_bound": "(S38)",
+    "mutual_coherence_full": "$C$",
+    "mutual_coherence": "$C_d$",
 }
-"""Of the halves: name in words, and mark."""
+"""Of the halves, and how the figure calls them."""
 DRAWN = ("mutual_information", "negativity", "mutual_information_bound")
-AREA, VOLUME = 2, 3
 
 
 def data(preset: Preset, store: Path, workers: int) -> xr.Dataset:
-    """Means with errors by (bias, size, disorder), and powers of L0."""
+    """Means with errors by (bias, size, disorder), and powers of L0 from the smallest to the largest."""
     return averages(entanglement(preset, store, workers), preset)
 
 
@@ -46,50 +45,43 @@ def averages(rows: dict[tuple[float, int], xr.Dataset], preset: Preset) -> xr.Da
             means[biases.index(bias), sizes.index(size), k] = [(mean.value, mean.error) for mean in here]
     table["mean"] = (("bias", "size", "disorder", "quantity", "stat"), means)
     table["realizations"] = ("size", list(preset.entanglement.values()))
-    value, error = np.moveaxis(means, 1, -1)[..., 0, :], np.moveaxis(means, 1, -1)[..., 1, :]
-    shape = value.shape[:-1]
-    pairs = zip(value.reshape(-1, len(sizes)), error.reshape(-1, len(sizes)), strict=True)
-    fits = [power_law(np.array(sizes, float), v, e) for v, e in pairs]
-    powers = np.array([(fit.exponent, fit.error) for fit in fits]).reshape(*shape, 2)
-    table["exponent"] = (("bias", "disorder", "quantity", "stat"), powers)
+    ends = means[:, [0, -1]]  # smallest and largest size
+    ratio = np.log(sizes[-1] / sizes[0])
+    power = np.log(ends[:, 1, ..., 0] / ends[:, 0, ..., 0]) / ratio
+    relative = ends[..., 1] / ends[..., 0]
+    power_error = np.hypot(relative[:, 0], relative[:, 1]) / ratio
+    table["exponent"] = (("bias", "disorder", "quantity", "stat"), np.stack([power, power_error], axis=-1))
     return table
 
 
 def draw(table: xr.Dataset) -> Figure:
-    """A panel a bias."""
-    figure, panels = canvas(1, table.sizes["bias"])
+    """A panel a bias: what one site of the cut has, against W, for every size."""
+    figure, panels = canvas(1, table.sizes["bias"], sharey=True)
     for axes, bias in zip(panels, table["bias"].values, strict=True):
         draw_bias(axes, table.sel(bias=bias))
+    low, high = panels[0].get_ylim()
+    panels[0].set_ylim(low, 12 * high)
+    panels[0].set_ylabel("between the halves, over $L_0^2$ [nat]")
     lettered(panels, [rf"$\delta\mu$ = {bias:g}" for bias in table["bias"].values])
-    counts = ", ".join(
-        f"{int(n)} at {size}" for size, n in zip(table["size"].values, table["realizations"].values, strict=True)
-    )
-    laws = "lines: $L_0^3$ (full), $L_0^2$ (dashed)"
+    pairs = zip(table["size"].values, table["realizations"].values, strict=True)
+    counts = ", ".join(f"{int(n)} at {size}" for size, n in pairs)
     what = f"whole steady state, {LEADS}; cubes of each W at $L_0$: {counts}"
-    headline(figure, f"{table.attrs['preset']} preset: {what}\n{laws}; in brackets: powers of $L_0$")
+    headline(figure, f"{table.attrs['preset']} preset: {what}\narea law: the same at every $L_0$; volume law: as $L_0$")
     return figure
 
 
 def draw_bias(axes: Axes, one: xr.Dataset) -> None:
-    """Mutual information, negativity and bound against size."""
-    sizes = one["size"].values
-    fine = np.linspace(sizes[0], sizes[-1], 50)
-    for k, w in enumerate(one["disorder"].values):
-        for name in DRAWN:
-            word, mark = QUANTITIES[name]
-            here = one.sel(disorder=w, quantity=name)
-            value, error = here["mean"].sel(stat="value"), here["mean"].sel(stat="error")
-            power = float(here["exponent"].sel(stat="value"))
-            dots(axes, sizes, value, error, fmt=mark, ms=4, color=f"C{k}", label=f"{word}, W = {w:g} ({power:.1f})")
-            if name == "mutual_information":
-                for law, style in ((VOLUME, "-"), (AREA, "--")):
-                    axes.plot(fine, float(value[0]) * (fine / sizes[0]) ** law, style, lw=0.7, color=f"C{k}")
-    axes.set(xscale="log", yscale="log", xlabel="size $L_0$", ylabel="between the halves [nat]")
-    axes.set_xticks(sizes, labels=[str(size) for size in sizes])
-    axes.minorticks_off()
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high * 30)
-    axes.legend(ncols=3, loc="upper center")
+    """Mutual information, negativity and bound of every size against W."""
+    sizes, w = one["size"].values, one["disorder"].values
+    for k, name in enumerate(DRAWN):
+        word = QUANTITIES[name]
+        for mark, size in zip("os^D", sizes, strict=False):
+            here = one["mean"].sel(size=size, quantity=name) / size**2
+            value, error = (here.sel(stat=stat) for stat in ("value", "error"))
+            style = {"fmt": f"{mark}-", "ms": 4, "lw": 0.8, "color": f"C{k}"}
+            dots(axes, w, value, error, label=f"{word}, $L_0$ = {size}", **style)
+    axes.set(yscale="log", xlabel="disorder $W$")
+    axes.legend(ncols=2, loc="upper right")
 
 
 def tell(table: xr.Dataset) -> str:

@@ -37,7 +37,7 @@ PRESETS = {
     "quick": Preset(
         name="quick",
         sizes={6: 400, 8: 200, 10: 100, 12: 40, 14: 16},
-        entanglement={4: 24, 6: 8, 8: 2},
+        entanglement={4: 24, 6: 8},
         disorder=(10.0, 16.5, 21.0),
         scaling_sizes={6: 200, 8: 100, 10: 16},
         scaling_disorder=(10.0, 13.0, 15.0, 16.5, 18.0, 21.0, 26.0),

@@ -92,6 +92,7 @@ class Preset:
     states: dict[int, int]  # scattering states: realizations by length
     memory: Memory
     averages: Averages
+    measured: tuple[int, ...] = (8, 16, 32)  # lengths of the crossover without coherences
 
 
 HALVES = tuple(10.0**-k for k in (6, 5.5, 5, 4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5, 0))
@@ -150,5 +151,6 @@ PRESETS = {
         states={8: 256, 16: 128, 32: 64, 64: 32, 96: 16},
         memory=Memory(gaussian=(10, 20, 40, 80), dense=8, gates=GATES, realizations=40),
         averages=Averages(dense=(3, 4), gaussian=10, realizations=64, gates=(60_000, 130_000)),
+        measured=(16, 32, 64),
     ),
 }

@@ -30,6 +30,8 @@ class Fronts:
     chi: int
 
 
+DIFFUSION = 0.5
+"""Of the density, in bonds^2 a unit of time."""
 SETTLED, REACHED = 2.0, 5e-3
 """First time of the fit of the speed, and the weight at the ends of the chain with which it stops."""
 
@@ -138,7 +140,9 @@ def tell(table: xr.Dataset) -> str:
         v, left = float(one["speed"]), float(one["shares"][-1, -1])
         gates = f"p1 = {float(one['p1']):g}, p2 = {float(one['p2']):g}"
         spread = f"diffusivity {float(one['diffusivity']):.3f}"
-        lines.append(f"{gates}: v = {v:.3f}, {spread}, weight left {left:.3f}, 1/(2 v) = {1 / (2 * v):.3f}")
+        scale = v**2 / (DIFFUSION * min(np.sqrt(float(one["p1"] * one["p2"])), float(one["p2"])))  # (26)
+        told = f"v = {v:.3f}, {spread}, weight left {left:.3f}, 1/(2 v) = {1 / (2 * v):.3f}"
+        lines.append(f"{gates}: {told}, v^2/(D min(sqrt(p1 p2), p2)) = {scale:.2f}")
     return "\n".join(lines)
 
 

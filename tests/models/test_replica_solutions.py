@@ -39,6 +39,15 @@ def test_two_point_equations_close_without_one_kind_of_gate(parameters):
     assert_allclose(values["mutual_information"], closed.mutual_information, atol=1e-4)
 
 
+@pytest.mark.parametrize(("p1", "p2"), [(0.3, 0.0), (0.4, 0.6)])
+def test_two_point_equations_close_without_coherences(p1, p2):
+    model = ABC(n=4, p1=p1, p2=p2, order="second", coherences=False)
+    values, closed = exact_values(model), two_point(generator_of(model))
+    assert_allclose(values["h"], closed.h, atol=1e-5)  # SOURCE in the exact values
+    assert_allclose(values["entropy_deviation"], closed.entropy_deviation, atol=1e-4)
+    assert_allclose(closed.mutual_information, 0, atol=1e-9)  # no information at order delta^2
+
+
 def test_two_point_equations_equal_the_gaussian_ones_at_small_bias():
     n, p1, delta = 12, 0.7, 1e-3
     closed = two_point(generator_of(ABC(n=n, p1=p1, p2=0.0, order="second")))

@@ -45,6 +45,7 @@ def tiny(study):
         states={8: 4, 16: 2},
         memory=presets.Memory(gaussian=(6, 10), dense=3, gates=((1.0, 0.0), (0.5, 0.5)), realizations=3),
         averages=presets.Averages(dense=(3,), gaussian=4, realizations=4, gates=(2000, 2000)),
+        measured=(4, 8),
     )
 
 
@@ -55,7 +56,17 @@ def store(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "name",
-    ["figure_4", "figure_5", "figure_9", "volume_law", "quench", "memory_loss", "averages", "scattering_states"],
+    [
+        "figure_4",
+        "figure_5",
+        "figure_9",
+        "volume_law",
+        "quench",
+        "memory_loss",
+        "averages",
+        "scattering_states",
+        "crossover",
+    ],
 )
 def test_a_figure_is_computed_drawn_and_kept(study, tiny, store, tmp_path, name):
     module = study[name]
@@ -73,6 +84,19 @@ def test_crossovers(study, tiny, store):
     _, information = module.exponents(dataset, "I to II", "information")
     assert_allclose(deviation, [1, 1], atol=0.05)  # a volume law in both phases
     assert_allclose(information, [3, 1], atol=0.15)  # (52): p1 L^3 close to phase I
+
+
+def test_the_measured_circuit_crosses_over_on_p1_times_length_squared(study, tiny):
+    module = study["crossover"]
+    table = module.data(tiny, None)
+    sites = np.arange(1, 9)
+    profile = 1 - 2 * sites / 9  # p1 = 0: every site is one spin of a reservoir, placed by the exclusion process
+    assert_allclose(table["none"].sel(n=8), np.sum(1 - profile**2) / 2, rtol=1e-6)
+    assert 4 < module.half(table.sel(n=8)) < 7
+    each = module.powers(table).values
+    there = each[np.isfinite(each)]
+    assert ((there < 1) & (there > -1)).all()
+    assert (np.diff(each[-1][np.isfinite(each[-1])]) < 0).all()
 
 
 def test_purities(study, tiny):
