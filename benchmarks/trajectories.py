@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -133,6 +134,7 @@ def density(case: Case, **settings: Any) -> Answer:
     return Answer(values, np.zeros_like(values), time.process_time() - begun, dict(solution.figures))
 
 
+@cache
 def exact(case: Case) -> Answer:
     """The density matrix itself: short chains."""
     ((_, view),) = Exact().solve(case.problem(), initial=case.start, times=[case.time]).views
