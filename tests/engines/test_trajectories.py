@@ -259,6 +259,7 @@ def test_averages_over_jumps_and_diffusion_are_those_of_exact(unraveling, case, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # half a minute on a free core
 @pytest.mark.parametrize("seed", [8101, 8102])
 @pytest.mark.parametrize(
     ("unraveling", "case", "n"),
