@@ -50,7 +50,7 @@ PIECE = {"gaussian": 4096, "mps": 8}
 DROPPED_PER_TRAJECTORY = 1e-6
 """Weight dropped in a whole trajectory below which truncation never counts as the dominant error."""
 STATISTICAL = f"{COMPLETE}, with statistical errors alone"
-"""The outcome where neither the error of the time step nor that of truncation is estimated."""
+"""The outcome where the error of the time step is not estimated."""
 
 MOST_SUBSTEPS = 1000
 """Most Trotter steps of one time step: within it nothing is saved."""
@@ -66,7 +66,8 @@ class Trajectories(Engine):
     Parameters
     ----------
     realizations: number of realizations (default 10).
-    dt: time step (default 0.1); averages are second order in it.
+    dt: time step (default 0.1); averages are second order in it. Its error is known for jumps and diffusion that do not
+        depend on time and are even in fermions, and added to all errors (`tnness.engines.pure.splitting`).
     method: "gaussian", "mps", or "auto" (default): gaussian where white noise acts on free fermions.
     unraveling: "noise", "jumps", "diffusion", or "auto" (default): noise where all jumps are real diagonal operators of
         one site each, else jumps (`tnness.engines.pure.unraveling`).
@@ -247,19 +248,21 @@ class Samples:
 
 
 class Ensemble(Told):
-    """An average over realizations: truncation dominates where it makes more than half of an error."""
+    """An average over realizations: what makes more than half of an error dominates, truncation or the time step."""
 
     def verdict(self, history: History) -> str:
-        """Return the engine's verdict; where errors are known, truncation dominates if they are mostly its own."""
+        """Return the engine's verdict; where errors are known, what dominates them."""
         told, figures = self._verdict(), self.figures(history)
-        if told != TRUNCATED or not history.errors:
+        if told == FEW_JUMPS or not history.errors or "weight_dropped" not in figures:
             return told
-        weight, count = figures["weight_dropped"], int(figures["realizations"])
-        for name, errors in history.errors.items():
-            error = np.nan_to_num(errors[-1])
-            if truncation_error(weight, history.values[name][-1], error, count) > 0.5 * error.max(initial=0.0) > 0:
-                return TRUNCATED
-        return STATISTICAL
+        splitting = figures.get("splitting", 0.0) / 2
+        shares = {TRUNCATED: figures["weight_dropped"] if told == TRUNCATED else 0.0, COARSE: splitting}
+        for outcome, weight in shares.items():
+            for name, errors in history.errors.items():
+                error, count = np.nan_to_num(errors[-1]), int(figures["realizations"])
+                if truncation_error(weight, history.values[name][-1], error, count) > 0.5 * error.max(initial=0.0) > 0:
+                    return outcome
+        return (COMPLETE if splitting else STATISTICAL) if told == TRUNCATED else told
 
 
 class TimeSampling(Sampling):
@@ -457,7 +460,8 @@ class MatrixProducts:
         stack = self.system.stack.copy()
         pairs = Pairs(stack)
         views = [PureView(stack.state(r), self.spaces, partial(pairs.of, r)) for r in range(stack.count)]
-        return TrajectoryView(views, self.spaces, float(stack.dropped.mean()), self.system.rare_jumps)
+        weight, jumps = float(stack.dropped.mean()), self.system.rare_jumps
+        return TrajectoryView(views, self.spaces, weight, jumps, self.system.splitting)
 
     def figures(self) -> dict[str, float]:
         """Return the number of realizations, the weight dropped by each, the bonds, and the jumps of each."""
@@ -470,6 +474,8 @@ class MatrixProducts:
         }
         if self.system.unraveling.name == Jumps.name:
             figures["quantum_jumps"] = self.system.jumps / stack.count
+        if self.system.pieces:
+            figures["splitting"] = self.system.splitting
         return figures
 
     def verdict(self) -> str:
@@ -479,7 +485,8 @@ class MatrixProducts:
             return FEW_JUMPS
         if self.system.stack.dropped.mean() >= DROPPED_PER_TRAJECTORY:
             return TRUNCATED
-        return COMPLETE if self.system.unraveling.name == Noise.name else STATISTICAL
+        known = self.system.unraveling.name == Noise.name or self.system.pieces
+        return COMPLETE if known else STATISTICAL
 
     def save(self) -> Snapshot:
         """Return the states and the positions of the noise streams."""
@@ -491,6 +498,7 @@ class MatrixProducts:
 
 
 TRUNCATED = "truncation dominates: raise chi"
+COARSE = "Trotter error dominates: lower dt"
 FEW_JUMPS = f"no error estimate: fewer than {FEWEST_JUMPS} quantum jumps, raise realizations"
 
 

@@ -60,6 +60,7 @@ MEANING = {
     "bond_dimension": "largest bond dimension of a trajectory",
     "mean_bond_dimension": "mean over the trajectories of their largest",
     "quantum_jumps": "quantum jumps in a trajectory",
+    "splitting": "error of the time step of an average, in units of the largest value in one trajectory",
     "bracket": "relative distance of the ends from above and from below",
     "statistical": "relative statistical error of the smallest exponent",
 }

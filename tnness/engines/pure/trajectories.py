@@ -10,6 +10,7 @@ For white noise time step and noise are those of `tnness.engines.fermions.trajec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,9 @@ import numpy as np
 import scipy.linalg as linalg
 from numpy.typing import NDArray
 
-from tnness.engines.pure.unraveling import Jumps, Unraveling
+from tnness.engines.pure.splitting import pieces
+from tnness.engines.pure.unraveling import Jumps, Noise, Unraveling
+from tnness.engines.pure.view import PureView
 from tnness.errors import ModelError
 from tnness.network.chain_state import ChainState
 from tnness.network.stacked import StackedState
@@ -61,6 +64,9 @@ class MPSTrajectories:
         self.jumps = self.steps = 0
         self._hamiltonian = BondHamiltonian(problem, order)
         self._parities = [problem.parities[i] for i in range(problem.n)]
+        self._layers = [(parity, fraction / substeps) for parity, fraction in layers(order, substeps)]
+        start = PureView(state, problem.spaces)
+        self.pieces = [] if unraveling.name == Noise.name else pieces(problem, unraveling.windows, start.marginal)
 
     def advance(self, start: float, length: float, steps: int) -> None:
         """Evolve from a time on by a length, in a number of equal steps."""
@@ -70,6 +76,8 @@ class MPSTrajectories:
             self._free(time - (dt / 2 if step else 0.0), dt if step else dt / 2)
             self._jump(time + dt / 2, dt)
         self._free(start + length - dt / 2, dt / 2)
+        for piece in self.pieces:
+            piece.advance(length, steps, self._layers)
         self.steps += steps
 
     def save(self) -> Snapshot:
@@ -77,6 +85,7 @@ class MPSTrajectories:
         arrays: dict[str, Array] = {f"stack_{i:04d}": tensor for i, tensor in enumerate(self.stack.tensors)}
         arrays["noises"] = np.array([save_stream(noise) for noise in self.noises])
         arrays |= {"dropped": self.stack.dropped, "largest": self.stack.largest}
+        arrays |= {f"piece_{k}": np.array(piece.twins) for k, piece in enumerate(self.pieces)}
         return Snapshot(arrays, {"centre": self.stack.centre, "jumps": self.jumps, "steps": self.steps})
 
     def load(self, snapshot: Snapshot) -> None:
@@ -86,6 +95,14 @@ class MPSTrajectories:
         tensors = [np.ascontiguousarray(arrays[f"stack_{i:04d}"]) for i in range(self.problem.n)]
         self.stack = StackedState(tensors, int(numbers["centre"]), arrays["dropped"], arrays["largest"])
         self.jumps, self.steps = int(numbers["jumps"]), int(numbers["steps"])
+
+        for k, piece in enumerate(self.pieces):
+            piece.twins = list(arrays[f"piece_{k}"])
+
+    @property
+    def splitting(self) -> float:
+        """The error of the time step, in units of the largest value of an operator; NaN where it is not known."""
+        return max((piece.error() for piece in self.pieces), default=math.nan)
 
     @property
     def rare_jumps(self) -> int | None:

@@ -74,6 +74,7 @@ class TrajectoryView(View):
     ----------
     realizations: a view of each realization. spaces: local spaces of the sites.
     weight: mean weight that truncation has dropped from a realization; it adds `truncation_error` to errors.
+    splitting: error of the time step, in units of the largest size in one realization; NaN where it is not known.
     jumps: quantum jumps of all realizations together so far; errors are those of rare events (`sampling_error`), and
     NaN if there were fewer than `FEWEST_JUMPS`. None (default): realizations do not differ by rare events.
 
@@ -88,10 +89,15 @@ class TrajectoryView(View):
     refusals: Mapping[str, str] = dict.fromkeys(ENTROPIES, ONE_BY_ONE)
 
     def __init__(
-        self, realizations: Sequence[View], spaces: Sequence[LocalSpace], weight: float = 0.0, jumps: int | None = None
+        self,
+        realizations: Sequence[View],
+        spaces: Sequence[LocalSpace],
+        weight: float = 0.0,
+        jumps: int | None = None,
+        splitting: float = math.nan,
     ) -> None:
         super().__init__(spaces)
-        self._weight, self._jumps = weight, jumps
+        self._weight, self._jumps, self._splitting = weight, jumps, np.nan_to_num(splitting)
         self.realizations = list(realizations)
         self._rows: list[int] | None = None
         self._known: dict[Any, Array] = {}  # the values of all realizations, by what was read
@@ -129,9 +135,10 @@ class TrajectoryView(View):
         return len(self.realizations) > 1 and (self._jumps is None or self._jumps >= FEWEST_JUMPS)
 
     def _estimate(self, value: Any, left_out: Array) -> Estimate:
-        """Return a value with its statistical error and that of truncation together."""
+        """Return a value with its statistical error and those of truncation and of the time step together."""
         statistical = sampling_error(left_out, self._jumps is not None)
-        return Estimate(value, statistical + truncation_error(self._weight, value, statistical, len(self.realizations)))
+        both = self._weight + self._splitting / 2
+        return Estimate(value, statistical + truncation_error(both, value, statistical, len(self.realizations)))
 
     def _only(self, rows: Sequence[int]) -> TrajectoryView:
         """Return a view of some of the realizations, which knows what this one has read."""
