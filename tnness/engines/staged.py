@@ -19,7 +19,6 @@ def ladder_rule(run: Any, within: Any, start: Start) -> Ladder:
         return run.checks()
 
     about = run.settings.order, check, start.target, start.ask.refine, start.prior
-    run.refines = start.ask.refine
     rule = Ladder(run, within, *about)
     if start.ask.kick:
         rule.forgetting = Forgetting(run, start.reads, start.given, rule.longest)

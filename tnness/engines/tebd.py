@@ -89,8 +89,7 @@ class TEBD(Engine):
         that states its charges is split by these, or by none. Blocks need an initial state of definite charge, and the
         method cholesky-qr or svd; without them there are none. They change no answer beyond truncation.
     schedule: bond dimensions that a steady state passes through before `chi`; None takes chi/4, chi/2.
-    dtype: "float64" (default), "float32" (half the time, local observables to about 1e-5), or "mixed": a steady state
-        relaxes in single precision, and its last stage, at dt/2, is in double. An evolution is then in double.
+    dtype: "float64" (default) or "float32" (half the time, local observables to about 1e-5).
     block: Trotter steps between two measurements (default 1).
     threads: cores that sweep a chain without blocks: 1 (default), or 2, one for either half (`tnness.network.halves`).
         Results differ within truncation, and are the same each time for either number. Kicks use one core.
@@ -104,7 +103,7 @@ class TEBD(Engine):
     power: int | None = None  # power iterations of each split, default 1
     symmetry: Literal["auto", "none", "parity", "charges"] = "auto"  # blocks of conserved charges
     schedule: tuple[int, ...] | None = None  # bond dimensions to pass through before chi
-    dtype: Literal["float64", "float32", "mixed"] = "float64"  # precision
+    dtype: Literal["float64", "float32"] = "float64"  # precision
     block: int = 1  # Trotter steps between measurements
     threads: int = 1  # cores for one chain, 1 or 2
 
@@ -124,11 +123,6 @@ class TEBD(Engine):
         for chi in self.schedule or ():
             Truncation(chi=chi)
 
-    @property
-    def precision(self) -> str:
-        """The precision of a state that is kept, and of an evolution."""
-        return "float64" if self.dtype == "mixed" else self.dtype
-
     # ------------------------------------------------------------------ the engine
 
     @classmethod
@@ -143,7 +137,7 @@ class TEBD(Engine):
 
     def need(self, problem: Any, ask: Ask) -> Need | None:
         """Return what the state and the matrices of the bonds need."""
-        return need_of_network(problem, self.chi, self.precision, self.symmetry != "none")
+        return need_of_network(problem, self.chi, self.dtype, self.symmetry != "none")
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""
@@ -271,7 +265,7 @@ class TEBD(Engine):
         if drive is None:
             return self._after(start), *self._chain(problem), {}
         engine = replace(self._after(start), dt=self.driven_step(drive[0], start.ask))
-        clock = Clock(drive[0], np.dtype(self.precision), engine.dt or 1.0, start.ask.period)
+        clock = Clock(drive[0], np.dtype(self.dtype), engine.dt or 1.0, start.ask.period)
         return engine, drive[0].whole, drive[1], {"clock": clock}
 
     def driven_step(self, drive: Drive, ask: Ask) -> float:
@@ -300,7 +294,7 @@ class TEBD(Engine):
         if self.dt is not None or self.schedule is not None:
             raise InputError("a circuit has no time step and no schedule: leave dt and the like out")
         truncation = self.truncation_of(Stage(chi=self.chi, dt=1.0, power=self.used_power))
-        return partial(NetworkState, truncation=truncation, dtype=self.precision, seed=start.seed)
+        return partial(NetworkState, truncation=truncation, dtype=self.dtype, seed=start.seed)
 
     def _after(self, start: Start) -> TEBD:
         """Return the engine without a default schedule if the run extends a record: the record is the coarse stage."""
@@ -358,7 +352,7 @@ class TEBD(Engine):
         if self.symmetry == "none" or self.method not in IN_BLOCKS or generator.is_factored:
             return "none"
         if generator.charges is not None:
-            return "charges" if self.dtype != "float32" or generator.resolution == 1 else "none"
+            return "charges" if self.dtype == "float64" or generator.resolution == 1 else "none"
         size, wanted = max(generator.dims) * chi, self.symmetry
         charges = wanted == "charges" or (wanted == "auto" and size >= CHARGES_FROM)
         if charges and generator.conserved is not None:
@@ -438,7 +432,7 @@ class TEBD(Engine):
     def prepared(self, generator: ChainGenerator, initial: ChainState) -> ChainState:
         """Return a copy of a state, scaled by the metric and canonical."""
         check_initial(generator, initial)
-        state = scaled_state(initial.copy(np.dtype(self.precision)), generator.metric)
+        state = scaled_state(initial.copy(np.dtype(self.dtype)), generator.metric)
         state.canonicalise(0)
         return state
 

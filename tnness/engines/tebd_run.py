@@ -58,7 +58,6 @@ class TEBDRun:
     start: the state that a steady state's run began with, until its last stage. trail: the marginals in this stage.
     blocks: the single sites, if generator and state are of blocks of sites.
     clock: of a chain that depends on time; `generator` then conserves what the drive conserves, and evolves nothing.
-    refines: whether a stage at half the time step may follow the schedule.
     """
 
     settings: TEBD
@@ -83,9 +82,10 @@ class TEBDRun:
     trail: Trail = field(default_factory=Trail)
     blocks: Blocks | None = None
     clock: Clock | None = None
-    refines: bool = False
+    gates: Gates | FactoredGates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.gates = gates_of(self.generator, self.state.dtype)
         self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
         self._schedule = self.settings.stages(self.generator)
@@ -204,8 +204,6 @@ class TEBDRun:
         if until is None and self.kicks is not None:
             return self._kick(self.kicks)
         stage = self.stages[-1] if until is not None else self._present
-        if self.is_mixed:
-            self._convert(np.dtype(np.float32 if until is None and self.is_single else np.float64))
         steps, dt, end = self._block(stage.dt, until)
         truncation, square = self._truncation(stage), self.generator.resolution**2
         self._enter(stage)
@@ -238,35 +236,6 @@ class TEBDRun:
             self._follow()
         about = {"discarded": discarded, "fallbacks": fallbacks, "chi": max(state.bond_dimensions)}
         return Report(time=self.time, sampled=self.is_sample, **about)
-
-    @property
-    def gates(self) -> Gates | FactoredGates:
-        """The gates, in the precision of the state."""
-        if self.state.dtype not in self._gates:
-            self._gates[self.state.dtype] = gates_of(self.generator, self.state.dtype)
-        return self._gates[self.state.dtype]
-
-    @cached_property
-    def _gates(self) -> dict[np.dtype[Any], Gates | FactoredGates]:
-        return {}
-
-    @property
-    def is_mixed(self) -> bool:
-        """True where a state relaxes in single precision, and is in double in the end."""
-        mixed = getattr(self.settings, "dtype", "") == "mixed"
-        return mixed and self.generator.resolution == 1 and self.clock is None and not self.conserved
-
-    @property
-    def is_single(self) -> bool:
-        """True where the present stage is in single precision, and a later one in double."""
-        return self.is_mixed and self.stage < self.refined_stage - (0 if self.refines else 1)
-
-    def _convert(self, dtype: np.dtype[Any]) -> None:
-        """Bring the state into a precision; it leaves its blocks, and `_enter` makes them anew."""
-        if self.state.dtype != dtype:
-            self.state = ChainState([t.astype(dtype) for t in self.state.tensors], None, self.state.log_norm)
-            self.state.canonicalise(0)
-            self.symmetry, self.sectors = "none", None
 
     @cached_property
     def _partner(self) -> Partner:

@@ -55,11 +55,6 @@ class Staged(Discretised, Kickable, Protocol):
         """The largest bond dimension at present."""
         ...
 
-    @property
-    def is_single(self) -> bool:
-        """True where the present stage is in single precision, and a later one in double."""
-        ...
-
     def next_stage(self) -> None:
         """Enter the next stage."""
         ...
@@ -155,7 +150,7 @@ class Ladder(Rule):
     def _relaxation_fits(self, history: History) -> bool:
         """Return whether the relaxation still to come fits into what the other errors leave of the one asked for."""
         estimates, last = self.errors(history), history.last_of(self.stage)
-        if not self.run.refined and self.refine and (self.run.is_single or self._trotter_is_open(history)):
+        if not self.run.refined and self.refine and self._trotter_is_open(history):
             measured = {name: np.full_like(x, TO_COME * self.target.allowed(x)) for name, x in (last or {}).items()}
             estimates = {**estimates, "trotter": measured}
         return self._fits("relaxation", estimates, last)
@@ -200,7 +195,7 @@ class Ladder(Rule):
         return True
 
     def _append(self, history: History) -> bool:
-        open_ = self.refine and (self.run.is_single or self._trotter_is_open(history))
+        open_ = self.refine and self._trotter_is_open(history)
         return (open_ and self.run.refine()) or self.within.next_stage(history)
 
     def _trotter_is_open(self, history: History) -> bool:
