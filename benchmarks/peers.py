@@ -250,8 +250,7 @@ class Race:
         generator = case.model.problem().generator()
         run = TEBD(chi=case.chi, schedule=(), **settings).init(generator, mixed(generator.spaces))
         dt = run.stages[0].dt
-        told = ", ".join(f"{name} {value}" for name, value in settings.items())
-        row = Row(f"tnness, {told}, order 4, dt = {dt:.2g}", 0.0, 0.0)
+        row = Row(f"tnness, symmetry {settings['symmetry']}, order {run.settings.order}, dt = {dt:.2g}", 0.0, 0.0)
 
         def look() -> None:
             for _ in range(max(1, round(LOOK / dt))):
@@ -278,6 +277,7 @@ class Race:
         """Yield all lines. threads: of BLAS in the peers; None: as many as they take."""
         if threads is not None:
             yield self.ours(symmetry="none")
+            yield self.ours(symmetry="none", order=2, dt=self.case.dt[2])
             if self.case.name == "xxz-driven":
                 yield self.ours(symmetry="charges")
             yield self.certified()

@@ -237,8 +237,12 @@ def test_stages_grow_the_bonds_and_restart_the_account():
             report = run.step()
         sizes.append(report.chi)
         assert run.discarded >= report.discarded >= 0
+        before = run.discarded
         run.next_stage()
-        assert run.discarded == run.trace_drift == 0.0
+        kept = before if run.stage == run.refined_stage else 0.0  # a stage at dt/2 may be short
+        assert run.discarded == kept
+        assert run.trace_drift == 0.0
+    assert before > 0
     assert sizes == [4, 4, 8, 16]
     assert run.step().chi == 16  # beyond the last stage its settings stay
 

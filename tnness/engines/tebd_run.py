@@ -168,12 +168,13 @@ class TEBDRun:
     def next_stage(self) -> None:
         """Enter the next stage of the schedule; reset the weight dropped and the drift of the trace.
 
+        A stage at half the time step may be short: the weight that the one before it dropped counts there too.
         Coarse stages may displace what a chain conserves, and its powers, for ever: the last stage of such a chain
         begins from the start of the run, and the weight that it drops counts from there on.
         """
         self.stage += 1
         keeps = self.start is not None and bool(self.conserved)  # what is conserved keeps what was dropped
-        if not keeps or self.stage < self.refined_stage:
+        if self.stage < self.refined_stage:
             self.discarded, self.truncated = 0.0, 0.0
         self.trace_drift, self.trail = 0.0, Trail()
         if keeps and self.stage == self.refined_stage - 1:

@@ -20,6 +20,9 @@ from tnness.records.values import Values, cautious, change, scale
 NEGLIGIBLE_WEIGHT = 1e-11
 """Discarded weight per site in a whole stage that counts as none."""
 
+FEWEST_LOOKS, LAST_LOOKS = 4, 3
+"""Fewest measurements at dt/2 that tell the error of dt, and how many of the last ones count."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -83,6 +86,26 @@ def trotter_errors(
     if prior.dt > stages[final].dt and prior.chi == stages[final].chi:
         return ends_apart(history, PRIOR_STAGE, final, 1 / ((prior.dt / stages[final].dt) ** order - 1))
     return {}
+
+
+def probed_errors(run: Discretised, order: int, history: History, rate: float) -> Values:
+    """Return the error of dt of every element from a short time at dt/2; empty while that was too short.
+
+    A settled state that goes on at dt/2 leaves towards the steady state of that step. In a time t a part
+    1 - exp(-rate t) of the way is made at least, if nothing is slower than `rate`; the whole way, times
+    2^order / (2^order - 1), is the error of dt. The largest of the last measurements counts: one is small by chance.
+    """
+    stage, parts = run.refined_stage, 2.0**order
+    before, looks = history.of(stage - 1), history.of(stage)
+    if len(looks) < FEWEST_LOOKS or not before or not rate > 0:
+        return {}
+    found: Values = {}
+    for look in looks[-LAST_LOOKS:]:
+        share = -math.expm1(-rate * (history.times[look] - history.times[before[-1]]))
+        for name, series in history.values.items():
+            way = parts / (parts - 1) * np.abs(change(series[before[-1]], series[look])) / share
+            found[name] = np.maximum(found.get(name, 0.0), cautious(way))
+    return found
 
 
 def is_truncated(run: Discretised) -> bool:

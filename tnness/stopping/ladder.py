@@ -16,7 +16,13 @@ from tnness.records.certificate import KINDS, Prior, sum_of
 from tnness.records.history import History
 from tnness.records.values import Estimates, Values
 from tnness.stopping.balance import NEGATIVE, UNBALANCED
-from tnness.stopping.discretisation import Discretised, is_truncated, trotter_errors, truncation_errors
+from tnness.stopping.discretisation import (
+    Discretised,
+    is_truncated,
+    probed_errors,
+    trotter_errors,
+    truncation_errors,
+)
 from tnness.stopping.forgetting import Forgetting, Kickable
 from tnness.stopping.protocol import Measure, Rule
 from tnness.stopping.settling import Settling
@@ -127,6 +133,8 @@ class Ladder(Rule):
         In the last one no element may be about to move, a kick must be forgotten, and what the kick says of the
         relaxation must fit into the error asked for.
         """
+        if self._probed(history) is not None:
+            return True
         if not self.within.over(history):
             return False
         if not self._is_last or self.forgetting is None or not self.forgetting.is_open:
@@ -140,14 +148,27 @@ class Ladder(Rule):
         return self.run.marginals_to_come(STILL * self.target.relative, reads) <= self.target.relative
 
     def _relaxation_fits(self, history: History) -> bool:
-        """Return whether the relaxation still to come fits into what the other errors leave of the one asked for.
+        """Return whether the relaxation still to come fits into what the other errors leave of the one asked for."""
+        estimates, last = self.errors(history), history.last_of(self.stage)
+        if not self.run.refined and self.refine and self._trotter_is_open(history):
+            measured = {name: np.full_like(x, TO_COME * self.target.allowed(x)) for name, x in (last or {}).items()}
+            estimates = {**estimates, "trotter": measured}
+        return self._fits("relaxation", estimates, last)
+
+    def _fits(self, kind: str, estimates: Estimates, last: Values | None) -> bool:
+        """Return whether an error fits into what the others leave of the one asked for.
 
         Where they leave next to nothing, it need not be smaller than they are.
         """
-        estimates, last = self.errors(history), history.last_of(self.stage)
-        relaxation, *others = (self.target.excess(estimates[kind], last) for kind in KINDS)
-        taken = float(np.nansum(others))
-        return relaxation <= (min(SHARE, 1 - taken) if taken < 1 - TO_COME else max(taken, SHARE))
+        last = last or {}
+        one = self.target.excess(estimates[kind], last)
+        others = [estimates[other] for other in KINDS if other != kind]
+        rest = {name: sum_of([errors.get(name, np.zeros(())) for errors in others]) for name in last}
+        taken = self.target.excess(rest, last)
+        if taken < 1 - TO_COME:
+            whole = {name: rest[name] + estimates[kind].get(name, math.inf) for name in last}
+            return one <= SHARE and self.target.excess(whole, last) <= 1
+        return one <= max(taken, SHARE)
 
     def stalled(self, history: History) -> bool:
         """Return whether more time would not bring the present stage to its end."""
@@ -190,6 +211,10 @@ class Ladder(Rule):
 
     def errors(self, history: History) -> Estimates:
         """Return the three errors of every element of the monitored observables."""
+        return self._probed(history) or self._settled(history)
+
+    def _settled(self, history: History) -> Estimates:
+        """Return the errors by the differences of stages that were relaxed."""
         relaxation, rate = self.within.errors(history)["relaxation"], math.nan
         if self.forgetting is not None:
             told, rate = self.forgetting.errors(history, self.stage), self.forgetting.rate
@@ -199,6 +224,32 @@ class Ladder(Rule):
             "trotter": trotter_errors(self.run, self.order, history, self.prior, rate),
             "truncation": truncation_errors(self.run, history, self.prior),
         }
+
+    def _probed(self, history: History) -> Estimates | None:
+        """Return the errors of a settled state that went on at dt/2 for a short time; None where they do not suffice.
+
+        What was still to come when it settled is the error of the relaxation, the whole error of dt that of the time
+        step: the state has hardly moved. Where that is too much, the stage goes on until it has relaxed at dt/2.
+        """
+        run, within, stage = self.run, self.within, self.stage
+        if not run.refined or stage != run.refined_stage or not isinstance(within, Waiting):
+            return None
+        told, rates = {}, [within.rate(history)]
+        if self.forgetting is not None:
+            told = self.forgetting.errors(history, stage - 1)
+            rates.append(self.forgetting.rate)
+        trotter = probed_errors(run, self.order, history, min(rates) if all(rate > 0 for rate in rates) else math.nan)
+        if not trotter:
+            return None
+        relaxation = within.errors_of(history, stage - 1)
+        relaxation = {k: np.maximum(error, told.get(k, 0.0)) for k, error in relaxation.items()}
+        found = {
+            "relaxation": relaxation,
+            "trotter": trotter,
+            "truncation": truncation_errors(run, history, self.prior),
+        }
+        last = history.last_of(stage)
+        return found if all(self._fits(kind, found, last) for kind in ("relaxation", "trotter")) else None
 
     # ------------------------------------------------------------------ the certificate
 

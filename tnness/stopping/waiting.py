@@ -19,7 +19,9 @@ SHARE = 0.5
 TO_COME = 0.1
 """Share of it that the change still to come may have, by extrapolation, when any stage ends."""
 STALLED = 100
-"""Fewest measurements in a stage that is called stalled."""
+"""Fewest measurements in the first or the last stage that is called stalled."""
+SOON_STALLED = 40
+"""The same in a stage between them, which begins near its end and is there to be compared with."""
 LOOK_EVERY = 10
 """Measurements from one look at whether a stage is stalled to the next."""
 SETTLED_AFTER = 3.0
@@ -90,7 +92,8 @@ class Waiting(Rule):
         measurements, and still is.
         """
         tails, last, count = self.tails(history), history.last_of(self.stage), len(history.of(self.stage))
-        if self.place is None or count < STALLED or count % LOOK_EVERY:
+        fewest = SOON_STALLED if self.stage > 0 and not self._last else STALLED
+        if self.place is None or count < fewest or count % LOOK_EVERY:
             return False
         if not self._last:
             return tails.wanders(self.stage)
@@ -103,8 +106,16 @@ class Waiting(Rule):
         """Return bounds on the relaxation still to come; infinite while there are too few measurements."""
         return {"relaxation": self._bounds(history)}
 
-    def _bounds(self, history: History) -> Values:
-        bounds = self.tails(history).bounds(self.stage, self.known_rate)
+    def errors_of(self, history: History, stage: int) -> Values:
+        """Return bounds on what was still to come when a stage ended."""
+        return self._bounds(history, stage)
+
+    def rate(self, history: History) -> float:
+        """Return the slowest rate (1 / time) that is known or was seen; NaN where there is none."""
+        return min((rate for rate in (self.known_rate, self.tails(history).rate()) if rate > 0), default=math.nan)
+
+    def _bounds(self, history: History, stage: int | None = None) -> Values:
+        bounds = self.tails(history).bounds(self.stage if stage is None else stage, self.known_rate)
         if bounds is not None:
             return bounds
         return {name: np.full_like(series[-1], math.inf) for name, series in history.values.items()}

@@ -1,0 +1,67 @@
+"""The error of the time step, from a short time at half of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tnness import TEBD, find, steady_state
+from tnness.records.history import History
+from tnness.stopping.discretisation import FEWEST_LOOKS, probed_errors
+
+
+@dataclass
+class Refined:
+    """What `probed_errors` reads of a run."""
+
+    refined_stage: int = 1
+
+
+def leaving(decays: float, step: float, looks: int) -> History:
+    """A number that settled at 1, and at half the step leaves towards 0.9."""
+    history = History()
+    history.add(10.0, 0, {"x": np.array([1.0])})
+    for look in range(1, looks + 1):
+        history.add(10.0 + look * step, 1, {"x": np.array([0.9 + 0.1 * np.exp(-decays * look * step)])})
+    return history
+
+
+@pytest.mark.parametrize("order", [2, 4])
+@pytest.mark.parametrize("looks", [4, 9])
+def test_a_short_time_tells_the_whole_error(order, looks):
+    """All of the way, times 2^p/(2^p - 1), and the three tenths that are added to every error."""
+    found = probed_errors(Refined(), order, leaving(0.2, 0.1, looks), 0.2)
+    assert found["x"] == pytest.approx(1.3 * 0.1 * 2**order / (2**order - 1))
+
+
+def test_what_moves_faster_than_the_slowest_rate_is_told_too_large_and_never_too_small():
+    slow, right = (probed_errors(Refined(), 4, leaving(0.2, 0.1, 5), rate)["x"] for rate in (0.05, 0.2))
+    assert slow > 3 * right
+
+
+def test_nothing_is_told_too_soon_or_without_a_rate():
+    assert probed_errors(Refined(), 4, leaving(0.2, 0.1, FEWEST_LOOKS - 1), 0.2) == {}
+    assert probed_errors(Refined(), 4, leaving(0.2, 0.1, 9), float("nan")) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "settings"),
+    [
+        ("xx-dephasing", {"n": 4}, {"order": 2, "dt": 0.05}),
+        ("xxz-driven", {"n": 4, "delta": 0.5}, {"order": 4, "dt": 0.3}),
+        ("mbl-heisenberg", {"n": 3, "eps": 0.3}, {"order": 2, "dt": 0.1}),
+    ],
+)
+def test_a_run_without_coarse_stages_is_probed_and_its_claims_hold(name, parameters, settings):
+    """The stage at dt/2 is shorter than one that relaxes by itself; every element is within its claim."""
+    model = find(name)(**parameters)
+    record = steady_state(model, engine=TEBD(chi=16, schedule=(), **settings), seed=3)
+    exact = steady_state(model, engine="exact", seed=3)
+    assert record.certificate.converged, record.outcome
+    assert record.snapshot.numbers["refined"] == 1
+    first, second = (record.history.time_in(stage) for stage in (0, 1))
+    assert second < 0.3 * first
+    for observable, errors in record.certificate.estimates["trotter"].items():
+        true = np.abs(record[observable].values - exact[observable].values)
+        assert np.all(true <= record[f"{observable}_error"].values + 1e-9), observable
+        assert np.all(errors > 0)
