@@ -41,8 +41,7 @@ def test_a_sweep_takes_it(here):
 
 
 def test_what_cannot_be_accelerated_says_why(here):
-    refused(
-        "run", "ssep", "-p", "n=4", "--accelerate", "--out", "n.nc", told=("needs a Lindbladian with a Hamiltonian",)
-    )
+    contact = ("run", "contact-process", "-p", "n=4", "--accelerate", "--out", "n.nc")
+    refused(*contact, told=("needs a Lindbladian with a Hamiltonian",))
     refused("run", *CHAIN, "--bracket", "--out", "n.nc", told=("engine 'tebd' has no setting 'bracket'",))
     refused("run", *CHAIN, "--accelerate", "--time", "0:1:3", "--out", "n.nc", told=("gives no time evolution",))

@@ -50,7 +50,7 @@ SMALLEST_KEEPING = 24
 """Smallest bond dimension of a default earlier stage."""
 WEAK_BURST = 60.0
 """Default time between two jumps of a weakly dissipative chain, whose Hamiltonian is of order 1."""
-LOCAL_TIMES = 40.0
+LOCAL_TIMES = 25.0
 """Default time between two jumps of a density that is transported, over the largest norm of a bond's generator."""
 
 
@@ -70,7 +70,7 @@ class Accelerated(Engine):
     schedule: bond dimensions before `chi`; None takes chi/2 if that is at least 24; where a density is transported the
         last of those of `TEBD`.
     burst: time evolved between two jumps; None takes 60 where dissipation is weak, in units of time of a Hamiltonian of
-        order 1, and 40 over the largest norm of a bond's generator where a density is transported. A burst whose drift
+        order 1, and 25 over the largest norm of a bond's generator where a density is transported. A burst whose drift
         is hidden by noise is up to 4 times as long.
     bracket: settle twice more at the end, from above and from below, and compare. Default False. It is for weak
         dissipation.

@@ -66,9 +66,9 @@ class ProfileRun(AcceleratedRun):
     """A run that jumps to a profile, or waits.
 
     waits: why the run waits; empty while it jumps. waits_since: from which time on. from_first: whether it waits with
-    the schedule of `tebd`. lengths: of the steps proposed in the present stage. falls: the
-    share of the distance that the last clear jump has left; NaN before the first. jumped_at: time of the last jump.
-    gains: change of every element per length of the last jump. levels: means of the last burst.
+    the schedule of `tebd`. lengths: of the steps proposed in the present stage. falls: the share of the distance that
+    the last clear jump has left; NaN before the first. jumped_at: time of the last jump. gains: change of every element
+    per length of the last jump. levels: means of the last burst.
     far: whether correlations of the density at any distance must be at rest too, which no watched observable may show.
     correlations: these, when the measured part of the present burst began; none before.
     """
@@ -162,10 +162,8 @@ class ProfileRun(AcceleratedRun):
         series = 1 / (1 - rest)
         jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
         beside = {name: np.abs(slope) - gains.get(name, 0.0) * self._moving for name, slope in slopes.items()}
-        rate = self.slowest
-        return jumps, {
-            name: np.full(np.shape(b), max(0.0, float(np.max(b, initial=0.0))) / rate) for name, b in beside.items()
-        }
+        largest = {name: max(0.0, float(np.max(b, initial=0.0))) / self.slowest for name, b in beside.items()}
+        return jumps, {name: np.full(np.shape(slopes[name]), value) for name, value in largest.items()}
 
     @property
     def _left(self) -> float:
@@ -253,8 +251,12 @@ class ProfileRun(AcceleratedRun):
 
     @property
     def patience(self) -> float:
-        """The time in which a kick must be forgotten: all but the profile relaxes between two jumps."""
-        return PATIENCE * self.time if self.waits else max(self.time - self.jumped_at, self.pace.burst)
+        """The time in which a kick must be forgotten: all but the profile relaxes between two jumps.
+
+        A run that waits is one that began with the last jump.
+        """
+        since = self.time - self.jumped_at
+        return PATIENCE * since if self.waits else max(since, self.pace.burst)
 
     def begin_kicks(self, limit: float, reads: tuple[int, ...] = ()) -> None:
         """Disturb the present state."""

@@ -271,8 +271,8 @@ class SettlingOrWaiting(Rule):
         return self._rule.verdict(history)
 
     def status(self, history: History) -> str:
-        """Return the change still to come, as a text with the tolerance."""
-        return self._rule.status(history)
+        """Return the change still to come, as a text with the tolerance, and why the run waits, if it does."""
+        return self._rule.status(history) + (f", waits: {self.run.waits}" if self.run.waits else "")
 
     def to_come(self, history: History) -> str:
         """Return the relative change still to come as a text."""
