@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tnness import ChainGenerator, Lindbladian, find, steady_state
+from tnness import TEBD, ChainGenerator, Lindbladian, find, steady_state
 from tnness import spin_half as s
 from tnness.errors import InputError
 from tnness.problems.need import Need, checked_when_begun, memory, network_need
@@ -89,3 +89,11 @@ def test_a_problem_is_stated_once_for_a_run(monkeypatch):
     steady_state(cls(n=3), max_time=0.5)
     steady_state(cls(n=2), max_time=0.5)
     assert stated == [3, 2]
+
+
+def test_correlations_of_all_pairs_are_refused_before_the_first_step(monkeypatch):
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 1e6)
+    steady_state(find("ssep")(n=200), engine=TEBD(chi=2), max_time=0.1)
+    told = r"^density_correlation of 300 sites needs some 0.00144 GB, this machine has 0.001: lower n, or leave"
+    with pytest.raises(InputError, match=told):
+        steady_state(find("ssep")(n=300), engine=TEBD(chi=2), max_time=0.1)
