@@ -21,7 +21,7 @@ from tnness import (
     string,
     total,
 )
-from tnness.model.checks import check_rates
+from tnness.model.checks import check_rates, check_sites
 
 
 @register("dissipative-aklt")
@@ -60,6 +60,7 @@ class DissipativeAKLT:
     def __post_init__(self) -> None:
         if self.n < 3:
             raise InputError(f"n = {self.n}: a spin 1 between two spins 1/2 takes at least 3 sites")
+        check_sites(self.n)
         check_rates({"rate": self.rate})
 
     def small(self) -> Self:

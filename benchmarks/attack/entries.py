@@ -50,6 +50,7 @@ def wrong_values() -> list[Any]:
         *(np.array([1, np.nan]), np.ones((2, 2, 2)), 1e9, 10**9, range(3), range(10**12), Ellipsis, NotImplemented),
         *(tnness.TEBD, tnness.TEBD(chi=2), tnness.find("ssep"), tnness.find("ssep")(n=2), lambda *given: 1, len, print),
         *(s, s.Z, s.Z(0), s.Z(0) * s.Z(1), s.Z(10**9), chain, [s], [s, s.Z], xr.Dataset(), xr.DataArray([1.0])),
+        *(np.array([None, 1], dtype=object), [[[1], [2, 3]]], [np.ones((1, 4, 1)), None], "ground:" + "9" * 5000),
         *([[[[]]]], tnness.Changes(), tnness.Ask(), tnness.Truncation(chi=2), tnness.identity_state([s])),
         *(
             Record.open("r.nc"),

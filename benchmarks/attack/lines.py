@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -174,9 +175,18 @@ def _option(option: Any, rng: random.Random) -> list[str]:
     return [f"{flag}={value}"] if flag.startswith("--") and rng.random() < 0.2 else [flag, value]
 
 
+def _is_possible(word: str) -> bool:
+    """Return whether a process can be given a word: no system can pass some that a caller in this process can."""
+    try:
+        return b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
+
+
 def case(folder: Path, rng: random.Random) -> Answer:
     """Return the answer to one random command line; what is refused must leave every file as it was."""
     words, own = some_line(rng), rng.random() < OWN
+    own = own and all(_is_possible(word) for word in words)
     with fresh(folder) as place:
         before = contents(place)
         kind, detail = own_process(words) if own else forked(lambda: line(words))

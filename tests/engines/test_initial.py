@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from tnness import evolve, find
 from tnness.engines.initial import Initial, parse_initial
 from tnness.errors import InputError
 from tnness.network.chain_state import ChainState
@@ -66,3 +67,33 @@ def test_numbers_and_states_keep_their_kind():
     assert tensors.kind == "tensors"
     assert_allclose(tensors.value[0], state.tensors[0])
     assert Initial().text == "identity"
+
+
+NO_STATES = {
+    "nothing": np.array(None),
+    "a number": np.array(2.0),
+    "a text": np.array("x"),
+    "objects": np.array([None, 1], dtype=object),
+    "ragged": [[[1], [2, 3]]],
+    "ragged tensors": [[[[1], [2, 3]]]],
+    "tensors and none": [np.ones((1, 4, 1)), None],
+    "several kinds": [np.ones((2, 2)), [1, 0], np.ones((2, 2, 2))],
+    "texts": [[1, 0], [0, 1], "1"],
+    "tables": [{}] * 3,
+    "no finite numbers": np.full(8, np.inf),
+    "beyond squares": np.full(8, 1e200),
+    "long numbers": "ground:" + "9" * 5000,
+    "long seeds": "random:1:" + "9" * 5000,
+    "long levels": "product:0,1," + "9" * 5000,
+}
+
+
+@pytest.mark.parametrize("given", NO_STATES.values(), ids=NO_STATES)
+@pytest.mark.parametrize(
+    ("model", "engine"),
+    [("xxz-driven", "tebd"), ("xxz-driven", "exact"), ("xx-dephasing", "gaussian"), ("random-circuit", "gaussian")],
+)
+def test_what_is_no_state_is_refused_in_one_line_by_every_engine(given, model, engine):
+    with pytest.raises(InputError) as refused:
+        evolve(find(model)(n=3), [0.0, 0.1], engine=engine, initial=given)
+    assert "\n" not in str(refused.value)

@@ -2,13 +2,17 @@
 
 import resource
 import time
+from functools import partial
 
 import pytest
 
-from tnness import ChainGenerator, Lindbladian, find, steady_state
+from tnness import TEBD, ChainGenerator, Lindbladian, evolve, find, models, steady_state
 from tnness import spin_half as s
+from tnness.engines.registry import ENGINES
 from tnness.errors import InputError
+from tnness.model.parameters import parameters
 from tnness.problems.need import Need, checked_when_begun, memory, network_need
+from tnness.runs.job import offered_engines
 
 
 def test_a_need_is_compared_with_what_is_there_and_both_are_said(monkeypatch):
@@ -67,10 +71,10 @@ def test_a_chain_is_checked_before_its_terms_are_stated():
 @pytest.mark.parametrize(
     ("model", "engine", "told"),
     [
-        ("fermi-hubbard-driven", None, "chi = 64 on 100000 sites"),
-        ("xx-dephasing", "gaussian", "a correlation matrix of 100000 sites"),
+        ("fermi-hubbard-driven", None, "chi = 64 on 50000 sites"),
+        ("xx-dephasing", "gaussian", "a correlation matrix of 50000 sites"),
         ("xx-dephasing", "exact", "engine 'exact' takes up to"),
-        ("random-circuit", "gaussian", "a correlation matrix of 100000 sites"),
+        ("random-circuit", "gaussian", "a correlation matrix of 50000 sites"),
         ("replica-abc", "exact", "engine 'exact' takes up to"),
     ],
 )
@@ -78,7 +82,7 @@ def test_a_long_chain_that_does_not_fit_is_refused_at_once(model, engine, told, 
     monkeypatch.setattr("tnness.problems.need.memory", lambda: 25e9)
     began = time.process_time()
     with pytest.raises(InputError, match=f"^{told}"):
-        steady_state(find(model)(n=100_000), engine=engine)
+        steady_state(find(model)(n=50_000), engine=engine)
     assert time.process_time() - began < 5  # its terms alone take longer
 
 
@@ -89,3 +93,45 @@ def test_a_problem_is_stated_once_for_a_run(monkeypatch):
     steady_state(cls(n=3), max_time=0.5)
     steady_state(cls(n=2), max_time=0.5)
     assert stated == [3, 2]
+
+
+def test_correlations_of_all_pairs_are_refused_before_the_first_step(monkeypatch):
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 1e5)
+    steady_state(find("ssep")(n=60), engine=TEBD(chi=2), max_time=0.1)
+    told = r"^density_correlation of 100 sites needs some 0.00016 GB, this machine has 0.0001: lower n, or leave"
+    with pytest.raises(InputError, match=told):
+        steady_state(find("ssep")(n=100), engine=TEBD(chi=2), max_time=0.1)
+
+
+def chains():
+    """Every shipped chain of a given number of sites, with every engine that may serve it."""
+    for name, cls in models().items():
+        offered = set(offered_engines(cls))
+        for engine, kind in ENGINES.items() if "n" in parameters(cls) else ():
+            ours = kind.__module__.startswith("tnness.") and cls.problem.__annotations__["return"] in CHAINS
+            if ours and {engine, kind.like, *kind.also} & offered:
+                yield name, engine
+
+
+CHAINS = ("Lindbladian", "ChainGenerator", "Circuit")
+
+
+@pytest.mark.parametrize(("name", "engine"), list(chains()))
+def test_no_shipped_chain_states_terms_that_do_not_fit(name, engine, monkeypatch):
+    def stated(*given, **about):
+        raise AssertionError("the terms were stated")
+
+    monkeypatch.setattr(Lindbladian, "hamiltonian", stated)
+    monkeypatch.setattr(Lindbladian, "jump", stated)
+    monkeypatch.setattr("tnness.problems.need.memory", lambda: 1e5)
+    chain = find(name)(n=3000)
+    go = partial(evolve if engine == "trajectories" else steady_state, engine=engine)
+    go = partial(go, times=[0.0, 1.0]) if engine == "trajectories" else go
+    with pytest.raises(InputError, match=r"3000 sites.* needs some .* GB, this machine has|takes up to 1,100,000 dim"):
+        go(chain)
+
+
+@pytest.mark.parametrize("name", [name for name, cls in models().items() if "n" in parameters(cls)])
+def test_no_shipped_model_takes_any_number_of_sites(name):
+    with pytest.raises(InputError, match=r"^n = 1000000000"):
+        find(name)(n=10**9)

@@ -1,7 +1,9 @@
 """Physics is content: a file whose model has changed is not gone on from, one whose model has only moved is."""
 
 import json
+import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from command_line import in_process_of_its_own
-from tnness import TEBD, Observable, expectation, extend, steady_state, sweep
+from tnness import TEBD, Changes, Lindbladian, Observable, evolve, expectation, extend, steady_state, sweep
 from tnness import spin_half as s
-from tnness.errors import Interrupted
+from tnness.errors import Doubt, Interrupted, RecordError
 from tnness.model.registry import find
 from tnness.records.record import Record
 from tnness.runs.physics import Physics
@@ -160,6 +162,90 @@ def test_a_sweep_is_not_continued_with_other_physics(here):
     assert tnness(*more).status == 0
 
 
+RATE = MODEL.replace("n: int = 3", "n: int = 3\n    rate: float = 1.0")
+BEYOND_THE_FIRST = RATE.replace("s.Sp(0), rate=1.0", "s.Sp(0), rate=self.rate if self.rate < 1.5 else 5.0")
+AS_IT_WAS = BEYOND_THE_FIRST.replace("5.0", "self.rate * 1.0")
+
+
+@pytest.mark.parametrize(
+    ("edited", "told"),
+    [
+        (BEYOND_THE_FIRST, 'holds a point of model .*, {"rate":2}, that is not what it would be now: other physics'),
+        (AS_IT_WAS.replace("[s.Z(i) for", "[s.X(i) for"), "observable 'z' measures something else than it did"),
+    ],
+)
+def test_a_sweep_is_not_continued_if_any_of_its_points_has_other_physics(here, edited, told):
+    """The edit leaves the first point as it was: the table would hold two physics."""
+    Path("m.py").write_text(BEYOND_THE_FIRST.replace("5.0", "self.rate"))
+    given = ("--engine", "exact", *STORE)
+    assert tnness("sweep", "m.py:Pumped", "--grid", "rate=1,2", *given).status == 0
+    before = {path: path.read_bytes() for path in Path("s").rglob("*") if path.is_file()}
+    Path("m.py").write_text(edited)
+    answer = tnness("sweep", "m.py:Pumped", "--grid", "rate=1,2,3", *given)
+    assert answer.status == 2
+    assert re.search(told, answer.err)
+    assert {path: path.read_bytes() for path in Path("s").rglob("*") if path.is_file()} == before
+    Path("m.py").write_text(AS_IT_WAS)
+    answer = tnness("sweep", "m.py:Pumped", "--grid", "rate=1,2,3", *given)
+    assert (answer.status, answer.err) == (0, "")
+
+
+def test_a_function_that_a_sweep_cannot_see_through_is_a_warning(here):
+    given = ("--engine", "exact", *STORE)
+    assert tnness("sweep", "m.py:Pumped", "--grid", "n=2", *given).status == 0
+    Path("m.py").write_text(OTHER_FUNCTION)
+    answer = tnness("sweep", "m.py:Pumped", "--grid", "n=2,3", *given)
+    assert (answer.status, answer.err) == (0, "the code of own has changed since the store was begun\n")
+
+
+def test_a_model_behind_a_measuring_function_has_changed(here):
+    Path("own.py").write_text("def measure(setting):\n    return {'levels': float(setting.model.problem().n)}\n")
+    given = ("--measure", f"{here}/own.py:measure", *STORE)
+    assert tnness("sweep", "m.py:Pumped", "--grid", "n=2", *given).status == 0
+    Path("m.py").write_text(MODEL.replace("rate=1.0", "rate=1.0 if self.n < 3 else 2.0"))
+    answer = tnness("sweep", "m.py:Pumped", "--grid", "n=2,3", *given)
+    assert answer.status == 0
+    assert answer.err == f"the code of model {here}/m.py:Pumped has changed since the store was begun\n"
+
+
+def pumped(rate):
+    """A class called `Pumped`, as a notebook makes another each time that a cell is executed."""
+
+    @dataclass(frozen=True)
+    class Pumped:
+        n: int = 3
+
+        def problem(self):
+            chain = Lindbladian([s] * self.n)
+            for i in range(self.n - 1):
+                chain.hamiltonian(s.X(i) * s.X(i + 1) + s.Y(i) * s.Y(i + 1))
+            chain.jump(s.Sp(0), rate=rate)
+            chain.jump(s.Sm(self.n - 1))
+            return chain
+
+        def observables(self):
+            return {"z": expectation([s.Z(i) for i in range(self.n)], "site")}
+
+    return Pumped
+
+
+def test_two_classes_of_one_name_are_told_apart(here):
+    one, other, engine = pumped(1.0), pumped(5.0), TEBD(chi=8, dt=0.1)
+    evolve(one(), [0.5], engine=engine, out="e.nc")
+    steady_state(one(), engine=engine, out="r.nc")
+    sweep(one, {"n": [2]}, store="s", engine="exact", workers=0)
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    for go_on in (
+        lambda cls: extend("e.nc", Changes(times=[1.0]), model=cls),
+        lambda cls: extend("r.nc", Changes({"chi": 9}), model=cls),
+        lambda cls: sweep(cls, {"n": [2, 3]}, store="s", engine="exact", workers=0),
+    ):
+        with pytest.raises(RecordError, match="other physics"):
+            go_on(other)
+        assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
+    assert extend("e.nc", Changes(times=[1.0]), model=pumped(1.0)).outcome == "complete"
+
+
 def test_a_steady_state_of_other_physics_is_no_coarse_stage(here):
     """Its state is where the run starts, and nothing more."""
     engine = TEBD(chi=8, dt=0.1, order=2)
@@ -192,6 +278,9 @@ def test_another_version_of_the_package_is_said(here, capsys):
     record.save("r.nc")
     extend("r.nc", progress=True)
     assert "the record was written by tnness 0.0.1, this is" in capsys.readouterr().err
+    record.save("r.nc")
+    with pytest.warns(Doubt, match=r"the record was written by tnness 0\.0\.1, this is"):
+        extend("r.nc")
     sweep("ssep", {"n": [2]}, store="s", engine="exact", workers=0)
     about = json.loads(Path("s/sweep.json").read_text())
     Path("s/sweep.json").write_text(json.dumps(about | {"version": "0.0.1"}))

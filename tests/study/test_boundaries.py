@@ -1,6 +1,7 @@
 """Sweeps of what a script defines, names that a table cannot have, and sizes that no store can."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,8 +12,10 @@ import pytest
 
 from command_line import call, in_process_of_its_own, refused
 from small_runs import Pumped
-from tnness import TEBD, Ask, Observable, evolve, expectation, steady_state
+from tnness import TEBD, Ask, Counting, Modes, Observable, evolve, expectation, steady_state, sweep
 from tnness import spin_half as s
+from tnness.engines.trajectories import Trajectories
+from tnness.engines.transfer import Transfer
 from tnness.errors import InputError, ModelError
 from tnness.model.parameters import parameters
 from tnness.model.registry import module_from_file
@@ -213,3 +216,24 @@ def test_a_file_that_is_edited_within_a_second_is_not_taken_for_its_bytecode(tmp
         for name in [name for name in sys.modules if name.startswith("_tnness_file_edited")]:
             del sys.modules[name]
     assert values == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (lambda: TEBD(power=101), "power = 101: an integer, 0 to 100"),
+        (lambda: TEBD(block=1001), "block = 1001: the steps between measurements are 1 to 1000"),
+        (lambda: Trajectories(substeps=1001), "substeps = 1001: a time step has at most 1,000"),
+        (lambda: Transfer(nodes=1001), "nodes = 1001: a panel has 2 to 1000"),
+        (lambda: Counting(points=1002), "points = 1002: an even number of fields, 4 to 1000"),
+        (lambda: Modes(count=10_001), "count = 10001: an integer, 1 to 10,000"),
+        (lambda: sweep("ssep", {"n": [2]}, store="s", workers=1001), "workers = 1001: 1 to 1000 processes"),
+        (lambda: TEBD(chi=10**20), "chi = 100000000000000000000 is too large"),
+    ],
+)
+def test_what_would_keep_one_step_from_ending_is_refused(given, told, tmp_path, monkeypatch):
+    """A signal is answered between two steps: none of them may take for ever."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=re.escape(told)):
+        given()
+    assert not list(tmp_path.iterdir())

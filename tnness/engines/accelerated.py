@@ -134,8 +134,10 @@ class Accelerated(Engine):
         return share * WEAK_STEP / max(1e-6, apart, strength_of(generator) / LONGEST_STEP)
 
     def need(self, problem: Any, ask: Ask) -> Need | None:
-        """Return what the state and the matrices of the bonds need."""
-        return need_of_network(problem, self.chi, self.dtype)
+        """Return what the state, the matrices of the bonds and the covariance of their energies need."""
+        need = need_of_network(problem, self.chi, self.dtype)
+        bonds = len(getattr(problem, "spaces", ())) - 1
+        return need and replace(need, bytes=need.bytes + 8.0 * bonds**2)
 
     def begin(self, problem: Any, start: Start) -> Run:
         """Return a run that starts from `start.initial` at time 0."""

@@ -48,6 +48,14 @@ class Initial:
         """Return the populations of the levels of each site of a product state: (d,) each."""
         return basis_states(self.value, spaces) if self.wall is None else domain_wall(spaces, self.wall)
 
+    @property
+    def array(self) -> NDArray[Any]:
+        """The numbers as one array; an empty one of numbers that are none, such as those of sites of several kinds."""
+        try:
+            return np.asarray(self.value)
+        except ValueError:
+            return np.zeros(0)
+
     def refused(self, needed: str = f"{FORMS} is needed") -> InputError:
         """Return the error for a state that an engine cannot start from. needed: states that it can start from."""
         return InputError(f"initial = {self.text}: {needed}")
@@ -88,11 +96,39 @@ def parse_initial(given: Any) -> Initial:
         return Initial("network", state, f"a {type(given).__name__}", recorded=True)
     if foreign_kind(given) is not None:
         return Initial("foreign", given, f"a {foreign_kind(given)}")
-    if isinstance(given, (list, tuple)) and given and all(np.ndim(entry) in (3, 4) for entry in given):
-        return Initial("tensors", given, "a list of tensors")
     if isinstance(given, (np.ndarray, list, tuple)):
+        _check_numbers(given)
+        if not isinstance(given, np.ndarray) and given and all(np.ndim(entry) in (3, 4) for entry in given):
+            return Initial("tensors", given, "a list of tensors")
         return Initial("array", given, f"a {type(given).__name__}")
     raise InputError(f"initial = a {type(given).__name__}: {FORMS}, a state or a record is needed")
+
+
+LARGEST_ENTRY = 1e100
+"""Largest number of a state: its square must be one, too."""
+
+
+def _check_numbers(given: Any) -> None:
+    """Refuse an array, or a list of arrays, that holds anything but numbers up to LARGEST_ENTRY."""
+    try:
+        arrays = [np.asarray(given)]
+    except ValueError:  # arrays of different shapes
+        try:
+            arrays = [np.asarray(entry) for entry in given]
+        except ValueError:
+            arrays = [np.asarray(None)]
+    fit = all(array.dtype.kind in "biufc" and (np.abs(array) <= LARGEST_ENTRY).all() for array in arrays)
+    if not fit or (isinstance(given, np.ndarray) and given.ndim == 0):
+        raise InputError(f"initial = a {type(given).__name__}: arrays of numbers up to {LARGEST_ENTRY:g} are needed")
+
+
+def _is_whole(text: str) -> bool:
+    """Return whether a text is a whole number of 64 bits."""
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS_OF_INTEGER
+
+
+DIGITS_OF_INTEGER = 18
+"""Most digits of an integer of 64 bits, whatever they are."""
 
 
 def _product(value: str, text: str) -> Initial:
@@ -110,13 +146,13 @@ def _thermal(value: str, text: str) -> Initial:
 
 
 def _ground(value: str, text: str) -> Initial:
-    if not (value.isascii() and value.isdigit()):
+    if not _is_whole(value):
         raise Initial(text=text).refused("ground:N takes a number of particles")
     return Initial("ground", int(value), text)
 
 
 def _wall(value: str, text: str) -> Initial:
-    if not (value.isascii() and value.isdigit()):
+    if not _is_whole(value):
         raise Initial(text=text).refused("domain_wall:K takes the first site on the right of the wall")
     return Initial("product", "", text, int(value))
 
@@ -129,7 +165,7 @@ def _ghz(value: str, text: str) -> Initial:
 
 def _random(value: str, text: str) -> Initial:
     seed, _, chi = value.partition(":")
-    if not all(part.isascii() and part.isdigit() for part in (seed, chi)) or int(chi) < 1:
+    if not (_is_whole(seed) and _is_whole(chi)) or int(chi) < 1:
         raise Initial(text=text).refused("random:SEED:CHI takes two numbers, the second one at least 1")
     return Initial("random", (int(seed), int(chi)), text)
 

@@ -70,7 +70,7 @@ def basis_states(digits: str, spaces: Sequence[LocalSpace]) -> list[NDArray[np.f
     [1, 12]
     """
     labels = labels_of(digits)
-    fit = len(labels) == len(spaces) and all(d == "*" or (d.isascii() and d.isdigit()) for d in labels)
+    fit = len(labels) == len(spaces) and all(d == "*" or (d.isascii() and d.isdigit() and len(d) < 10) for d in labels)
     if not fit or not all(d == "*" or int(d) < s.levels for d, s in zip(labels, spaces, strict=True)):
         raise InputError(
             f"product:{digits} needs one level per site ({len(spaces)}), each a number below the site's number of "

@@ -40,6 +40,7 @@ from tnness.observables.linear import linear_operators, sizes
 from tnness.observables.observable import Observable, available, measured, tried
 from tnness.observables.views import Estimate
 from tnness.operators.terms import Operator
+from tnness.problems.need import Need
 from tnness.records.history import PRIOR_STAGE, History
 from tnness.records.lazily import lazily
 from tnness.records.record import FORMAT, Record, unfinished_dataset, versions, with_adjoint_errors, with_course
@@ -78,9 +79,16 @@ class Driver:
         self.job, self.output, self.shown, self.engine = job, output, shown, job.solver
         self.problem = job.problem
         self.engine.check_need(self.problem, job.ask)
-        self.physics = job.physics
         self.observables = job.observables
+        self._check_pairs()
+        self.physics = job.physics
         self._stop, self._progress = Stop(at_once=True), Progress(job.name, shown, len(job.ask.times or ()))
+
+    def _check_pairs(self) -> None:
+        """Refuse observables that read the correlations of all pairs of sites where these do not fit into memory."""
+        pairs, n = [k for k, o in self.observables.items() if "correlations" in o.needs], getattr(self.problem, "n", 0)
+        if pairs:
+            Need(16.0 * n**2, f"{', '.join(pairs)} of {n} sites", "lower n, or leave them out of the model").check()
 
     def run(self) -> Record:
         """Run to the end, write the record, and return it."""

@@ -80,12 +80,14 @@ class Reference:
     """The physics of one point of a sweep, by which a store recognises its sweep.
 
     values: of the point on the axes. physics: digest of its problem. measure: digest of the measuring function, None if
-    there is none.
+    there is none. code: digest of the code of its model, None in older stores: where that is the same, no other point
+    has other physics.
     """
 
     values: Values
     physics: str
     measure: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +232,13 @@ class Plan:
             physics = self.job_at(values, self.root_seed).physics.problem
         except TnnessError:  # a measuring function may need no valid problem
             physics = UNKNOWN
-        return Reference(dict(values), physics, measure)
+        return Reference(dict(values), physics, measure, self._code_at(values))
+
+    def _code_at(self, values: Values) -> str:
+        """Return the digest of the code by which the model states its problem and its observables."""
+        model = self.model_at(values)
+        methods = [getattr(model, name, None) for name in ("problem", "observables", "draw")]
+        return " ".join(digest_of_function(method) for method in methods if callable(method))
 
     def check_watch(self) -> None:
         """Refuse `watch` for observables that are not judged or monitored, before anything is computed or written."""

@@ -17,23 +17,24 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tnness.errors import RecordError
+from tnness.errors import RecordError, TnnessError
 from tnness.model.protocol import UNKNOWN
 from tnness.model.registry import names_file
 from tnness.records.claims import claim, holder
 from tnness.records.files import remove_orphans, require_name, seal_of, sealed_key, write_error, write_whole
 from tnness.records.lazily import lazily
 from tnness.records.old import upgraded, with_total_tolerance
-from tnness.records.record import versions
+from tnness.records.record import Record, versions
 from tnness.runs.job import differences
-from tnness.study.plan import GridPoint, Plan, Point, Reference, canonical
+from tnness.runs.physics import Physics
+from tnness.study.plan import GridPoint, Plan, Point, Reference, Values, canonical
 
 if TYPE_CHECKING:
     import h5py
@@ -153,12 +154,48 @@ class Store:
                 f"the store {self.folder} holds a sweep of other physics: what model {plan.name!r} states at "
                 f"{canonical(reference.values)} is not what it was (its file or its package has changed)"
             )
+        for values, stated_now, recorded in self._changed_points(plan, stated):
+            other = stated_now.other_than(recorded)
+            if other:
+                raise RecordError(
+                    f"the store {self.folder} holds a point of model {plan.name!r}, {canonical(values)}, that is not "
+                    f"what it would be now: {'; '.join(other)}"
+                )
+
+    def _changed_points(self, plan: Plan, stated: Reference) -> Iterator[tuple[Values, Physics, Physics]]:
+        """Yield values, physics now and physics then of every finished point of the grid, if the code has changed."""
+        reference = self.reference
+        if reference is None or reference.code in (None, stated.code):
+            return
+        seen, finished = set(), self.finished()
+        for point in self.points():
+            if point.key not in finished or canonical(point.values) in seen:
+                continue
+            with contextlib.suppress(TnnessError, OSError):  # a point that is damaged is computed again
+                recorded = Physics.load(Record.open(self.record_path(point.key)).dataset.attrs)
+                physics = plan.job_at(point.values, point.seed).physics
+                seen.add(canonical(point.values))
+                yield point.values, physics, recorded
 
     def doubts(self, plan: Plan) -> list[str]:
-        """Return warnings: another version of the package began the store; the measuring function has changed since."""
+        """Return warnings: another version of the package began the store; a function that measures has changed since.
+
+        Such a function is the sweep's own, or one of an observable that cannot be seen through.
+        """
         begun, now = self._manifest.get("version"), versions()["tnness"]
         other = [f"the store was begun by tnness {begun}, this is {now}"] if begun not in (None, now) else []
-        return other + self._changed_measure(plan)
+        return other + self._changed_measure(plan) + self._changed_observables(plan)
+
+    def _changed_observables(self, plan: Plan) -> list[str]:
+        reference = self.reference
+        if reference is None:
+            return []
+        points = self._changed_points(plan, plan.reference_at(reference.values))
+        names = set()
+        for _, now, recorded in points:
+            is_measured = recorded.problem == UNKNOWN  # by a function of the sweep's own
+            names |= {f"model {plan.name}"} if is_measured else set(now.doubts(recorded))
+        return [f"the code of {', '.join(sorted(names))} has changed since the store was begun"] if names else []
 
     def _changed_measure(self, plan: Plan) -> list[str]:
         reference = self.reference

@@ -85,7 +85,7 @@ class GaussianState:
 
     def _correlation(self, initial: Initial, circuit: Circuit) -> Array:
         """Return G of an initial state, which is a correlation matrix or a product state."""
-        if initial.kind == "array" and np.ndim(initial.value) == 2:
+        if initial.kind == "array" and initial.array.ndim == 2:
             return correlation_matrix(initial, circuit.n)
         sites = site_states(circuit, initial)
         if np.abs(sites[:, 0, 1]).max() > 1e-12:
@@ -178,7 +178,7 @@ def site_states(circuit: Circuit, initial: Initial) -> Array:
     if initial.kind == "product":
         return np.array([np.diag(p) for p in initial.populations(circuit.spaces)])
     if initial.kind == "array":
-        matrices = np.asarray(initial.value, complex)
+        matrices = initial.array.astype(complex)
         if matrices.shape == (n, levels, levels):
             return matrices
     raise initial.refused(f"identity, product:01*... with one digit per site ({n}), or states of the sites are needed")

@@ -47,7 +47,7 @@ def initial_correlation(initial: Initial, form: Quadratic, spaces: Sequence[Loca
 
 def correlation_matrix(initial: Initial, n: int) -> Matrix:
     """Return the given correlation matrix, (n, n); refuse a wrong shape or a matrix that is not Hermitian."""
-    matrix = np.asarray(initial.value)
+    matrix = initial.array
     if matrix.shape != (n, n) or np.abs(matrix - matrix.conj().T).max() > 1e-10:
         raise InputError(f"the initial correlation matrix must be Hermitian of shape ({n}, {n})")
     return matrix.astype(complex)
