@@ -1,6 +1,6 @@
 """Types in one place: one wrong value gives one line that says where, what was given and what is needed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -238,3 +238,21 @@ def test_integers_have_64_bits_and_numbers_those_of_a_double():
         checked("seed", 2**64, int)
     with pytest.raises(InputError, match=r"^rate = 1000.*: a finite number is needed$"):
         checked("rate", 10**400, float)
+
+
+def test_the_keys_and_entries_of_a_mapping_are_checked():
+    assert checked("parts", {"a": (1.0, 2.0)}, Mapping[str, Sequence[float]]) == {"a": (1.0, 2.0)}
+    with pytest.raises(InputError, match=r"^parts\['a'\] = 1 is not a list of numbers$"):
+        checked("parts", {"a": 1}, Mapping[str, Sequence[float]])
+    with pytest.raises(InputError, match=r"^a key of parts = 1 is not a string$"):
+        checked("parts", {1: [2.0]}, Mapping[str, Sequence[float]])
+
+
+def test_an_array_of_texts_arrives_as_a_tuple():
+    @typed
+    def named(names: Sequence[str] | None = None):
+        return names
+
+    assert named(np.array(["a", "b"])) == ("a", "b")
+    assert named(np.array([])) == ()
+    assert named() is None

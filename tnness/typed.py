@@ -155,7 +155,7 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Check a function's arguments against their annotations.
 
     The function receives its arguments unconverted, except that an iterator arrives as a tuple, and a whole 4.0 as 4
-    where an integer is needed.
+    where an integer is needed, and an array of texts as a tuple.
 
     >>> @typed
     ... def wait(seconds: float) -> None: ...
@@ -173,7 +173,7 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         for name, annotation in _argument_types(function).items():
             if name in bound.arguments and signature.parameters[name].kind not in _VARIADIC:
                 value = checked(f"{told}(): {name}", bound.arguments[name], annotation)
-                if isinstance(bound.arguments[name], abc.Iterator) or _takes_integers(annotation):
+                if isinstance(bound.arguments[name], abc.Iterator) or _is_converted(annotation):
                     bound.arguments[name] = value  # an iterator can be read only once, and the check has read it
         return function(*bound.args, **bound.kwargs)
 
@@ -181,12 +181,12 @@ def typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 
 
 @functools.cache
-def _takes_integers(annotation: Any) -> bool:
-    """True for an integer or a list of integers, or one of them among other types."""
+def _is_converted(annotation: Any) -> bool:
+    """True for an integer, a list of integers or a list of texts, or one of them among other types."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return any(_takes_integers(option) for option in arguments)
-    return annotation is int or (origin in _LISTS and int in arguments)
+        return any(_is_converted(option) for option in arguments)
+    return annotation is int or (origin in _LISTS and (int in arguments or str in arguments))
 
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -234,9 +234,18 @@ def checked(place: str, value: Any, annotation: Any) -> Any:
         return _several(place, value, annotation)
     if annotation in _SCALARS:
         return _SCALARS[annotation](place, value)
-    if _is_instance(value, origin or annotation):
-        return value
-    raise _wrong(place, value, annotation)
+    if not _is_instance(value, origin or annotation):
+        raise _wrong(place, value, annotation)
+    if origin is abc.Mapping and typing.get_args(annotation):
+        _check_mapping(place, value, *typing.get_args(annotation))
+    return value
+
+
+def _check_mapping(place: str, value: Mapping[Any, Any], key_type: Any, entry_type: Any) -> None:
+    """Check the keys and the entries of a mapping, which stays as it is."""
+    for key, entry in value.items():
+        checked(f"a key of {place}", key, key_type)
+        checked(f"{place}[{shown(key)}]", entry, entry_type)
 
 
 LONGEST_NAME, LONGEST_PATH = 180, 3900

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from benchmarks.attack.folder import FILES
-from benchmarks.attack.running import contents, forked, fresh, line
+from benchmarks.attack.running import UNSEALED, contents, forked, fresh, line
 from benchmarks.attack.tally import Answer
 from tnness.records.files import seal_of, sealed
 from tnness.study.collect import collect
@@ -66,7 +66,8 @@ def _of_file(place: Path, rng: random.Random) -> Answer:
     before = contents(place)
     kind, detail = forked(lambda: line(list(USES[use])))
     changed = [file for file, held in before.items() if contents(place).get(file) != held and file != "bad.nc"]
-    if kind == "done" and not is_crafted and content != whole:
+    said = detail == UNSEALED and seal_of(content) is None  # a table of another program has no seal
+    if kind == "done" and not is_crafted and content != whole and not said:
         kind, detail = "silent change", "a damaged file was read"
     if kind == "refused" and (changed or contents(place)["bad.nc"] != content):
         kind, detail = "silent change", f"refused, and changed {', '.join(changed)}"

@@ -32,6 +32,8 @@ GRACE = 20.0
 MEMORY = 6 << 30
 """Bytes that a case may ask for."""
 
+UNSEALED = "unsealed"
+"""What a command says of a file without a seal that it reads all the same."""
 Outcome = tuple[str, str]
 """The kind of an answer, and its detail."""
 
@@ -108,14 +110,15 @@ def _parted(text: str) -> Outcome:
 
 def line(words: list[str]) -> Outcome:
     """Call the command line in this process: `done`, `refused` in one line, or `traceback`."""
-    err = io.StringIO()
+    err, out = io.StringIO(), io.StringIO()
     sys.argv = ["tnness", *words]
-    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out), warnings.catch_warnings():
         warnings.simplefilter("always")
         try:
             cli.main()
         except SystemExit as end:
-            return judged(end.code if isinstance(end.code, int) else 0, err.getvalue())
+            kind, detail = judged(end.code if isinstance(end.code, int) else 0, err.getvalue())
+            return kind, detail or (UNSEALED if UNSEALED in out.getvalue() + err.getvalue() else "")
         except BaseException as error:
             return "traceback", f"{type(error).__name__}: {str(error)[:200]} {where(error)}"
     return "traceback", "the program ended without a status"

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from command_line import call, well
-from tnness import collect, steady_state, sweep
+from tnness import Record, collect, steady_state, sweep
 from tnness.errors import RecordError
 from tnness.model.registry import find
 from tnness.study.status import status
@@ -73,3 +73,16 @@ def test_a_record(tmp_path):
     assert (told.status, told.out) == (1, "")
     assert "damaged, its checksum does not fit" in told.err
     assert call("verify", tmp_path / "none.nc").status == 2
+
+
+@pytest.mark.filterwarnings("default:.*is unsealed:tnness.errors.Doubt")
+def test_a_table_that_has_lost_its_seal_is_read_and_called_unsealed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sweep("ssep", {"n": [2, 3]}, store="s", engine="exact", workers=0)
+    Record(collect("s")).save("t.nc")
+    content = Path("t.nc").read_bytes()
+    Path("t.nc").write_bytes(content[: content.rfind(b"\ntnness seal ")])
+    assert verify("t.nc").text.startswith("t.nc: unsealed")
+    for command in (("show", "t.nc"), ("plot", "t.nc", "-o", "density"), ("report", "t.nc", "--out", "t.html")):
+        answer = call(*command)
+        assert (answer.status, answer.err) == (0, "t.nc is unsealed: nothing shows whether it has changed\n"), command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.errors import InputError, RecordError
+from tnness.errors import Doubt, InputError, RecordError
 from tnness.records.certificate import word_of
 from tnness.records.files import seal_of
 from tnness.records.lazily import lazily
@@ -98,8 +99,10 @@ def is_table(path: str | Path) -> bool:
         return False
 
 
-def open_table(path: str | Path) -> xr.Dataset:
+def open_table(path: str | Path, quiet: bool = False) -> xr.Dataset:
     """Return a collected sweep from its file. A table that another program has written has no seal, and is read too.
+
+    quiet: do not warn of a table without a seal (default False).
 
     Raises
     ------
@@ -116,6 +119,8 @@ def open_table(path: str | Path) -> xr.Dataset:
         _check_table(dataset)
     except Exception as error:  # HDF5 and xarray raise errors of many kinds on a foreign file
         raise RecordError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
+    if seal is None and not quiet:
+        warnings.warn(f"{path} is unsealed: nothing shows whether it has changed", Doubt, stacklevel=2)
     register_plots()
     return dataset
 

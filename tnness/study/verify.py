@@ -51,7 +51,7 @@ def _file(path: Path) -> Verdict:
     if not path.is_file():
         raise RecordError(f"there is no record {path}")
     try:
-        _ = open_table(path) if is_table(path) else Record.open(path)
+        _ = open_table(path, quiet=True) if is_table(path) else Record.open(path)
     except RecordError as error:
         return Verdict(str(error), False)
     sealed = seal_of(path.read_bytes()) is not None
