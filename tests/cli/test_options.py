@@ -189,7 +189,7 @@ def test_help_says_types_and_defaults(helps):
         "--bracket / --no-bracket",
         "largest bond dimension, default 64 (tebd, accelerated, tdvp, trajectories)",
         "default 1e-14 (tebd, accelerated, tdvp) or 1e-12 (trajectories)",
-        "time evolved between two jumps [time], default 60 (accelerated)",
+        "time evolved between two jumps; by default chosen from the problem [time] (accelerated)",
     ):
         assert words in helps["run"]
         assert words in helps["sweep"]

@@ -62,7 +62,10 @@ def test_the_seed_of_a_point_repeats_it(swept):
         (f"sweep {SWEEP} --grid n= --store n", "--grid n=: NAME=VALUE,VALUE,... is needed"),
         (f"sweep {SWEEP} --store n --task 2/2", "task 2/2: K/M with K from 0 to M - 1 is needed"),
         (f"sweep {SWEEP} --store n --task a/2", "--task a/2: K/M"),
-        (f"sweep {SWEEP.replace('--workers 0', '--workers -1')} --store n", "workers = -1: at least 1"),
+        (
+            f"sweep {SWEEP.replace('--workers 0', '--workers -1')} --store n",
+            "workers = -1: 1 to 1000 processes are possible",
+        ),
         (f"sweep {SWEEP} --store s -p drive=literal", "holds a sweep with other settings: parameters.drive"),
         (f"sweep {SWEEP} --store n --chi 8", "engine 'exact' has no setting 'chi'"),
         (f"sweep {SWEEP} --store nowhere/there/s --measure no.py:f", "there is no file 'no.py'"),

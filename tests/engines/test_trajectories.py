@@ -346,7 +346,7 @@ def test_the_error_of_a_time_step_is_that_of_the_chain_where_a_piece_is_all_of_i
 def test_errors_of_products_of_averages_are_those_of_the_jackknife():
     """The variance of a function of means by its derivatives, for many realizations."""
     problem, initial, _ = xxz(4)
-    (view,), _ = run(problem, [1.0], initial, realizations=200, unraveling="jumps", method="mps", dt=0.2)
+    (view,), _ = run(problem, [1.0], initial, realizations=200, unraveling="jumps", method="mps", dt=0.05)
     connected = two_point(s.Z, s.Z, connected=True).estimate(view)
     a, b, ab = (np.array([v.expect(op) for v in view.realizations]) for op in (s.Z(0), s.Z(1), s.Z(0) * s.Z(1)))
     slopes = ab - a * b.mean() - b * a.mean()

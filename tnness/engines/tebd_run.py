@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -136,8 +138,11 @@ class TEBDRun:
 
     @property
     def is_full(self) -> bool:
-        """True if a bond has reached chi, so that chi limits it and not the cutoff."""
-        return self.bond_dimension >= self.stages[-1].chi
+        """True if a bond has reached chi and could be larger, so that chi limits it and not the cutoff."""
+        chi, sizes = self.stages[-1].chi, [tensor.shape[1] for tensor in self.state.tensors]
+        left, right = accumulate(sizes, operator.mul), [*accumulate(reversed(sizes), operator.mul)][-2::-1]
+        largest = (min(sides) for sides in zip(left, right, strict=False))  # a bond has so many values at the most
+        return any(chi <= bond < most for bond, most in zip(self.state.bond_dimensions, largest, strict=True))
 
     @property
     def stages(self) -> tuple[Stage, ...]:

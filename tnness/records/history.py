@@ -35,12 +35,17 @@ class History:
     estimates: dict[str, dict[str, list[NDArray[np.float64]]]] = field(default_factory=dict)
 
     def add(self, time: float, stage: int, values: Values, errors: Values | None = None) -> None:
-        """Append one measurement."""
+        """Append one measurement; errors are NaN where a measurement has none and another of its observable has."""
         self.times.append(time)
         self.stages.append(stage)
-        for series, measured in ((self.values, values), (self.errors, errors or {})):
-            for name, value in measured.items():
-                series.setdefault(name, []).append(np.asarray(value, float))
+        for name, value in values.items():
+            self.values.setdefault(name, []).append(np.asarray(value, float))
+        errors = errors or {}
+        for name in {**self.errors, **errors}:
+            error = np.asarray(errors[name], float) if name in errors else np.full_like(self.errors[name][0], math.nan)
+            series = self.errors.setdefault(name, [])
+            series += [np.full_like(error, math.nan)] * (len(self.times) - 1 - len(series))
+            series.append(error)
 
     def tell(self, kind: str, errors: Values) -> None:
         """Append errors of one kind, of the latest measurement; NaN for those before that were not told."""

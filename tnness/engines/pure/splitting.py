@@ -72,12 +72,12 @@ class Piece:
     def advance(self, length: float, steps: int, layers: Sequence[tuple[int, float]]) -> None:
         """Evolve by a length, in so many steps and in twice as many. layers: of a step of H: parity, fraction."""
         for twin, count in enumerate((steps, 2 * steps)):
-            dt, rho = length / count, self.twins[twin]
+            dt, rho = float(_key(length / count)), self.twins[twin]
             rho = self._free(rho, dt / 2, layers)
             for step in range(count):
                 rho = self._jump(rho, dt)
                 rho = self._free(rho, dt if step < count - 1 else dt / 2, layers)
-            self.twins[twin] = rho
+            self.twins[twin] = np.ascontiguousarray(rho)
 
     def error(self) -> float:
         """Return the error of an average of two neighbours, in units of the largest value of their operator."""
