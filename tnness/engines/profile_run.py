@@ -119,7 +119,7 @@ class ProfileRun(AcceleratedRun):
 
     def _correlations(self) -> Real:
         assert self.transported is not None
-        return self.transported.correlations(self._natural())
+        return self.transported.correlations(self.whole_view())
 
     @property
     def _far_drift(self) -> float:

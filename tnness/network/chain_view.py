@@ -108,21 +108,11 @@ class ChainView(ProductView):
         """Return <A_i B_j> for all pairs with one sweep per site: (n, n)."""
         if first.odd or second.odd:
             return super().correlations(first, second)
-        n = len(self.tensors)
-        a, b = ([self._inserted(i, op.matrix) for i in range(n)] for op in (first, second))
+        sites = range(len(self.tensors))
         is_real = (first.is_hermitian and second.is_hermitian) or not all(space.quantum for space in self.spaces)
-        values = np.empty((n, n), complex)
-        for i in range(n):
+        values = pair_products(self, *([self._covector(i, op.matrix) for i in sites] for op in (first, second)))
+        for i in sites:
             values[i, i] = self.contract({i: self._covector(i, first.matrix @ second.matrix)})
-            ahead = [self._left[i] @ a[i], self._left[i] @ b[i], self._left[i] @ self._traced[i]]
-            for j in range(i + 1, n):
-                right = self._right[j]
-                norm = (ahead[2] @ self._traced[j]) @ right
-                values[i, j] = ((ahead[0] @ b[j]) @ right) / norm
-                values[j, i] = ((ahead[1] @ a[j]) @ right) / norm
-                ahead = [vector @ self._traced[j] for vector in ahead]
-                size = np.abs(ahead[2]).max()
-                ahead = [vector / size for vector in ahead]
         return np.real(values) if is_real else values
 
     def functional(self, name: str) -> float:
@@ -182,8 +172,26 @@ class ChainView(ProductView):
         """Return the operator-space Schmidt values across a bond."""
         return self._canonical.singular_values(bond)
 
-    def _inserted(self, site: int, matrix: Array) -> Array:
-        return np.tensordot(self._covector(site, matrix), self.tensors[site], (0, 1))
+
+def pair_products(view: ChainView, first: Sequence[Array], second: Sequence[Array]) -> Array:
+    """Return <a_i b_j> of all pairs of sites with one sweep per site: (n, n), 0 where i = j.
+
+    first, second: covectors a_i and b_i of the sites, (D_i,) each.
+    """
+    n = len(view.tensors)
+    a, b = ([np.tensordot(v, t, (0, 1)) for v, t in zip(side, view.tensors, strict=True)] for side in (first, second))
+    values = np.zeros((n, n), complex)
+    for i in range(n):
+        ahead = [view._left[i] @ a[i], view._left[i] @ b[i], view._left[i] @ view._traced[i]]
+        for j in range(i + 1, n):
+            right = view._right[j]
+            norm = (ahead[2] @ view._traced[j]) @ right
+            values[i, j] = ((ahead[0] @ b[j]) @ right) / norm
+            values[j, i] = ((ahead[1] @ a[j]) @ right) / norm
+            ahead = [vector @ view._traced[j] for vector in ahead]
+            size = np.abs(ahead[2]).max()
+            ahead = [vector / size for vector in ahead]
+    return values
 
 
 def _three(block: Array, tensor: Array, triple: Array) -> Array:

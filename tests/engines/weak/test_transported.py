@@ -111,9 +111,14 @@ def test_a_tilt_is_multiplication_by_the_root_of_the_exponential_on_both_sides()
 
 
 def test_correlations_of_the_density_are_derridas():
-    model = find("ssep")(n=7, inject_left=0.7, remove_left=0.2, inject_right=0.1, remove_right=0.5)
-    generator, state = generator_of(model), model.steady_network()
-    found = Transported.of(generator).correlations(state)
-    view = ChainView(state, generator.spaces, generator.functionals)
-    exact = model.observables()["density_correlation"](view)
+    """-(a - b)^2 (i + p - 1)(n + q - j) / ((n + p + q - 1)^2 (n + p + q - 2)), Derrida, Lebowitz, Speer 2007."""
+    n, left, right = 7, (0.7, 0.2), (0.1, 0.5)
+    model = find("ssep")(n=n, inject_left=left[0], remove_left=left[1], inject_right=right[0], remove_right=right[1])
+    generator = generator_of(model)
+    view = ChainView(model.steady_network(), generator.spaces, generator.functionals)
+    found = Transported.of(generator).correlations(view)
+    p, q, drop = 1 / sum(left), 1 / sum(right), left[0] / sum(left) - right[0] / sum(right)
+    i, j = np.arange(1, n + 1)[:, None], np.arange(1, n + 1)
+    length = n + p + q - 1
+    exact = -(drop**2) * (i + p - 1) * (n + q - j) / (length**2 * (length - 1))
     assert_allclose(found, np.triu(exact, 1), atol=1e-12)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tnness.network.chain_state import ChainState
+from tnness.network.chain_view import ChainView, pair_products
 from tnness.network.product_view import ProductView
 from tnness.operators.basis import LocalSpace
 from tnness.problems.conserved import conserved_sums
@@ -124,26 +124,10 @@ class Transported:
         sources = self.sources[0] @ singles[0], self.sources[1] @ singles[-1]
         return np.array([*densities, *currents, *sources], np.float64)
 
-    def correlations(self, state: ChainState) -> Real:
+    def correlations(self, view: ChainView) -> Real:
         """Return <q_i q_j> - <q_i><q_j> for i < j, 0 elsewhere: (n, n)."""
-        traced, charged = (
-            [np.tensordot(v, t, (0, 1)) for v, t in zip(covectors, state.tensors, strict=True)]  # (left, right) each
-            for covectors in ([space.trace for space in self.spaces], self.densities)
-        )
-        right: list[Real] = [np.ones(1)]
-        for matrix in reversed(traced):
-            right.append(matrix @ right[-1])
-        right.reverse()  # right[i]: sites i and those to the right, traced out
-        left, found, means = np.ones(1), np.zeros((self.n, self.n)), np.zeros(self.n)
-        for i in range(self.n):
-            row = left @ charged[i]
-            means[i] = row @ right[i + 1]
-            for j in range(i + 1, self.n):
-                found[i, j] = (row @ charged[j]) @ right[j + 1]
-                row = row @ traced[j]
-            left = left @ traced[i]
-        whole = float(left @ right[-1])
-        return np.triu(found / whole - np.outer(means, means) / whole**2, 1)
+        means = np.array([view.contract({i: q}).real for i, q in enumerate(self.densities)])
+        return np.triu(np.real(pair_products(view, self.densities, self.densities)) - np.outer(means, means), 1)
 
     def tilts(self, change: Real) -> list[Real]:
         """Return the maps rho -> exp(x q / 2) rho exp(x q / 2) of all sites, x = change: (D_i, D_i) each."""
