@@ -43,16 +43,12 @@ class History:
         errors = errors or {}
         for name in {**self.errors, **errors}:
             error = np.asarray(errors[name], float) if name in errors else np.full_like(self.errors[name][0], math.nan)
-            series = self.errors.setdefault(name, [])
-            series += [np.full_like(error, math.nan)] * (len(self.times) - 1 - len(series))
-            series.append(error)
+            _append_latest(self.errors.setdefault(name, []), error, len(self.times))
 
     def tell(self, kind: str, errors: Values) -> None:
         """Append errors of one kind, of the latest measurement; NaN for those before that were not told."""
         for name, error in errors.items():
-            series = self.estimates.setdefault(kind, {}).setdefault(name, [])
-            series += [np.full_like(error, math.nan)] * (len(self.times) - 1 - len(series))
-            series.append(np.asarray(error, float))
+            _append_latest(self.estimates.setdefault(kind, {}).setdefault(name, []), error, len(self.times))
 
     def told(self, kind: str, name: str) -> NDArray[np.float64]:
         """Return the errors of one kind of an observable, one per measurement; NaN where they were not told."""
@@ -130,3 +126,10 @@ class History:
 
 VALUE, SPREAD, ESTIMATE = "value_", "error_", "estimate_"
 """Prefixes of the observables' names in a saved history; `estimate_KIND_NAME` for errors by kind."""
+
+
+def _append_latest(series: list[NDArray[np.float64]], error: Any, count: int) -> None:
+    """Append the error of the latest of `count` measurements, and NaN for those before it that have none."""
+    error = np.asarray(error, float)
+    series += [np.full_like(error, math.nan)] * (count - 1 - len(series))
+    series.append(error)
