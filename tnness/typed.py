@@ -363,16 +363,23 @@ _ARRAYS = frozenset(typing.get_args(ArrayLike))
 
 def _array(place: str, value: Any, others: Sequence[Any]) -> Any:
     """Return what can be read as an array of numbers, or is of another type, as it is."""
+    lists = [other for other in others if typing.get_origin(other) in _LISTS]
     for other in others:
-        if _is_instance(value, type(None) if other is None else typing.get_origin(other) or other):
+        if other not in lists and _is_instance(value, type(None) if other is None else other):
             return value
     try:
         kind = np.asarray(value).dtype.kind
     except Exception:  # lists of unequal lengths, objects that refuse to be arrays
         kind = ""
-    if not kind or kind not in "biufc":
-        raise InputError(f"{place} = {shown(value)} is not an array of numbers")
-    return value
+    if kind and kind in "biufc":
+        return value
+    for other in lists:
+        try:
+            checked(place, value, other)
+        except InputError:
+            continue
+        return value
+    raise InputError(f"{place} = {shown(value)} is not {type_name(typing.Union[(*others, ArrayLike)])}")
 
 
 def _boolean(place: str, value: Any) -> bool:

@@ -138,3 +138,17 @@ def test_several_operators_need_the_name_of_their_dimension():
 def test_two_point_functions_of_another_space_are_refused(kind):
     with pytest.raises(ModelError, match="a 3-level operator on site 0, which has 2 levels"):
         two_point(spin_one.Sz, spin_one.Sz)(view_of(random_rho(), kind))
+
+
+@pytest.mark.parametrize("values", [["left", "right"], np.array(["left", "right"]), (0.5, 1.5), np.arange(2)])
+def test_coordinates_are_numbers_or_texts(values):
+    observable = Observable(lambda view: [1.0, 2.0], ("meter",), coordinates={"meter": values})
+    assert list(observable.coordinates["meter"]) == list(values)
+
+
+@pytest.mark.parametrize("values", ["left", [object()], [1.0, "right"]])
+def test_coordinates_of_other_kinds_are_refused(values):
+    with pytest.raises(
+        InputError, match=r"coordinates\['meter'\] = .* is not a list of strings or an array of numbers"
+    ):
+        Observable(lambda view: [1.0, 2.0], ("meter",), coordinates={"meter": values})

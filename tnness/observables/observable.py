@@ -52,7 +52,7 @@ class Observable:
     symbol: str = field(default="", kw_only=True)
     monitored: bool = True
     sites: tuple[int, ...] = ()
-    coordinates: Mapping[str, ArrayLike] = field(default_factory=dict)
+    coordinates: Mapping[str, ArrayLike | Sequence[str]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
