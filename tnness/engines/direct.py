@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import scipy.linalg as linalg
@@ -21,6 +22,7 @@ from tnness.engines.arnoldi import leading, nearest_to_shift
 from tnness.network.chain_state import Array
 from tnness.operators.basis import oddness
 from tnness.problems.generator import ChainGenerator, Real
+from tnness.problems.large_bonds import sparse_local
 
 FEW_STATES = 400
 """Largest size of a part whose dense factors are made without a thought of sparse ones."""
@@ -28,6 +30,14 @@ TINY = 32
 """Largest size of a part whose eigenvalues are all computed."""
 FULL_ROWS = 18.0
 """Mean number of elements in a row above which sparse factors fill up and dense ones are made faster."""
+DIAGONAL: dict[str, Any] = {
+    "permc_spec": "MMD_AT_PLUS_A",
+    "diag_pivot_thresh": 0.01,
+    "options": {"SymmetricMode": True},
+}
+"""Settings of SuperLU for pivots on the diagonal: where a pattern is nearly symmetric, half as much fills up."""
+ACCURATE = 1e-9
+"""Largest error of a solution by such pivots, for a right-hand side of ones; beyond it the pivots are chosen freely."""
 ROUNDOFF_OF_PARTS = 1e-14
 """Elements below this, relative to the largest, are round-off of the change of basis."""
 
@@ -90,18 +100,31 @@ def _null(matrix: sparse.csc_array, covector: Real, shift: float, seed: int) -> 
 
 def _charged(generator: ChainGenerator) -> tuple[sparse.csr_array, sparse.csr_array | None, Array]:
     """Return G in the basis of definite charge, the unitary to it (None: the real basis), and the conjugate states."""
-    matrix, charges = generator.matrix(), generator.conserved
+    charges = generator.conserved
     if charges is None or charges.unitaries is None:
-        return matrix, None, np.arange(generator.dimension)
+        return generator.matrix(), None, np.arange(generator.dimension)
     turn = reduce(lambda a, b: sparse.kron(a, b, format="csr"), [sparse.csr_array(u) for u in charges.unitaries])
     turn = sparse.csr_array(turn)
-    turned = sparse.csr_array(turn @ matrix @ turn.conj().T)
-    turned.data[np.abs(turned.data) < ROUNDOFF_OF_PARTS * np.abs(turned.data).max()] = 0
-    turned.eliminate_zeros()
+    if generator.distant or generator.is_factored:
+        turned = _rounded(turn @ generator.matrix() @ turn.conj().T)
+    else:  # each bond is turned while it is small
+        terms = []
+        for sites, bond in generator.local_terms:
+            own = reduce(np.kron, [charges.unitaries[i] for i in sites])
+            terms.append((sites, _rounded(own @ bond @ own.conj().T)))
+        turned = _rounded(sparse_local(terms, {}, generator.spaces))
     partners = np.zeros(1, np.intp)
     for site, dim in enumerate(generator.dims):
         partners = (partners[:, None] * dim + np.array(charges.partners(site))).ravel()
     return turned, turn, partners
+
+
+def _rounded(matrix: Any) -> sparse.csr_array:
+    """Return a matrix without the round-off of a change of basis."""
+    result = sparse.csr_array(matrix)
+    result.data[np.abs(result.data) < ROUNDOFF_OF_PARTS * np.abs(result.data).max(initial=0)] = 0
+    result.eliminate_zeros()
+    return result
 
 
 def _real_basis(part: Array, partners: Array) -> sparse.csr_array:
@@ -133,6 +156,10 @@ def _inverse(matrix: sparse.csc_array, shift: float) -> Callable[[Array], Array]
         factors = linalg.lu_factor(dense, overwrite_a=True, check_finite=False)
         return lambda vector: linalg.lu_solve(factors, vector, check_finite=False)
     shifted = sparse.csc_matrix(matrix - shift * sparse.eye_array(size, format="csc"))
+    solve = sparse_linalg.splu(shifted, **DIAGONAL).solve
+    probe = np.ones(size, matrix.dtype)
+    if np.abs(shifted @ solve(probe) - probe).max() < ACCURATE:
+        return solve
     return sparse_linalg.splu(shifted).solve
 
 
