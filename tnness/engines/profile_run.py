@@ -84,6 +84,9 @@ class ProfileRun(AcceleratedRun):
     levels: Values = field(default_factory=dict)
     far: bool = True
     correlations: Real = field(default_factory=lambda: np.zeros((0, 0)))
+    _late: Values = field(default_factory=dict, init=False, repr=False)  # means of the late part of the present burst
+    _noise: float = field(default=0.0, init=False, repr=False)  # of the proposed step, with what truncation displaced
+    _moving: float = field(default=0.0, init=False, repr=False)  # distance that the profile drifts per unit of time
 
     def _responding(self) -> Profile:
         assert self.transported is not None
