@@ -148,7 +148,7 @@ PRESETS = {
         sampled=1000,
         quench=Quench(gaussian=200, dense=9, realizations=(40, 100), end=100.0),
         step=Step(n=40, delta=0.02, p1=0.5, p2=(0.0, 0.003, 0.01, 0.03, 0.1, 0.3), chi=128, end=200.0, count=20),
-        states={8: 256, 16: 128, 32: 64, 64: 32, 96: 16},
+        states={8: 256, 16: 128, 32: 64, 64: 16},
         memory=Memory(gaussian=(10, 20, 40, 80), dense=8, gates=GATES, realizations=40),
         averages=Averages(dense=(3, 4), gaussian=10, realizations=64, gates=(60_000, 130_000)),
         measured=(16, 32, 64),
