@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from presets import PRESETS, Preset
 
-from tnness.records.style import canvas, headline, lettered, ribbon
+from tnness.records.style import canvas, dots, headline, lettered, ribbon
+from tnness.study.collect import collect
 from tnness.study.scripts import script
+from tnness.study.statistics import jackknife
 
 EXCESS = 1.5
 """R over that with one noisy site at which an excitation counts as delocalised."""
@@ -23,14 +25,21 @@ def places(n: int, spacing: int) -> tuple[int, ...]:
 
 
 def data(preset: Preset, store: Path, workers: int) -> dict[str, xr.Dataset]:
-    """R(t) for every spacing, in the same potentials; spacing 0 is one noisy site."""
+    """R(t) for every spacing, in the same potentials, and delocalisation times; spacing 0 is one noisy site."""
     (n,) = preset.many.n
-    found = [
-        averaged(preset.many, "rms_displacement", store, workers, site=places(n, spacing))
-        for spacing in (0, *preset.spacings)
-    ]
-    axis = xr.DataArray([0, *preset.spacings], dims="spacing", name="spacing")
-    return {"spacing": xr.concat(found, axis, combine_attrs="override")}
+    spacings, found, each = (0, *preset.spacings), [], []
+    for spacing in spacings:
+        sites = places(n, spacing)
+        found.append(averaged(preset.many, "rms_displacement", store, workers, site=sites))
+        place = store / preset.many.folder("gaussian", site=sites)
+        whole = collect(place, variables=["rms_displacement"], certificate=False)["rms_displacement"]
+        each.append(whole.isel(n=0, disorder=0).transpose("realization", "time").values)
+    times = found[0]["time"].values
+    late = [jackknife(lambda a, b: departure(times, a.mean(axis=0), b.mean(axis=0)), one, each[0]) for one in each]
+    table = xr.concat(found, xr.DataArray(list(spacings), dims="spacing", name="spacing"), combine_attrs="override")
+    table["departure"] = "spacing", [float(one.value) for one in late]
+    table["departure_error"] = "spacing", [float(one.error) for one in late]
+    return {"spacing": table}
 
 
 def departure(times: NDArray[np.float64], more: NDArray[np.float64], alone: NDArray[np.float64]) -> float:
@@ -41,16 +50,6 @@ def departure(times: NDArray[np.float64], more: NDArray[np.float64], alone: NDAr
         return float("nan")
     k = beyond[0]
     return float(np.exp(np.interp(EXCESS, ratio[k - 1 : k + 1], np.log(times[k - 1 : k + 1]))))
-
-
-def departures(table: xr.Dataset) -> xr.DataArray:
-    """The delocalisation time of every spacing."""
-    here = table["value"].isel(n=0, disorder=0).astype(float)
-    times, alone = here["time"].values, here.sel(spacing=0).values
-    spacings = table["spacing"].values[1:]
-    return xr.DataArray(
-        [departure(times, here.sel(spacing=s).values, alone) for s in spacings], coords={"spacing": spacings}
-    )
 
 
 def powers(curve: xr.DataArray) -> xr.DataArray:
@@ -78,8 +77,8 @@ def draw(tables: dict[str, xr.Dataset]) -> Figure:
     left.legend(loc="lower right", ncols=2)
     middle.axhline(0.5, color="grey", ls="--", lw=0.8)
     middle.set(xscale="log", xlabel=r"time $t$ [$1/J$]", ylabel=r"$d \ln R / d \ln t$", ylim=(0, None))
-    late = departures(table)
-    right.plot(late["spacing"], late, "o")
+    some = table.isel(spacing=slice(1, None))
+    dots(right, some["spacing"], some["departure"], some["departure_error"], fmt="o")
     right.set(
         yscale="log",
         xlabel=r"distance of noisy sites $\ell$",
@@ -95,15 +94,15 @@ def draw(tables: dict[str, xr.Dataset]) -> Figure:
 def tell(tables: dict[str, xr.Dataset]) -> str:
     """The largest power of every spacing, and the delocalisation times with the slope of their logarithm."""
     table, lines = tables["spacing"], []
-    late = departures(table)
     for spacing in table["spacing"].values:
         local = powers(table["value"].sel(spacing=spacing).isel(n=0, disorder=0)).sel(time=slice(10, None))
-        told = f"delocalised at t = {float(late.sel(spacing=spacing)):.3g}" if spacing else "one noisy site"
+        late = [float(table[name].sel(spacing=spacing)) for name in ("departure", "departure_error")]
+        told = f"delocalised at t = {late[0]:.3g}({late[1]:.2g})" if spacing else "one noisy site"
         at = float(local["time"][int(local.argmax("time"))])
         lines.append(
             f"spacing {spacing}: {told}; largest power of t beyond 10: {float(local.max()):.3f} (t = {at:.2g})"
         )
-    known = late.dropna("spacing")
+    known = table["departure"].isel(spacing=slice(1, None)).dropna("spacing")
     for first, second in zip(known["spacing"].values[:-1], known["spacing"].values[1:], strict=True):
         rise = np.log(float(known.sel(spacing=second) / known.sel(spacing=first))) / (second - first)
         lines.append(f"ln t rises by {rise:.3f} a site from {first} to {second}")
