@@ -8,7 +8,7 @@ from curves import UNITS, averaged
 from matplotlib.figure import Figure
 from presets import PRESETS, Preset
 
-from tnness.records.style import canvas, headline, lettered, ribbon
+from tnness.records.style import canvas, headline, lettered, power_of_ten, ribbon, shade
 from tnness.study.scripts import script
 
 READ = (1e2, 1e4, 1e6)
@@ -37,7 +37,7 @@ def draw(tables: dict[str, xr.Dataset]) -> Figure:
     n, w = table["n"].values[0], table["disorder"].values[0]
     gammas = table["gamma"].values
     for number, gamma in enumerate(gammas):
-        here, color = table.sel(gamma=gamma).isel(n=0, disorder=0), f"C{number}"
+        here, color = table.sel(gamma=gamma).isel(n=0, disorder=0), shade(number, len(gammas))
         style = {"color": color, "label": rf"$\gamma$ = {gamma:g}"}
         ribbon(left, here["time"], here["value"], here["error"], **style)
         strong = gamma > 1
@@ -50,7 +50,7 @@ def draw(tables: dict[str, xr.Dataset]) -> Figure:
     middle.set(xlabel=r"$\gamma t$ (full), $J^2 t/\gamma$ (dashed)", ylim=(0, None))
     for number, time in enumerate(READ):
         value = at(table["value"].isel(n=0, disorder=0), time)
-        right.plot(gammas, value, "o-", color=f"C{number}", ms=4, label=f"t = {time:g}")
+        right.plot(gammas, value, "o-", color=f"C{number}", ms=4, label=f"t = {power_of_ten(int(time))}")
     right.set(xscale="log", xlabel=r"strength $\gamma$ [$J$]", ylabel="displacement $R$ [sites]", ylim=(0, None))
     right.legend(loc="lower center")
     lettered((left, middle, right), ("the same potentials", "against the rate of hops", "at three times"))
