@@ -139,7 +139,10 @@ def draw(tables: dict[str, xr.Dataset]) -> Figure:
         walks = expected(int(n), clock, ends.attrs["speed"], ends.attrs["diffusivity"])
         right.plot(clock, walks, ":", color=f"C{k}", lw=1.0)
     right.set(xlabel="time, in $L/2v$", ylabel="weight left of the pair", ylim=(0, None))
-    for axes in (left, middle):
+    for axes, ticks in ((left, (0.03, 0.05, 0.1, 0.2)), (middle, (0.02, 0.05, 0.1, 0.2, 0.5))):
+        axes.set_xticks(ticks, labels=[f"{x:g}" for x in ticks])
+        axes.set_yticks((0.02, 0.05, 0.1, 0.2), labels=["0.02", "0.05", "0.1", "0.2"])
+        axes.minorticks_off()
         axes.legend(loc="upper left")
     right.legend(loc="upper right")
     lettered((left, middle, right), ("fronts", "two powers", "full III, dashed II, dotted walks"))
@@ -169,8 +172,8 @@ def tell(tables: dict[str, xr.Dataset]) -> str:
     for phase in ends["phase"].values:
         for n in ends["length"].values:
             curve, clock = ends["left"].sel(phase=phase, length=n).values, ends["clock"].values
-            below = np.flatnonzero(curve < 0.5)
-            at = clock[below[0]] * n / (2 * ends.attrs["speed"]) if below.size else np.nan
+            falling = np.maximum.accumulate(curve[::-1])  # from the last time on
+            at = float(np.interp(0.5, falling, clock[::-1], left=np.nan)) * n / (2 * ends.attrs["speed"])
             lines.append(f"phase {phase}, L = {n}: half is left at t = {at:.1f}; {curve[-1]:.4f} at the last time")
     return "\n".join(lines)
 
