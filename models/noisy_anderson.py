@@ -1,4 +1,4 @@
-"""The Anderson insulator with one noisy site."""
+"""The Anderson insulator with one noisy site, or several."""
 
 from __future__ import annotations
 
@@ -36,19 +36,21 @@ class NoisyAnderson:
 
         drho/dt = -i[H, rho] + gamma (n rho n - {n, rho}/2),  n = n_site.
 
-    hbar = 1. Engine `gaussian` gives the exact average over the noise at any time (energy, density, spreading), as do
-    `tebd` and `exact` on short chains. `trajectories` computes single realizations, and with them the entanglement.
+    `site` takes several sites too, with independent noises. hbar = 1. Engine `gaussian` gives the exact
+    average over the noise at any time (energy, density, spreading), as do `tebd` and `exact` on short chains.
+    `trajectories` computes single realizations, and with them the entanglement.
     With delta != 0 the particles interact, 2 J delta (n_i - 1/2)(n_{i+1} - 1/2) (delta = 1: the Heisenberg chain); then
     only `tebd`, `exact` and the matrix-product `trajectories` serve.
 
-    The spreading is that of a density excitation at the noisy site at infinite temperature,
-    C_ij = Tr(n_i(t) n_j)/2^n - 1/4 = |U_ij|^2 / 4, j = site; R = (sum_i (i - j)^2 C_ij)^(1/2).
+    The spreading is that of a density excitation at the noisy site at infinite temperature (of several, at the one
+    nearest to site n // 2 - 1), C_ij = Tr(n_i(t) n_j)/2^n - 1/4 = |U_ij|^2 / 4; R = (sum_i (i - j)^2 C_ij)^(1/2).
 
     T. L. M. Lezama, Y. Bar Lev, SciPost Phys. 12, 174 (2022), doi:10.21468/SciPostPhys.12.5.174.
 
     Agrees
     ------
-    - energies and densities by gaussian with density matrices by exact, to 1e-7: test_the_exact_engine_gives_the_same
+    - energies and densities by gaussian with density matrices by exact, to 1e-7, with one noisy site and with two:
+      test_the_exact_engine_gives_the_same
     - six sites by tebd, to 1e-6: test_the_density_matrix_as_a_network_gives_the_same_at_n_6
     - averages over trajectories, within 3 standard errors:
       test_trajectories_agree_with_the_exact_average_within_three_errors
@@ -60,7 +62,7 @@ class NoisyAnderson:
     gamma: float = 1.0  # strength of the noise [energy]
     hopping: float = 1.0  # hopping amplitude J [energy]
     filling: int | None = None  # number of particles; n // 2 unless given
-    site: int | None = None  # the noisy site; n // 2 - 1 unless given
+    site: int | tuple[int, ...] | None = None  # the noisy site, or several; n // 2 - 1 unless given
     delta: float = 0.0  # interaction between neighbours, over 2 J
     initial: Literal["ground", "neel", "random-product", "infinite-temperature"] = "ground"  # state at time 0
     potential: tuple[float, ...] | None = None  # w_i of each site, drawn unless given [energy]
@@ -74,8 +76,11 @@ class NoisyAnderson:
         check_rates({"gamma": self.gamma, "disorder": self.disorder})
         if self.initial not in START:
             raise InputError(f"initial = {self.initial!r} is not one of {', '.join(START)}")
-        if self.site is not None and not 0 <= self.site < self.n:
-            raise InputError(f"site = {self.site}: the chain has sites 0 to {self.n - 1}")
+        for site in self.noisy_sites:
+            if not 0 <= site < self.n:
+                raise InputError(f"site = {site}: the chain has sites 0 to {self.n - 1}")
+        if not self.noisy_sites or len(set(self.noisy_sites)) < len(self.noisy_sites):
+            raise InputError(f"site = {self.site}: at least one noisy site is needed, and none twice")
         if self.filling is not None and not 0 <= self.filling <= self.n:
             raise InputError(f"filling = {self.filling}: {self.n} sites hold 0 to {self.n} particles")
         if self.potential is not None:
@@ -104,14 +109,22 @@ class NoisyAnderson:
         """Return the first four sites."""
         n = min(self.n, 4)
         cut = {name: None if getattr(self, name) is None else getattr(self, name)[:n] for name in _PROFILES}
-        site = None if self.site is None else min(self.site, n - 1)
+        kept = tuple(sorted({min(site, n - 1) for site in self.noisy_sites}))
+        site = None if self.site is None else kept[0] if len(kept) == 1 else kept
         filling = None if self.filling is None else min(self.filling, n)
         return replace(self, n=n, site=site, filling=filling, **cut)
 
     @property
+    def noisy_sites(self) -> tuple[int, ...]:
+        """The sites with noise."""
+        if isinstance(self.site, tuple):
+            return self.site
+        return (self.n // 2 - 1 if self.site is None else self.site,)
+
+    @property
     def noisy_site(self) -> int:
-        """The site with the noise."""
-        return self.n // 2 - 1 if self.site is None else self.site
+        """The noisy site nearest to site n // 2 - 1: an excitation is followed from there."""
+        return min(self.noisy_sites, key=lambda site: (abs(site - (self.n // 2 - 1)), site))
 
     @property
     def particles(self) -> int:
@@ -122,7 +135,8 @@ class NoisyAnderson:
         """Return the chain, averaged over the noise; the potential must have been drawn or given."""
         chain = Lindbladian([f] * self.n)
         chain.hamiltonian(self._energy)
-        chain.jump(f.N(self.noisy_site), rate=self.gamma)
+        for site in self.noisy_sites:
+            chain.jump(f.N(site), rate=self.gamma)
         return chain
 
     def initial_state(self, engine: str) -> str:

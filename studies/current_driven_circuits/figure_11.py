@@ -39,27 +39,27 @@ def data(preset: Preset, store: Path, workers: int = 0) -> xr.Dataset:
     )
 
 
-def drawn(n: int, steps: int, seed: int) -> tuple[float, float]:
-    """Mean purity along one circuit of Haar gates and its error, from the averages of blocks."""
+def drawn(n: int, steps: int, seed: int, d: int = 2) -> tuple[float, float]:
+    """Mean purity along one circuit of Haar gates on sites of d levels and its error, from the averages of blocks."""
     rng = np.random.default_rng(seed)
-    up, rho, purities = np.diag([1.0, 0.0]), np.eye(2**n) / 2**n, []
-    for gate in unitary_group.rvs(4, size=steps, random_state=rng):
-        bond = int(rng.integers(n))  # 0: the fresh spin and site 0
+    pure, rho, purities = np.diag([1.0, *[0.0] * (d - 1)]), np.eye(d**n) / d**n, []
+    for gate in unitary_group.rvs(d**2, size=steps, random_state=rng):
+        bond = int(rng.integers(n))  # 0: the fresh site and site 0
         if bond == 0:
-            rho = apply(gate, np.kron(up, rho), 0, n + 1)
-            rho = np.einsum("aiaj->ij", rho.reshape(2, 2**n, 2, 2**n))
+            rho = apply(gate, np.kron(pure, rho), 0, n + 1, d)
+            rho = np.einsum("aiaj->ij", rho.reshape(d, d**n, d, d**n))
         else:
-            rho = apply(gate, rho, bond - 1, n)
+            rho = apply(gate, rho, bond - 1, n, d)
         purities.append(float(np.vdot(rho, rho).real))
     blocks = np.array(purities[steps % BLOCKS :]).reshape(BLOCKS, -1).mean(axis=1)[1:]  # the first one still relaxes
     return float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
 
 
-def apply(gate: np.ndarray, rho: np.ndarray, site: int, n: int) -> np.ndarray:
-    """U rho U^+ for a gate on sites `site` and `site` + 1 of n spins."""
-    shape = (2**site, 4, -1)
-    half = np.matmul(gate, rho.reshape(*shape)).reshape(2**n, 2**n)
-    return np.matmul(gate, half.conj().T.reshape(*shape)).reshape(2**n, 2**n).conj().T
+def apply(gate: np.ndarray, rho: np.ndarray, site: int, n: int, d: int = 2) -> np.ndarray:
+    """U rho U^+ for a gate on sites `site` and `site` + 1 of n sites of d levels."""
+    shape = (d**site, d**2, -1)
+    half = np.matmul(gate, rho.reshape(*shape)).reshape(d**n, d**n)
+    return np.matmul(gate, half.conj().T.reshape(*shape)).reshape(d**n, d**n).conj().T
 
 
 def draw(table: xr.Dataset) -> Figure:

@@ -40,7 +40,8 @@ class Curves:
         numbers = [
             f"{name}={getattr(self, name):g}" for name in ("realizations", "noises", "end", "count", "tolerance")
         ]
-        return "_".join([engine, *lists, *numbers, *(f"{name}={value}" for name, value in fixed.items())])
+        rest = [f"{name}={'-'.join(map(str, v)) if isinstance(v, tuple) else v}" for name, v in sorted(fixed.items())]
+        return "_".join([engine, *lists, *numbers, *rest])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,10 @@ class Preset:
     lengths: tuple[float, ...]
     both: Curves  # Fig. 5: the exact average and samples of it
     interacting: Interacting  # Fig. 6
+    many: Curves  # Fig. 7: noise on every so many sites
+    spacings: tuple[int, ...]
+    strengths: Curves  # Fig. 8: one noisy site
+    gammas: tuple[float, ...]
 
 
 STRENGTHS = (1.0, 2.0, 3.0, 5.0)
@@ -99,6 +104,10 @@ PRESETS = {
         interacting=Interacting(
             delta=(0.0, 0.5, 1.0), disorder=3.0, n_exact=6, n_network=8, realizations=4, noises=4, end=100.0
         ),
+        many=Curves(n=(100,), disorder=(3.0,), realizations=8, end=1e7, count=41),
+        spacings=(5, 10, 15, 20, 30),
+        strengths=Curves(n=(100,), disorder=(3.0,), realizations=12, end=1e7, count=41, tolerance=1e-4),
+        gammas=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
     ),
     "paper": Preset(
         name="paper",
@@ -121,6 +130,10 @@ PRESETS = {
         interacting=Interacting(
             delta=(0.0, 0.5, 1.0), disorder=3.0, n_exact=8, n_network=12, realizations=20, noises=10, end=1000.0
         ),
+        many=Curves(n=(200,), disorder=(3.0,), realizations=40, end=1e7, count=41),
+        spacings=(10, 15, 20, 30, 40),
+        strengths=Curves(n=(100,), disorder=(3.0,), realizations=100, end=1e7, count=41, tolerance=1e-4),
+        gammas=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
     ),
 }
 PRESETS["potentials"] = replace(PRESETS["paper"], name="potentials", spreading=PRESETS["paper"].energy)

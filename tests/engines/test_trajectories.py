@@ -146,8 +146,9 @@ def test_what_a_trajectory_cannot_be():
     with pytest.raises(InputError, match="relaxation=T"):
         Trajectories().solve(chain(n=4), initial="product:0101")
     (view,), _ = run(chain(n=4, noise={1: 1.0, 2: 1.0}), [0.0], "product:0101", realizations=1)
+    assert view.realizations[0].excitation(1).round(12).tolist() == [0, 1, 0, 0]
     with pytest.raises(Unavailable):
-        view.realizations[0].excitation(1)
+        view.realizations[0].excitation(0)
 
 
 @pytest.mark.parametrize(

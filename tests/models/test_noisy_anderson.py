@@ -27,9 +27,10 @@ def test_reference_numbers():
     assert record.outcome == "complete"
 
 
+@pytest.mark.parametrize("site", [None, (0, 3)])
 @pytest.mark.parametrize("initial", ["ground", "neel", "random-product", "infinite-temperature"])
-def test_the_exact_engine_gives_the_same(initial):
-    model, times = Noisy(n=4, disorder=2.0, initial=initial), [0.0, 0.6, 4.0]
+def test_the_exact_engine_gives_the_same(initial, site):
+    model, times = Noisy(n=4, disorder=2.0, initial=initial, site=site), [0.0, 0.6, 4.0]
     free, dense = (evolve(model, times, engine=engine, seed=1) for engine in ("gaussian", "exact"))
     for name in SHARED:
         assert_allclose(free[name].values, dense[name].values, atol=1e-7, err_msg=name)
@@ -44,17 +45,19 @@ def test_the_density_matrix_as_a_network_gives_the_same_at_n_6():
         assert_allclose(network[name].values, free[name].values, atol=1e-6, err_msg=name)
 
 
-def test_a_density_excitation_spreads_as_the_correlations_say():
+@pytest.mark.parametrize("site", [None, (0, 1), (4, 1)])
+def test_a_density_excitation_spreads_as_the_correlations_say(site):
     """C_ij from the densities of the state 2 n_j / 2^n, which any engine can evolve: C = (<n_i> - 1/2) / 2."""
-    model, times = Noisy(n=5, disorder=1.5, potential=(0.3, -1.1, 0.8, 1.4, -0.2)), [0.0, 0.7, 5.0]
+    model, times = Noisy(n=5, disorder=1.5, potential=(0.3, -1.1, 0.8, 1.4, -0.2), site=site), [0.0, 0.7, 5.0]
     dense = evolve(model, times, engine="exact", initial="product:*1***")
     found = evolve(model, times)["density_correlation"].values
     assert_allclose(found, (dense["density"].values - 0.5) / 2, atol=1e-7)
     assert_allclose(found.sum(axis=1), 0.25, atol=1e-12)
 
 
-def test_trajectories_agree_with_the_exact_average_within_three_errors():
-    model, times = Noisy(n=8, disorder=1.0), [2.0, 10.0]
+@pytest.mark.parametrize("site", [None, (1, 4, 6)])
+def test_trajectories_agree_with_the_exact_average_within_three_errors(site):
+    model, times = Noisy(n=8, disorder=1.0, site=site), [2.0, 10.0]
     exact = evolve(model, times, seed=3)
     sampled = evolve(model, times, engine=Trajectories(realizations=300, dt=0.05), seed=3)
     z = (sampled["energy_absorbed"].values - exact["energy_absorbed"].values) / sampled["energy_absorbed_error"].values
@@ -72,6 +75,14 @@ def test_entanglement_of_random_products_grows_and_the_average_has_none():
     assert_allclose(entropy[0], 0.0, atol=1e-12)
     assert entropy[2] > entropy[1] > 0
     assert "entanglement_entropy" not in evolve(model, [1.0], seed=2).dataset
+
+
+def test_many_noisy_sites_are_left_to_runge_kutta_steps():
+    """Beyond half of the sites no particle is followed; a chain shaken everywhere ends at infinite temperature."""
+    record = evolve(Noisy(n=6, site=tuple(range(6)), potential=(0.4, -0.9, 0.7, 0.1, -0.3, 1.0)), [2.0, 60.0])
+    assert "rms_displacement" not in record.dataset
+    assert_allclose(record["density"].values[-1], 0.5, atol=1e-6)
+    assert abs(record["density"].values[0] - 0.5).max() > 0.01
 
 
 def test_without_noise_energy_and_number_stay():
@@ -115,6 +126,9 @@ def test_interactions_are_left_to_networks():
         ({"n": 1}, "n = 1"),
         ({"site": 100}, "site = 100: the chain has sites 0 to 99"),
         ({"site": -1}, "site = -1"),
+        ({"site": (3, 100)}, "site = 100: the chain has sites 0 to 99"),
+        ({"site": (3, 3)}, "none twice"),
+        ({"site": ()}, "at least one noisy site"),
         ({"filling": 101}, "filling = 101"),
         ({"gamma": -0.1}, "gamma = -0.1"),
         ({"initial": "hot"}, "initial = 'hot'"),

@@ -80,7 +80,7 @@ VIEWS = {
     "dense": dense,
     "network": network,
     "pure": pure,
-    "gaussian": lambda: GaussianView(G, SPACES, excitation=(0, np.array([0.5, 0.5]))),
+    "gaussian": lambda: GaussianView(G, SPACES, excitation={0: np.array([0.5, 0.5])}),
     "averaged over noise": lambda: GaussianView(G, SPACES, gaussian=False),
     "trajectories": lambda: TrajectoryView([pure(), pure()], SPACES),
     "trajectories of particles": lambda: TrajectoryView([GaussianView(G, SPACES)] * 2, SPACES),
@@ -105,7 +105,7 @@ def test_what_each_representation_gives():
     assert DenseView.gives & WORDS == WORDS - {"excitation"}
     assert ChainView.gives == DenseView.gives
     assert PureView.gives & WORDS == WORDS - {"excitation", "functional"}
-    everything = GaussianView(G, SPACES, excitation=(0, np.ones(2)))
+    everything = GaussianView(G, SPACES, excitation={0: np.ones(2)})
     lacking = {"product", "marginal", "functional", "spin_negativity", "transposed_moment"}
     assert everything.gives == WORDS - lacking
     assert GaussianView(G, SPACES, gaussian=False).gives == {"expect", "density", "correlation", "average"}
@@ -130,7 +130,7 @@ def test_the_reason_belongs_to_the_view():
     with pytest.raises(Unavailable, match="how a single one spreads"):
         pure().excitation(0)
     with pytest.raises(Unavailable, match="the spreading from site 1 was not computed"):
-        GaussianView(G, SPACES, excitation=(0, np.ones(2))).excitation(1)
+        GaussianView(G, SPACES, excitation={0: np.ones(2)}).excitation(1)
 
 
 def test_python_still_asks_its_questions():

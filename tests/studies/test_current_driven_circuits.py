@@ -107,6 +107,17 @@ def test_purities(study, tiny):
     assert isinstance(study["figure_11"].draw(dataset), Figure)
 
 
+def test_sites_of_more_levels_lack_less(study):
+    module = study["qudits"]
+    few = module.Qudits(levels=(2, 3), lengths=(2, 3), drawn={2: (2,), 3: (2,)}, steps=4000)
+    table = module.data(few, None).assign_attrs(preset="tiny")
+    expected = [np.log2([12 / 33 * 4, 24 / 129 * 8]), np.log2([36 / 244 * 9, 108 / 2188 * 27])]
+    assert_allclose(table["chain"], expected, atol=1e-4)
+    off = (table["drawn"] - table["chain"]).sel(n=2) / table["drawn_error"].sel(n=2)
+    assert (abs(off) < 5).all()
+    assert isinstance(module.draw(table), Figure)
+
+
 def test_gates_act_on_both_sides(study):
     rng = np.random.default_rng(2)
     gate, rho = (rng.standard_normal((4, 4)) + 1j * rng.standard_normal((4, 4)) for _ in range(2))

@@ -41,6 +41,10 @@ def tiny(study):
         interacting=presets.Interacting(
             delta=(0.0, 1.0), disorder=3.0, n_exact=4, n_network=4, realizations=2, noises=1, end=1.0, count=3
         ),
+        many=presets.Curves(n=(10,), disorder=(3.0,), end=1e3, **few),
+        spacings=(2, 4),
+        strengths=presets.Curves(n=(8,), disorder=(3.0,), end=1e3, **few),
+        gammas=(0.1, 1.0, 10.0),
     )
 
 
@@ -54,7 +58,7 @@ def named(tables):
     return {part: table.assign_attrs(preset="tiny") for part, table in tables.items()}
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 6, 7, 8])
 def test_a_figure_is_computed_drawn_and_saved(study, tiny, store, tmp_path, number):
     module = study[f"figure_{number}"]
     tables = module.data(tiny, store, 0)
@@ -63,6 +67,24 @@ def test_a_figure_is_computed_drawn_and_saved(study, tiny, store, tmp_path, numb
     assert isinstance(figure, Figure)
     assert all(path.stat().st_size > 1000 for path in save(figure, tables, tmp_path / f"figure_{number}_tiny"))
     assert len(list(tmp_path.glob("*.nc"))) == len(tables)
+
+
+def test_noisy_sites_are_evenly_spaced_about_the_middle_and_spread_further(study, tiny, store):
+    figure = study["figure_7"]
+    assert figure.places(10, 4) == (0, 4, 8)
+    assert figure.places(100, 0) == (49,)
+    tables = figure.data(tiny, store, 0)
+    last = tables["spacing"]["value"].isel(n=0, disorder=0, time=-1)
+    assert float(last.sel(spacing=2)) > float(last.sel(spacing=0))
+
+
+def test_the_delocalisation_time_of_a_known_curve(study):
+    """R = 1 + ln t alone; with more noise the same until t = 100 and then as sqrt(t)."""
+    times = np.geomspace(1, 1e6, 601)
+    alone = 1 + np.log(times)
+    more = np.where(times < 100, alone, alone * np.sqrt(times / 100))
+    assert_allclose(study["figure_7"].departure(times, more, alone), 100 * 1.5**2, rtol=0.02)
+    assert np.isnan(study["figure_7"].departure(times, alone, alone))
 
 
 def test_samples_and_the_exact_average_agree(study, tiny):

@@ -1,6 +1,7 @@
 """The study of phase III, end to end on the shortest chains."""
 
 import importlib.util
+import math
 import re
 
 import numpy as np
@@ -176,3 +177,25 @@ def test_the_manuscript_uses_the_numbers_that_are_written(study, tmp_path):
     used = set(re.findall(r"\\([A-Z][A-Za-z]+)", text))
     assert defined - used == set()
     assert used - defined - local - {"Bigl", "Bigr", "Delta"} == set()
+
+
+def test_a_scan_of_fronts(study, tmp_path):
+    module = study["figure_scan"]
+    few = module.Scan(gates=((0.5, 0.5), (0.2, 0.5)), n=22, end=10.0, chis=(12, 16), absorbed=(4, 6), late=2.0)
+    tables = {part: table.assign_attrs(preset="tiny") for part, table in module.data(few, tmp_path).items()}
+    left = tables["ends"]["left"]
+    assert_allclose(left.isel(clock=0), 1)
+    assert (left.isel(clock=-1) < 0.8).all()
+    assert float(tables["fronts"]["speed"].isel(chi=1, gates=0)) == pytest.approx(0.4, abs=0.1)
+    assert isinstance(module.draw(tables), Figure)
+    assert "power of p1" in module.tell(tables)
+
+
+def test_speeds_are_read_while_no_string_is_lost(study):
+    """Strings that move at 0.4 and spread with 0.3, and whose fastest are lost at the end of the chain."""
+    times, ends = np.linspace(0, 40, 41), np.arange(0.5, 25.0)
+    z = (ends - 12 - 0.4 * times[:, None]) / np.sqrt(2 * 0.3 * np.maximum(times[:, None], 1e-9))
+    shares = 0.5 * (1 + np.vectorize(math.erf)(z / np.sqrt(2)))
+    speed, diffusivity = study["figure_scan"].speeds(times, np.hstack([shares[:, :24], shares[:, 23:24]]))
+    assert speed == pytest.approx(0.4, rel=0.03)
+    assert diffusivity == pytest.approx(0.3, rel=0.1)

@@ -1,6 +1,7 @@
 """The studies on transfer chains, end to end on the smallest systems, and their laws against closed forms."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from study_modules import modules_of
-from tnness import steady_state
+from tnness import find, steady_state
+from tnness.engines.transfer import Transfer
+from tnness.model.protocol import draw
 from tnness.study.collect import collect
 from tnness.study.scripts import save
 from tnness_models.thermal_network import ThermalNetwork
@@ -211,3 +214,38 @@ def test_cavity_figure(tmp_path):
         data = module.data(np.array([0.05, 0.1, 0.2, 0.4]), tmp_path, 0).assign_attrs(preset="quick")
         assert (data["error_corrected"] < data["error_printed"]).all()
         assert isinstance(module.draw(data), Figure)
+
+
+def test_a_wire_and_its_meters(tmp_path):
+    """The meters read the imaginary part of G, which a real Hamiltonian has none of in equilibrium."""
+    with modules_of("anderson_diffusive") as study:
+        module = study["figure_wire"]
+        module.SIZE = 2
+        tiny = module.Preset(name="quick", lengths={6: 2, 10: 2}, disorder=(0.0, 3.0), bias=1.0)
+        table = module.data(tiny, tmp_path, 0).assign_attrs(preset="quick")
+        value = table.sel(stat="value")
+        assert (value["at"].sel(quantity="meters") > 1e-4).all()
+        rest = (value["at"] - value["added"]).sel(quantity="meters")
+        assert (abs(rest) < 1e-4 * value["at"].sel(quantity="meters")).all()
+        assert (value["added"].sel(quantity="mutual_information", disorder=0.0) > 0.1).all()
+        assert isinstance(module.draw(table), Figure)
+        assert "ballistic" not in module.tell(table)
+
+
+def test_decays_are_those_of_the_whole_matrix(tmp_path):
+    with modules_of("anderson_transition") as study:
+        module = study["figure_decay"]
+        model = find("anderson-wire")(size=4, disorder=8.0)
+        engine = Transfer()
+        found = module.decay(SimpleNamespace(model=model, seed=3, engine=engine))
+        states = engine.view(draw(model, 3).problem()).states(0.0)
+        parts = [side.reshape(64, -1).conj() @ side.reshape(64, -1).T for side in (states.left, states.right)]
+        q = ((parts[0] - parts[1]) / 2).reshape(4, 16, 4, 16)
+        whole = {r: [np.mean([abs(q[x, i, x + r, i]) ** 2 for i in range(16)]) for x in range(4 - r)] for r in (1, 3)}
+        assert found["c3"] == pytest.approx(whole[3][0])
+        assert found["c1"] == pytest.approx(whole[1][1])
+        assert module.half(np.interp(module.DETUNINGS, [0, 2, 4], [1, 0.6, 0.2])) == pytest.approx(2.5, rel=0.02)
+        tiny = module.Preset(name="quick", disorder=(8.0, 30.0), decay={3: 3, 4: 2}, energies={2: 4, 4: 3})
+        tables = {part: table.assign_attrs(preset="quick") for part, table in module.data(tiny, tmp_path, 0).items()}
+        assert isinstance(module.draw(tables), Figure)
+        assert "Thouless" in module.tell(tables)

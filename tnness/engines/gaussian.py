@@ -1,8 +1,8 @@
 """Free fermions by their correlation matrices: quadratic Lindbladians of a thousand sites, exactly.
 
 The engine recognises a quadratic problem from its terms (`tnness.engines.fermions.quadratic`). It refuses any other
-problem and names the term that is not quadratic. The method of evolution depends on the dephasing: on no site, on one
-site, or on several.
+problem and names the term that is not quadratic. The method of evolution depends on the dephasing: on no site, on a
+few sites, or on many.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Gaussian(Engine):
 
     Parameters
     ----------
-    tolerance: error of densities (default 1e-8): of a noisy site on a time step (dephasing on one site), in the
-        Runge-Kutta steps (dephasing on several sites), and of a steady state. Without dephasing the engine makes no
-        approximation.
+    tolerance: error of densities (default 1e-8): of the noisy sites on a time step (dephasing on up to 24 sites, and
+        half of all), in the Runge-Kutta steps (dephasing on more), and of a steady state. Without dephasing the engine
+        makes no approximation.
     """
 
     tolerance: float = 1e-8  # error of densities on a time step, and of a steady state
@@ -104,8 +104,8 @@ class Gaussian(Engine):
         """Return the method that evolves the correlation matrix; it depends on the modes with dephasing."""
         if not form.noisy:
             return UndephasedCourse(form, initial, 0.0 if saved is None else float(saved.numbers["time"]))
-        if len(form.noisy) == 1 and form.conserving and form.n == problem.n:
-            return NoisySiteCourse(form, initial, self.tolerance, saved)
+        if form.few_noisy and form.conserving and form.n == problem.n:
+            return NoisySitesCourse(form, initial, self.tolerance, saved)
         return DephasedCourse(form, initial, 0.01 * self.tolerance, saved)
 
 
@@ -177,8 +177,8 @@ class CorrelationCourse(Protocol):
         """Return G at the present time: (n, n)."""
         ...
 
-    def excitation(self) -> tuple[int, Any] | None:
-        """Return a site and the densities of a particle that started there; None if no particle is followed."""
+    def excitation(self) -> dict[int, Any] | None:
+        """Return the densities of a particle by the site on which it started; None if no particle is followed."""
         ...
 
     def figures(self) -> dict[str, float]:
@@ -299,21 +299,21 @@ class DephasedCourse:
         return self.steps.save()
 
 
-class NoisySiteCourse:
-    """The evolution with noise on one site.
+class NoisySitesCourse:
+    """The evolution with noise on a few sites.
 
-    It solves the renewal equation for the state and for one particle that starts on the noisy site.
+    It solves the renewal equation for the state, and for one particle that starts on a noisy site, on each in turn.
     """
 
     def __init__(self, form: Quadratic, initial: Matrix, tolerance: float, saved: Snapshot | None) -> None:
-        self.site = form.noisy[0]
-        self.system = Renewal(form.hamiltonian, self.site, float(form.dephasing[self.site]), tolerance)
+        self.sites = form.noisy
+        self.system = Renewal(form.hamiltonian, self.sites, form.dephasing[self.sites].tolist(), tolerance)
         if saved is not None:
             self.course = RenewalCourse.restore(self.system, saved)
         else:
-            particle = np.zeros((form.n, form.n), complex)
-            particle[self.site, self.site] = 1.0
-            self.course = RenewalCourse.begin(self.system, np.array([initial, particle]))
+            particles = np.zeros((len(self.sites), form.n, form.n), complex)
+            particles[range(len(self.sites)), self.sites, self.sites] = 1.0
+            self.course = RenewalCourse.begin(self.system, np.concatenate([initial[None], particles]))
         self._read: tuple[float, Matrix] | None = None
 
     @property
@@ -329,9 +329,10 @@ class NoisySiteCourse:
         """Return G at the present time."""
         return self._correlations()[0]
 
-    def excitation(self) -> tuple[int, Any]:
-        """Return the noisy site, and the densities of a particle that started there."""
-        return self.site, np.real(np.diag(self._correlations()[1]))
+    def excitation(self) -> dict[int, Any]:
+        """Return the densities of a particle by the noisy site on which it started."""
+        densities = np.real(np.einsum("kii->ki", self._correlations()[1:]))
+        return dict(zip(self.sites, densities, strict=True))
 
     def _correlations(self) -> Matrix:
         if self._read is None or self._read[0] != self.time:

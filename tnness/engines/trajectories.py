@@ -399,8 +399,8 @@ class Orbitals:
 
     @staticmethod
     def followed(form: Quadratic) -> list[int]:
-        """Return the sites on which an extra particle starts, to show how it spreads: a single noisy site, or none."""
-        return [int(form.noisy[0])] if len(form.noisy) == 1 else []
+        """Return the sites on which an extra particle starts, to show how it spreads: the noisy ones if few."""
+        return form.noisy if form.few_noisy else []
 
     @classmethod
     def begin(
@@ -420,7 +420,7 @@ class Orbitals:
         views = []
         for orbitals in self.system.orbitals():
             state, spread = orbitals[:, : self.count], np.abs(orbitals[:, self.count :]) ** 2
-            excitation = (self.sites[0], spread[:, 0]) if self.sites else None
+            excitation = dict(zip(self.sites, spread.T, strict=True)) or None
             views.append(GaussianView(state.conj() @ state.T, self.spaces, excitation=excitation))
         self.unitarity = max(self.unitarity, self.system.unitarity(self.count))
         return TrajectoryView(views, self.spaces)

@@ -1,4 +1,4 @@
-"""Free fermions with one noisy site, against the dense equation and the reference numbers."""
+"""Free fermions with one noisy site and with several, against the dense equation and the reference numbers."""
 
 import numpy as np
 import pytest
@@ -24,13 +24,13 @@ def excitation(n, site):
     return np.diag(np.eye(n)[site])
 
 
-def dense(h, site, gamma, start, times):
-    """exp of the (n^2, n^2) equation dG/dt = i[h^T, G] + gamma (P G P - {P, G}/2), in its eigenbasis."""
+def dense(h, sites, gammas, start, times):
+    """exp of the (n^2, n^2) equation dG/dt = i[h^T, G] + sum gamma (P G P - {P, G}/2), in its eigenbasis."""
     n, one = len(h), np.eye(len(h))
-    p = excitation(n, site)
-    generator = 1j * (np.kron(h.T, one) - np.kron(one, h)) + gamma * (
-        np.kron(p, p) - (np.kron(p, one) + np.kron(one, p)) / 2
-    )
+    generator = 1j * (np.kron(h.T, one) - np.kron(one, h))
+    for site, gamma in zip(np.atleast_1d(sites), np.atleast_1d(gammas), strict=True):
+        p = excitation(n, site)
+        generator = generator + gamma * (np.kron(p, p) - (np.kron(p, one) + np.kron(one, p)) / 2)
     values, vectors = np.linalg.eig(generator)
     weights = np.linalg.solve(vectors, start.ravel().astype(complex))
     return np.array([((vectors * np.exp(values * t)) @ weights).reshape(n, n) for t in times])
@@ -58,6 +58,15 @@ def test_correlations_equal_the_dense_equation_over_eight_decades(n, disorder, s
     found = [g[0] for _, g in Renewal(h, site, gamma).evolve(np.array([start]), times)]
     # both lose t * 1e-16 of relative accuracy to the eigenvalues
     assert_allclose(found, expected, atol=3e-9)
+
+
+@pytest.mark.parametrize(("n", "sites", "gammas"), [(8, (1, 5), (1.0, 0.3)), (7, (6, 0, 3), (0.2, 2.0, 1.0))])
+def test_several_noisy_sites_equal_the_dense_equation_over_six_decades(n, sites, gammas):
+    h, times = chain(n, 2.0, 11), [0.3, 5.0, 77.0, 1e3, 3e4, 1e6]
+    starts = np.array([ground(h, n // 2), excitation(n, sites[1])])
+    found = np.array([g for _, g in Renewal(h, sites, gammas).evolve(starts, times)])
+    for k, start in enumerate(starts):
+        assert_allclose(found[:, k], dense(h, sites, gammas, start, times), atol=3e-9)
 
 
 def test_complex_hopping():

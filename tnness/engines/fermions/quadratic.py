@@ -35,6 +35,8 @@ Vector = NDArray[np.float64]
 CANCELLED = 1e-12
 """A sum of terms this small, relative to the largest of them, counts as 0; so does such an asymmetry of h."""
 
+MOST_NOISY = 24
+"""Most noisy modes that count as a few."""
 MOST_MODES = 3
 """Most modes of one site."""
 
@@ -76,6 +78,12 @@ class Quadratic:
     def noisy(self) -> list[int]:
         """The modes with dephasing."""
         return [int(i) for i in np.flatnonzero(self.dephasing)]
+
+    @property
+    def few_noisy(self) -> bool:
+        """True with noise of their own on one to 24 modes, and on half of all modes at most."""
+        most = min(MOST_NOISY, max(self.n // 2, 1))
+        return 1 <= len(self.noisy) <= most and self.shared is None
 
     @property
     def conserving(self) -> bool:

@@ -1,17 +1,17 @@
-r"""The averaged correlation matrix of free fermions with one noisy site, to any time.
+r"""The averaged correlation matrix of free fermions with a few noisy sites, to any time.
 
-dG/dt = X G + G X^+ + gamma n_c(t) |c><c|, X = i h^T - gamma |c><c| / 2: the last term depends on G through a single
-number, n_c = G_cc. In the eigenbasis of X, G = V Z V^+ and x = a + a^*:
+dG/dt = X G + G X^+ + sum_c gamma_c n_c(t) |c><c|, X = i h^T - sum_c gamma_c |c><c| / 2: the last term depends on G
+through one number of each noisy site, n_c = G_cc. In the eigenbasis of X, G = V Z V^+ and x = a + a^*:
 
-    Z(t) = e^{x t} Z(0) + gamma u int_0^t e^{x (t - s)} n_c(s) ds,   n_c = v . Z:
+    Z(t) = e^{x t} Z(0) + sum_c gamma_c u_c int_0^t e^{x (t - s)} n_c(s) ds,   n_c = v_c . Z:
 
-a renewal equation for n_c. The exponentials are exact at every frequency: coherences that oscillate undamped for 1e8
-periods cost nothing. Only n_c is approximated: on each time step it is a polynomial, determined by a Galerkin
-projection on polynomials. The projection averages oscillations that are too fast for the step; they are not aliased.
-The residual in the next few degrees is the error estimate. Steps double while it stays below the tolerance.
+a renewal equation for the n_c. The exponentials are exact at every frequency: coherences that oscillate undamped for
+1e8 periods cost nothing. Only the n_c are approximated: on each time step they are polynomials, determined by a
+Galerkin projection on polynomials. The projection averages oscillations that are too fast for the step; they are not
+aliased. The residual in the next few degrees is the error estimate. Steps double while it stays below the tolerance.
 
-The real parts of a come from Re a = -gamma |V_ca|^2 / (2 |V_a|^2). States far from the noise decay at rates of 1e-20;
-an eigensolver loses these beside eigenvalues of size 1, the formula does not.
+The real parts of a come from Re a = -sum_c gamma_c |V_ca|^2 / (2 |V_a|^2). States far from the noise decay at rates of
+1e-20; an eigensolver loses these beside eigenvalues of size 1, the formula does not.
 """
 
 from __future__ import annotations
@@ -41,35 +41,40 @@ SMALL_EXPONENT = 20.0
 FIRST_STEP = 8.0
 """First trial step: |x| <= FIRST_STEP / 2."""
 PAIRS = 1 << 15
-"""Pairs of eigenstates handled at a time, to bound memory."""
+"""Pairs of eigenstates handled at a time, to bound memory; fewer with several noisy sites."""
 
 _NORMS = 2 / (2 * np.arange(DEGREES + EXTRA) + 1)
 _SIGNS = (-1.0) ** np.arange(DEGREES)
 
 
 class Renewal:
-    """Free fermions with one noisy site.
+    """Free fermions with noisy sites.
 
     Parameters
     ----------
-    hamiltonian: h (n, n), Hermitian. site: the noisy one. gamma: strength of the noise.
+    hamiltonian: h (n, n), Hermitian. sites: the noisy one, or several. gamma: strength of the noise, or of each site's.
     tolerance: error of n_c on a step (default 1e-8). The error of G is smaller, by Galerkin averaging: see the tests.
     """
 
-    def __init__(self, hamiltonian: Matrix, site: int, gamma: float, tolerance: float = 1e-8) -> None:
+    def __init__(
+        self, hamiltonian: Matrix, sites: int | Sequence[int], gamma: float | Sequence[float], tolerance: float = 1e-8
+    ) -> None:
+        chosen = np.atleast_1d(np.asarray(sites, int))
+        strengths = np.broadcast_to(np.asarray(gamma, float), chosen.shape)
         drift = 1j * hamiltonian.T.astype(complex)
-        drift[site, site] -= gamma / 2
+        drift[chosen, chosen] -= strengths / 2
         values, self.vectors = np.linalg.eig(drift)
         self.inverse = np.linalg.inv(self.vectors)
-        weights = np.abs(self.vectors[site]) ** 2 / np.sum(np.abs(self.vectors) ** 2, axis=0)
-        values = 1j * np.imag(values) - gamma / 2 * weights
-        self.gamma, self.tolerance = gamma, tolerance
+        weights = strengths @ np.abs(self.vectors[chosen]) ** 2 / np.sum(np.abs(self.vectors) ** 2, axis=0)
+        values = 1j * np.imag(values) - weights / 2
+        self.count, self.tolerance = len(chosen), tolerance
         self._rows, self._columns = np.triu_indices(len(values))  # Z is Hermitian: pairs a <= b are enough
-        count = np.where(self._rows == self._columns, 1.0, 2.0)
+        multiple = np.where(self._rows == self._columns, 1.0, 2.0)
         self.rates = self.pairs(np.add.outer(values, values.conj()))
-        self._into = self.pairs(np.outer(self.inverse[:, site], self.inverse[:, site].conj()))  # u
-        self._from = count * self.pairs(np.outer(self.vectors[site], self.vectors[site].conj()))  # v
-        self.kernel = self._into * self._from
+        into = [self.pairs(np.outer(self.inverse[:, c], self.inverse[:, c].conj())) for c in chosen]
+        self.into = strengths[:, None] * np.array(into)  # gamma_c u_c: (sites, pairs)
+        read = [self.pairs(np.outer(self.vectors[c], self.vectors[c].conj())) for c in chosen]
+        self.read = multiple * np.array(read)  # v_c: (sites, pairs)
         self.worst = 0.0
         self.steps = 0
 
@@ -199,39 +204,48 @@ class Step:
     length: float
 
     def __post_init__(self) -> None:
-        system = self.system
-        self.scaled = system.rates * (self.length / 2)
-        self.strength = system.gamma * self.length / 2
+        system, count = self.system, self.system.count
+        half = self.length / 2
+        self.scaled = system.rates * half
+        self.into = half * system.into
         self.moments = np.empty((DEGREES + EXTRA, len(self.scaled)), complex)
-        memory = np.zeros((DEGREES + EXTRA, DEGREES))
-        for start in range(0, len(self.scaled), PAIRS):
-            part = slice(start, start + PAIRS)
+        memory = np.zeros((DEGREES + EXTRA, DEGREES, count**2))
+        block = max(PAIRS // count**2, 256)
+        for start in range(0, len(self.scaled), block):
+            part = slice(start, start + block)
             self.moments[:, part] = _moments(self.scaled[part])
-            memory += _memory(self.scaled[part], system.kernel[part], self.moments[:, part])
-        self._memory = self.strength * memory
-        self._inverse = np.linalg.inv(np.diag(_NORMS[:DEGREES]) - self._memory[:DEGREES])
+            kernels = (system.read[:, None, part] * self.into[None, :, part]).reshape(count**2, -1)
+            memory += _memory(self.scaled[part], kernels, self.moments[:, part])
+        self._memory = memory.reshape(DEGREES + EXTRA, DEGREES, count, count).transpose(2, 0, 3, 1)  # (d, i, c, j)
+        size = count * DEGREES
+        within = np.diag(np.tile(_NORMS[:DEGREES], count)) - self._memory[:, :DEGREES].reshape(size, size)
+        self._inverse = np.linalg.inv(within)
         self._decay = np.exp(2 * self.scaled)
 
     def solve(self, states: Matrix) -> tuple[Vector, float]:
-        """Return n_c as Legendre coefficients (k, DEGREES), and the estimate of its absolute error."""
-        free = np.real((states * self.system._from) @ self.moments.T)  # (k, DEGREES + EXTRA)
-        densities = free[:, :DEGREES] @ self._inverse.T
-        beyond = (free[:, DEGREES:] + densities @ self._memory[DEGREES:].T) / _NORMS[DEGREES:]
-        return densities, float(np.abs(beyond).max() + np.abs(densities[:, -2:]).max())
+        """Return the n_c as Legendre coefficients (k, sites, DEGREES), and the estimate of their absolute error."""
+        free = np.real((states[:, None] * self.system.read) @ self.moments.T)  # (k, sites, DEGREES + EXTRA)
+        shape = (*free.shape[:2], DEGREES)
+        densities = (free[..., :DEGREES].reshape(len(states), -1) @ self._inverse.T).reshape(shape)
+        later = np.einsum("dicj,kcj->kdi", self._memory[:, DEGREES:], densities)
+        beyond = (free[..., DEGREES:] + later) / _NORMS[DEGREES:]
+        return densities, float(np.abs(beyond).max() + np.abs(densities[..., -2:]).max())
 
     def advance(self, states: Matrix, densities: Vector) -> Matrix:
         """Return the states at the end of the step."""
         gained = (densities * _SIGNS) @ self.moments[:DEGREES]
-        return self._decay * states + self.strength * self.system._into * gained
+        return self._decay * states + np.einsum("cp,kcp->kp", self.into, gained)
 
     def within(self, states: Matrix, densities: Vector, time: float) -> Matrix:
         """Return the states at a time inside the step."""
         position = 2 * time / self.length - 1
         result = np.exp(self.scaled * (position + 1)) * states
-        for start in range(0, len(self.scaled), PAIRS):
-            part = slice(start, start + PAIRS)
-            gained = _response(self.scaled[part], position, densities)
-            result[:, part] += self.strength * self.system._into[part] * gained
+        block = max(PAIRS // self.system.count, 256)
+        for start in range(0, len(self.scaled), block):
+            part = slice(start, start + block)
+            gained = _response(self.scaled[part], position, densities.reshape(-1, DEGREES))
+            gained = gained.reshape(*densities.shape[:2], -1)
+            result[:, part] += np.einsum("cp,kcp->kp", self.into[:, part], gained)
         return result
 
 
@@ -252,32 +266,37 @@ def _moments(x: Matrix) -> Matrix:
     return result
 
 
-def _memory(x: Matrix, kernel: Matrix, moments: Matrix) -> Vector:
-    """Re sum_x kernel int P_i(y) int_{-1}^y e^{x (y - y')} P_j(y') dy' dy: (DEGREES + EXTRA, DEGREES)."""
+def _memory(x: Matrix, kernels: Matrix, moments: Matrix) -> Vector:
+    """Re sum_x kernel int P_i(y) int_{-1}^y e^{x (y - y')} P_j(y') dy' dy: (DEGREES + EXTRA, DEGREES, kernels)."""
     nodes, weights = _gauss()
     small = np.abs(x) <= SMALL_EXPONENT
-    lagged = np.real(np.exp(np.multiply.outer(nodes + 1, x[small])) @ kernel[small])  # (NODES,)
-    result = np.tensordot(weights * lagged, _lags(), 1)
+    lagged = _real_product(np.exp(np.multiply.outer(nodes + 1, x[small])), kernels[:, small])  # (NODES, kernels)
+    result = np.tensordot(_lags(), weights[:, None] * lagged, (0, 0))
     if small.all():
         return result
-    inverse, kernel, moments = 1 / x[~small], kernel[~small], moments[:, ~small]
+    inverse, kernels, moments = 1 / x[~small], kernels[:, ~small], moments[:, ~small]
     previous = moments * inverse
     previous[0] -= 2 * inverse
     present = (previous - moments) * inverse
     present[1] -= _NORMS[1] * inverse
-    result[:, 0] += np.real(previous @ kernel)
-    result[:, 1] += np.real(present @ kernel)
+    result[:, 0] += _real_product(previous, kernels)
+    result[:, 1] += _real_product(present, kernels)
     for j in range(1, DEGREES - 1):
         following = previous + (2 * j + 1) * inverse * present
         following[j + 1] -= _NORMS[j + 1] * inverse
         following[j - 1] += _NORMS[j - 1] * inverse
-        result[:, j + 1] += np.real(following @ kernel)
+        result[:, j + 1] += _real_product(following, kernels)
         previous, present = present, following
     return result
 
 
+def _real_product(factors: Matrix, kernels: Matrix) -> Vector:
+    """Re sum_x factors[i, x] kernels[k, x]: (i, k)."""
+    return np.real(factors) @ np.real(kernels).T - np.imag(factors) @ np.imag(kernels).T
+
+
 def _response(x: Matrix, position: float, densities: Vector) -> Matrix:
-    """int_{-1}^{y} e^{x (y - y')} n(y') dy' at y = position, n = sum_j densities[:, j] P_j: (k, pairs)."""
+    """int_{-1}^{y} e^{x (y - y')} n(y') dy' at y = position, n = sum_j densities[:, j] P_j: (densities, pairs)."""
     nodes, weights = _gauss()
     result = np.empty((len(densities), len(x)), complex)
     small, half = np.abs(x) <= SMALL_EXPONENT, (position + 1) / 2

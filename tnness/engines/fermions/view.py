@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class GaussianView(View):
     ----------
     correlation: G (modes, modes). spaces: local space of each site; an electron's site has two modes, up before down.
     gaussian: whether the state is Gaussian, so that Wick's theorem holds; with dephasing only G itself is known.
-    excitation: (site, densities (n,)) of a single particle that started on the site, if the engine computed them.
+    excitation: densities (n,) of a single particle by the site on which it started, as far as the engine computed them.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class GaussianView(View):
         correlation: Matrix,
         spaces: Sequence[LocalSpace],
         gaussian: bool = True,
-        excitation: tuple[int, Vector] | None = None,
+        excitation: Mapping[int, Vector] | None = None,
     ) -> None:
         super().__init__(spaces)
         self.gaussian, self._correlation, self._excitation = gaussian, correlation, excitation
@@ -140,9 +140,9 @@ class GaussianView(View):
     def excitation(self, site: int) -> Vector:
         """Return the densities (n,) of one particle that started on `site`, averaged over the noise."""
         self._need("excitation")
-        if self._excitation is None or self._excitation[0] != site:
+        if self._excitation is None or site not in self._excitation:
             raise Unavailable(f"the spreading from site {site} was not computed")
-        return self._excitation[1]
+        return self._excitation[site]
 
     def _occupations(self, sites: Sites | None) -> Vector:
         """Eigenvalues of G on some sites, diagonalised once."""
