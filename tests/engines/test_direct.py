@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import scipy.linalg as linalg
+import scipy.sparse as sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 from chains import random_lindbladian, seeds
 from tnness.engines import direct
-from tnness.engines.direct import null_vector
+from tnness.engines.direct import FEW_STATES, _inverse, null_vector
 from tnness.operators.basis import bit, oddness, spin_half, spin_one, spinless
 from tnness.problems.lindbladian import Lindbladian
 
@@ -58,3 +60,13 @@ def test_two_closed_parts_have_no_single_null_vector():
     chain.jump(bit.Sm(0) * bit.Sp(1))
     chain.jump(bit.Sp(0) * bit.Sm(1))
     assert null_vector(chain.generator(), 1e-4, 0) is None
+
+
+@pytest.mark.parametrize("diagonal", [1.0, 1e-14])
+def test_a_sparse_inverse_is_accurate_where_the_diagonal_is_small(diagonal):
+    rng, size = np.random.default_rng(5), FEW_STATES + 100
+    turned = sparse.csc_array((rng.uniform(1, 2, size), (np.arange(size), np.roll(np.arange(size), 1))))
+    few = sparse.random_array((size, size), density=1 / size, rng=rng)
+    matrix = sparse.csc_array(turned + 0.1 * few + diagonal * sparse.eye_array(size))
+    right = rng.standard_normal(size)
+    assert_allclose((matrix - 1e-14 * sparse.eye_array(size)) @ _inverse(matrix, 1e-14)(right), right, atol=1e-8)
