@@ -179,6 +179,7 @@ def draw(tables: dict[str, xr.Dataset]) -> Figure:
         fine = np.geomspace(1, space["r"].values[-1], 30)
         axes.plot(fine, 1 / fine, "k--", lw=0.8, label="~ 1/r")
         axes.set(xscale="log", yscale="log", xlabel="distance $r$ along the cube", ylabel="$c(r)/c(1)$")
+        axes.set(ylim=(1e-10 if kind == "averages" else 1e-7, 5))
         axes.legend(loc="lower left")
     for i, w in enumerate(energy["disorder"].values):
         for kind, mark, fill in zip(energy["kind"].values, "os", (f"C{i}", "none"), strict=True):

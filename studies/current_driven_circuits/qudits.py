@@ -63,15 +63,14 @@ def draw(table: xr.Dataset) -> Figure:
     fine = np.linspace(table["n"].values[0], table["n"].values[-1], 100)
     for k, d in enumerate(table["levels"].values):
         one, color = table.sel(levels=d), f"C{k}"
-        axes.plot(fine, closed(d, fine), "-", lw=0.9, color=color, label=f"d = {d}: closed form")
-        axes.plot(one["n"], one["chain"], "o", ms=7, mfc="none", color=color, label=f"d = {d}: averaged chain")
+        axes.plot(fine, closed(d, fine), "-", lw=0.9, color=color, label=f"d = {d}")
+        axes.plot(one["n"], one["chain"], "o", ms=7, mfc="none", color=color)
         dots(axes, one["n"], one["drawn"], one["drawn_error"], fmt="s", ms=3, color="k")
-    axes.set(xlabel="length $L$", ylabel=r"$L \log_2 d + \log_2 E\,\mathrm{Tr}\,\rho^2$ [bit]", ylim=(0, 0.95))
+    axes.set(xlabel="length $L$", ylabel=r"$L \log_2 d + \log_2 E\,\mathrm{Tr}\,\rho^2$ [bit]", ylim=(0, 0.75))
     axes.legend(loc="upper right", ncols=table.sizes["levels"])
-    what = "Haar gates on sites of d levels, one end coupled to pure ones"
-    headline(
-        figure, f"{table.attrs['preset']} preset: {what}\nsquares: drawn, {power_of_ten(table.attrs['steps'])} gates"
-    )
+    gates = power_of_ten(table.attrs["steps"])
+    counts = f"lines: closed form, circles: averaged chain,\nsquares: drawn circuits, {gates} gates"
+    headline(figure, f"{table.attrs['preset']} preset: Haar gates, sites of d levels\n{counts}")
     return figure
 
 

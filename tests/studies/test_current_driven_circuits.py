@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
+from scipy.stats import unitary_group
 
 from study_modules import modules_of
 from tnness import find
@@ -116,6 +117,53 @@ def test_sites_of_more_levels_lack_less(study):
     off = (table["drawn"] - table["chain"]).sel(n=2) / table["drawn_error"].sel(n=2)
     assert (abs(off) < 5).all()
     assert isinstance(module.draw(table), Figure)
+
+
+def test_charged_qudits_are_those_of_drawn_circuits(study):
+    """Purity of circuits drawn sector by sector; densities are those of the exclusion process; equilibrium stays."""
+    module, q, delta, rng = study["charged_qudits"], 2, 0.8, np.random.default_rng(3)
+    d = 2 * q
+    charge = np.add.outer(np.repeat([0, 1], q), np.repeat([0, 1], q)).ravel()
+
+    def drawn():
+        unitary = np.zeros((d**2, d**2), complex)
+        for sector in range(3):
+            places = np.flatnonzero(charge == sector)
+            unitary[np.ix_(places, places)] = unitary_group.rvs(len(places), random_state=rng)
+        return unitary
+
+    left, right = (np.kron(np.diag([up, 1 - up]), np.eye(q) / q) for up in (0.9, 0.1))
+    rho, purities = np.eye(d**2) / d**2, []
+    for step in range(6000):
+        bond, unitary = rng.integers(3), drawn()
+        if bond == 1:
+            rho = unitary @ rho @ unitary.conj().T
+        elif bond == 0:
+            whole = np.kron(unitary, np.eye(d)) @ np.kron(left, rho) @ np.kron(unitary, np.eye(d)).conj().T
+            rho = np.einsum("aiaj->ij", whole.reshape(d, d**2, d, d**2))
+        else:
+            whole = np.kron(np.eye(d), unitary) @ np.kron(rho, right) @ np.kron(np.eye(d), unitary).conj().T
+            rho = np.einsum("iaja->ij", whole.reshape(d**2, d, d**2, d))
+        if step >= 50:
+            purities.append(np.vdot(rho, rho).real)
+    blocks = np.array(purities).reshape(-1, 50).mean(axis=1)
+    state = module.steady(q, 2, delta)
+    error = blocks.std(ddof=1) / np.sqrt(len(blocks))
+    assert abs(blocks.mean() - module.purity(state, q, range(2))) < 4 * error
+    separate, swapped = ([float(a == 0) for a, _ in module.CHARGES], [float(a == c == 0) for a, c in module.CHARGES])
+    up = np.concatenate([q**2 * np.array(separate), q * np.array(swapped)])
+    first = np.tensordot(module.trace(q), np.tensordot(up, state, (0, 0)), (0, 0))
+    assert_allclose(first, module.densities(2, delta)[0], rtol=1e-9)
+    assert_allclose(module.deviation(module.steady(3, 3, 0.0), 3, 0.0, range(3)), 0, atol=1e-10)
+
+
+def test_the_figure_of_charged_qudits(study):
+    module = study["charged_qudits"]
+    table = module.data(module.Charged(levels=(2, 4), lengths=(2, 3, 4), delta=0.05), None).assign_attrs(preset="tiny")
+    assert (table["information"] > 0).all()
+    assert (table["deviation"] > 2 * table["information"]).all()
+    assert isinstance(module.draw(table), Figure)
+    assert "q = 4, information" in module.tell(table)
 
 
 def test_gates_act_on_both_sides(study):
