@@ -43,15 +43,15 @@ Real = NDArray[np.float64]
 
 KEPT = 12
 """Most snapshots of a filter; half of them are forgotten when there would be more."""
-KNOWN = 0.1
-"""Largest |l| |r| / |<l|r>| times the larger residual, over the distance to the next rate, at which that number is
-taken as known, so that the better of both vectors will do."""
 MEETING = 2.0
 """Factor of an error of first order that covers two rates that meet."""
 FINER = 4
 """Factor by which the time step is made finer once the slow part is left."""
 COARSE_ORDER, FINE_ORDER = 2, 4
 """Trotter orders before and after that: what is left first need not be exact, and takes a fifth of the gates."""
+COARSE_METHOD, RENEWED = "cholesky-svd", 2
+"""Truncation before that, and the last layers of each advance that have the finer one: it moves directions from one
+charge to another, which a subspace that is iterated cannot."""
 FIRST_STEPS = 2
 """Trotter steps before the first snapshot, and between the first ones."""
 
@@ -76,6 +76,11 @@ class Scheme:
     def careful(self) -> Scheme:
         """The same with the order of the finer one."""
         return replace(self, order=FINE_ORDER)
+
+    @cached_property
+    def coarse(self) -> Scheme:
+        """The same with truncations that are faster, and not optimal in the last digits."""
+        return replace(self, truncation=replace(self.truncation, method=COARSE_METHOD))
 
     @cached_property
     def gates(self) -> tuple[Gates, Gates]:
@@ -130,7 +135,7 @@ class Filter:
     @property
     def scheme(self) -> Scheme:
         """The scheme at work."""
-        return self.whole.finer if self.polished else self.whole.careful if self.careful else self.whole
+        return self.whole.finer if self.polished else self.whole.careful if self.careful else self.whole.coarse
 
     @classmethod
     def begin(cls, scheme: Scheme, charge: Charge, picture: int, reach: int = 2) -> Filter | None:
@@ -155,10 +160,12 @@ class Filter:
 
     def advance(self, steps: int) -> None:
         """Evolve by a few steps; take a snapshot when its time has come."""
-        for layer, (parity, fraction) in enumerate(layers(self.scheme.order, steps)):
-            gates = self.scheme.gates[self.picture].layer(parity, fraction * self.scheme.dt)
+        scheme, sequence = self.scheme, list(layers(self.scheme.order, steps))
+        for layer, (parity, fraction) in enumerate(sequence):
+            gates = scheme.gates[self.picture].layer(parity, fraction * scheme.dt)
             rng = stream(self.scheme.seed, "modes", self.picture, self.steps, layer)
-            sweep_layer(self.state, gates, self.scheme.truncation, rng)
+            renewed = layer >= len(sequence) - RENEWED
+            sweep_layer(self.state, gates, (self.whole if renewed else scheme).truncation, rng)
             self.state.normalise()
         self.state.log_norm = 0.0
         self.steps, self.time = self.steps + steps, self.time + steps * self.scheme.dt
@@ -248,9 +255,10 @@ class Pair:
 
     @property
     def error(self) -> float:
-        """The error of the value."""
-        small = self.condition * max(self.residuals) <= KNOWN * self.separation
-        return MEETING * self.condition * (min if small else max)(self.residuals)
+        """The error of the value: of the better vector, with what the worse one leaves open of the condition."""
+        better, worse = sorted(self.residuals)
+        share = self.condition * worse / self.separation  # of other modes in the worse vector, at most
+        return MEETING * self.condition * min(worse, (1 + share) * better)
 
 
 def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:

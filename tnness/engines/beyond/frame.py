@@ -95,7 +95,7 @@ def balanced(
         return Frame.plain(generator.dims)
     state, trace = identity_state(generator.spaces), generator.functionals["trace"]
     state.canonicalise(0)
-    gates, truncation = Gates(generator.merged_bonds, np.dtype(float)), Truncation(chi=FRAME_CHI, method="svd")
+    gates, truncation = Gates(generator.merged_bonds, np.dtype(float)), Truncation(chi=FRAME_CHI)
     found, look = _densities(state, trace), 8
     for step in range(FRAME_STEPS):
         for number, (parity, fraction) in enumerate(layers(2, 1)):
