@@ -52,6 +52,8 @@ COARSE_ORDER, FINE_ORDER = 2, 4
 COARSE_METHOD, RENEWED = "cholesky-svd", 2
 """Truncation before that, and the last layers of each advance that have the finer one: it moves directions from one
 charge to another, which a subspace that is iterated cannot."""
+FINEST = 2
+"""Number of the last part of an evolution, from 0."""
 FIRST_STEPS = 2
 """Trotter steps before the first snapshot, and between the first ones."""
 
@@ -70,7 +72,12 @@ class Scheme:
     @cached_property
     def finer(self) -> Scheme:
         """The same with a time step and an order that leave almost no Trotter error."""
-        return replace(self, order=FINE_ORDER, dt=self.dt / FINER)
+        return replace(self.coarse, order=FINE_ORDER, dt=self.dt / FINER)
+
+    @cached_property
+    def middle(self) -> Scheme:
+        """The order of the finer one, with the time step as it is."""
+        return replace(self.coarse, order=FINE_ORDER)
 
     @cached_property
     def careful(self) -> Scheme:
@@ -115,8 +122,8 @@ class Filter:
     """One picture of one charge sector: a state that evolves, and its snapshots.
 
     spacing: steps between snapshots. steps: since the beginning. since: steps since the last snapshot. time: evolved.
-    polished: whether the time step has been made finer. coarse: the spacing before that. careful: whether coarse time
-    steps have the order of the finer ones.
+    polished: 0 at first, 1 with the higher order, 2 with the finer time step, too. coarse: the spacing before that.
+    careful: whether the first steps have the higher order.
     """
 
     whole: Scheme
@@ -135,7 +142,8 @@ class Filter:
     @property
     def scheme(self) -> Scheme:
         """The scheme at work."""
-        return self.whole.finer if self.polished else self.whole.careful if self.careful else self.whole.coarse
+        whole = self.whole
+        return (whole.careful if self.careful else whole.coarse, whole.middle, whole.finer)[self.polished]
 
     @classmethod
     def begin(cls, scheme: Scheme, charge: Charge, picture: int, reach: int = 2) -> Filter | None:
@@ -147,11 +155,27 @@ class Filter:
         filter_._without_identity()
         return filter_
 
+    @classmethod
+    def across(cls, lefts: Filter, scheme: Scheme) -> Filter:
+        """Return a filter of right vectors at time 0 that begins with the left ones: in the frame they are much alike."""
+        filter_ = cls(
+            scheme, lefts.charge, RIGHT, lefts.state.copy(), Gathered(scheme.operators[RIGHT], scheme.identity)
+        )
+        filter_._without_identity()
+        return filter_
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the last part is at work."""
+        return self.polished == FINEST
+
     def polish(self) -> None:
-        """Go on with a finer time step; half of the snapshots so far are kept."""
+        """Go on with a higher order, and then with a finer time step; half of the snapshots so far are kept."""
         size = len(self.gathered.snapshots)
         self.gathered.keep(list(range(max(0, size - KEPT // 2), size)))
-        self.polished, self.coarse, self.spacing, self.since = 1, self.spacing, FINER, 0
+        self.coarse = self.coarse if self.polished else self.spacing
+        self.polished = FINEST if self.careful else self.polished + 1
+        self.spacing, self.since = FINER if self.is_last else 1, 0
 
     def roughen(self) -> None:
         """Go back to the coarse time step, at the finer order; the last snapshot is kept."""
@@ -287,7 +311,7 @@ def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
             continue
         value = complex(l @ moved @ r) / product
         others = [abs(other - left.values[k]) for i, other in enumerate(left.values) if i != k]
-        others.append(abs(complex(left.values[k])))
+        others = others or [abs(complex(left.values[k]))]
         pairs.append(
             Pair(
                 value,

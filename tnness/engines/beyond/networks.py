@@ -139,7 +139,7 @@ class FilteringRun:
     idle: whether the filters at work have no mode that is wanted and not known, so that they are left as they are.
     hasty: whether their last part was tried too early. stage: which of them evolve, in `STAGES`.
     place: of the filters at work. best: the smallest residual; waited: snapshots since it was found. filters: of both
-    pictures. value: of the slowest left vector at its end.
+    pictures. value, left_residual: of the slowest left vector at its end.
     """
 
     count: int
@@ -158,6 +158,7 @@ class FilteringRun:
     hasty: bool = False
     stage: int = 0
     value: complex = 0j
+    left_residual: float = math.inf
 
     @property
     def generator(self) -> ChainGenerator:
@@ -189,7 +190,7 @@ class FilteringRun:
             slowest = float(-np.real(found.values[0]))
             over = self._judge(found)
             self.looks += 1
-            if over or (self.looks % OFTEN == 0 and right.polished):
+            if over or (self.looks % OFTEN == 0 and right.is_last):
                 self._look(over)
         charge, reach = self.entries[self.place]
         text = f"sector {','.join(map(str, charge)) or 'all'} reach {reach}: rate {slowest:.4g}"
@@ -220,19 +221,14 @@ class FilteringRun:
         self.idle = slowest > bar and left.time >= min(MEMORY / bar, OUTGROWN / (slowest - bar))
         if self.idle:
             return True
-        if not left.polished:
-            if self._is_ripe(found):
-                for filter_ in (left, right) if stage == "both" else (left,):
-                    filter_.polish()
-                self._await()
-            return False
-        self.polishing += 1
-        if not self._is_settled:
+        at_work = (left, right) if stage == "both" else (left,)
+        if not self._is_last(at_work, self._is_ripe(found)):
             return False
         if stage == "both":
             return self._is_over()
         self.idle = self._is_known_already(found)
-        self.stage, self.polishing, self.value = STAGES.index("right"), 0, complex(found.values[0])
+        self.filters = left, Filter.across(left, self.schemes[RIGHT])
+        self.stage, self.value, self.left_residual = STAGES.index("right"), complex(found.values[0]), residual
         self._await()
         return self.idle
 
@@ -240,15 +236,26 @@ class FilteringRun:
         """Return whether the right vectors are found as well."""
         assert self.filters is not None
         left, right = self.filters
-        if not right.polished:
-            value = found.values[np.argmin(np.abs(found.values - self.value))]
-            same = found.share > ALONE and abs(value - self.value) <= MATCHED * abs(self.value)
-            if (same and self.waited >= PATIENT) or right.time >= left.time:
-                right.polish()
-                self._await()
+        value, tolerance = found.values[np.argmin(np.abs(found.values - self.value))], self.start.ask.tolerance
+        near = MEETING * self.left_residual <= tolerance * abs(self.value)
+        near = near or (found.share > ALONE and abs(value - self.value) <= MATCHED * abs(self.value))
+        ripe = (near and self.waited >= PATIENT) or right.time >= left.time
+        return self._is_last((right,), ripe) and self._is_over()
+
+    def _is_last(self, at_work: tuple[Filter, ...], ripe: bool) -> bool:
+        """Return whether the last part of evolutions is over; begin the next part where it is time.
+
+        ripe: whether the first part is over.
+        """
+        leading = at_work[0]
+        self.polishing += bool(leading.polished)
+        over = self.polishing >= POLISHING or self.waited >= 2 * PATIENT if leading.polished else ripe
+        if over and not leading.is_last:
+            for filter_ in at_work:
+                filter_.polish()
+            self._await()
             return False
-        self.polishing += 1
-        return self._is_settled and self._is_over()
+        return over
 
     def _is_ripe(self, found: Ritz) -> bool:
         """Return whether left vectors have evolved for long enough for their last part, of finer steps."""
@@ -272,17 +279,13 @@ class FilteringRun:
         if early and left.time < self._longest and not self._is_known():
             left.roughen()
             right.roughen()
-            self.hasty, self.polishing, self.stage = True, 0, STAGES.index("both")
+            self.hasty, self.stage = True, STAGES.index("both")
             self._await()
             return False
         return True
 
     def _await(self) -> None:
-        self.best, self.waited = math.inf, 0
-
-    @property
-    def _is_settled(self) -> bool:
-        return self.polishing >= POLISHING or self.waited >= 2 * PATIENT
+        self.best, self.waited, self.polishing = math.inf, 0, 0
 
     @property
     def _longest(self) -> float:
@@ -332,7 +335,7 @@ class FilteringRun:
             left = Filter.begin(self.schemes[LEFT], charge, LEFT, reach)
             right = Filter.begin(self.schemes[RIGHT], charge, RIGHT, reach)
             if left is not None and right is not None:
-                self.filters, self.polishing, self.stage, self.hasty = (left, right), 0, 0, False
+                self.filters, self.stage, self.hasty = (left, right), 0, False
                 self._await()
                 return True
             self.place += 1
@@ -375,6 +378,7 @@ class FilteringRun:
         arrays |= {f"frame_{i:04d}": matrix for i, matrix in enumerate(self.schemes[LEFT].frame.to)}
         numbers: dict[str, float] = {name: float(getattr(self, name)) for name in COUNTS}
         numbers |= {"rate": self.value.real, "frequency": self.value.imag}
+        numbers["left_residual"] = self.left_residual if math.isfinite(self.left_residual) else -1.0
         numbers |= {"best": self.best if math.isfinite(self.best) else -1.0, "running": float(self.filters is not None)}
         for picture, filter_ in enumerate(self.filters or ()):
             own, counts = filter_.save(f"filter{picture}_")
@@ -388,7 +392,8 @@ class FilteringRun:
         self.place, self.waited, self.done = int(numbers["place"]), int(numbers["waited"]), bool(numbers["done"])
         self.looks, self.polishing = int(numbers["looks"]), int(numbers["polishing"])
         self.stage, self.value = int(numbers["stage"]), complex(numbers["rate"], numbers["frequency"])
-        self.hasty = bool(numbers["hasty"])
+        self.hasty, left_residual = bool(numbers["hasty"]), float(numbers["left_residual"])
+        self.left_residual = left_residual if left_residual >= 0 else math.inf
         self.best = float(numbers["best"]) if numbers["best"] >= 0 else math.inf
         if numbers["running"]:
             charge, _ = self.entries[self.place]
