@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.beyond.frame import Frame
-from tnness.engines.beyond.galerkin import Gathered, Ritz, moved_overlap, ritz
+from tnness.engines.beyond.galerkin import Gathered, Ritz, Stacked, ritz
 from tnness.engines.beyond.starts import Charge, random_start
 from tnness.network.chain_state import ChainState, product_overlap
 from tnness.network.overlap import overlap
@@ -157,10 +157,9 @@ class Filter:
 
     @classmethod
     def across(cls, lefts: Filter, scheme: Scheme) -> Filter:
-        """Return a filter of right vectors at time 0 that begins with the left ones: in the frame they are much alike."""
-        filter_ = cls(
-            scheme, lefts.charge, RIGHT, lefts.state.copy(), Gathered(scheme.operators[RIGHT], scheme.identity)
-        )
+        """Return a filter of right vectors at time 0 that begins with the left ones: in the frame they are alike."""
+        gathered = Gathered(scheme.operators[RIGHT], scheme.identity)
+        filter_ = cls(scheme, lefts.charge, RIGHT, lefts.state.copy(), gathered)
         filter_._without_identity()
         return filter_
 
@@ -290,13 +289,9 @@ def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
     left, right = lefts.ritz(wanted), rights.ritz(wanted)
     if left is None or right is None:
         return []
-    across = np.array([[overlap(a, b).value for b in rights.gathered.snapshots] for a in lefts.gathered.snapshots])
-    moved = np.array(
-        [
-            [moved_overlap(a, lefts.scheme.operators[RIGHT], b) for b in rights.gathered.snapshots]
-            for a in lefts.gathered.snapshots
-        ]
-    )
+    stacked, snapshots = Stacked(lefts.gathered.snapshots), rights.gathered.snapshots
+    across = np.array([stacked.overlaps(each) for each in snapshots]).T
+    moved = np.array([stacked.overlaps(each, lefts.scheme.operators[RIGHT]) for each in snapshots]).T
     pairs, taken = [], set[int]()
     for k in range(min(2 * wanted, len(left.values))):
         free = [j for j in range(len(right.values)) if j not in taken]

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.network.chain_state import ChainState
-from tnness.network.overlap import overlap
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -94,33 +93,61 @@ def _share(values: Array, coefficients: Array, gram: Real) -> float:
     )
 
 
-def moved_overlap(first: ChainState, operator: Sequence[Real], second: ChainState) -> float:
-    """Return <a|W|b> of an operator with tensors (left, right, out, in)."""
-    carry, logarithm = np.ones((1, 1, 1)), first.log_norm + second.log_norm
-    for a, w, b in zip(first.tensors, operator, second.tensors, strict=True):
-        carry = np.tensordot(carry, b, (2, 0))  # (a, w, p, b')
-        carry = np.tensordot(carry, w, ((1, 2), (0, 3)))  # (a, b', w', o)
-        carry = np.tensordot(a, carry, ((0, 1), (0, 3))).transpose(0, 2, 1)  # (a', w', b')
-        size = float(np.abs(carry).max())
-        if size == 0:
-            return 0.0
-        carry, logarithm = carry / size, logarithm + math.log(size)
-    return float(carry.item()) * math.exp(logarithm)
+LARGEST_CARRY = 4_000_000
+"""Numbers that overlaps of several states at once may hold at a site; beyond it there are fewer at once."""
 
 
-def squared_overlap(first: ChainState, operator: Sequence[Real], second: ChainState) -> float:
-    """Return <W a|W b>."""
-    carry, logarithm = np.ones((1, 1, 1, 1)), first.log_norm + second.log_norm
-    for a, w, b in zip(first.tensors, operator, second.tensors, strict=True):
-        carry = np.tensordot(carry, b, (3, 0))  # (a, v, w, p, b')
-        carry = np.tensordot(carry, w, ((2, 3), (0, 3)))  # (a, v, b', w', o)
-        carry = np.tensordot(carry, w, ((1, 4), (0, 2)))  # (a, b', w', v', q)
-        carry = np.tensordot(a, carry, ((0, 1), (0, 4))).transpose(0, 3, 2, 1)  # (a', v', w', b')
-        size = float(np.abs(carry).max())
-        if size == 0:
-            return 0.0
-        carry, logarithm = carry / size, logarithm + math.log(size)
-    return float(carry.item()) * math.exp(logarithm)
+class Stacked:
+    """States of one chain whose overlaps with another are taken at once.
+
+    Parameters
+    ----------
+    states: K matrix-product states. Smaller bonds are filled up with zeros.
+    """
+
+    def __init__(self, states: Sequence[ChainState]) -> None:
+        self.logs = np.array([state.log_norm for state in states])
+        self.tensors: list[Real] = []
+        for site in range(states[0].n):
+            shapes = np.array([state.tensors[site].shape for state in states])
+            whole = np.zeros((len(states), *shapes.max(axis=0)))
+            for k, (left, p, right) in enumerate(shapes):
+                whole[k, :left, :p, :right] = states[k].tensors[site]
+            self.tensors.append(whole)
+
+    def overlaps(self, other: ChainState, *operators: Sequence[Real]) -> Real:
+        """Return <a_k|V ... W|b> of operators with tensors (left, right, out, in), the last one first: (K,)."""
+        inner = math.prod(max(max(w.shape[:2]) for w in operator) for operator in operators)
+        widest = max(whole.shape[1] * whole.shape[2] for whole in self.tensors)
+        most = max(1, LARGEST_CARRY // (widest * inner * max(b.shape[2] for b in other.tensors)))
+        parts = [slice(first, first + most) for first in range(0, len(self.logs), most)]
+        return np.concatenate([self._overlaps(part, other, operators) for part in parts])
+
+    def _overlaps(self, part: slice, other: ChainState, operators: Sequence[Sequence[Real]]) -> Real:
+        logs = self.logs[part] + other.log_norm
+        count = len(logs)
+        carry = np.ones((count, 1, 1, 1))  # (k, a, bonds of the operators, b)
+        for site, (whole, b) in enumerate(zip(self.tensors, other.tensors, strict=True)):
+            a = whole[part]
+            _, left, _, right = a.shape
+            bonds, (bond, p, new) = carry.shape[2], b.shape
+            carry = (carry.reshape(-1, bond) @ b.reshape(bond, p * new)).reshape(count, left, bonds, p, new)
+            for operator in reversed(operators):  # its bond comes first; it goes last when it has been used
+                w = operator[site]
+                own, after, out, _ = w.shape
+                carry = carry.reshape(count * left, own, -1, p, new).transpose(0, 2, 4, 1, 3)
+                rest, ends = carry.shape[1], carry.shape[2]
+                carry = carry.reshape(-1, own * p) @ w.transpose(0, 3, 1, 2).reshape(own * p, after * out)
+                carry = carry.reshape(count * left, rest, ends, after, out).transpose(0, 1, 3, 4, 2)
+                p = out
+            bonds = carry.size // (count * left * p * new)
+            carry = carry.reshape(count, left, bonds, p, new).transpose(0, 1, 3, 2, 4).reshape(count, left * p, -1)
+            carry = np.matmul(a.reshape(count, left * p, right).transpose(0, 2, 1), carry)
+            sizes = np.abs(carry).max(axis=(1, 2))
+            safe = np.where(sizes > 0, sizes, 1.0)
+            carry = (carry / safe[:, None, None]).reshape(count, right, bonds, new)
+            logs = logs + np.log(safe)
+        return carry.reshape(count) * np.exp(logs)
 
 
 class Gathered:
@@ -140,18 +167,17 @@ class Gathered:
     def add(self, snapshot: ChainState) -> None:
         """Take in a snapshot, which has no part along the identity."""
         self.snapshots.append(snapshot)
-        self._leaks.append(moved_overlap(self.identity, self.operator, snapshot))
-        size = len(self.snapshots)
+        self._leaks.append(float(Stacked([self.identity]).overlaps(snapshot, self.operator)[0]))
+        size, stacked = len(self.snapshots), Stacked(self.snapshots)
         gram, moved, squared = (np.zeros((size, size)) for _ in range(3))
         for new, old in zip((gram, moved, squared), (self.gram, self.moved, self.squared), strict=True):
             new[:-1, :-1] = old
-        for k, other in enumerate(self.snapshots):
-            gram[k, -1] = gram[-1, k] = overlap(other, snapshot).value
-            moved[k, -1] = moved_overlap(other, self.operator, snapshot)
-            moved[-1, k] = moved_overlap(snapshot, self.operator, other)
-            squared[k, -1] = squared[-1, k] = (
-                squared_overlap(other, self.operator, snapshot) - self._leaks[k] * self._leaks[-1]
-            )
+        transposed = [w.transpose(0, 1, 3, 2) for w in self.operator]
+        gram[-1] = gram[:, -1] = stacked.overlaps(snapshot)
+        moved[-1] = stacked.overlaps(snapshot, transposed)
+        moved[:, -1] = stacked.overlaps(snapshot, self.operator)
+        leaks = np.array(self._leaks)
+        squared[-1] = squared[:, -1] = stacked.overlaps(snapshot, transposed, self.operator) - leaks * leaks[-1]
         self.gram, self.moved, self.squared = gram, moved, squared
 
     def keep(self, chosen: Sequence[int]) -> None:

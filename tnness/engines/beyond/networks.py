@@ -57,6 +57,8 @@ BETTER = 0.7
 """Factor of a residual that counts as better."""
 TOO_SLOW = 0.1
 """Share by which a mode of larger error must be slower than a known one to count as another."""
+SPARE = 0.01
+"""Residual of left vectors, in units of the error that is asked for, that leaves enough for the condition."""
 POLISHING = 20
 """Snapshots at the finer time step at most."""
 STAGES = ("left", "right", "both")
@@ -221,6 +223,7 @@ class FilteringRun:
         self.idle = slowest > bar and left.time >= min(MEMORY / bar, OUTGROWN / (slowest - bar))
         if self.idle:
             return True
+        self.value = complex(found.values[0])
         at_work = (left, right) if stage == "both" else (left,)
         if not self._is_last(at_work, self._is_ripe(found)):
             return False
@@ -228,7 +231,7 @@ class FilteringRun:
             return self._is_over()
         self.idle = self._is_known_already(found)
         self.filters = left, Filter.across(left, self.schemes[RIGHT])
-        self.stage, self.value, self.left_residual = STAGES.index("right"), complex(found.values[0]), residual
+        self.stage, self.left_residual = STAGES.index("right"), residual
         self._await()
         return self.idle
 
@@ -249,7 +252,11 @@ class FilteringRun:
         """
         leading = at_work[0]
         self.polishing += bool(leading.polished)
-        over = self.polishing >= POLISHING or self.waited >= 2 * PATIENT if leading.polished else ripe
+        over = ripe
+        if leading.polished:
+            scale = self.start.ask.tolerance * abs(self.value) / MEETING
+            helps = leading.is_last and leading.picture == LEFT and SPARE * scale < self.best < scale
+            over = self.polishing >= POLISHING or (self.waited >= 2 * PATIENT and not helps)
         if over and not leading.is_last:
             for filter_ in at_work:
                 filter_.polish()
