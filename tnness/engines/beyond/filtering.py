@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.beyond.frame import Frame
-from tnness.engines.beyond.galerkin import Gathered, Ritz, Stacked, ritz
+from tnness.engines.beyond.galerkin import Gathered, Ritz, overlaps, ritz
 from tnness.engines.beyond.starts import Charge, random_start
-from tnness.network.chain_state import ChainState, product_overlap
+from tnness.network.chain_state import ChainState
 from tnness.network.overlap import overlap
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
@@ -222,10 +222,9 @@ class Filter:
             return None
         return ritz(self.gathered.gram, self.gathered.moved, self.gathered.squared, wanted)
 
-    def read(self, covectors: Sequence[Real]) -> Real:
-        """Return the overlap of each snapshot with a product: (snapshots,)."""
-        pairs = [product_overlap(each, covectors) for each in self.gathered.snapshots]
-        return np.array([np.real(mantissa) * math.exp(logarithm) for mantissa, logarithm in pairs])
+    def read(self, covectors: Sequence[Real], others: Sequence[Real]) -> Real:
+        """Return the overlaps of snapshots with products of one covector, and others elsewhere: (n, snapshots)."""
+        return np.array([_read(each, covectors, others) for each in self.gathered.snapshots]).T
 
     def save(self, prefix: str) -> tuple[dict[str, Array], dict[str, float]]:
         """Return everything needed to go on."""
@@ -289,9 +288,9 @@ def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
     left, right = lefts.ritz(wanted), rights.ritz(wanted)
     if left is None or right is None:
         return []
-    stacked, snapshots = Stacked(lefts.gathered.snapshots), rights.gathered.snapshots
-    across = np.array([stacked.overlaps(each) for each in snapshots]).T
-    moved = np.array([stacked.overlaps(each, lefts.scheme.operators[RIGHT]) for each in snapshots]).T
+    snapshots = lefts.gathered.snapshots
+    across = np.array([overlaps(snapshots, each) for each in rights.gathered.snapshots]).T
+    moved = np.array([overlaps(snapshots, each) for each in rights.gathered.images]).T
     pairs, taken = [], set[int]()
     for k in range(min(2 * wanted, len(left.values))):
         free = [j for j in range(len(right.values)) if j not in taken]
@@ -334,6 +333,24 @@ def profiles_of(pair: Pair, lefts: Filter, rights: Filter, densities: Sequence[R
         (pair.left, lefts, scheme.frame.vectors),
         (pair.right, rights, scheme.frame.covectors),
     ):
-        rows = [of.read(change([densities[i] if j == i else w for j, w in enumerate(trace)])) for i in range(n)]
-        read.append(np.array(rows) @ coefficients)
+        read.append(of.read(change(densities), change(trace)) @ coefficients)
     return read[0], read[1]
+
+
+def _read(state: ChainState, covectors: Sequence[Real], others: Sequence[Real]) -> Real:
+    """Return for each site <u_1 ... v_i ... u_n|a> of covectors v and others u: (n,)."""
+    ends, logs = [np.ones(1)], [0.0]  # of all sites to the right
+    for tensor, other in zip(state.tensors[::-1], others[::-1], strict=True):
+        end = np.tensordot(tensor, ends[-1], (2, 0)) @ other
+        size = float(np.abs(end).max()) or 1.0
+        ends.append(end / size)
+        logs.append(logs[-1] + math.log(size))
+    begin, logarithm, found = np.ones(1), state.log_norm, []
+    for i, tensor in enumerate(state.tensors):
+        half = np.tensordot(begin, tensor, (0, 0))  # (p, r)
+        after = len(state.tensors) - 1 - i
+        found.append(float(covectors[i] @ half @ ends[after]) * math.exp(logarithm + logs[after]))
+        begin = others[i] @ half
+        size = float(np.abs(begin).max()) or 1.0
+        begin, logarithm = begin / size, logarithm + math.log(size)
+    return np.array(found)

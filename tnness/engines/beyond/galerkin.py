@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.network.chain_state import ChainState
+from tnness.network.truncation import Truncation
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -24,7 +25,7 @@ INDEPENDENT = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 """Shares of the largest eigenvalue of S below which combinations of snapshots are left out: each is tried."""
 PAIRED = 1e-6
 """Relative difference of two rates that count as one: those of a complex pair."""
-CLEAN = 4e-16
+CLEAN = 2e-15
 """Relative round-off of overlaps."""
 
 
@@ -93,61 +94,38 @@ def _share(values: Array, coefficients: Array, gram: Real) -> float:
     )
 
 
-LARGEST_CARRY = 4_000_000
-"""Numbers that overlaps of several states at once may hold at a site; beyond it there are fewer at once."""
+LOSSLESS = Truncation(chi=1_000_000, cutoff=0.0, method="svd")
+"""Truncation that drops round-off only."""
 
 
-class Stacked:
-    """States of one chain whose overlaps with another are taken at once.
+def image_of(operator: Sequence[Real], state: ChainState) -> ChainState:
+    """Return W|b> of an operator with tensors (left, right, out, in), without the bonds that it does not need."""
+    tensors = []
+    for w, b in zip(operator, state.tensors, strict=True):
+        whole = np.tensordot(w, b, (3, 1)).transpose(0, 3, 2, 1, 4)  # (v, b, o, v', b')
+        tensors.append(whole.reshape(w.shape[0] * b.shape[0], w.shape[2], -1))
+    image = ChainState(tensors, None, state.log_norm)
+    image.compress(LOSSLESS)
+    return image
 
-    Parameters
-    ----------
-    states: K matrix-product states. Smaller bonds are filled up with zeros.
-    """
 
-    def __init__(self, states: Sequence[ChainState]) -> None:
-        self.logs = np.array([state.log_norm for state in states])
-        self.tensors: list[Real] = []
-        for site in range(states[0].n):
-            shapes = np.array([state.tensors[site].shape for state in states])
-            whole = np.zeros((len(states), *shapes.max(axis=0)))
-            for k, (left, p, right) in enumerate(shapes):
-                whole[k, :left, :p, :right] = states[k].tensors[site]
-            self.tensors.append(whole)
-
-    def overlaps(self, other: ChainState, *operators: Sequence[Real]) -> Real:
-        """Return <a_k|V ... W|b> of operators with tensors (left, right, out, in), the last one first: (K,)."""
-        inner = math.prod(max(max(w.shape[:2]) for w in operator) for operator in operators)
-        widest = max(whole.shape[1] * whole.shape[2] for whole in self.tensors)
-        most = max(1, LARGEST_CARRY // (widest * inner * max(b.shape[2] for b in other.tensors)))
-        parts = [slice(first, first + most) for first in range(0, len(self.logs), most)]
-        return np.concatenate([self._overlaps(part, other, operators) for part in parts])
-
-    def _overlaps(self, part: slice, other: ChainState, operators: Sequence[Sequence[Real]]) -> Real:
-        logs = self.logs[part] + other.log_norm
-        count = len(logs)
-        carry = np.ones((count, 1, 1, 1))  # (k, a, bonds of the operators, b)
-        for site, (whole, b) in enumerate(zip(self.tensors, other.tensors, strict=True)):
-            a = whole[part]
-            _, left, _, right = a.shape
-            bonds, (bond, p, new) = carry.shape[2], b.shape
-            carry = (carry.reshape(-1, bond) @ b.reshape(bond, p * new)).reshape(count, left, bonds, p, new)
-            for operator in reversed(operators):  # its bond comes first; it goes last when it has been used
-                w = operator[site]
-                own, after, out, _ = w.shape
-                carry = carry.reshape(count * left, own, -1, p, new).transpose(0, 2, 4, 1, 3)
-                rest, ends = carry.shape[1], carry.shape[2]
-                carry = carry.reshape(-1, own * p) @ w.transpose(0, 3, 1, 2).reshape(own * p, after * out)
-                carry = carry.reshape(count * left, rest, ends, after, out).transpose(0, 1, 3, 4, 2)
-                p = out
-            bonds = carry.size // (count * left * p * new)
-            carry = carry.reshape(count, left, bonds, p, new).transpose(0, 1, 3, 2, 4).reshape(count, left * p, -1)
-            carry = np.matmul(a.reshape(count, left * p, right).transpose(0, 2, 1), carry)
-            sizes = np.abs(carry).max(axis=(1, 2))
-            safe = np.where(sizes > 0, sizes, 1.0)
-            carry = (carry / safe[:, None, None]).reshape(count, right, bonds, new)
-            logs = logs + np.log(safe)
-        return carry.reshape(count) * np.exp(logs)
+def overlaps(states: Sequence[ChainState], other: ChainState) -> Real:
+    """Return <a_k|b> of states of one chain, at once: (K,)."""
+    count, logs = len(states), np.array([state.log_norm for state in states]) + other.log_norm
+    carry = np.ones((count, 1, 1))
+    for site, b in enumerate(other.tensors):
+        bond, p, new = b.shape
+        widest = max(state.tensors[site].shape[2] for state in states)
+        whole = np.zeros((count, carry.shape[1], p, widest))  # smaller bonds are filled up with zeros
+        for k, state in enumerate(states):
+            left, _, right = state.tensors[site].shape
+            whole[k, :left, :, :right] = state.tensors[site]
+        carry = (carry.reshape(-1, bond) @ b.reshape(bond, p * new)).reshape(count, -1, new)
+        carry = np.matmul(whole.reshape(count, -1, widest).transpose(0, 2, 1), carry)
+        sizes = np.abs(carry).max(axis=(1, 2))
+        safe = np.where(sizes > 0, sizes, 1.0)
+        carry, logs = carry / safe[:, None, None], logs + np.log(safe)
+    return carry.reshape(count) * np.exp(logs)
 
 
 class Gathered:
@@ -161,23 +139,24 @@ class Gathered:
     def __init__(self, operator: Sequence[Real], identity: ChainState) -> None:
         self.operator, self.identity = operator, identity
         self.snapshots: list[ChainState] = []
+        self.images: list[ChainState] = []
         self.gram, self.moved, self.squared = (np.zeros((0, 0)) for _ in range(3))
         self._leaks: list[float] = []
 
     def add(self, snapshot: ChainState) -> None:
         """Take in a snapshot, which has no part along the identity."""
+        image = image_of(self.operator, snapshot)
         self.snapshots.append(snapshot)
-        self._leaks.append(float(Stacked([self.identity]).overlaps(snapshot, self.operator)[0]))
-        size, stacked = len(self.snapshots), Stacked(self.snapshots)
+        self.images.append(image)
+        self._leaks.append(float(overlaps([self.identity], image)[0]))
+        size = len(self.snapshots)
         gram, moved, squared = (np.zeros((size, size)) for _ in range(3))
         for new, old in zip((gram, moved, squared), (self.gram, self.moved, self.squared), strict=True):
             new[:-1, :-1] = old
-        transposed = [w.transpose(0, 1, 3, 2) for w in self.operator]
-        gram[-1] = gram[:, -1] = stacked.overlaps(snapshot)
-        moved[-1] = stacked.overlaps(snapshot, transposed)
-        moved[:, -1] = stacked.overlaps(snapshot, self.operator)
-        leaks = np.array(self._leaks)
-        squared[-1] = squared[:, -1] = stacked.overlaps(snapshot, transposed, self.operator) - leaks * leaks[-1]
+        gram[-1] = gram[:, -1] = overlaps(self.snapshots, snapshot)
+        moved[-1] = overlaps(self.images, snapshot)
+        moved[:, -1] = overlaps(self.snapshots, image)
+        squared[-1] = squared[:, -1] = overlaps(self.images, image) - np.array(self._leaks) * self._leaks[-1]
         self.gram, self.moved, self.squared = gram, moved, squared
 
     def keep(self, chosen: Sequence[int]) -> None:
@@ -185,4 +164,5 @@ class Gathered:
         rows = np.ix_(chosen, chosen)
         self.gram, self.moved, self.squared = self.gram[rows], self.moved[rows], self.squared[rows]
         self.snapshots = [self.snapshots[k] for k in chosen]
+        self.images = [self.images[k] for k in chosen]
         self._leaks = [self._leaks[k] for k in chosen]
