@@ -54,6 +54,8 @@ COARSE_METHOD, RENEWED = "cholesky-svd", 2
 charge to another, which a subspace that is iterated cannot."""
 FINEST = 2
 """Number of the last part of an evolution, from 0."""
+SPREAD, LONGEST_SPREAD = 0.02, 64
+"""Time between snapshots with the higher order, in units of 1 / rate, and most Trotter steps between them."""
 FIRST_STEPS = 2
 """Trotter steps before the first snapshot, and between the first ones."""
 
@@ -168,13 +170,17 @@ class Filter:
         """Whether the last part is at work."""
         return self.polished == FINEST
 
-    def polish(self) -> None:
-        """Go on with a higher order, and then with a finer time step; half of the snapshots so far are kept."""
+    def polish(self, rate: float) -> None:
+        """Go on with a higher order, and then with a finer time step; half of the snapshots so far are kept.
+
+        rate: of the slowest mode: snapshots with the higher order differ by `SPREAD` of its decay, or by one step.
+        """
         size = len(self.gathered.snapshots)
         self.gathered.keep(list(range(max(0, size - KEPT // 2), size)))
         self.coarse = self.coarse if self.polished else self.spacing
         self.polished = FINEST if self.careful else self.polished + 1
-        self.spacing, self.since = FINER if self.is_last else 1, 0
+        steps = SPREAD / (rate * self.scheme.dt) if rate > 0 else 1.0
+        self.spacing, self.since = FINER if self.is_last else round(min(max(steps, 1.0), LONGEST_SPREAD)), 0
 
     def roughen(self) -> None:
         """Go back to the coarse time step, at the finer order; the last snapshot is kept."""

@@ -259,7 +259,7 @@ class FilteringRun:
             over = self.polishing >= POLISHING or (self.waited >= 2 * PATIENT and not helps)
         if over and not leading.is_last:
             for filter_ in at_work:
-                filter_.polish()
+                filter_.polish(-self.value.real)
             self._await()
             return False
         return over
