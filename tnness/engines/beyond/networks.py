@@ -1,10 +1,11 @@
 """Questions to long chains, answered by matrix-product operators with the settings of engine `tebd`.
 
 For modes, each charge sector is filtered twice: from operators on single sites, which often stay simple, and from
-operators on neighbours as well. A filter has evolved for long enough after `MEMORY` times the memory of the slowest
-mode that it has found, so that a slower one would have shown, when this mode is all but alone, and when its residual no
-longer improves. The last part of it has a finer time step, which leaves the error of truncation alone. If the error is
-not as small as was asked for then, the filter goes on, to `LONG_MEMORY` at most, and its last part is made again.
+operators on neighbours as well. Left vectors come first. They have evolved for long enough after `MEMORY` times the
+memory of the slowest mode that they have found, so that a slower one would have shown, when this mode is all but alone,
+and when its residual no longer improves. Then come steps of a higher order, and at last finer ones, which leave the
+error of truncation alone. Modes that are known by now are left; else the right vectors evolve from the left ones. If
+the error is not as small as was asked for then, both go on, to `LONG_MEMORY` at most, and make their last part again.
 """
 
 from __future__ import annotations
