@@ -13,7 +13,7 @@ of no other rates: lambda is an eigenvalue of G + E with |E| = the residual, and
 there to one of G; twice that covers a second rate nearby, even one that it meets (from [[0, 1], [e, 0]] to
 [[0, 1], [e - s, 0]] the eigenvalue sqrt(e) moves to one at most s / sqrt(e) away, and the first order is half of that).
 
-One good vector is enough for that, and |l| |r| / |<l|r>|, which the other tells. Left vectors often are simple: those of
+One good vector is enough for that, and |l| |r| / |<l|r>|, which the other tells. Left ones often are simple: those of
 free particles with dephasing are sums of one-body operators, whatever the length, while the right ones hold the
 correlations of the steady state. If r is off by other modes, of a share x at most, the number is wrong by the factor
 1 + x at most: <l|r> does not hold them. x = |l| |r| / |<l|r>| times the residual of r over the distance to other rates.
