@@ -58,8 +58,9 @@ BETTER = 0.7
 """Factor of a residual that counts as better."""
 TOO_SLOW = 0.1
 """Share by which a mode of larger error must be slower than a known one to count as another."""
-SPARE = 0.01
-"""Residual of left vectors, in units of the error that is asked for, that leaves enough for the condition."""
+SPARE, HOPE = 0.01, 10.0
+"""Residuals of left vectors, in units of the error that is asked for, between which their last part is made in full:
+below there is enough left for the condition, and above it truncation sets the error."""
 POLISHING = 20
 """Snapshots at the finer time step at most."""
 STAGES = ("left", "right", "both")
@@ -241,7 +242,7 @@ class FilteringRun:
         assert self.filters is not None
         left, right = self.filters
         value, tolerance = found.values[np.argmin(np.abs(found.values - self.value))], self.start.ask.tolerance
-        near = MEETING * self.left_residual <= tolerance * abs(self.value)
+        near = MEETING * self.left_residual <= HOPE * tolerance * abs(self.value)
         near = near or (found.share > ALONE and abs(value - self.value) <= MATCHED * abs(self.value))
         ripe = (near and self.waited >= PATIENT) or right.time >= left.time
         return self._is_last((right,), ripe) and self._is_over()
@@ -256,7 +257,7 @@ class FilteringRun:
         over = ripe
         if leading.polished:
             scale = self.start.ask.tolerance * abs(self.value) / MEETING
-            helps = leading.is_last and leading.picture == LEFT and SPARE * scale < self.best < scale
+            helps = leading.is_last and leading.picture == LEFT and SPARE * scale < self.best < HOPE * scale
             over = self.polishing >= POLISHING or (self.waited >= 2 * PATIENT and not helps)
         if over and not leading.is_last:
             for filter_ in at_work:
