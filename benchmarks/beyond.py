@@ -322,17 +322,17 @@ def from_the_formula(n: int, delta: float, mu: float, times: tuple[float, ...]) 
 
     H = sum X X + Y Y + delta Z Z; S+ at rates (1 + mu)/2, (1 - mu)/2 at the ends, S- with the other sign of mu.
     """
-    pauli = {name: [on_site(matrix, i, n) for i in range(n)] for name, matrix in PAULI.items()}
+    pauli: dict[str, list[Any]] = {name: [on_site(matrix, i, n) for i in range(n)] for name, matrix in PAULI.items()}
     raising = [(pauli["X"][i] + 1j * pauli["Y"][i]) / 2 for i in range(n)]
     weights = {"X": 1.0, "Y": 1.0, "Z": delta}
-    hamiltonian = sum(w * pauli[name][i] @ pauli[name][i + 1] for name, w in weights.items() for i in range(n - 1))
+    hamiltonian: Any = sum(w * pauli[name][i] @ pauli[name][i + 1] for name, w in weights.items() for i in range(n - 1))
     jumps = [
         math.sqrt((1 + sign * mu * side) / 2) * (raising[end] if sign > 0 else raising[end].T)
         for end, side in ((0, 1), (n - 1, -1))
         for sign in (1, -1)
     ]
-    one = sparse.eye(2**n)
-    whole = -1j * (sparse.kron(hamiltonian, one) - sparse.kron(one, hamiltonian.T))
+    one: Any = sparse.eye(2**n)
+    whole: Any = -1j * (sparse.kron(hamiltonian, one) - sparse.kron(one, hamiltonian.T))
     for jump in jumps:
         square = jump.conj().T @ jump
         whole += sparse.kron(jump, jump.conj()) - (sparse.kron(square, one) + sparse.kron(one, square.T)) / 2
@@ -365,7 +365,7 @@ def in_time(chi: int = 64) -> Figure:
 
 def summed() -> Figure:
     """Return the error of int S(omega) d omega / 2 pi = <A A>, relative to it."""
-    clock, times, frequencies = Clock(), np.linspace(0, 20, 401), np.linspace(-40, 40, 641)
+    clock, times, frequencies = Clock(), np.linspace(0, 20, 401).tolist(), np.linspace(-40, 40, 641).tolist()
     model = XXZ(n=4, delta=0.5, mu=0.5)
     about: dict[str, Any] = {"initial": steady_state(model, engine="exact"), "errors": False}
     record = correlation(model, "Z(1)", "Z(1)", times, engine=TEBD(chi=16), **about)
@@ -395,13 +395,13 @@ def mixed_state(n: int = 6) -> Figure:
     seconds = clock.seconds
     turned = np.linalg.eigvalsh(rho.reshape(8, 8, 8, 8).swapaxes(0, 2).reshape(64, 64))
     kept = np.einsum("aibcjdxiyzjw->abcdxyzw", rho.reshape([2] * 12)).reshape(16, 16)
-    signs, p = 1 - 2 * np.array(list(np.ndindex(*[2] * n))), np.diag(rho).real
+    signs, p = 1 - 2 * np.array(list(np.ndindex(*[2] * n))), np.real(np.diag(rho))
     pairs = np.einsum("s,si,sj->ij", p, signs, signs) - np.outer(p @ signs, p @ signs)
     waves = np.exp(1j * np.outer([0.4, np.pi], range(n)))
     exact = [
         np.sum(turned**3),
         np.log(np.abs(turned).sum()),
-        -np.log(np.trace(kept @ kept).real),
+        -math.log(float(np.sum(kept * kept.T).real)),
         *(p[(signs > 0).sum(axis=1) == k].sum() for k in range(n + 1)),
         *(np.einsum("qj,jk,qk->q", waves, pairs, waves.conj()).real / n),
     ]
