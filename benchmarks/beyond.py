@@ -13,21 +13,43 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.integrate import quad
+from scipy.sparse import linalg
 from threadpoolctl import threadpool_limits
 
 from benchmarks.calibration_models import KINDS, Rng
-from tnness import TEBD, Ask, Lindbladian, Start, correlation, counting, find, modes, steady_state
+from tnness import (
+    TEBD,
+    Ask,
+    ChainState,
+    Lindbladian,
+    Start,
+    charge_distribution,
+    correlation,
+    counting,
+    find,
+    logarithmic_negativity,
+    modes,
+    renyi2_of_sites,
+    spectrum,
+    steady_state,
+    structure_factor,
+    transposed_moment,
+)
 from tnness import spin_half as s
 from tnness.engines.beyond.counting import Counting
 from tnness.engines.beyond.modes import Modes
 from tnness.engines.exact import Exact
+from tnness.network.chain_view import ChainView
+from tnness.operators.basis import coefficients
 from tnness.operators.terms import LocalOperator
 from tnness.problems.tilted import tilted
 from tnness.streams import stream
@@ -147,10 +169,10 @@ class Clock:
         return time.process_time() - self.start
 
 
-def gap(name: str, model: Any, engine: TEBD, exact: float, wanted: float) -> Figure:
-    """Return the relative error of the slowest rate; infinite where it is flagged."""
+def gap(name: str, model: Any, engine: TEBD, exact: float, wanted: float, **about: Any) -> Figure:
+    """Return the relative error of the slowest rate; infinite where it is flagged. about: for `modes`."""
     clock = Clock()
-    record = modes(model, 1, engine=engine)
+    record = modes(model, 1, engine=engine, **about)
     rate, candidate = (float(record[of].values[0]) for of in ("rate", "candidate"))
     if not np.isfinite(rate):
         return Figure(name, np.inf, wanted, clock.seconds, f"({candidate:.8g}: no result)")
@@ -245,15 +267,30 @@ def small_exclusion(chi: int = 16) -> Figure:
     return Figure(f"theta, SSEP n = 8, chi {chi}: eigenvalues", abs(found - exact).max(), 1e-5, seconds, told)
 
 
+@cache
+def exclusion_counted(chi: int) -> tuple[float, float, float]:
+    """Return mean and noise of the totally asymmetric process of 20 sites, and the CPU seconds."""
+    clock = Clock()
+    about: dict[str, Any] = {"points": 6, "largest": 0.3, "tolerance": 1e-6}
+    record = counting(TASEP(n=20), engine=TEBD(chi=chi), **about)
+    return float(record["mean"]), float(record["noise"]), clock.seconds
+
+
+def asymmetric_flow(chi: int = 24) -> Figure:
+    """Return the relative error of the mean current of the totally asymmetric process of 20 sites."""
+    mean, _, seconds = exclusion_counted(chi)
+    exact = 22 / (2 * 41)  # (n + 2) / (2 (2 n + 1))
+    name = f"mean, TASEP n = 20, chi {chi}: Derrida, Evans, Mallick"
+    return Figure(name, abs(mean / exact - 1), 1e-5, seconds, f"{mean:.8f}, {exact:.8f}")
+
+
 def asymmetric(chi: int = 24) -> Figure:
     """Return the relative error of the noise of the totally asymmetric process of 20 sites."""
-    n, f, clock = 20, math.factorial, Clock()
-    about: dict[str, Any] = {"points": 6, "largest": 0.3, "tolerance": 1e-6}
-    record = counting(TASEP(n=n), engine=TEBD(chi=chi), **about)
+    n, f = 20, math.factorial
+    _, noise, seconds = exclusion_counted(chi)
     exact = 3 * f(4 * n + 1) * (f(n) * f(n + 2)) ** 2 / (2 * f(2 * n + 1) ** 3 * f(2 * n + 3))
-    noise = float(record["noise"])
     name = f"noise, TASEP n = 20, chi {chi}: Derrida, Evans, Mallick"
-    return Figure(name, abs(noise / exact - 1), 5e-4, clock.seconds, f"{noise:.8f}, {exact:.8f}")
+    return Figure(name, abs(noise / exact - 1), 5e-4, seconds, f"{noise:.8f}, {exact:.8f}")
 
 
 def pictures(chi: int = 16) -> Figure:
@@ -272,6 +309,107 @@ def pictures(chi: int = 16) -> Figure:
     return Figure(name, float((apart / (errors + 1e-10)).max()), 1.0, clock.seconds, told)
 
 
+PAULI = {"X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1.0, -1.0])}
+
+
+def on_site(matrix: Array, site: int, n: int) -> Any:
+    """Return a matrix of one site among n spins, sparse."""
+    return sparse.kron(sparse.kron(sparse.eye(2**site), sparse.csr_matrix(matrix)), sparse.eye(2 ** (n - site - 1)))
+
+
+def from_the_formula(n: int, delta: float, mu: float, times: tuple[float, ...]) -> Array:
+    """Return <Z_2(t) B>, B = Z_1 and S+_3 S-_4, of `xxz-driven`: Kronecker matrices of its formula: (time, B).
+
+    H = sum X X + Y Y + delta Z Z; S+ at rates (1 + mu)/2, (1 - mu)/2 at the ends, S- with the other sign of mu.
+    """
+    pauli: dict[str, list[Any]] = {name: [on_site(matrix, i, n) for i in range(n)] for name, matrix in PAULI.items()}
+    raising = [(pauli["X"][i] + 1j * pauli["Y"][i]) / 2 for i in range(n)]
+    weights = {"X": 1.0, "Y": 1.0, "Z": delta}
+    hamiltonian: Any = sum(w * pauli[name][i] @ pauli[name][i + 1] for name, w in weights.items() for i in range(n - 1))
+    jumps = [
+        math.sqrt((1 + sign * mu * side) / 2) * (raising[end] if sign > 0 else raising[end].T)
+        for end, side in ((0, 1), (n - 1, -1))
+        for sign in (1, -1)
+    ]
+    one: Any = sparse.eye(2**n)
+    whole: Any = -1j * (sparse.kron(hamiltonian, one) - sparse.kron(one, hamiltonian.T))
+    for jump in jumps:
+        square = jump.conj().T @ jump
+        whole += sparse.kron(jump, jump.conj()) - (sparse.kron(square, one) + sparse.kron(one, square.T)) / 2
+    trace = one.toarray().ravel()
+    bordered = sparse.vstack([sparse.csr_matrix(trace), whole.tocsr()[1:]]).tocsc()  # the first row follows from others
+    rho = linalg.spsolve(bordered, np.eye(1, 4**n)[0].astype(complex)).reshape(2**n, 2**n)
+    bras = pauli["Z"][2].T.toarray().ravel()
+    values = []
+    for operator in (pauli["Z"][1], raising[3] @ raising[4].T):
+        start, per_time = (operator @ rho).ravel(), []
+        for time_ in times:
+            per_time.append(bras @ linalg.expm_multiply(time_ * whole, start))
+        values.append(per_time)
+    return np.array(values).T
+
+
+def in_time(chi: int = 64) -> Figure:
+    """Return the largest error of correlations in time, real and imaginary parts, at the full bond dimension."""
+    n, delta, mu, times, clock = 6, 0.5, 0.5, (0.5, 1.5), Clock()
+    model, second = XXZ(n=n, delta=delta, mu=mu), ["Z(1)", "Sp(3)*Sm(4)"]
+    about: dict[str, Any] = {"initial": steady_state(model, engine="exact"), "errors": False}
+    record = correlation(model, "Z(2)", second, times, engine=TEBD(chi=chi, dt=0.15), **about)
+    seconds = clock.seconds
+    found = record["correlation_real"].values[:, 0] + 1j * record["correlation_imag"].values[:, 0]
+    apart = found - from_the_formula(n, delta, mu, times)
+    told = f"real {np.abs(apart.real).max():.1e}, imaginary {np.abs(apart.imag).max():.1e}"
+    error = float(max(np.abs(apart.real).max(), np.abs(apart.imag).max()))
+    return Figure(f"<A(t) B>, XXZ n = 6, chi {chi}: exponential of the matrix", error, 1e-5, seconds, told)
+
+
+def summed() -> Figure:
+    """Return the error of int S(omega) d omega / 2 pi = <A A>, relative to it."""
+    clock, times, frequencies = Clock(), np.linspace(0, 20, 401).tolist(), np.linspace(-40, 40, 641).tolist()
+    model = XXZ(n=4, delta=0.5, mu=0.5)
+    about: dict[str, Any] = {"initial": steady_state(model, engine="exact"), "errors": False}
+    record = correlation(model, "Z(1)", "Z(1)", times, engine=TEBD(chi=16), **about)
+    values = record["connected_real"].values[:, 0, 0] + 1j * record["connected_imag"].values[:, 0, 0]
+    found = spectrum(times, values, frequencies, "gauss")
+    total, exact = np.trapezoid(found, frequencies) / (2 * np.pi), values[0].real
+    told = f"{total:.6f}, {exact:.6f}; least S {found.min():.0e}"
+    return Figure("S(omega), XXZ n = 4: its integral", abs(total / exact - 1), 2e-3, clock.seconds, told)
+
+
+def mixed_state(n: int = 6) -> Figure:
+    """Return the largest error of quantities of a random mixed state against its density matrix."""
+    rng = np.random.default_rng(11)
+    root = rng.standard_normal((2**n, 2**n)) + 1j * rng.standard_normal((2**n, 2**n))
+    rho = root @ root.conj().T
+    rho /= np.trace(rho).real
+    clock, chain = Clock(), [s] * n
+    state = ChainState.from_dense(coefficients(rho, chain).ravel(), [4] * n)
+    view, halves = ChainView(state, chain, {"trace": [space.trace for space in chain]}), (range(3), range(3, 6))
+    found = [
+        transposed_moment(*halves)(view),
+        logarithmic_negativity(*halves)(view),
+        renyi2_of_sites([0, 2, 3, 5])(view),
+        *charge_distribution(s.N, range(n))(view),
+        *structure_factor(s.Z, [0.4, np.pi])(view),
+    ]
+    seconds = clock.seconds
+    turned = np.linalg.eigvalsh(rho.reshape(8, 8, 8, 8).swapaxes(0, 2).reshape(64, 64))
+    kept = np.einsum("aibcjdxiyzjw->abcdxyzw", rho.reshape([2] * 12)).reshape(16, 16)
+    signs, p = 1 - 2 * np.array(list(np.ndindex(*[2] * n))), np.real(np.diag(rho))
+    pairs = np.einsum("s,si,sj->ij", p, signs, signs) - np.outer(p @ signs, p @ signs)
+    waves = np.exp(1j * np.outer([0.4, np.pi], range(n)))
+    exact = [
+        np.sum(turned**3),
+        np.log(np.abs(turned).sum()),
+        -math.log(float(np.sum(kept * kept.T).real)),
+        *(p[(signs > 0).sum(axis=1) == k].sum() for k in range(n + 1)),
+        *(np.einsum("qj,jk,qk->q", waves, pairs, waves.conj()).real / n),
+    ]
+    told = "p_3, negativity, Renyi-2, charges, structure"
+    error = float(np.abs(np.array(found) - np.array(exact)).max())
+    return Figure("mixed state, n = 6: density matrix", error, 1e-12, seconds, told)
+
+
 def figures() -> Iterator[tuple[str, Callable[[], Figure]]]:
     """Return the lines of the table, by name."""
     exclusion = {n: 2 * (1 - math.cos(math.pi / (n + 1))) for n in (20, 100)}
@@ -279,7 +417,14 @@ def figures() -> Iterator[tuple[str, Callable[[], Figure]]]:
     yield "gap, SSEP n = 20", lambda: gap("gap, SSEP n = 20, chi 8", SSEP(n=20), TEBD(chi=8), exclusion[20], 1e-6)
     yield (
         "gap, SSEP n = 100",
-        lambda: gap("gap, SSEP n = 100, chi 4, dt 2", SSEP(n=100), TEBD(chi=4, dt=2.0), exclusion[100], 1e-3),
+        lambda: gap(
+            "gap, SSEP n = 100, chi 4, dt 2, tol .05",
+            SSEP(n=100),
+            TEBD(chi=4, dt=2.0),
+            exclusion[100],
+            1e-3,
+            tolerance=0.05,
+        ),
     )
     yield (
         "gap, XX n = 50",
@@ -290,7 +435,11 @@ def figures() -> Iterator[tuple[str, Callable[[], Figure]]]:
     yield "theta, XX n = 6", at_any_place
     yield "theta, XXZ n = 12", mirrored
     yield "theta, SSEP n = 8", small_exclusion
+    yield "mean, TASEP n = 20", asymmetric_flow
     yield "noise, TASEP n = 20", asymmetric
+    yield "<A(t) B>, XXZ n = 6", in_time
+    yield "S(omega), XXZ n = 4", summed
+    yield "mixed state, n = 6", mixed_state
     yield "<Z(t) Z>, XX n = 20", pictures
 
 

@@ -283,3 +283,17 @@ def test_a_method_of_ones_own_joins_the_others(monkeypatch):
     assert_allclose(split.discarded, 1 / 6)
     with pytest.raises(InputError, match="'svd' is registered already"):
         register_truncation("svd")(first_columns)
+
+
+def test_cholesky_svd_keeps_blocks_apart_where_a_bond_grows():
+    """Rows and columns of two charges; the guess has one direction of each, and the bond grows to four."""
+    rng = np.random.default_rng(4)
+    matrix = np.zeros((40, 40))
+    matrix[:20, :20], matrix[20:, 20:] = rng.standard_normal((2, 20, 20))
+    guess = np.zeros((2, 40))
+    guess[0, :20], guess[1, 20:] = 20**-0.5, 20**-0.5
+    for method, apart in (("cholesky-svd", True), ("cholesky-qr", False)):
+        split = Truncation(chi=4, cutoff=0.0, method=method).split(matrix, guess, rng)
+        assert split.isometry.shape == (40, 4)
+        projector = split.isometry @ split.isometry.T
+        assert (np.abs(projector[:20, 20:]).max() < 1e-12) == apart

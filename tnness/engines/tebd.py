@@ -98,7 +98,7 @@ class TEBD(Engine):
     chi: int = 64  # largest bond dimension
     dt: float | None = None  # Trotter step; by default chosen from the problem [time]
     order: int = 4  # Trotter order, 2 or 4
-    method: str | None = None  # truncation: svd, qr, cholesky-qr (default), randomized, marginals
+    method: str | None = None  # svd, qr, cholesky-qr (default), cholesky-svd, randomized, marginals
     cutoff: float = 1e-14  # discarded weight that is always acceptable
     power: int | None = None  # power iterations of each split, default 1
     symmetry: Literal["auto", "none", "parity", "charges"] = "auto"  # blocks of conserved charges

@@ -7,7 +7,8 @@ rows. For small gates range(M W^+) is nearly the dominant subspace: one product 
 Methods (`TRUNCATIONS`): `svd` is the reference, optimal and rank-revealing; `qr` is one warm-started subspace iteration
 by Householder QR; `cholesky-qr` the same by CholeskyQR2, several times faster, falling back to Householder;
 `randomized` adds random directions to the guess and diagonalises the small remainder: it can grow and shrink a bond.
-The `qr` kinds call it wherever the discarded weight exceeds the cutoff and the bond may still grow.
+The `qr` kinds call it wherever the discarded weight exceeds the cutoff and the bond may still grow; `cholesky-svd` is
+`cholesky-qr` with the SVD there, without random numbers.
 """
 
 from __future__ import annotations
@@ -220,22 +221,29 @@ def split_cholesky_qr(matrix: Array, guess: Array | None, truncation: Truncation
     return _subspace_split(matrix, guess, truncation, rng, dominant_basis)
 
 
+@register_truncation("cholesky-svd")
+def split_cholesky_svd(matrix: Array, guess: Array | None, truncation: Truncation, rng: np.random.Generator) -> Split:
+    """As `cholesky-qr`, but a bond grows by the SVD: nothing is random, and blocks of a charge stay apart."""
+    return _subspace_split(matrix, guess, truncation, rng, dominant_basis, split_svd)
+
+
 def _subspace_split(
     matrix: Array,
     guess: Array | None,
     truncation: Truncation,
     rng: np.random.Generator,
     subspace: Callable[[Array, Array, Truncation, float], tuple[Array, int]],
+    growing: Method = split_randomized,
 ) -> Split:
     full = min(*matrix.shape, truncation.chi)
     if guess is None or len(guess) > full:
-        return split_randomized(matrix, guess, truncation, rng)
+        return growing(matrix, guess, truncation, rng)
     whole = _weight(matrix)
     isometry, fallbacks = subspace(matrix, guess, truncation, whole)
     remainder = _times(isometry.conj().T, matrix)
     discarded = discarded_weight(matrix, isometry, remainder, rng, whole)
     if len(guess) < full and discarded > smallest_cutoff(truncation, matrix.dtype) + 2e-15:
-        return split_randomized(matrix, guess, truncation, rng)
+        return growing(matrix, guess, truncation, rng)
     return Split(isometry, remainder, discarded, fallbacks)
 
 

@@ -7,10 +7,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from chains import dense_lindbladian, random_lindbladian
-from tnness import TEBD, Ask, Lindbladian, Record, Start, expectation, extend, find, spin_half, spinless
+from tnness import TEBD, Ask, ChainState, Lindbladian, Record, Start, expectation, extend, find, spin_half, spinless
 from tnness.engines.beyond.filtering import Pair
 from tnness.engines.beyond.frame import balanced
+from tnness.engines.beyond.galerkin import image_of, overlaps
 from tnness.engines.beyond.modes import Modes
+from tnness.engines.beyond.networks import STAGES
 from tnness.engines.beyond.starts import sectors_of
 from tnness.engines.registry import build_engine
 from tnness.errors import InputError
@@ -156,6 +158,60 @@ def test_an_interrupted_filter_goes_on_bit_for_bit():
         assert a.time == b.time
         for one, other in zip(a.state.tensors, b.state.tensors, strict=True):
             assert_array_equal(one, other)
+
+
+def test_an_evolution_of_right_vectors_goes_on_bit_for_bit():
+    problem, start = SSEP(n=3).problem(), Start(ask=Ask())
+    solver = Modes(count=1).solver(TEBD(chi=4))
+    whole = solver.begin(problem, start)
+    while STAGES[whole.stage] != "right":
+        whole.step()
+    second = solver.resume(problem, start, whole.save())
+    for run in (whole, second):
+        for _ in range(4):
+            run.step()
+    assert whole.value == second.value
+    assert whole.left_residual == second.left_residual
+    right, again = whole.filters[1], second.filters[1]
+    assert right.time == again.time > 0
+    for one, other in zip(right.state.tensors, again.state.tensors, strict=True):
+        assert_array_equal(one, other)
+
+
+def test_overlaps_at_once_are_those_of_dense_vectors():
+    rng = np.random.default_rng(3)
+
+    def state(*bonds):
+        ends = (1, *bonds, 1)
+        return ChainState([rng.standard_normal((ends[i], 3, ends[i + 1])) for i in range(4)], None, 0.3)
+
+    bonds = (1, 2, 4, 3, 1)
+    operator = [rng.standard_normal((bonds[i], bonds[i + 1], 3, 3)) for i in range(4)]
+    matrix = np.einsum("xaoi,abpj,bcqk,cxrl->opqrijkl", *operator).reshape(81, 81)
+    states, other = [state(2, 3, 2), state(3, 2, 2), state(1, 2, 3)], state(3, 4, 2)
+    vectors, vector = [each.dense().ravel() for each in states], other.dense().ravel()
+    image = image_of(operator, other)
+    assert_allclose(overlaps(states, other), [each @ vector for each in vectors])
+    assert_allclose(overlaps(states, image), [each @ matrix @ vector for each in vectors])
+    assert_allclose(overlaps([image], image), [np.sum((matrix @ vector) ** 2)])
+
+
+def test_an_error_holds_where_one_vector_is_rough():
+    """Of random matrices; the rough vector is off by a third, and with it |l| |r| / |<l|r>|."""
+    rng = np.random.default_rng(12)
+    for _ in range(50):
+        shape = rng.standard_normal((5, 5)) + 2 * np.eye(5)
+        rates = -np.array([1.0, 1.6, 2.5, 4.0, 7.0])
+        matrix = shape @ np.diag(rates) @ np.linalg.inv(shape)
+        left, right = np.linalg.inv(shape)[0], shape[:, 0]
+        left = left / np.linalg.norm(left) + 1e-4 * rng.standard_normal(5)
+        right = right / np.linalg.norm(right) + 0.3 * rng.standard_normal(5) / np.sqrt(5)
+        left, right = left / np.linalg.norm(left), right / np.linalg.norm(right)
+        value = left @ matrix @ right / (left @ right)
+        first, second = (np.linalg.norm(of @ v - value * v) for of, v in ((matrix.T, left), (matrix, right)))
+        found = Pair(value, (first, second), 1 / abs(left @ right), 0.6, np.ones(1), np.ones(1))
+        assert abs(value + 1) <= found.error
+        assert found.error <= 2 * found.condition * second
 
 
 def test_a_rate_that_is_not_resolved_is_flagged():

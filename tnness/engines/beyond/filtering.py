@@ -12,6 +12,11 @@ than its period, and then the product is far below the error. So the error that 
 of no other rates: lambda is an eigenvalue of G + E with |E| = the residual, and moves by |l| |r| / |<l|r>| |E| from
 there to one of G; twice that covers a second rate nearby, even one that it meets (from [[0, 1], [e, 0]] to
 [[0, 1], [e - s, 0]] the eigenvalue sqrt(e) moves to one at most s / sqrt(e) away, and the first order is half of that).
+
+One good vector is enough for that, and |l| |r| / |<l|r>|, which the other tells. Left ones often are simple: those of
+free particles with dephasing are sums of one-body operators, whatever the length, while the right ones hold the
+correlations of the steady state. If r is off by other modes, of a share x at most, the number is wrong by the factor
+1 + x at most: <l|r> does not hold them. x = |l| |r| / |<l|r>| times the residual of r over the distance to other rates.
 """
 
 from __future__ import annotations
@@ -26,9 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.beyond.frame import Frame
-from tnness.engines.beyond.galerkin import Gathered, Ritz, moved_overlap, ritz
+from tnness.engines.beyond.galerkin import Gathered, Ritz, overlaps, ritz
 from tnness.engines.beyond.starts import Charge, random_start
-from tnness.network.chain_state import ChainState, product_overlap
+from tnness.network.chain_state import ChainState
 from tnness.network.overlap import overlap
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
@@ -43,15 +48,19 @@ Real = NDArray[np.float64]
 
 KEPT = 12
 """Most snapshots of a filter; half of them are forgotten when there would be more."""
-KNOWN = 0.1
-"""Largest |l| |r| / |<l|r>| times the larger residual, over the distance to the next rate, at which that number is
-taken as known, so that the better of both vectors will do."""
 MEETING = 2.0
 """Factor of an error of first order that covers two rates that meet."""
 FINER = 4
 """Factor by which the time step is made finer once the slow part is left."""
 COARSE_ORDER, FINE_ORDER = 2, 4
 """Trotter orders before and after that: what is left first need not be exact, and takes a fifth of the gates."""
+COARSE_METHOD, RENEWED = "cholesky-svd", 2
+"""Truncation before that, and the last layers of each advance that have the finer one: it moves directions from one
+charge to another, which a subspace that is iterated cannot."""
+FINEST = 2
+"""Number of the last part of an evolution, from 0."""
+SPREAD, LONGEST_SPREAD = 0.02, 64
+"""Time between snapshots with the higher order, in units of 1 / rate, and most Trotter steps between them."""
 FIRST_STEPS = 2
 """Trotter steps before the first snapshot, and between the first ones."""
 
@@ -70,12 +79,22 @@ class Scheme:
     @cached_property
     def finer(self) -> Scheme:
         """The same with a time step and an order that leave almost no Trotter error."""
-        return replace(self, order=FINE_ORDER, dt=self.dt / FINER)
+        return replace(self.coarse, order=FINE_ORDER, dt=self.dt / FINER)
+
+    @cached_property
+    def middle(self) -> Scheme:
+        """The order of the finer one, with the time step as it is."""
+        return replace(self.coarse, order=FINE_ORDER)
 
     @cached_property
     def careful(self) -> Scheme:
         """The same with the order of the finer one."""
         return replace(self, order=FINE_ORDER)
+
+    @cached_property
+    def coarse(self) -> Scheme:
+        """The same with truncations that are faster, and not optimal in the last digits."""
+        return replace(self, truncation=replace(self.truncation, method=COARSE_METHOD))
 
     @cached_property
     def gates(self) -> tuple[Gates, Gates]:
@@ -110,8 +129,8 @@ class Filter:
     """One picture of one charge sector: a state that evolves, and its snapshots.
 
     spacing: steps between snapshots. steps: since the beginning. since: steps since the last snapshot. time: evolved.
-    polished: whether the time step has been made finer. coarse: the spacing before that. careful: whether coarse time
-    steps have the order of the finer ones.
+    polished: 0 at first, 1 with the higher order, 2 with the finer time step, too. coarse: the spacing before that.
+    careful: whether the first steps have the higher order.
     """
 
     whole: Scheme
@@ -130,7 +149,8 @@ class Filter:
     @property
     def scheme(self) -> Scheme:
         """The scheme at work."""
-        return self.whole.finer if self.polished else self.whole.careful if self.careful else self.whole
+        whole = self.whole
+        return (whole.careful if self.careful else whole.coarse, whole.middle, whole.finer)[self.polished]
 
     @classmethod
     def begin(cls, scheme: Scheme, charge: Charge, picture: int, reach: int = 2) -> Filter | None:
@@ -142,11 +162,30 @@ class Filter:
         filter_._without_identity()
         return filter_
 
-    def polish(self) -> None:
-        """Go on with a finer time step; half of the snapshots so far are kept."""
+    @classmethod
+    def across(cls, lefts: Filter, scheme: Scheme) -> Filter:
+        """Return a filter of right vectors at time 0 that begins with the left ones: in the frame they are alike."""
+        gathered = Gathered(scheme.operators[RIGHT], scheme.identity)
+        filter_ = cls(scheme, lefts.charge, RIGHT, lefts.state.copy(), gathered)
+        filter_._without_identity()
+        return filter_
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the last part is at work."""
+        return self.polished == FINEST
+
+    def polish(self, rate: float) -> None:
+        """Go on with a higher order, and then with a finer time step; half of the snapshots so far are kept.
+
+        rate: of the slowest mode: snapshots with the higher order differ by `SPREAD` of its decay, or by one step.
+        """
         size = len(self.gathered.snapshots)
         self.gathered.keep(list(range(max(0, size - KEPT // 2), size)))
-        self.polished, self.coarse, self.spacing, self.since = 1, self.spacing, FINER, 0
+        self.coarse = self.coarse if self.polished else self.spacing
+        self.polished = FINEST if self.careful else self.polished + 1
+        steps = SPREAD / (rate * self.scheme.dt) if rate > 0 else 1.0
+        self.spacing, self.since = FINER if self.is_last else round(min(max(steps, 1.0), LONGEST_SPREAD)), 0
 
     def roughen(self) -> None:
         """Go back to the coarse time step, at the finer order; the last snapshot is kept."""
@@ -155,10 +194,12 @@ class Filter:
 
     def advance(self, steps: int) -> None:
         """Evolve by a few steps; take a snapshot when its time has come."""
-        for layer, (parity, fraction) in enumerate(layers(self.scheme.order, steps)):
-            gates = self.scheme.gates[self.picture].layer(parity, fraction * self.scheme.dt)
+        scheme, sequence = self.scheme, list(layers(self.scheme.order, steps))
+        for layer, (parity, fraction) in enumerate(sequence):
+            gates = scheme.gates[self.picture].layer(parity, fraction * scheme.dt)
             rng = stream(self.scheme.seed, "modes", self.picture, self.steps, layer)
-            sweep_layer(self.state, gates, self.scheme.truncation, rng)
+            renewed = layer >= len(sequence) - RENEWED
+            sweep_layer(self.state, gates, (self.whole if renewed else scheme).truncation, rng)
             self.state.normalise()
         self.state.log_norm = 0.0
         self.steps, self.time = self.steps + steps, self.time + steps * self.scheme.dt
@@ -192,10 +233,9 @@ class Filter:
             return None
         return ritz(self.gathered.gram, self.gathered.moved, self.gathered.squared, wanted)
 
-    def read(self, covectors: Sequence[Real]) -> Real:
-        """Return the overlap of each snapshot with a product: (snapshots,)."""
-        pairs = [product_overlap(each, covectors) for each in self.gathered.snapshots]
-        return np.array([np.real(mantissa) * math.exp(logarithm) for mantissa, logarithm in pairs])
+    def read(self, covectors: Sequence[Real], others: Sequence[Real]) -> Real:
+        """Return the overlaps of snapshots with products of one covector, and others elsewhere: (n, snapshots)."""
+        return np.array([_read(each, covectors, others) for each in self.gathered.snapshots]).T
 
     def save(self, prefix: str) -> tuple[dict[str, Array], dict[str, float]]:
         """Return everything needed to go on."""
@@ -248,9 +288,10 @@ class Pair:
 
     @property
     def error(self) -> float:
-        """The error of the value."""
-        small = self.condition * max(self.residuals) <= KNOWN * self.separation
-        return MEETING * self.condition * (min if small else max)(self.residuals)
+        """The error of the value: of the better vector, with what the worse one leaves open of the condition."""
+        better, worse = sorted(self.residuals)
+        share = self.condition * worse / self.separation  # of other modes in the worse vector, at most
+        return MEETING * self.condition * min(worse, (1 + share) * better)
 
 
 def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
@@ -258,13 +299,9 @@ def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
     left, right = lefts.ritz(wanted), rights.ritz(wanted)
     if left is None or right is None:
         return []
-    across = np.array([[overlap(a, b).value for b in rights.gathered.snapshots] for a in lefts.gathered.snapshots])
-    moved = np.array(
-        [
-            [moved_overlap(a, lefts.scheme.operators[RIGHT], b) for b in rights.gathered.snapshots]
-            for a in lefts.gathered.snapshots
-        ]
-    )
+    snapshots = lefts.gathered.snapshots
+    across = np.array([overlaps(snapshots, each) for each in rights.gathered.snapshots]).T
+    moved = np.array([overlaps(snapshots, each) for each in rights.gathered.images]).T
     pairs, taken = [], set[int]()
     for k in range(min(2 * wanted, len(left.values))):
         free = [j for j in range(len(right.values)) if j not in taken]
@@ -279,7 +316,7 @@ def mode_pairs(lefts: Filter, rights: Filter, wanted: int) -> list[Pair]:
             continue
         value = complex(l @ moved @ r) / product
         others = [abs(other - left.values[k]) for i, other in enumerate(left.values) if i != k]
-        others.append(abs(complex(left.values[k])))
+        others = others or [abs(complex(left.values[k]))]
         pairs.append(
             Pair(
                 value,
@@ -307,6 +344,24 @@ def profiles_of(pair: Pair, lefts: Filter, rights: Filter, densities: Sequence[R
         (pair.left, lefts, scheme.frame.vectors),
         (pair.right, rights, scheme.frame.covectors),
     ):
-        rows = [of.read(change([densities[i] if j == i else w for j, w in enumerate(trace)])) for i in range(n)]
-        read.append(np.array(rows) @ coefficients)
+        read.append(of.read(change(densities), change(trace)) @ coefficients)
     return read[0], read[1]
+
+
+def _read(state: ChainState, covectors: Sequence[Real], others: Sequence[Real]) -> Real:
+    """Return for each site <u_1 ... v_i ... u_n|a> of covectors v and others u: (n,)."""
+    ends, logs = [np.ones(1)], [0.0]  # of all sites to the right
+    for tensor, other in zip(state.tensors[::-1], others[::-1], strict=True):
+        end = np.tensordot(tensor, ends[-1], (2, 0)) @ other
+        size = float(np.abs(end).max()) or 1.0
+        ends.append(end / size)
+        logs.append(logs[-1] + math.log(size))
+    begin, logarithm, found = np.ones(1), state.log_norm, []
+    for i, tensor in enumerate(state.tensors):
+        half = np.tensordot(begin, tensor, (0, 0))  # (p, r)
+        after = len(state.tensors) - 1 - i
+        found.append(float(covectors[i] @ half @ ends[after]) * math.exp(logarithm + logs[after]))
+        begin = others[i] @ half
+        size = float(np.abs(begin).max()) or 1.0
+        begin, logarithm = begin / size, logarithm + math.log(size)
+    return np.array(found)

@@ -35,6 +35,8 @@ FRAME_CHI = 8
 """Bond dimension of the evolution that finds the densities."""
 FRAME_STEPS = 2000
 """Trotter steps of it at most."""
+FRAME_BLOCK = 8
+"""Trotter steps at once."""
 STEADY_ENOUGH = 0.02
 """Largest change of a site's coefficients between one time and twice that time at which it ends."""
 LEAST_STEPS = 32
@@ -95,15 +97,16 @@ def balanced(
         return Frame.plain(generator.dims)
     state, trace = identity_state(generator.spaces), generator.functionals["trace"]
     state.canonicalise(0)
-    gates, truncation = Gates(generator.merged_bonds, np.dtype(float)), Truncation(chi=FRAME_CHI, method="svd")
-    found, look = _densities(state, trace), 8
-    for step in range(FRAME_STEPS):
-        for number, (parity, fraction) in enumerate(layers(2, 1)):
+    gates, truncation = Gates(generator.merged_bonds, np.dtype(float)), Truncation(chi=FRAME_CHI)
+    found, look, step = _densities(state, trace), 8, 0
+    while step < FRAME_STEPS:
+        for number, (parity, fraction) in enumerate(layers(2, FRAME_BLOCK)):
             sweep_layer(state, gates.layer(parity, fraction * dt), truncation, stream(seed, "frame", step, number))
         state.normalise()
         state.log_norm = 0.0
+        step += FRAME_BLOCK
         report("densities of the steady state", step / FRAME_STEPS)
-        if step + 1 == look:
+        if step == look:
             last, found = found, _densities(state, trace)
             if look >= LEAST_STEPS and max(map(_change, last, found)) < STEADY_ENOUGH:
                 break

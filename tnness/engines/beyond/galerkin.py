@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.network.chain_state import ChainState
-from tnness.network.overlap import overlap
+from tnness.network.truncation import Truncation
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -25,7 +25,7 @@ INDEPENDENT = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 """Shares of the largest eigenvalue of S below which combinations of snapshots are left out: each is tried."""
 PAIRED = 1e-6
 """Relative difference of two rates that count as one: those of a complex pair."""
-CLEAN = 4e-16
+CLEAN = 2e-15
 """Relative round-off of overlaps."""
 
 
@@ -94,33 +94,38 @@ def _share(values: Array, coefficients: Array, gram: Real) -> float:
     )
 
 
-def moved_overlap(first: ChainState, operator: Sequence[Real], second: ChainState) -> float:
-    """Return <a|W|b> of an operator with tensors (left, right, out, in)."""
-    carry, logarithm = np.ones((1, 1, 1)), first.log_norm + second.log_norm
-    for a, w, b in zip(first.tensors, operator, second.tensors, strict=True):
-        carry = np.tensordot(carry, b, (2, 0))  # (a, w, p, b')
-        carry = np.tensordot(carry, w, ((1, 2), (0, 3)))  # (a, b', w', o)
-        carry = np.tensordot(a, carry, ((0, 1), (0, 3))).transpose(0, 2, 1)  # (a', w', b')
-        size = float(np.abs(carry).max())
-        if size == 0:
-            return 0.0
-        carry, logarithm = carry / size, logarithm + math.log(size)
-    return float(carry.item()) * math.exp(logarithm)
+LOSSLESS = Truncation(chi=1_000_000, cutoff=0.0, method="svd")
+"""Truncation that drops round-off only."""
 
 
-def squared_overlap(first: ChainState, operator: Sequence[Real], second: ChainState) -> float:
-    """Return <W a|W b>."""
-    carry, logarithm = np.ones((1, 1, 1, 1)), first.log_norm + second.log_norm
-    for a, w, b in zip(first.tensors, operator, second.tensors, strict=True):
-        carry = np.tensordot(carry, b, (3, 0))  # (a, v, w, p, b')
-        carry = np.tensordot(carry, w, ((2, 3), (0, 3)))  # (a, v, b', w', o)
-        carry = np.tensordot(carry, w, ((1, 4), (0, 2)))  # (a, b', w', v', q)
-        carry = np.tensordot(a, carry, ((0, 1), (0, 4))).transpose(0, 3, 2, 1)  # (a', v', w', b')
-        size = float(np.abs(carry).max())
-        if size == 0:
-            return 0.0
-        carry, logarithm = carry / size, logarithm + math.log(size)
-    return float(carry.item()) * math.exp(logarithm)
+def image_of(operator: Sequence[Real], state: ChainState) -> ChainState:
+    """Return W|b> of an operator with tensors (left, right, out, in), without the bonds that it does not need."""
+    tensors = []
+    for w, b in zip(operator, state.tensors, strict=True):
+        whole = np.tensordot(w, b, (3, 1)).transpose(0, 3, 2, 1, 4)  # (v, b, o, v', b')
+        tensors.append(whole.reshape(w.shape[0] * b.shape[0], w.shape[2], -1))
+    image = ChainState(tensors, None, state.log_norm)
+    image.compress(LOSSLESS)
+    return image
+
+
+def overlaps(states: Sequence[ChainState], other: ChainState) -> Real:
+    """Return <a_k|b> of states of one chain, at once: (K,)."""
+    count, logs = len(states), np.array([state.log_norm for state in states]) + other.log_norm
+    carry = np.ones((count, 1, 1))
+    for site, b in enumerate(other.tensors):
+        bond, p, new = b.shape
+        widest = max(state.tensors[site].shape[2] for state in states)
+        whole = np.zeros((count, carry.shape[1], p, widest))  # smaller bonds are filled up with zeros
+        for k, state in enumerate(states):
+            left, _, right = state.tensors[site].shape
+            whole[k, :left, :, :right] = state.tensors[site]
+        carry = (carry.reshape(-1, bond) @ b.reshape(bond, p * new)).reshape(count, -1, new)
+        carry = np.matmul(whole.reshape(count, -1, widest).transpose(0, 2, 1), carry)
+        sizes = np.abs(carry).max(axis=(1, 2))
+        safe = np.where(sizes > 0, sizes, 1.0)
+        carry, logs = carry / safe[:, None, None], logs + np.log(safe)
+    return carry.reshape(count) * np.exp(logs)
 
 
 class Gathered:
@@ -134,24 +139,24 @@ class Gathered:
     def __init__(self, operator: Sequence[Real], identity: ChainState) -> None:
         self.operator, self.identity = operator, identity
         self.snapshots: list[ChainState] = []
+        self.images: list[ChainState] = []
         self.gram, self.moved, self.squared = (np.zeros((0, 0)) for _ in range(3))
         self._leaks: list[float] = []
 
     def add(self, snapshot: ChainState) -> None:
         """Take in a snapshot, which has no part along the identity."""
+        image = image_of(self.operator, snapshot)
         self.snapshots.append(snapshot)
-        self._leaks.append(moved_overlap(self.identity, self.operator, snapshot))
+        self.images.append(image)
+        self._leaks.append(float(overlaps([self.identity], image)[0]))
         size = len(self.snapshots)
         gram, moved, squared = (np.zeros((size, size)) for _ in range(3))
         for new, old in zip((gram, moved, squared), (self.gram, self.moved, self.squared), strict=True):
             new[:-1, :-1] = old
-        for k, other in enumerate(self.snapshots):
-            gram[k, -1] = gram[-1, k] = overlap(other, snapshot).value
-            moved[k, -1] = moved_overlap(other, self.operator, snapshot)
-            moved[-1, k] = moved_overlap(snapshot, self.operator, other)
-            squared[k, -1] = squared[-1, k] = (
-                squared_overlap(other, self.operator, snapshot) - self._leaks[k] * self._leaks[-1]
-            )
+        gram[-1] = gram[:, -1] = overlaps(self.snapshots, snapshot)
+        moved[-1] = overlaps(self.images, snapshot)
+        moved[:, -1] = overlaps(self.snapshots, image)
+        squared[-1] = squared[:, -1] = overlaps(self.images, image) - np.array(self._leaks) * self._leaks[-1]
         self.gram, self.moved, self.squared = gram, moved, squared
 
     def keep(self, chosen: Sequence[int]) -> None:
@@ -159,4 +164,5 @@ class Gathered:
         rows = np.ix_(chosen, chosen)
         self.gram, self.moved, self.squared = self.gram[rows], self.moved[rows], self.squared[rows]
         self.snapshots = [self.snapshots[k] for k in chosen]
+        self.images = [self.images[k] for k in chosen]
         self._leaks = [self._leaks[k] for k in chosen]

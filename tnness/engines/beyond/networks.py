@@ -1,10 +1,11 @@
 """Questions to long chains, answered by matrix-product operators with the settings of engine `tebd`.
 
 For modes, each charge sector is filtered twice: from operators on single sites, which often stay simple, and from
-operators on neighbours as well. A filter has evolved for long enough after `MEMORY` times the memory of the slowest
-mode that it has found, so that a slower one would have shown, when this mode is all but alone, and when its residual no
-longer improves. The last part of it has a finer time step, which leaves the error of truncation alone. If the error is
-not as small as was asked for then, the filter goes on, to `LONG_MEMORY` at most, and its last part is made again.
+operators on neighbours as well. Left vectors come first. They have evolved for long enough after `MEMORY` times the
+memory of the slowest mode that they have found, so that a slower one would have shown, when this mode is all but alone,
+and when its residual no longer improves. Then come steps of a higher order, and at last finer ones, which leave the
+error of truncation alone. Modes that are known by now are left; else the right vectors evolve from the left ones. If
+the error is not as small as was asked for then, both go on, to `LONG_MEMORY` at most, and make their last part again.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
-from tnness.engines.beyond.filtering import COARSE_ORDER, LEFT, RIGHT, Filter, Scheme, mode_pairs, profiles_of
+from tnness.engines.beyond.filtering import COARSE_ORDER, LEFT, MEETING, RIGHT, Filter, Scheme, mode_pairs, profiles_of
 from tnness.engines.beyond.frame import Frame, balanced
+from tnness.engines.beyond.galerkin import Ritz
 from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
 from tnness.engines.beyond.profiles import density_covectors
 from tnness.engines.beyond.question import Answerer, answers
@@ -56,8 +58,17 @@ BETTER = 0.7
 """Factor of a residual that counts as better."""
 TOO_SLOW = 0.1
 """Share by which a mode of larger error must be slower than a known one to count as another."""
+SPARE, HOPE = 0.01, 10.0
+"""Residuals of left vectors, in units of the error that is asked for, between which their last part is made in full:
+below there is enough left for the condition, and above it truncation sets the error."""
 POLISHING = 20
 """Snapshots at the finer time step at most."""
+STAGES = ("left", "right", "both")
+"""Which vectors evolve: left ones to their end, then right ones; both, if the errors were not small enough then."""
+MATCHED = 0.05
+"""Largest relative difference of the right vectors' rate from the left ones', where they need no longer time."""
+COUNTS = ("place", "waited", "looks", "polishing", "done", "hasty", "stage")
+"""Whole numbers that a file keeps."""
 FILTER_CUTOFF = 1e-20
 """Discarded weight that is always acceptable in a filter: what is dropped adds to the residual."""
 
@@ -129,10 +140,10 @@ class Found:
 class FilteringRun:
     """A run that filters one charge sector after the other.
 
-    faster: whether all modes of the filter at work are faster than those that are wanted, so that it is left as it is.
-    hasty: whether its last part was tried too early.
-    place: of the filter at work. best: its smallest residual; waited: snapshots since it was found. filters: of both
-    pictures.
+    idle: whether the filters at work have no mode that is wanted and not known, so that they are left as they are.
+    hasty: whether their last part was tried too early. stage: which of them evolve, in `STAGES`.
+    place: of the filters at work. best: the smallest residual; waited: snapshots since it was found. filters: of both
+    pictures. value, left_residual: of the slowest left vector at its end.
     """
 
     count: int
@@ -147,8 +158,11 @@ class FilteringRun:
     found: Found = field(default_factory=Found)
     filters: tuple[Filter, Filter] | None = None
     done: bool = False
-    faster: bool = False
+    idle: bool = False
     hasty: bool = False
+    stage: int = 0
+    value: complex = 0j
+    left_residual: float = math.inf
 
     @property
     def generator(self) -> ChainGenerator:
@@ -160,73 +174,166 @@ class FilteringRun:
         """The evolution time of the filter at work; infinite at the end."""
         if self.done:
             return math.inf
-        return 0.0 if self.filters is None else self.filters[LEFT].time
+        return 0.0 if self.filters is None else self.filters[RIGHT if STAGES[self.stage] == "right" else LEFT].time
 
     def step(self, until: float | None = None) -> Report:
-        """Advance both filters of a sector to their next snapshots."""
+        """Advance the filters at work to their next snapshots."""
         if self.filters is None and not self._open():
             self.done = True
             return Report(self.time, finished=True)
         assert self.filters is not None
         left, right = self.filters
-        steps = min(left.spacing - left.since, AT_ONCE)
-        for filter_ in (left, right):
+        at_work = {"left": (left,), "right": (right,), "both": (left, right)}[STAGES[self.stage]]
+        leading = at_work[0]
+        steps = min(leading.spacing - leading.since, AT_ONCE)
+        for filter_ in at_work:
             filter_.advance(steps)
         slowest, over = math.nan, False
-        pairs = left.ritz(self.count) if left.since == 0 else None
-        if pairs is not None:
-            slowest = float(-np.real(pairs.values[0]))
-            over = self._judge(slowest, float(pairs.residuals[0]), pairs.share)
+        found = leading.ritz(self.count) if leading.since == 0 else None
+        if found is not None:
+            slowest = float(-np.real(found.values[0]))
+            over = self._judge(found)
             self.looks += 1
-            if over or self.looks % OFTEN == 0:
+            if over or (self.looks % OFTEN == 0 and right.is_last):
                 self._look(over)
         charge, reach = self.entries[self.place]
         text = f"sector {','.join(map(str, charge)) or 'all'} reach {reach}: rate {slowest:.4g}"
+        report = Report(
+            self.time,
+            chi=max(*left.state.bond_dimensions, *right.state.bond_dimensions),
+            sampled=False,
+            text=text,
+            fraction=(self.place + 0.5) / len(self.entries),
+        )
         if over:
             self.filters, self.place = None, self.place + 1
-        chi = max(*left.state.bond_dimensions, *right.state.bond_dimensions)
-        fraction = (self.place + 0.5) / len(self.entries)
-        return Report(self.time, chi=chi, sampled=False, text=text, fraction=fraction)
+        return report
 
-    def _judge(self, slowest: float, residual: float, share: float) -> bool:
-        """Return whether the filter at work is over; begin its last part, of finer steps, when the time is ripe."""
+    def _judge(self, found: Ritz) -> bool:
+        """Return whether the filters at work are over; begin what comes next when the time is ripe."""
         assert self.filters is not None
         left, right = self.filters
+        residual = float(found.residuals[0])
         if residual < BETTER * self.best:
             self.best, self.waited = residual, 0
         else:
             self.waited += 1
-        tolerance, found = self.start.ask.tolerance, zip(self.found.values, self.found.figures, strict=True)
-        rates = sorted(-value.real for value, of in found if of[1] <= abs(value.real) * tolerance)
-        bar = rates[self.count - 1] if len(rates) >= self.count else math.inf
-        ripe = slowest > 0 and left.time >= MEMORY / slowest
-        early = left.time < LONG_MEMORY / slowest
-        if ripe and early:
-            ripe = share > ALONE
-            if self.hasty:
-                ripe = ripe and residual < RESOLVED * slowest and self._is_known(tolerance)
-        self.faster = slowest > bar and left.time >= min(MEMORY / bar, OUTGROWN / (slowest - bar))
-        if self.faster:
+        stage = STAGES[self.stage]
+        if stage == "right":
+            return self._judge_right(found)
+        slowest, bar = float(-np.real(found.values[0])), self._bar
+        self.idle = slowest > bar and left.time >= min(MEMORY / bar, OUTGROWN / (slowest - bar))
+        if self.idle:
             return True
-        longest = self.start.ask.max_time or LONGEST_FILTER * self.schemes[LEFT].dt
-        if not left.polished:
-            if (ripe and self.waited >= PATIENT) or left.time >= longest:
-                left.polish()
-                right.polish()
-                self.best, self.waited = math.inf, 0
+        self.value = complex(found.values[0])
+        at_work = (left, right) if stage == "both" else (left,)
+        if not self._is_last(at_work, self._is_ripe(found)):
             return False
-        self.polishing += 1
-        over = self.polishing >= POLISHING or self.waited >= 2 * PATIENT
-        if over and early and left.time < longest and not self._is_known(tolerance):
-            left.roughen()
-            right.roughen()
-            self.hasty, self.polishing, self.best, self.waited = True, 0, math.inf, 0
+        if stage == "both":
+            return self._is_over()
+        self.idle = self._is_known_already(found)
+        self.filters = left, Filter.across(left, self.schemes[RIGHT])
+        self.stage, self.left_residual = STAGES.index("right"), residual
+        self._await()
+        return self.idle
+
+    def _judge_right(self, found: Ritz) -> bool:
+        """Return whether the right vectors are found as well."""
+        assert self.filters is not None
+        left, right = self.filters
+        value, tolerance = found.values[np.argmin(np.abs(found.values - self.value))], self.start.ask.tolerance
+        near = MEETING * self.left_residual <= HOPE * tolerance * abs(self.value)
+        near = near or (found.share > ALONE and abs(value - self.value) <= MATCHED * abs(self.value))
+        ripe = (near and self.waited >= PATIENT) or right.time >= left.time
+        return self._is_last((right,), ripe) and self._is_over()
+
+    def _is_last(self, at_work: tuple[Filter, ...], ripe: bool) -> bool:
+        """Return whether the last part of evolutions is over; begin the next part where it is time.
+
+        ripe: whether the first part is over.
+        """
+        leading = at_work[0]
+        self.polishing += bool(leading.polished)
+        over = ripe
+        if leading.polished:
+            scale = self.start.ask.tolerance * abs(self.value) / MEETING
+            helps = leading.is_last and leading.picture == LEFT and SPARE * scale < self.best < HOPE * scale
+            over = self.polishing >= POLISHING or (self.waited >= 2 * PATIENT and not helps)
+        if over and not leading.is_last:
+            for filter_ in at_work:
+                filter_.polish(-self.value.real)
+            self._await()
             return False
         return over
 
-    def _is_known(self, tolerance: float) -> bool:
+    def _is_ripe(self, found: Ritz) -> bool:
+        """Return whether left vectors have evolved for long enough for their last part, of finer steps."""
+        assert self.filters is not None
+        left, slowest = self.filters[LEFT], float(-np.real(found.values[0]))
+        if left.time >= self._longest:
+            return True
+        ripe = slowest > 0 and left.time >= MEMORY / slowest
+        if ripe and left.time < LONG_MEMORY / slowest:
+            ripe = found.share > ALONE
+            if self.hasty:
+                ripe = ripe and float(found.residuals[0]) < RESOLVED * slowest and self._is_known()
+        return ripe and self.waited >= PATIENT
+
+    def _is_over(self) -> bool:
+        """Return True after the last part; go back to coarse steps if it was made too early."""
+        assert self.filters is not None
+        left, right = self.filters
+        slowest = -self.value.real
+        early = slowest <= 0 or left.time < LONG_MEMORY / slowest
+        if early and left.time < self._longest and not self._is_known():
+            left.roughen()
+            right.roughen()
+            self.hasty, self.stage = True, STAGES.index("both")
+            self._await()
+            return False
+        return True
+
+    def _await(self) -> None:
+        self.best, self.waited, self.polishing = math.inf, 0, 0
+
+    @property
+    def _longest(self) -> float:
+        """The longest time of a filter."""
+        return self.start.ask.max_time or LONGEST_FILTER * self.schemes[LEFT].dt
+
+    @property
+    def _results(self) -> list[tuple[complex, tuple[float, float, float]]]:
+        """The modes found so far whose errors are small enough."""
+        tolerance = self.start.ask.tolerance
+        pairs = zip(self.found.values, self.found.figures, strict=True)
+        return [(value, figures) for value, figures in pairs if figures[1] <= abs(value.real) * tolerance]
+
+    @property
+    def _bar(self) -> float:
+        """The rate that a mode must have at most to be wanted."""
+        rates = sorted(-value.real for value, _ in self._results)
+        return rates[self.count - 1] if len(rates) >= self.count else math.inf
+
+    def _is_known_already(self, found: Ritz) -> bool:
+        """Return whether every left vector that is slow enough is one of a mode known by now, within small errors."""
+        bar = self._bar
+        if not math.isfinite(bar):
+            return False
+        for value, residual in zip(found.values, found.residuals, strict=True):
+            if -value.real > bar:
+                return True
+            if not any(
+                MEETING * condition * residual <= abs(value.real) * self.start.ask.tolerance
+                and min(abs(value - known), abs(value.conjugate() - known)) <= error + MEETING * condition * residual
+                for known, (_, error, condition) in self._results
+            ):
+                return False
+        return True
+
+    def _is_known(self) -> bool:
         """Return whether the error of the slowest mode at work is as small as was asked for."""
         assert self.filters is not None
+        tolerance = self.start.ask.tolerance
         pairs = mode_pairs(*self.filters, self.count)
         return bool(pairs) and pairs[0].error <= tolerance * abs(pairs[0].value.real)
 
@@ -237,8 +344,8 @@ class FilteringRun:
             left = Filter.begin(self.schemes[LEFT], charge, LEFT, reach)
             right = Filter.begin(self.schemes[RIGHT], charge, RIGHT, reach)
             if left is not None and right is not None:
-                self.filters, self.best, self.waited, self.polishing = (left, right), math.inf, 0, 0
-                self.hasty = False
+                self.filters, self.stage, self.hasty = (left, right), 0, False
+                self._await()
                 return True
             self.place += 1
         return False
@@ -252,7 +359,7 @@ class FilteringRun:
         left, right = self.filters
         densities, tolerance = density_covectors(self.generator.spaces), self.start.ask.tolerance
         for k, pair in enumerate(mode_pairs(left, right, self.count)):
-            if pair.error <= tolerance * abs(pair.value.real) or (over and k == 0 and not self.faster):
+            if pair.error <= tolerance * abs(pair.value.real) or (over and k == 0 and not self.idle):
                 profiles = [profile(of) for of in profiles_of(pair, left, right, densities)]
                 self.found.add(pair.value, max(pair.residuals), pair.error, pair.condition, *profiles)
 
@@ -278,9 +385,9 @@ class FilteringRun:
         """Return everything needed to go on."""
         arrays = self.found.save()
         arrays |= {f"frame_{i:04d}": matrix for i, matrix in enumerate(self.schemes[LEFT].frame.to)}
-        numbers: dict[str, float] = {
-            name: float(getattr(self, name)) for name in ("place", "waited", "looks", "polishing", "done", "hasty")
-        }
+        numbers: dict[str, float] = {name: float(getattr(self, name)) for name in COUNTS}
+        numbers |= {"rate": self.value.real, "frequency": self.value.imag}
+        numbers["left_residual"] = self.left_residual if math.isfinite(self.left_residual) else -1.0
         numbers |= {"best": self.best if math.isfinite(self.best) else -1.0, "running": float(self.filters is not None)}
         for picture, filter_ in enumerate(self.filters or ()):
             own, counts = filter_.save(f"filter{picture}_")
@@ -293,7 +400,9 @@ class FilteringRun:
         self.found = Found.load(arrays)
         self.place, self.waited, self.done = int(numbers["place"]), int(numbers["waited"]), bool(numbers["done"])
         self.looks, self.polishing = int(numbers["looks"]), int(numbers["polishing"])
-        self.hasty = bool(numbers["hasty"])
+        self.stage, self.value = int(numbers["stage"]), complex(numbers["rate"], numbers["frequency"])
+        self.hasty, left_residual = bool(numbers["hasty"]), float(numbers["left_residual"])
+        self.left_residual = left_residual if left_residual >= 0 else math.inf
         self.best = float(numbers["best"]) if numbers["best"] >= 0 else math.inf
         if numbers["running"]:
             charge, _ = self.entries[self.place]
