@@ -164,7 +164,8 @@ def test_a_point_that_fails_leaves_the_exit_status(tmp_path):
     done = subprocess.run([*BASE, *more], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert "3 of 4 points done, 1 failed" in done.stdout
-    assert done.stderr.count("\n") == 1
+    told = [line for line in done.stderr.splitlines() if "computing for" not in line]  # said where it is slow
+    assert len(told) == 1
     assert "1 of 4 points failed" in done.stderr
     assert "NumericalError: it broke down" in done.stderr
 

@@ -36,7 +36,7 @@ DIAGONAL: dict[str, Any] = {
     "options": {"SymmetricMode": True},
 }
 """Settings of SuperLU for pivots on the diagonal: where a pattern is nearly symmetric, half as much fills up."""
-ACCURATE = 1e-9
+SOLVED_WITHIN = 1e-9
 """Largest error of a solution by such pivots, for a right-hand side of ones; beyond it the pivots are chosen freely."""
 ROUNDOFF_OF_PARTS = 1e-14
 """Elements below this, relative to the largest, are round-off of the change of basis."""
@@ -158,7 +158,7 @@ def _inverse(matrix: sparse.csc_array, shift: float) -> Callable[[Array], Array]
     shifted = sparse.csc_matrix(matrix - shift * sparse.eye_array(size, format="csc"))
     solve = sparse_linalg.splu(shifted, **DIAGONAL).solve
     probe = np.ones(size, matrix.dtype)
-    if np.abs(shifted @ solve(probe) - probe).max() < ACCURATE:
+    if np.abs(shifted @ solve(probe) - probe).max() < SOLVED_WITHIN:
         return solve
     return sparse_linalg.splu(shifted).solve
 

@@ -94,7 +94,7 @@ def _share(values: Array, coefficients: Array, gram: Real) -> float:
     )
 
 
-LOSSLESS = Truncation(chi=1_000_000, cutoff=0.0, method="svd")
+UNTRUNCATED = Truncation(chi=1_000_000, cutoff=0.0, method="svd")
 """Truncation that drops round-off only."""
 
 
@@ -105,7 +105,7 @@ def image_of(operator: Sequence[Real], state: ChainState) -> ChainState:
         whole = np.tensordot(w, b, (3, 1)).transpose(0, 3, 2, 1, 4)  # (v, b, o, v', b')
         tensors.append(whole.reshape(w.shape[0] * b.shape[0], w.shape[2], -1))
     image = ChainState(tensors, None, state.log_norm)
-    image.compress(LOSSLESS)
+    image.compress(UNTRUNCATED)
     return image
 
 
