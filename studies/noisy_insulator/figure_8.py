@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from curves import UNITS, averaged
+from curves import averaged
 from matplotlib.figure import Figure
 from presets import PRESETS, Preset
 
@@ -54,7 +54,7 @@ def draw(tables: dict[str, xr.Dataset]) -> Figure:
     right.set(xscale="log", xlabel=r"strength $\gamma$ [$J$]", ylabel="displacement $R$ [sites]", ylim=(0, None))
     right.legend(loc="lower center")
     lettered((left, middle, right), ("the same potentials", "against the rate of hops", "at three times"))
-    how = f"L = {n}, W = {w:g}, exact average over the noise, {UNITS.replace(' = gamma', '').split(' = ')[0]}$ = 1"
+    how = f"L = {n}, W = {w:g}, exact average over the noise, $J = 1$"
     told = f"strength of the noise: {how}; {table.attrs['realizations']} realizations of the disorder"
     headline(figure, f"{table.attrs['preset']} preset: {told}")
     return figure

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tnness.network.chain_state import ChainState
 from tnness.network.truncation import Truncation
+from tnness.network.variational import applied_operator
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -100,11 +101,7 @@ UNTRUNCATED = Truncation(chi=1_000_000, cutoff=0.0, method="svd")
 
 def image_of(operator: Sequence[Real], state: ChainState) -> ChainState:
     """Return W|b> of an operator with tensors (left, right, out, in), without the bonds that it does not need."""
-    tensors = []
-    for w, b in zip(operator, state.tensors, strict=True):
-        whole = np.tensordot(w, b, (3, 1)).transpose(0, 3, 2, 1, 4)  # (v, b, o, v', b')
-        tensors.append(whole.reshape(w.shape[0] * b.shape[0], w.shape[2], -1))
-    image = ChainState(tensors, None, state.log_norm)
+    image = applied_operator(operator, state)
     image.compress(UNTRUNCATED)
     return image
 
