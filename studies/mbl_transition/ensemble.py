@@ -23,6 +23,7 @@ EXACT_UP_TO = 8
 """Sites up to which a chain is solved exactly; longer ones by time evolution with bond dimension chi."""
 ACCELERATED = Accelerated(power=0)
 KEPT = ["beta", "energy", "beta_variation"]
+CLAIM = "beta_variation_error"
 AXES = ("n", "h", "chi", "eps", "realization")
 
 
@@ -38,6 +39,7 @@ class Ensemble:
     tolerance: float = 1e-3  # of the relaxation, relative
     longest: float = 30.0  # eps t after which a point that has not relaxed is given up, and counted
     accelerate: bool = False  # whether evolution jumps to the steady state instead of waiting 1/eps for it
+    watch: tuple[str, ...] = ()  # what a point is judged by; default: all that is monitored
     drive: str = "correlated"
     field_weight: float = 1.0
 
@@ -87,8 +89,9 @@ def temperatures(setting: Setting) -> xr.Dataset:
         seed=setting.seed,
         tolerance=setting.job.ask.tolerance,
         max_time=longest / setting.values["eps"],
+        watch=setting.job.ask.watch,
     )
-    return record.dataset[KEPT]
+    return record.dataset[[*KEPT, *([CLAIM] if CLAIM in record.dataset else [])]]
 
 
 def relaxing(setting: Setting) -> xr.Dataset:
@@ -104,7 +107,8 @@ def data(ensembles: Sequence[Ensemble], store: Path, workers: int) -> xr.Dataset
     Returns
     -------
     `mean` and `variance` of the local temperatures over the bonds (NaN where a point has none), `energy`, `status`
-    (index into STATES) and `cpu_seconds`, with the dimensions AXES; chi = 0 stands for exact.
+    (index into STATES), `claim` (the error that the engine states for the variation of one chain, relative to it) and
+    `cpu_seconds`, with the dimensions AXES; chi = 0 stands for exact.
     """
     tables = []
     for ensemble in ensembles:
@@ -147,7 +151,8 @@ def relaxation(asked: Relaxation, store: Path, workers: int) -> xr.Dataset:
 def _swept(ensemble: Ensemble, store: Path, workers: int, exact: bool) -> xr.Dataset:
     """The part of an ensemble that one engine serves, from its own store."""
     evolution = "accelerated" if ensemble.accelerate else "tebd"
-    engine = "exact" if exact else f"{evolution}_tol={ensemble.tolerance:g}_to={ensemble.longest:g}"
+    judged = "".join(f"_{name}" for name in ensemble.watch)
+    engine = "exact" if exact else f"{evolution}_tol={ensemble.tolerance:g}{judged}_to={ensemble.longest:g}"
     folder = store / f"{choice(ensemble)}_{engine}"
     grid = {"n": ensemble.exact if exact else ensemble.evolved, "h": ensemble.h, "eps": ensemble.eps}
     sweep(
@@ -161,6 +166,7 @@ def _swept(ensemble: Ensemble, store: Path, workers: int, exact: bool) -> xr.Dat
         engine="exact" if exact else ACCELERATED if ensemble.accelerate else TEBD(),
         tolerance=1e-3 if exact else ensemble.tolerance,
         max_time=1.0 if exact else ensemble.longest,
+        watch=() if exact else ensemble.watch,
         measure=temperatures,
         workers=workers,
         progress=True,
@@ -188,7 +194,10 @@ def _table(swept: xr.Dataset, ensemble: Ensemble) -> xr.Dataset:
     if ensemble.evolved and "chi" in swept.dims and swept.sizes["chi"] > 1:
         swept = swept.sel(chi=list(ensemble.chi))
     mean, variance = moments(swept)
-    return swept[["status", "cpu_seconds", "energy"]].assign(mean=mean, variance=variance).drop_attrs()
+    table = swept[["status", "cpu_seconds", "energy"]].assign(mean=mean, variance=variance)
+    if CLAIM in swept:
+        table["claim"] = swept[CLAIM] / abs(swept["beta_variation"])
+    return table.drop_attrs()
 
 
 def moments(swept: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
 
 from tnness.errors import InputError
 
+DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number with a decimal point; JSON wants digits on both sides of it, people do not."""
 MOST_TIMES = 1_000_000
 """Most numbers that `start:stop:count` stands for."""
 
@@ -111,10 +114,14 @@ def _axis(name: str, text: str) -> list[Any]:
 
 
 def value_of(text: str) -> Any:
-    """Read a JSON value, or else a text."""
+    """Read a JSON value, a decimal number without digits on one side of its point, or else a text.
+
+    >>> value_of("0.1"), value_of(".1"), value_of("-2.e-3"), value_of("[1, 2]"), value_of("0101")
+    (0.1, 0.1, -0.002, [1, 2], '0101')
+    """
     try:
         return json.loads(text)
     except RecursionError:
         raise InputError(f"{text[:20]}...: lists within lists, too deep to be read") from None
     except ValueError:  # no JSON, or a number of too many digits
-        return text
+        return float(text) if DECIMAL.fullmatch(text) else text
