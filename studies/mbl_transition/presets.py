@@ -41,6 +41,7 @@ PAPER_EPS = (0.01, 0.02, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 QUICK_EPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 WEAK_EPS = (0.001, 0.002, 0.005)
 PAPER_H = {100: (1.0, 2.0), 400: (3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0)}  # by realizations
+TWENTY_EPS = (0.01, 0.02, 0.05, 0.1)
 TWENTY = 4  # realizations of twenty sites that are computed
 PLAIN_FROM = 0.1  # eps from which waiting for 1/eps costs less than a jump
 
@@ -57,15 +58,14 @@ def _weak_paper() -> tuple[Ensemble, ...]:
 
 
 def _twenty(n: int, chi: int, realizations: int) -> Ensemble:
-    """A decade of eps by its two ends, judged by the order parameter at a tolerance that the bond dimension can keep."""
+    """The paper's decade of eps, judged by the order parameter at a tolerance that the bond dimension can keep."""
     return Ensemble(
         n=(n,),
         h=(2.0, 4.0),
-        eps=(0.01, 0.1),
+        eps=TWENTY_EPS,
         realizations=realizations,
         chi=(chi,),
         tolerance=0.1,
-        accelerate=True,
         watch=("beta_variation",),
     )
 
@@ -130,7 +130,7 @@ PRESETS["twenty"] = replace(  # Figs. 2 and 10 at twenty sites, in hours instead
     transition=(_twenty(20, 64, TWENTY),),
     fit_eps=0.1,
     sizes=(
-        replace(PRESETS["quick"].sizes[-1], eps=(0.01, 0.1)),
+        replace(PRESETS["quick"].sizes[-1], eps=TWENTY_EPS),
         _twenty(12, 48, TWENTY),
         _twenty(20, 64, TWENTY),
     ),

@@ -1,8 +1,11 @@
 """What a run in stages says of a state that never comes to rest."""
 
+import math
 from dataclasses import dataclass
 
-from tnness import TEBD, Lindbladian, expectation, steady_state
+import pytest
+
+from tnness import TEBD, Lindbladian, Observable, expectation, steady_state
 from tnness import spin_half as s
 from tnness.stopping.ladder import OSCILLATES
 
@@ -31,3 +34,35 @@ def test_a_closed_part_that_oscillates_is_not_told_to_raise_the_bond_dimension()
     assert "--chi" not in record.outcome
     assert not record.certificate.converged
     assert record.certificate.discarded_weight < 1e-11
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warming:
+    """Spins that warm up at one rate: the ratio of two magnetisations is at its end from the first step on."""
+
+    n: int = 4
+    rate: float = 0.02
+
+    def problem(self) -> Lindbladian:
+        chain = Lindbladian([s] * self.n)
+        for i in range(self.n - 1):
+            chain.hamiltonian(0.2 * s.Z(i) * s.Z(i + 1))
+        for i in range(self.n):
+            chain.jump(s.Sp(i), rate=self.rate * (6 + i) / 10)
+            chain.jump(s.Sm(i), rate=self.rate * (4 - i) / 10)
+        return chain
+
+    def observables(self):
+        def ratio(view):
+            below = view.expect(s.Z(2))
+            return view.expect(s.Z(1)) / below if below else math.nan
+
+        return {"ratio": Observable(ratio, sites=(1, 2), description="<Z_1>/<Z_2>")}
+
+
+def test_a_ratio_that_is_at_its_end_early_does_not_end_the_first_stage():
+    """The later stages, which are dearer, begin where the chain has relaxed: 1/rate = 50."""
+    record = steady_state(Warming(), engine=TEBD(chi=16, schedule=(4,), dt=1.0), tolerance=0.1, watch=["ratio"])
+    first = record.history.of(0)
+    assert record.history.times[first[-1]] > 100
+    assert record["ratio"].item() == pytest.approx(2 / 3, rel=1e-6)

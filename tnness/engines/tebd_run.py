@@ -284,6 +284,10 @@ class TEBDRun:
         masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
         return self.trail.to_come(noise, np.concatenate(masks))
 
+    def drifts(self, noise: float) -> bool:
+        """Return whether the marginals that change by more than a noise go on in their direction."""
+        return self.trail.drifts(noise)
+
     @property
     def patience(self) -> float:
         """The time in which a kick must be forgotten."""

@@ -71,6 +71,10 @@ class Staged(Discretised, Kickable, Protocol):
         """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
         ...
 
+    def drifts(self, noise: float) -> bool:
+        """Return whether the marginals that change by more than a noise go on in their direction."""
+        ...
+
 
 class Ladder(Rule):
     """The rule of a run in stages.
@@ -130,16 +134,24 @@ class Ladder(Rule):
     def over(self, history: History) -> bool:
         """Return whether the present stage has come to its end.
 
-        In the last one no element may be about to move, a kick must be forgotten, and what the kick says of the
+        The first one goes on while the chain still drifts, whatever is watched: its steps are the cheapest. In the last
+        one no element may be about to move, a kick must be forgotten, and what the kick says of the
         relaxation must fit into the error asked for.
         """
         if self._probed(history) is not None:
             return True
         if not self.within.over(history):
             return False
-        if not self._is_last or self.forgetting is None or not self.forgetting.is_open:
+        if not self._is_last:
+            return self.stage > 0 or self.forgetting is None or not self._drifts
+        if self.forgetting is None or not self.forgetting.is_open:
             return True
         return self.forgetting.passed and self._elements_rest and self._relaxation_fits(history)
+
+    @property
+    def _drifts(self) -> bool:
+        """True where the marginals are about to change as in `_elements_rest`, in one direction."""
+        return not self._elements_rest and self.run.drifts(STILL * self.target.relative)
 
     @property
     def _elements_rest(self) -> bool:

@@ -23,6 +23,10 @@ MOST = 48
 """Samples that are kept; when there are more, every second one is dropped."""
 
 
+STRAIGHT = 0.25
+"""Cosine between successive changes above which they are a drift; a random walk has 0, the changes of a noise -1/2."""
+
+
 @dataclass
 class Trail:
     """Samples of a vector in the present stage, thinned as they grow.
@@ -67,13 +71,10 @@ class Trail:
         >>> trail.to_come(1e-9)
         inf
         """
-        if len(self.samples) < FEWEST:
+        changes = self._changes()
+        if changes is None:
             return np.inf
-        lag = (len(self.samples) - 1) // 3
-        width = max(1, lag // 4)
-        ends = (len(self.samples) - k * lag for k in (2, 1, 0))
-        early, middle, late = (np.mean(self.samples[end - width : end], axis=0) for end in ends)
-        first, second = np.abs(middle - early), np.abs(late - middle)
+        first, second = map(np.abs, changes)
         moving = second > noise if chosen is None else (second > noise) & chosen
         if not moving.any():
             return 0.0
@@ -81,6 +82,34 @@ class Trail:
         ratio = np.maximum(ratio, QUICKEST)
         slow = ratio > SLOWEST
         return float(np.inf if slow.any() else (second[moving] * ratio / (1 - ratio)).max())
+
+    def drifts(self, noise: float) -> bool:
+        """Return whether the elements that move go on in their direction, as no wandering of a truncated state does.
+
+        The cosine between the successive changes of those that move by more than `noise` is above `STRAIGHT`.
+
+        >>> trail = Trail()
+        >>> for t in range(30):
+        ...     trail.offer(np.array([0.01 * t, 1.0]))
+        >>> trail.drifts(1e-3), trail.drifts(1.0)
+        (True, False)
+        """
+        changes = self._changes()
+        if changes is None:
+            return False
+        moving = np.abs(changes[1]) > noise
+        first, second = (change[moving] for change in changes)
+        return bool(first @ second > STRAIGHT * np.linalg.norm(first) * np.linalg.norm(second))
+
+    def _changes(self) -> tuple[Real, Real] | None:
+        """Return the last two changes over a third of the stage; None while there are too few samples."""
+        if len(self.samples) < FEWEST:
+            return None
+        lag = (len(self.samples) - 1) // 3
+        width = max(1, lag // 4)
+        ends = (len(self.samples) - k * lag for k in (2, 1, 0))
+        early, middle, late = (np.mean(self.samples[end - width : end], axis=0) for end in ends)
+        return middle - early, late - middle
 
     def save(self) -> tuple[dict[str, NDArray[Any]], dict[str, int]]:
         """Return it as named arrays and numbers."""
