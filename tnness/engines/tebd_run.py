@@ -284,9 +284,9 @@ class TEBDRun:
         masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
         return self.trail.to_come(noise, np.concatenate(masks))
 
-    def drifts(self, noise: float) -> bool:
-        """Return whether the marginals that change by more than a noise go on in their direction."""
-        return self.trail.drifts(noise)
+    def drift(self) -> float:
+        """Return the change still to come of a marginal if all go on in their direction; 0 where they do not."""
+        return self.trail.drift()
 
     @property
     def patience(self) -> float:

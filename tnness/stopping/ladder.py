@@ -71,8 +71,8 @@ class Staged(Discretised, Kickable, Protocol):
         """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
         ...
 
-    def drifts(self, noise: float) -> bool:
-        """Return whether the marginals that change by more than a noise go on in their direction."""
+    def drift(self) -> float:
+        """Return the change still to come of a marginal if all go on in their direction; 0 where they do not."""
         ...
 
 
@@ -150,8 +150,9 @@ class Ladder(Rule):
 
     @property
     def _drifts(self) -> bool:
-        """True where the marginals are about to change as in `_elements_rest`, in one direction."""
-        return not self._elements_rest and self.run.drifts(STILL * self.target.relative)
+        """True where the marginals drift by more than what any stage may leave to come."""
+        drift = self.run.drift()
+        return drift > TO_COME * self.target.relative or (drift > 0 and not self._elements_rest)
 
     @property
     def _elements_rest(self) -> bool:

@@ -25,6 +25,8 @@ MOST = 48
 
 STRAIGHT = 0.25
 """Cosine between successive changes above which they are a drift; a random walk has 0, the changes of a noise -1/2."""
+LONGEST = 1000.0
+"""Thirds of a stage over which a drift that does not slow down is thought to go on."""
 
 
 @dataclass
@@ -83,23 +85,32 @@ class Trail:
         slow = ratio > SLOWEST
         return float(np.inf if slow.any() else (second[moving] * ratio / (1 - ratio)).max())
 
-    def drifts(self, noise: float) -> bool:
-        """Return whether the elements that move go on in their direction, as no wandering of a truncated state does.
+    def drift(self) -> float:
+        """Return the change still to come of the fastest element if all go on as they do; 0 where they do not drift.
 
-        The cosine between the successive changes of those that move by more than `noise` is above `STRAIGHT`.
+        Successive changes of the whole vector with a cosine above `STRAIGHT` are a drift: a truncated state that
+        wanders has none. What remains is d2 r/(1 - r) with r the ratio of their norms, at most `LONGEST` d2: a drift that
+        does not slow down yet is seen long before any element has moved far.
 
         >>> trail = Trail()
         >>> for t in range(30):
-        ...     trail.offer(np.array([0.01 * t, 1.0]))
-        >>> trail.drifts(1e-3), trail.drifts(1.0)
-        (True, False)
+        ...     trail.offer(np.array([1e-4 * t, 1.0]))
+        >>> round(trail.drift(), 3)
+        0.9
+        >>> for t in range(30):
+        ...     trail.offer(np.array([1e-4 * (-1) ** t, 1.0]))
+        >>> trail.drift()
+        0.0
         """
         changes = self._changes()
         if changes is None:
-            return False
-        moving = np.abs(changes[1]) > noise
-        first, second = (change[moving] for change in changes)
-        return bool(first @ second > STRAIGHT * np.linalg.norm(first) * np.linalg.norm(second))
+            return 0.0
+        first, second = changes
+        before, now = np.linalg.norm(first), np.linalg.norm(second)
+        if first @ second <= STRAIGHT * before * now:
+            return 0.0
+        more = min(LONGEST, now / (before - now)) if now < before else LONGEST
+        return float(np.abs(second).max() * more)
 
     def _changes(self) -> tuple[Real, Real] | None:
         """Return the last two changes over a third of the stage; None while there are too few samples."""
