@@ -18,7 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
-from tnness.engines.beyond.filtering import COARSE_ORDER, LEFT, MEETING, RIGHT, Filter, Scheme, mode_pairs, profiles_of
+from tnness.engines.beyond.filtering import (
+    ALONE,
+    COARSE_ORDER,
+    LEFT,
+    MEETING,
+    RIGHT,
+    Filter,
+    Scheme,
+    mode_pairs,
+    profiles_of,
+)
 from tnness.engines.beyond.frame import Frame, balanced
 from tnness.engines.beyond.galerkin import Ritz
 from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
@@ -42,8 +52,6 @@ MEMORY, LONG_MEMORY = 5.0, 25.0
 OUTGROWN = 10.0
 """Evolution time of a filter whose modes are faster than those wanted, in units of 1 / the difference of the rates: a
 slower mode would have grown by exp(10) beside them."""
-ALONE = 0.95
-"""Share of the newest snapshot that the slowest modes must have to count as all but alone."""
 RESOLVED = 0.3
 """Largest residual of such a mode, in units of its rate, where the last part was made too early before."""
 AT_ONCE = 16
@@ -58,9 +66,8 @@ BETTER = 0.7
 """Factor of a residual that counts as better."""
 TOO_SLOW = 0.1
 """Share by which a mode of larger error must be slower than a known one to count as another."""
-SPARE, HOPE = 0.01, 10.0
-"""Residuals of left vectors, in units of the error that is asked for, between which their last part is made in full:
-below there is enough left for the condition, and above it truncation sets the error."""
+HOPE = 10.0
+"""Residual of left vectors, in units of the error asked for, up to which right ones need not settle in full."""
 POLISHING = 20
 """Snapshots at the finer time step at most."""
 STAGES = ("left", "right", "both")
@@ -256,9 +263,7 @@ class FilteringRun:
         self.polishing += bool(leading.polished)
         over = ripe
         if leading.polished:
-            scale = self.start.ask.tolerance * abs(self.value) / MEETING
-            helps = leading.is_last and leading.picture == LEFT and SPARE * scale < self.best < HOPE * scale
-            over = self.polishing >= POLISHING or (self.waited >= 2 * PATIENT and not helps)
+            over = self.polishing >= POLISHING or self.waited >= 2 * PATIENT
         if over and not leading.is_last:
             for filter_ in at_work:
                 filter_.polish(-self.value.real)
@@ -432,7 +437,7 @@ class NetworkModes(Answerer):
             return Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd")
 
         schemes = [
-            Scheme(generator, COARSE_ORDER, dt, truncation(size), start.seed, frame)
+            Scheme(generator, COARSE_ORDER, dt, truncation(size), start.seed, frame, self.question.count)
             for size in (chi, chi if exact else max(min(chi, 8), chi // 2))
         ]
         sectors = sectors_of(generator)
