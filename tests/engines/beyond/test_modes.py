@@ -331,6 +331,16 @@ def test_sectors_of_faster_modes_are_left_without_a_flag():
     assert run.verdict() == "converged"
 
 
+def test_faster_modes_between_which_some_are_missing_are_no_results():
+    """The rates are .4355, .9104, 1.2594 (a pair); one of 1.6753 is found beside the slowest."""
+    model = XX(n=4, dephasing=0.7)
+    record, exact = modes(model, 4, engine=TEBD(chi=16)), modes(model, 4, engine="exact")["rate"].values
+    found, results = record["rate"].values, np.isfinite(record["rate"].values)
+    assert results[0]
+    assert_allclose(found[results], exact[results], rtol=1e-4)
+    assert "missing" in record.outcome
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_random_chains_have_the_slowest_rate_within_its_error_or_flagged(seed):

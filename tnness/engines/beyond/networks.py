@@ -11,7 +11,7 @@ the error is not as small as was asked for then, both go on, to `LONG_MEMORY` at
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from tnness.engines.beyond.filtering import (
     profiles_of,
 )
 from tnness.engines.beyond.frame import Frame, balanced
-from tnness.engines.beyond.galerkin import Ritz
+from tnness.engines.beyond.galerkin import PAIRED, Ritz
 from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
 from tnness.engines.beyond.profiles import density_covectors
 from tnness.engines.beyond.question import Answerer, answers
@@ -370,8 +370,10 @@ class FilteringRun:
 
     @property
     def table(self) -> ModeTable:
-        """The modes found so far."""
-        return self.found.table(self.count, self.start.ask.tolerance, self.generator.n)
+        """The modes found so far; only the slowest, or its pair, is a result: between others some may be missing."""
+        table = self.found.table(self.count, self.start.ask.tolerance, self.generator.n)
+        rates = table.candidate
+        return replace(table, accepted=table.accepted & (rates <= (1 + PAIRED) * rates[0]))
 
     def view(self) -> ModesView:
         """Return the view of the modes found so far."""
@@ -379,7 +381,10 @@ class FilteringRun:
 
     def verdict(self) -> str:
         """Return the outcome."""
-        return verdict_of(self.table, "converged")
+        table = self.table
+        if table.accepted[0] and self.count > int(table.accepted.sum()):
+            return "the slowest rate is a result; between it and others that were found some may be missing"
+        return verdict_of(table, "converged")
 
     def figures(self) -> dict[str, float]:
         """Return the largest residual."""
