@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from chain import DephasedXXZ, current
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from presets import PRESETS, Preset
 from scipy.interpolate import CubicSpline
 
@@ -23,6 +24,8 @@ DEPHASING = 2.0
 TIMES = tuple(np.linspace(0, 2, 41).round(10).tolist())
 """Times of the correlation of currents; short chains feel their ends before the last, and the largest D(t) counts."""
 TOLERANCE = 1e-3
+DRIVEN = ("v:", "o-", "^--")
+"""Marks and lines of the rates of the contacts."""
 
 
 def engine_of(chi: int) -> Engine:
@@ -138,16 +141,14 @@ def draw(tables: Mapping[str, xr.Dataset]) -> Figure:
     driven, response = tables["driven"], tables["response"]
     for number, delta in enumerate(driven["delta"].values):
         colour = {"color": f"C{number}"}
-        for gamma, style in zip(driven["gamma"].values, ("v:", "o-", "^--"), strict=False):
+        for gamma, style in zip(driven["gamma"].values, DRIVEN, strict=False):
             here = driven.sel(delta=delta, gamma=gamma)
-            label = rf"$\Delta$ = {delta:g}, driven, $\gamma$ = {gamma:g}"
-            dots(diffusion, 1 / here["n"], here["driven"], here["driven_error"], fmt=style, label=label, **colour)
+            dots(diffusion, 1 / here["n"], here["driven"], here["driven_error"], fmt=style, **colour)
         here = response.sel(delta=delta)
-        style = {"fmt": "s", "mfc": "none", "ms": 7, "label": rf"$\Delta$ = {delta:g}, linear response"}
-        dots(diffusion, 1 / here["n"], here["response"], here["response_error"], **style, **colour)
-        for length, line in zip(here["n"].values, (":", "--", "-"), strict=False):
+        dots(diffusion, 1 / here["n"], here["response"], here["response_error"], fmt="s", mfc="none", ms=7, **colour)
+        for length, line in zip(here["n"].values[::-1], ("-", "--", ":"), strict=False):
             values = here["in_time"].sel(n=length)
-            in_time.plot(values["time"], values, line, lw=1, label=rf"$\Delta$ = {delta:g}, n = {length}", **colour)
+            in_time.plot(values["time"], values, line, lw=1, **colour)
         fano = tables["noise"].sel(delta=delta)
         dots(noise, 1 / fano["n"], fano["fano"], fano["fano_error"], fmt="o-", label=rf"$\Delta$ = {delta:g}", **colour)
         rates = tables["gap"].sel(delta=delta)
@@ -161,9 +162,19 @@ def draw(tables: Mapping[str, xr.Dataset]) -> Figure:
         axes.axhline(height, **GUIDE)
         axes.set(xlabel="1/n", xlim=(-0.01, 0.36))
     diffusion.set(ylabel="D [J]", ylim=(0.8, 2.08))
-    diffusion.legend(fontsize=6, ncols=2, loc="lower left")
+    deltas = [Line2D([], [], color=f"C{k}", label=rf"$\Delta$ = {of:g}") for k, of in enumerate(driven["delta"].values)]
+    shapes = [
+        Line2D([], [], color="0.3", marker=style[0], ls=style[1:], label=rf"driven, $\gamma$ = {gamma:g}")
+        for gamma, style in zip(driven["gamma"].values, DRIVEN, strict=False)
+    ]
+    shapes.append(Line2D([], [], color="0.3", marker="s", mfc="none", ms=7, ls="", label="linear response"))
+    diffusion.legend(handles=[*deltas, *shapes], fontsize=6, ncols=2, loc="lower left")
     in_time.set(xlabel="time $t$ [1/J]", ylabel="D(t) [J]")
-    in_time.legend(fontsize=6, ncols=2, loc="lower right")
+    lines = [
+        Line2D([], [], color="0.3", ls=line, lw=1, label=f"n = {length}")
+        for length, line in zip(response["n"].values[::-1], ("-", "--", ":"), strict=False)
+    ]
+    in_time.legend(handles=[*deltas, *lines, *in_time.get_legend_handles_labels()[0]], fontsize=6, ncols=2)
     noise.set(ylabel="noise / mean")
     noise.legend()
     gap.set(ylabel=r"rate $(n - 1 + \ell)^2 / \pi^2$ [J]")

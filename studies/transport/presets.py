@@ -1,4 +1,4 @@
-"""What is computed: `quick` in minutes of one core, `paper` with the lengths that tell a limit."""
+"""What is computed: `quick` in half a minute of one core, `paper` in ten, with longer chains and one more anisotropy."""
 
 from dataclasses import dataclass
 
@@ -28,11 +28,11 @@ PRESETS = {
     ),
     "paper": Preset(
         name="paper",
-        deltas=(0.0, 0.5, 1.0, 1.5),
+        deltas=(0.0, 1.0, 1.5),
         gammas=(0.5, 1.0, 2.0),
-        driven={4: 0, 6: 0, 10: 24, 20: 32, 40: 32},
-        response={4: 0, 6: 0, 10: 24, 20: 32, 40: 32},
-        noise={3: 0, 4: 0, 5: 0, 6: 0, 8: 32, 12: 32, 16: 32},
-        gap={3: 0, 4: 0, 5: 0, 6: 0, 8: 32, 12: 32, 20: 32},
+        driven={4: 0, 5: 0, 6: 0, 7: 0, 8: 0, 20: 32},
+        response={4: 0, 6: 0, 8: 0, 12: 32, 20: 32},
+        noise={3: 0, 4: 0, 5: 0, 6: 0, 7: 0, 8: 0},
+        gap={3: 0, 4: 0, 5: 0, 6: 0, 7: 0, 8: 0},
     ),
 }

@@ -123,6 +123,16 @@ def added(first: ChainState, second: ChainState) -> ChainState:
     return ChainState(tensors, None, shift)
 
 
+def summed(weights: Sequence[float] | Real, states: Sequence[ChainState]) -> ChainState:
+    """Return sum_k w_k P_k of at least one state, with bonds that add up."""
+    whole: ChainState | None = None
+    for weight, state in zip(weights, states, strict=True):
+        part = ChainState([float(weight) * state.tensors[0], *state.tensors[1:]], None, state.log_norm)
+        whole = part if whole is None else added(whole, part)
+    assert whole is not None
+    return whole
+
+
 def change_of(operator: Sequence[Real], state: ChainState) -> float:
     """Return |G P| / |P|."""
     norm = np.ones((1, 1))

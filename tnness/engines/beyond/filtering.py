@@ -38,7 +38,7 @@ from tnness.network.overlap import overlap
 from tnness.network.sweep import sweep_layer
 from tnness.network.trotter import Gates, layers
 from tnness.network.truncation import Truncation
-from tnness.network.variational import added
+from tnness.network.variational import added, summed
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.mpo import compressed
 from tnness.streams import stream
@@ -57,6 +57,8 @@ COARSE_ORDER, FINE_ORDER = 2, 4
 COARSE_METHOD, RENEWED = "cholesky-svd", 2
 """Truncation before that, and the last layers of each advance that have the finer one: it moves directions from one
 charge to another, which a subspace that is iterated cannot."""
+ALONE = 0.95
+"""Share of the newest snapshot that the slowest modes must have to count as all but alone."""
 FINEST = 2
 """Number of the last part of an evolution, from 0."""
 SPREAD, LONGEST_SPREAD = 0.02, 64
@@ -67,7 +69,10 @@ FIRST_STEPS = 2
 
 @dataclass(frozen=True)
 class Scheme:
-    """How operators are evolved: generator, order and length of a Trotter step, truncation, seed, frame."""
+    """How operators are evolved: generator, order and length of a Trotter step, truncation, seed, frame.
+
+    wanted: how many modes are.
+    """
 
     generator: ChainGenerator
     order: int
@@ -75,6 +80,7 @@ class Scheme:
     truncation: Truncation
     seed: int
     frame: Frame
+    wanted: int
 
     @cached_property
     def finer(self) -> Scheme:
@@ -178,10 +184,14 @@ class Filter:
     def polish(self, rate: float) -> None:
         """Go on with a higher order, and then with a finer time step; half of the snapshots so far are kept.
 
+        From here on, whenever snapshots are forgotten, the evolution goes on from the modes that they give: what the
+        steps before have left in the state need not decay, which takes longer than the memory of the next mode.
+
         rate: of the slowest mode: snapshots with the higher order differ by `SPREAD` of its decay, or by one step.
         """
-        size = len(self.gathered.snapshots)
+        size, alone = len(self.gathered.snapshots), self._alone()
         self.gathered.keep(list(range(max(0, size - KEPT // 2), size)))
+        self._restart(alone)
         self.coarse = self.coarse if self.polished else self.spacing
         self.polished = FINEST if self.careful else self.polished + 1
         steps = SPREAD / (rate * self.scheme.dt) if rate > 0 else 1.0
@@ -224,8 +234,30 @@ class Filter:
     def _snapshot(self) -> None:
         self.gathered.add(self.state.copy())
         if len(self.gathered.snapshots) > KEPT:
+            alone = self._alone() if self.polished else None
             self.gathered.keep(list(range(2, KEPT + 1, 2)))
             self.spacing *= 2
+            self._restart(alone)
+
+    def _alone(self) -> ChainState | None:
+        """Return the part of the newest snapshot in the slowest modes; None if it is not all but the whole of it."""
+        found, wanted = self.ritz(self.whole.wanted), self.whole.wanted
+        if found is None or found.share <= ALONE:
+            return None
+        gram, slowest = self.gathered.gram, found.coefficients[:wanted]
+        within, reached = slowest.conj() @ gram @ slowest.T, slowest.conj() @ gram[-1]
+        weights = np.real(np.linalg.lstsq(within, reached, rcond=1e-12)[0] @ slowest)
+        state = summed(weights, self.gathered.snapshots)
+        state.compress(self.whole.truncation)
+        state.log_norm = 0.0
+        return state
+
+    def _restart(self, state: ChainState | None) -> None:
+        """Go on from a state, which becomes a snapshot as well."""
+        if state is not None:
+            self.state = state
+            self._without_identity()
+            self.gathered.add(self.state.copy())
 
     def ritz(self, wanted: int) -> Ritz | None:
         """Return the Ritz pairs; None with fewer than two snapshots."""

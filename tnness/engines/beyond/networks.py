@@ -11,16 +11,26 @@ the error is not as small as was asked for then, both go on, to `LONG_MEMORY` at
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tnness.engines.ask import Start
-from tnness.engines.beyond.filtering import COARSE_ORDER, LEFT, MEETING, RIGHT, Filter, Scheme, mode_pairs, profiles_of
+from tnness.engines.beyond.filtering import (
+    ALONE,
+    COARSE_ORDER,
+    LEFT,
+    MEETING,
+    RIGHT,
+    Filter,
+    Scheme,
+    mode_pairs,
+    profiles_of,
+)
 from tnness.engines.beyond.frame import Frame, balanced
-from tnness.engines.beyond.galerkin import Ritz
+from tnness.engines.beyond.galerkin import PAIRED, Ritz
 from tnness.engines.beyond.modes import ModesView, ModeTable, profile, verdict_of
 from tnness.engines.beyond.profiles import density_covectors
 from tnness.engines.beyond.question import Answerer, answers
@@ -42,8 +52,6 @@ MEMORY, LONG_MEMORY = 5.0, 25.0
 OUTGROWN = 10.0
 """Evolution time of a filter whose modes are faster than those wanted, in units of 1 / the difference of the rates: a
 slower mode would have grown by exp(10) beside them."""
-ALONE = 0.95
-"""Share of the newest snapshot that the slowest modes must have to count as all but alone."""
 RESOLVED = 0.3
 """Largest residual of such a mode, in units of its rate, where the last part was made too early before."""
 AT_ONCE = 16
@@ -58,9 +66,8 @@ BETTER = 0.7
 """Factor of a residual that counts as better."""
 TOO_SLOW = 0.1
 """Share by which a mode of larger error must be slower than a known one to count as another."""
-SPARE, HOPE = 0.01, 10.0
-"""Residuals of left vectors, in units of the error that is asked for, between which their last part is made in full:
-below there is enough left for the condition, and above it truncation sets the error."""
+HOPE = 10.0
+"""Residual of left vectors, in units of the error asked for, up to which right ones need not settle in full."""
 POLISHING = 20
 """Snapshots at the finer time step at most."""
 STAGES = ("left", "right", "both")
@@ -256,9 +263,7 @@ class FilteringRun:
         self.polishing += bool(leading.polished)
         over = ripe
         if leading.polished:
-            scale = self.start.ask.tolerance * abs(self.value) / MEETING
-            helps = leading.is_last and leading.picture == LEFT and SPARE * scale < self.best < HOPE * scale
-            over = self.polishing >= POLISHING or (self.waited >= 2 * PATIENT and not helps)
+            over = self.polishing >= POLISHING or self.waited >= 2 * PATIENT
         if over and not leading.is_last:
             for filter_ in at_work:
                 filter_.polish(-self.value.real)
@@ -365,8 +370,10 @@ class FilteringRun:
 
     @property
     def table(self) -> ModeTable:
-        """The modes found so far."""
-        return self.found.table(self.count, self.start.ask.tolerance, self.generator.n)
+        """The modes found so far; only the slowest, or its pair, is a result: between others some may be missing."""
+        table = self.found.table(self.count, self.start.ask.tolerance, self.generator.n)
+        rates = table.candidate
+        return replace(table, accepted=table.accepted & (rates <= (1 + PAIRED) * rates[0]))
 
     def view(self) -> ModesView:
         """Return the view of the modes found so far."""
@@ -374,7 +381,10 @@ class FilteringRun:
 
     def verdict(self) -> str:
         """Return the outcome."""
-        return verdict_of(self.table, "converged")
+        table = self.table
+        if table.accepted[0] and self.count > int(table.accepted.sum()):
+            return "the slowest rate is a result; between it and others that were found some may be missing"
+        return verdict_of(table, "converged")
 
     def figures(self) -> dict[str, float]:
         """Return the largest residual."""
@@ -432,7 +442,7 @@ class NetworkModes(Answerer):
             return Truncation(chi=size, cutoff=FILTER_CUTOFF, method="svd")
 
         schemes = [
-            Scheme(generator, COARSE_ORDER, dt, truncation(size), start.seed, frame)
+            Scheme(generator, COARSE_ORDER, dt, truncation(size), start.seed, frame, self.question.count)
             for size in (chi, chi if exact else max(min(chi, 8), chi // 2))
         ]
         sectors = sectors_of(generator)
