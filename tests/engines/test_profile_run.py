@@ -87,12 +87,39 @@ def test_what_does_not_diffuse_or_relaxes_soon_is_waited_for(model, why):
     for _ in range(3):
         if run.waits:
             break
-        run.changes_to_come({}, {}, {})
+        run.changes_to_come({}, [{}], {})
         run.decide({}, 1.0, 1.0, 1e-3)
         while run.proposal is None and not run.waits:
             run.step()
     assert why in run.waits
     assert run.waits
+
+
+def test_bursts_become_longer_while_their_currents_do_not_rest(monkeypatch):
+    """What a too short burst has shown is forgotten, the burst goes on; a chain that never rests is waited for."""
+    generator = generator_of(EXCLUSION)
+    engine = Accelerated(chi=8, burst=1.0)
+    run = engine.init(generator, identity_state(generator.spaces))
+    monkeypatch.setattr(type(run.slow), "unsteady", lambda self, bursts, first: "changes" if run.time > 1.5 else "")
+    proposals = []
+    while not run.waits:
+        run.step()
+        if run.proposal is not None:
+            proposals.append(run.time)
+            run.changes_to_come({}, [{}, {}], {})
+            run.decide({}, 1.0, 1.0, 1e-3)
+            began = run.time
+        if run.doublings and not run.waits:
+            assert run.pace.burst == 2.0**run.doublings
+            assert run.since == pytest.approx(began + 0.4 * run.pace.burst)
+            assert all(time >= run.since for time, _ in run.samples)
+            assert run.bursts == run.lengths == []
+            assert engine.restore(generator, run.save()).pace == run.pace
+    dt = run._present.dt
+    assert proposals == pytest.approx([1.0], abs=dt)
+    assert run.doublings == 2
+    assert run.time == pytest.approx(began + 4.0, abs=3 * dt)
+    assert run.waits == "changes"
 
 
 def test_a_run_that_waits_is_one_of_tebd_from_there_on():
@@ -131,7 +158,7 @@ def test_a_saved_run_goes_on_bit_for_bit(model):
                 run.begin_kicks(5.0)
             run.step()
             if run.proposal is not None:
-                jumps, drifts = run.changes_to_come({"x": np.ones(2)}, {"x": np.ones(2)}, {"x": np.full(2, run.time)})
+                jumps, drifts = run.changes_to_come({"x": np.ones(2)}, [{"x": np.ones(2)}], {"x": np.full(2, run.time)})
                 run.decide({"x": jumps["x"] + drifts["x"]}, 1.0, 0.0, 1e-3)
             if number and k in (8, 30, 53, 69):
                 runs[1] = engine.restore(generator, run.save())
@@ -160,7 +187,7 @@ def test_without_a_clear_jump_nothing_is_believed():
     while not run.waits:
         run.step()
         if run.proposal is not None:
-            run.changes_to_come({}, {}, {})
+            run.changes_to_come({}, [{}], {})
             run.decide({}, 0.0, 0.0, 1e-3)
     assert "no jump has shown" in run.waits
 
