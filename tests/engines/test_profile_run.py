@@ -122,6 +122,40 @@ def test_bursts_become_longer_while_their_currents_do_not_rest(monkeypatch):
     assert run.waits == "changes"
 
 
+def proposing():
+    """A run of one stage at the end of its first burst."""
+    generator = generator_of(EXCLUSION)
+    run = Accelerated(chi=8, schedule=()).init(generator, identity_state(generator.spaces), far=False)
+    while run.proposal is None:
+        run.step()
+    return run
+
+
+def test_of_a_drift_in_two_windows_the_smaller_counts():
+    """What relaxes has drifted less in the later window; noise drifts less in the longer one."""
+    run = proposing()
+    slopes = [{"x": np.array([0.1, -0.4])}, {"x": np.array([0.2, 0.3])}]
+    assert run.windows == (run.since, run.since)
+    _, drifts = run.changes_to_come({"x": np.zeros(2)}, slopes, {"x": np.zeros(2)})
+    assert_allclose(drifts["x"], 0.3 / (2 * run.slowest))
+    run._begin(-0.4 * run.pace.burst)
+    assert run.windows == (run.time, run.free_since)
+    assert run.free_since < run.time
+
+
+@pytest.mark.parametrize(("noise", "jumps"), [(0.4, True), (0.6, False)])
+def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
+    run = proposing()
+    run._proposal = dataclasses.replace(run._proposal, noise=noise)
+    before = run.state
+    run.changes_to_come({}, [{}], {})
+    run.falls = 0.1
+    run.decide({}, 2e-3, 0.0, 1e-3)
+    assert not run.waits
+    assert (run.state is not before) == jumps
+    assert run.calm == (not jumps)
+
+
 def test_a_run_that_waits_is_one_of_tebd_from_there_on():
     model = XXZ(n=6, delta=0.5, mu=0.5)
     record, exact = (steady_state(model, engine=engine) for engine in (Accelerated(chi=64), "exact"))

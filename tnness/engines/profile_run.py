@@ -6,7 +6,7 @@ sites move the state there. A run that finds a chain not to be diffusive waits f
 
 What a jump does to an observable is seen only after the next burst. So the run keeps how much the last jump has
 changed each, per length of the jump, and the share of the distance that a jump leaves: both tell what is still to come.
-What drifts beside the profile, such as correlations over long distances, relaxes no more slowly than the profile.
+What drifts beside the profile, such as correlations over long distances, relaxes twice as fast as the profile.
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ SHOWS = 0.5
 """Largest share of the distance left by a jump that shows that jumps lead to the steady state."""
 ABOVE = 2.0
 """Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
+PAIRS = 2.0
+"""Slowest rate of what drifts beside the profile, its pair correlations, over that of the profile itself."""
+HIDDEN = 0.5
+"""Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
 DOUBLINGS = 2
 """Most times that a run makes its bursts twice as long, because the currents of a burst were not yet at rest."""
 GAIN, LEVEL = "gain_", "level_"
@@ -204,7 +208,7 @@ class ProfileRun(AcceleratedRun):
         series = 1 / (1 - rest)
         jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
         largest = {
-            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / self.slowest
+            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (PAIRS * self.slowest)
             for name in slopes[0]
         }
         return jumps, {name: np.full(np.shape(slopes[0][name]), value) for name, value in largest.items()}
@@ -242,7 +246,9 @@ class ProfileRun(AcceleratedRun):
         allowed, length = tolerance * (1.0 if self.last else PREPARES), self.slow.distance(proposal.step)
         left = length / max(self.lengths[-1], 1e-300) if self._has_jumped else 0.0
         fails = left > FALLS and length > ABOVE * self._noise
-        small = jump <= allowed or (not self.last and left > FALLS and jump <= COARSE_FACTOR * allowed)
+        hidden = proposal.noise > HIDDEN
+        small = jump <= (DRIFT_FACTOR * allowed if hidden else allowed)
+        small = small or (not self.last and left > FALLS and jump <= COARSE_FACTOR * allowed)
         drift = max(drift, self._far_drift if small and self.last else 0.0)
         calm = small and (drift <= DRIFT_FACTOR * allowed or not self.last)
         if not small and proposal.noise > CLEAR and self.stretch < LONGEST:
@@ -272,7 +278,7 @@ class ProfileRun(AcceleratedRun):
             self._begin(-FAST_SHARE * self.pace.burst)
             return
         self._place(proposal.state)
-        self.stretch, self.jumped_at = max(1, self.stretch // 2), self.time
+        self.stretch, self.jumped_at = self.stretch if hidden else max(1, self.stretch // 2), self.time
         self._begin()
 
     def next_stage(self) -> None:
