@@ -122,10 +122,10 @@ def test_bursts_become_longer_while_their_currents_do_not_rest(monkeypatch):
     assert run.waits == "changes"
 
 
-def proposing():
-    """A run of one stage at the end of its first burst."""
+def proposing(schedule=()):
+    """A run at the end of its first burst; by default it has one stage."""
     generator = generator_of(EXCLUSION)
-    run = Accelerated(chi=8, schedule=()).init(generator, identity_state(generator.spaces), far=False)
+    run = Accelerated(chi=8, schedule=schedule).init(generator, identity_state(generator.spaces), far=False)
     while run.proposal is None:
         run.step()
     return run
@@ -154,6 +154,31 @@ def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
     assert not run.waits
     assert (run.state is not before) == jumps
     assert run.calm == (not jumps)
+
+
+def test_a_burst_whose_step_is_noise_goes_on_and_is_measured_later():
+    run = proposing()
+    burst, began = run.pace.burst, run.began
+    assert (began, run.since) == (0, pytest.approx(0.4 * burst))
+    run._proposal = dataclasses.replace(run._proposal, noise=0.9)
+    run.changes_to_come({}, [{}], {})
+    run.decide({}, 1.0, 0.0, 1e-3)
+    assert run.stretch == 2
+    assert run.since == pytest.approx(0.8 * burst)
+    assert all(time >= run.since for time, _ in run.samples)
+    while run.proposal is None:
+        run.step()
+    assert run.time == pytest.approx(2 * burst, abs=run._present.dt)
+
+
+@pytest.mark.parametrize(("schedule", "waits"), [((), True), ((4,), False)])
+def test_noise_that_longer_bursts_do_not_quieten_ends_a_coarse_stage_and_the_jumps_of_the_last(schedule, waits):
+    run = proposing(schedule)
+    run._proposal, run.stretch = dataclasses.replace(run._proposal, noise=0.9), 4
+    run.changes_to_come({}, [{}], {})
+    run.decide({}, 1.0, 0.0, 1e-3)
+    assert ("do not come to rest" in run.waits) == waits
+    assert run.settled != waits
 
 
 def test_a_run_that_waits_is_one_of_tebd_from_there_on():

@@ -169,9 +169,14 @@ class AcceleratedRun(TEBDRun):
             return report
         if self.time >= self.since:
             self.samples.append((self.time, self.slow.energies(self.view())))
-        if self.time >= self.since + (self.stretch - FAST_SHARE) * self.pace.burst:
+        if self.time >= self._end:
             self._proposal = self._propose()
         return report
+
+    @property
+    def _end(self) -> float:
+        """The time at which the present burst ends."""
+        return self.since + (self.stretch - FAST_SHARE) * self.pace.burst
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -64,7 +64,7 @@ DOUBLINGS = 2
 GAIN, LEVEL = "gain_", "level_"
 """Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
 
-NUMBERS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "free_since", "from_first", "far", "doublings")
+NUMBERS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "free_since", "began", "from_first", "far", "doublings")
 """The numbers of a run that are saved."""
 
 
@@ -78,8 +78,8 @@ class ProfileRun(AcceleratedRun):
     per length of the last jump. levels: means of the last burst.
     far: whether correlations of the density at any distance must be at rest too, which no watched observable may show.
     correlations: these, when the measured part of the present burst began; none before.
-    doublings: how many times the bursts have become twice as long. free_since: the time from which on fast variables
-    have relaxed, and no jump was made.
+    doublings: how many times the bursts have become twice as long. began: when the present burst did. free_since: the
+    time from which on fast variables have relaxed, and no jump was made.
     """
 
     transported: Transported | None = None
@@ -94,6 +94,7 @@ class ProfileRun(AcceleratedRun):
     far: bool = True
     doublings: int = 0
     free_since: float = math.nan
+    began: float = 0.0
     correlations: Real = field(default_factory=lambda: np.zeros((0, 0)))
     _late: Values = field(default_factory=dict, init=False, repr=False)  # means of the late part of the present burst
     _noise: float = field(default=0.0, init=False, repr=False)  # of the proposed step, with what truncation displaced
@@ -176,16 +177,27 @@ class ProfileRun(AcceleratedRun):
         longer = 2 * self.pace.burst
         if self.doublings == DOUBLINGS or self.slow.rate * longer > SOON_AT_REST:
             return False
-        self.since += FAST_SHARE * self.pace.burst
-        self.samples = [sample for sample in self.samples if sample[0] >= self.since]
-        self.free_since, self.doublings, self.pace = self.since, self.doublings + 1, replace(self.pace, burst=longer)
+        self.doublings, self.pace = self.doublings + 1, replace(self.pace, burst=longer)
+        self._measure_later(self.stretch)
+        self.free_since = self.since
         self.bursts, self.lengths, self.levels, self.correlations = [], [], {}, np.zeros((0, 0))
         return True
 
+    def _measure_later(self, stretch: int) -> None:
+        """Forget the samples of the part of a longer burst in which fast variables relax. stretch: of the burst."""
+        self.since = max(self.since, self.began + FAST_SHARE * stretch * self.pace.burst)
+        self.samples = [sample for sample in self.samples if sample[0] >= self.since]
+
     def _begin(self, lead: float = 0.0) -> None:
         super()._begin(lead)
-        if lead >= 0 or not self.free_since < self.since:
+        self.began = self.since - FAST_SHARE * self.pace.burst
+        if lead >= 0:
             self.free_since = self.since
+
+    @property
+    def _end(self) -> float:
+        """The time at which the present burst ends."""
+        return self.began + self.stretch * self.pace.burst
 
     @property
     def windows(self) -> tuple[float, ...]:
@@ -253,6 +265,7 @@ class ProfileRun(AcceleratedRun):
         calm = small and (drift <= DRIFT_FACTOR * allowed or not self.last)
         if not small and proposal.noise > CLEAR and self.stretch < LONGEST:
             self.stretch *= 2
+            self._measure_later(self.stretch)
             self._proposal = None
             return
         self._proposal = None
@@ -264,8 +277,10 @@ class ProfileRun(AcceleratedRun):
                 return
             self.falls = left if left <= SHOWS else self.falls
         if not small and proposal.noise > CLEAR:
-            self._wait("the currents do not come to rest within a burst")
-            return
+            if self.last:
+                self._wait("the currents do not come to rest within a burst")
+                return
+            small = calm = True  # coarse stages prepare: more bond dimension may quieten the noise
         if calm and self.last and math.isnan(self.falls):
             self._wait("no jump has shown that jumps lead to the steady state")
             return
@@ -362,8 +377,8 @@ class ProfileRun(AcceleratedRun):
         self.waits = arrays["profile_waits"].astype(np.uint8).tobytes().decode()
         self.gains = {k.removeprefix(GAIN): v for k, v in arrays.items() if k.startswith(GAIN)}
         self.levels = {k.removeprefix(LEVEL): v for k, v in arrays.items() if k.startswith(LEVEL)}
-        self.falls, self.jumped_at, self.waits_since, self.free_since = (
-            float(numbers[name]) for name in NUMBERS_OF_PROFILE[:4]
+        self.falls, self.jumped_at, self.waits_since, self.free_since, self.began = (
+            float(numbers[name]) for name in NUMBERS_OF_PROFILE[:5]
         )
         self.far, self.doublings = bool(numbers["far"]), int(numbers["doublings"])
         self.pace = replace(self.pace, burst=2**self.doublings * self.pace.burst)
