@@ -87,12 +87,98 @@ def test_what_does_not_diffuse_or_relaxes_soon_is_waited_for(model, why):
     for _ in range(3):
         if run.waits:
             break
-        run.changes_to_come({}, {}, {})
+        run.changes_to_come({}, [{}], {})
         run.decide({}, 1.0, 1.0, 1e-3)
         while run.proposal is None and not run.waits:
             run.step()
     assert why in run.waits
     assert run.waits
+
+
+def test_bursts_become_longer_while_their_currents_do_not_rest(monkeypatch):
+    """What a too short burst has shown is forgotten, the burst goes on; a chain that never rests is waited for."""
+    generator = generator_of(EXCLUSION)
+    engine = Accelerated(chi=8, burst=1.0)
+    run = engine.init(generator, identity_state(generator.spaces))
+    monkeypatch.setattr(type(run.slow), "unsteady", lambda self, bursts, first: "changes" if run.time > 1.5 else "")
+    proposals = []
+    while not run.waits:
+        run.step()
+        if run.proposal is not None:
+            proposals.append(run.time)
+            run.changes_to_come({}, [{}, {}], {})
+            run.decide({}, 1.0, 1.0, 1e-3)
+            began = run.time
+        if run.doublings and not run.waits:
+            assert run.pace.burst == 2.0**run.doublings
+            assert run.since == pytest.approx(began + 0.4 * run.pace.burst)
+            assert all(time >= run.since for time, _ in run.samples)
+            assert run.bursts == run.lengths == []
+            assert engine.restore(generator, run.save()).pace == run.pace
+    dt = run._present.dt
+    assert proposals == pytest.approx([1.0], abs=dt)
+    assert run.doublings == 2
+    assert run.time == pytest.approx(began + 4.0, abs=3 * dt)
+    assert run.waits == "changes"
+
+
+def proposing(schedule=()):
+    """A run at the end of its first burst; by default it has one stage."""
+    generator = generator_of(EXCLUSION)
+    run = Accelerated(chi=8, schedule=schedule).init(generator, identity_state(generator.spaces), far=False)
+    while run.proposal is None:
+        run.step()
+    return run
+
+
+def test_of_a_drift_in_two_windows_the_smaller_counts():
+    """What relaxes has drifted less in the later window; noise drifts less in the longer one."""
+    run = proposing()
+    slopes = [{"x": np.array([0.1, -0.4])}, {"x": np.array([0.2, 0.3])}]
+    assert run.windows == (run.since, run.since)
+    _, drifts = run.changes_to_come({"x": np.zeros(2)}, slopes, {"x": np.zeros(2)})
+    assert_allclose(drifts["x"], 0.3 / (2 * run.slowest))
+    run._begin(-0.4 * run.pace.burst)
+    assert run.windows == (run.time, run.free_since)
+    assert run.free_since < run.time
+
+
+@pytest.mark.parametrize(("noise", "jumps"), [(0.4, True), (0.6, False)])
+def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
+    run = proposing()
+    run._proposal = dataclasses.replace(run._proposal, noise=noise)
+    before = run.state
+    run.changes_to_come({}, [{}], {})
+    run.falls = 0.1
+    run.decide({}, 2e-3, 0.0, 1e-3)
+    assert not run.waits
+    assert (run.state is not before) == jumps
+    assert run.calm == (not jumps)
+
+
+def test_a_burst_whose_step_is_noise_goes_on_and_is_measured_later():
+    run = proposing()
+    burst, began = run.pace.burst, run.began
+    assert (began, run.since) == (0, pytest.approx(0.4 * burst))
+    run._proposal = dataclasses.replace(run._proposal, noise=0.9)
+    run.changes_to_come({}, [{}], {})
+    run.decide({}, 1.0, 0.0, 1e-3)
+    assert run.stretch == 2
+    assert run.since == pytest.approx(0.8 * burst)
+    assert all(time >= run.since for time, _ in run.samples)
+    while run.proposal is None:
+        run.step()
+    assert run.time == pytest.approx(2 * burst, abs=run._present.dt)
+
+
+@pytest.mark.parametrize(("schedule", "waits"), [((), True), ((4,), False)])
+def test_noise_that_longer_bursts_do_not_quieten_ends_a_coarse_stage_and_the_jumps_of_the_last(schedule, waits):
+    run = proposing(schedule)
+    run._proposal, run.stretch = dataclasses.replace(run._proposal, noise=0.9), 4
+    run.changes_to_come({}, [{}], {})
+    run.decide({}, 1.0, 0.0, 1e-3)
+    assert ("do not come to rest" in run.waits) == waits
+    assert run.settled != waits
 
 
 def test_a_run_that_waits_is_one_of_tebd_from_there_on():
@@ -131,7 +217,7 @@ def test_a_saved_run_goes_on_bit_for_bit(model):
                 run.begin_kicks(5.0)
             run.step()
             if run.proposal is not None:
-                jumps, drifts = run.changes_to_come({"x": np.ones(2)}, {"x": np.ones(2)}, {"x": np.full(2, run.time)})
+                jumps, drifts = run.changes_to_come({"x": np.ones(2)}, [{"x": np.ones(2)}], {"x": np.full(2, run.time)})
                 run.decide({"x": jumps["x"] + drifts["x"]}, 1.0, 0.0, 1e-3)
             if number and k in (8, 30, 53, 69):
                 runs[1] = engine.restore(generator, run.save())
@@ -160,7 +246,7 @@ def test_without_a_clear_jump_nothing_is_believed():
     while not run.waits:
         run.step()
         if run.proposal is not None:
-            run.changes_to_come({}, {}, {})
+            run.changes_to_come({}, [{}], {})
             run.decide({}, 0.0, 0.0, 1e-3)
     assert "no jump has shown" in run.waits
 

@@ -169,9 +169,14 @@ class AcceleratedRun(TEBDRun):
             return report
         if self.time >= self.since:
             self.samples.append((self.time, self.slow.energies(self.view())))
-        if self.time >= self.since + (self.stretch - FAST_SHARE) * self.pace.burst:
+        if self.time >= self._end:
             self._proposal = self._propose()
         return report
+
+    @property
+    def _end(self) -> float:
+        """The time at which the present burst ends."""
+        return self.since + (self.stretch - FAST_SHARE) * self.pace.burst
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -258,12 +263,22 @@ class AcceleratedRun(TEBDRun):
         """Begin a burst after a time `lead`, during which nothing is measured."""
         self.samples, self.since = [], self.time + lead + FAST_SHARE * self.pace.burst
 
-    def changes_to_come(self, jumps: Values, slopes: Values, late: Values) -> tuple[Values, Values]:
+    @property
+    def windows(self) -> tuple[float, ...]:
+        """The times from which on drifts are measured."""
+        return (self.since,)
+
+    def changes_to_come(self, jumps: Values, slopes: Sequence[Values], late: Values) -> tuple[Values, Values]:
         """Return the changes of every element by jumps, and by the slow drift.
 
-        jumps: by the proposed jump. slopes: the present drift. late: the means of the late part of the burst.
+        jumps: by the proposed jump. slopes: the drift in each of `windows`. late: the means of the late part of the
+        burst.
         """
-        return jumps, {name: np.abs(slope) / self.slowest for name, slope in slopes.items()}
+        return jumps, {name: np.abs(slope) / self.slowest for name, slope in slopes[0].items()}
+
+    def ends_with(self, now: Values, then: Values, late: Values) -> Values:
+        """Return the final values of a coarse stage: those of its last proposal."""
+        return then
 
     def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
         """Jump, stay, or stretch the burst.

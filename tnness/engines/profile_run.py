@@ -6,12 +6,13 @@ sites move the state there. A run that finds a chain not to be diffusive waits f
 
 What a jump does to an observable is seen only after the next burst. So the run keeps how much the last jump has
 changed each, per length of the jump, and the share of the distance that a jump leaves: both tell what is still to come.
-What drifts beside the profile, such as correlations over long distances, relaxes no more slowly than the profile.
+What drifts beside the profile, such as correlations over long distances, relaxes twice as fast as the profile.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,11 +32,11 @@ from tnness.engines.disturbance import Disturbance
 from tnness.engines.protocol import Report
 from tnness.engines.tebd_run import TEBDRun
 from tnness.engines.weak.bursts import mixed
-from tnness.engines.weak.profile import FALLS, Profile
+from tnness.engines.weak.profile import FALLS, SOON_AT_REST, Profile
 from tnness.engines.weak.transported import Transported
 from tnness.network.chain_state import ChainState
 from tnness.records.snapshot import Snapshot
-from tnness.records.values import Values
+from tnness.records.values import Values, change
 from tnness.stopping.kicked import PATIENCE
 from tnness.stopping.protocol import Rule
 from tnness.stopping.settling import SettlingOrWaiting
@@ -54,10 +55,16 @@ SHOWS = 0.5
 """Largest share of the distance left by a jump that shows that jumps lead to the steady state."""
 ABOVE = 2.0
 """Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
+PAIRS = 2.0
+"""Slowest rate of what drifts beside the profile, its pair correlations, over that of the profile itself."""
+HIDDEN = 0.5
+"""Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
+DOUBLINGS = 2
+"""Most times that a run makes its bursts twice as long, because the currents of a burst were not yet at rest."""
 GAIN, LEVEL = "gain_", "level_"
 """Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
 
-NUMBERS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "from_first", "far")
+NUMBERS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "free_since", "began", "from_first", "far", "doublings")
 """The numbers of a run that are saved."""
 
 
@@ -71,6 +78,8 @@ class ProfileRun(AcceleratedRun):
     per length of the last jump. levels: means of the last burst.
     far: whether correlations of the density at any distance must be at rest too, which no watched observable may show.
     correlations: these, when the measured part of the present burst began; none before.
+    doublings: how many times the bursts have become twice as long. began: when the present burst did. free_since: the
+    time from which on fast variables have relaxed, and no jump was made.
     """
 
     transported: Transported | None = None
@@ -83,6 +92,9 @@ class ProfileRun(AcceleratedRun):
     gains: Values = field(default_factory=dict)
     levels: Values = field(default_factory=dict)
     far: bool = True
+    doublings: int = 0
+    free_since: float = math.nan
+    began: float = 0.0
     correlations: Real = field(default_factory=lambda: np.zeros((0, 0)))
     _late: Values = field(default_factory=dict, init=False, repr=False)  # means of the late part of the present burst
     _noise: float = field(default=0.0, init=False, repr=False)  # of the proposed step, with what truncation displaced
@@ -139,9 +151,13 @@ class ProfileRun(AcceleratedRun):
         profile.learn(burst)
         bursts = [*self._before[1 - MIXES :], burst]
         step, uncertainty = mixed(profile, bursts) if profile.is_diffusive else (np.full(self.n, math.inf), math.inf)
-        objection = profile.objection(bursts, burst.energies + step, self.pace.burst)
-        if objection:
-            self._wait(objection)
+        objection, unsteady = profile.objection(burst.energies + step, self.pace.burst), ""
+        if not objection:
+            unsteady = profile.unsteady(bursts, first=not self.doublings)
+        if unsteady and self._lengthen():
+            return None
+        if objection or unsteady:
+            self._wait(objection or unsteady)
             return None
         centred = times - times.mean()
         moving = centred @ values[:, : self.n] / float(centred @ centred)  # d n / d t, truncation included
@@ -153,10 +169,49 @@ class ProfileRun(AcceleratedRun):
         state = profile.moved(self.state, values[-1, : self.n] + step)
         return Proposal(burst, state, step, float(np.abs(step).max()) / profile.spread, relative, False)
 
-    def changes_to_come(self, jumps: Values, slopes: Values, late: Values) -> tuple[Values, Values]:
+    def _lengthen(self) -> bool:
+        """Go on with the present burst until it is twice as long, as all bursts from now on; False where none may be.
+
+        The currents of coherent chains rest late: what shorter bursts have shown is forgotten.
+        """
+        longer = 2 * self.pace.burst
+        if self.doublings == DOUBLINGS or self.slow.rate * longer > SOON_AT_REST:
+            return False
+        self.doublings, self.pace = self.doublings + 1, replace(self.pace, burst=longer)
+        self._measure_later(self.stretch)
+        self.free_since = self.since
+        self.bursts, self.lengths, self.levels, self.correlations = [], [], {}, np.zeros((0, 0))
+        return True
+
+    def _measure_later(self, stretch: int) -> None:
+        """Forget the samples of the part of a longer burst in which fast variables relax. stretch: of the burst."""
+        self.since = max(self.since, self.began + FAST_SHARE * stretch * self.pace.burst)
+        self.samples = [sample for sample in self.samples if sample[0] >= self.since]
+
+    def _begin(self, lead: float = 0.0) -> None:
+        super()._begin(lead)
+        self.began = self.since - FAST_SHARE * self.pace.burst
+        if lead >= 0:
+            self.free_since = self.since
+
+    @property
+    def _end(self) -> float:
+        """The time at which the present burst ends."""
+        return self.began + self.stretch * self.pace.burst
+
+    @property
+    def windows(self) -> tuple[float, ...]:
+        """The times from which on drifts are measured: of the present burst, and since the last jump.
+
+        A drift relaxes, so that it is no larger than that of either window; noise is less in the longer one.
+        """
+        return self.since, self.free_since
+
+    def changes_to_come(self, jumps: Values, slopes: Sequence[Values], late: Values) -> tuple[Values, Values]:
         """Return the changes of every element by jumps, and by what drifts beside the profile.
 
-        jumps: by the proposed jump. slopes: the present drift. late: the means of the late part of the burst.
+        jumps: by the proposed jump. slopes: the drift in each of `windows`. late: the means of the late part of the
+        burst.
         """
         assert self._proposal is not None
         length, rest = self.slow.distance(self._proposal.step), self._left
@@ -164,9 +219,22 @@ class ProfileRun(AcceleratedRun):
         gains = self._gains(late)
         series = 1 / (1 - rest)
         jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
-        beside = {name: np.abs(slope) - gains.get(name, 0.0) * self._moving for name, slope in slopes.items()}
-        largest = {name: max(0.0, float(np.max(b, initial=0.0))) / self.slowest for name, b in beside.items()}
-        return jumps, {name: np.full(np.shape(slopes[name]), value) for name, value in largest.items()}
+        largest = {
+            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (PAIRS * self.slowest)
+            for name in slopes[0]
+        }
+        return jumps, {name: np.full(np.shape(slopes[0][name]), value) for name, value in largest.items()}
+
+    def _beside(self, slope: Real, gain: Any) -> float:
+        """Return the largest drift of an element that the motion of the profile does not account for."""
+        return float(np.max(np.abs(slope) - gain * self._moving, initial=0.0))
+
+    def ends_with(self, now: Values, then: Values, late: Values) -> Values:
+        """Return the final values of a coarse stage: means of its last burst, and what the proposed jump changes.
+
+        The noise that truncation makes at a coarse bond dimension is no error of the next one.
+        """
+        return {name: late[name] + change(now[name], then[name]) for name in then}
 
     @property
     def _left(self) -> float:
@@ -190,11 +258,14 @@ class ProfileRun(AcceleratedRun):
         allowed, length = tolerance * (1.0 if self.last else PREPARES), self.slow.distance(proposal.step)
         left = length / max(self.lengths[-1], 1e-300) if self._has_jumped else 0.0
         fails = left > FALLS and length > ABOVE * self._noise
-        small = jump <= allowed or (not self.last and left > FALLS and jump <= COARSE_FACTOR * allowed)
+        hidden = proposal.noise > HIDDEN
+        small = jump <= (DRIFT_FACTOR * allowed if hidden else allowed)
+        small = small or (not self.last and left > FALLS and jump <= COARSE_FACTOR * allowed)
         drift = max(drift, self._far_drift if small and self.last else 0.0)
         calm = small and (drift <= DRIFT_FACTOR * allowed or not self.last)
         if not small and proposal.noise > CLEAR and self.stretch < LONGEST:
             self.stretch *= 2
+            self._measure_later(self.stretch)
             self._proposal = None
             return
         self._proposal = None
@@ -206,8 +277,10 @@ class ProfileRun(AcceleratedRun):
                 return
             self.falls = left if left <= SHOWS else self.falls
         if not small and proposal.noise > CLEAR:
-            self._wait("the currents do not come to rest within a burst")
-            return
+            if self.last:
+                self._wait("the currents do not come to rest within a burst")
+                return
+            small = calm = True  # coarse stages prepare: more bond dimension may quieten the noise
         if calm and self.last and math.isnan(self.falls):
             self._wait("no jump has shown that jumps lead to the steady state")
             return
@@ -220,7 +293,7 @@ class ProfileRun(AcceleratedRun):
             self._begin(-FAST_SHARE * self.pace.burst)
             return
         self._place(proposal.state)
-        self.stretch, self.jumped_at = max(1, self.stretch // 2), self.time
+        self.stretch, self.jumped_at = self.stretch if hidden else max(1, self.stretch // 2), self.time
         self._begin()
 
     def next_stage(self) -> None:
@@ -304,8 +377,11 @@ class ProfileRun(AcceleratedRun):
         self.waits = arrays["profile_waits"].astype(np.uint8).tobytes().decode()
         self.gains = {k.removeprefix(GAIN): v for k, v in arrays.items() if k.startswith(GAIN)}
         self.levels = {k.removeprefix(LEVEL): v for k, v in arrays.items() if k.startswith(LEVEL)}
-        self.falls, self.jumped_at, self.waits_since = (float(numbers[name]) for name in NUMBERS_OF_PROFILE[:3])
-        self.far = bool(numbers["far"])
+        self.falls, self.jumped_at, self.waits_since, self.free_since, self.began = (
+            float(numbers[name]) for name in NUMBERS_OF_PROFILE[:5]
+        )
+        self.far, self.doublings = bool(numbers["far"]), int(numbers["doublings"])
+        self.pace = replace(self.pace, burst=2**self.doublings * self.pace.burst)
         if numbers["from_first"]:
             self._wait_from_the_first_stage()
         if self.kicks is not None:  # their recipe depends on whether the run waits

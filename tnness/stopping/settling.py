@@ -55,10 +55,23 @@ class Jumping(Protocol):
         """The time from which on the fast relaxation is over and the measurements show the slow drift alone."""
         ...
 
-    def changes_to_come(self, jumps: Values, slopes: Values, late: Values) -> tuple[Values, Values]:
+    @property
+    def windows(self) -> tuple[float, ...]:
+        """The times from which on drifts are measured; each may be the one that counts."""
+        ...
+
+    def changes_to_come(self, jumps: Values, slopes: Sequence[Values], late: Values) -> tuple[Values, Values]:
         """Return the changes of every element by jumps, and by the slow drift.
 
-        jumps: by the proposed jump. slopes: the present drift. late: the means of the late part of the burst.
+        jumps: by the proposed jump. slopes: the drift in each of `windows`. late: the means of the late part of the
+        burst.
+        """
+        ...
+
+    def ends_with(self, now: Values, then: Values, late: Values) -> Values:
+        """Return the final values of a coarse stage.
+
+        now, then: before and after the proposed jump. late: the means of the late part of the burst.
         """
         ...
 
@@ -119,15 +132,16 @@ class Settling(Rule):
             return
         now, then = history.last_of(run.stage) or {}, measure(run.proposal)
         jumps = {name: run.uncertainty * np.abs(change(now[name], then[name])) for name in then}
-        late = history.slopes(run.stage, run.late), history.means(run.stage, run.late)
-        jumps, drifts = run.changes_to_come(jumps, *late)
+        slopes = [history.slopes(run.stage, time) for time in run.windows]
+        late = history.means(run.stage, run.late)
+        jumps, drifts = run.changes_to_come(jumps, slopes, late)
         jump, drift = (
             max((size(moved[k]) / max(scale(now[k]), scale(then[k]), FLOOR) for k in then), default=0.0)
             for moved in (jumps, drifts)
         )
         run.decide({name: np.maximum(jumps[name], drifts[name]) for name in then}, jump, drift, self._wanted)
         if run.settled and not run.last:
-            history.add(run.time, run.stage, then)  # the final values of the stage are those of its last proposal
+            history.add(run.time, run.stage, run.ends_with(now, then, late))
 
     @property
     def _wanted(self) -> float:

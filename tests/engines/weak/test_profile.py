@@ -77,18 +77,33 @@ def test_a_jump_reaches_the_densities_that_were_asked_for(model):
 def test_what_is_no_normal_diffusion_is_objected_to():
     profile = profile_of(SSEP)
     straight, ones = profile.start, np.ones(11)
-    even = burst(profile, straight, ones)
 
-    def objection(*conductances, end=straight):
-        bursts = [burst(profile, straight, c) for c in conductances]
-        profile.learn(bursts[-1])
-        return profile.objection(bursts, end)
+    def objection(conductances, end=straight):
+        profile.learn(burst(profile, straight, conductances))
+        return profile.objection(end)
 
     assert objection(ones) == ""
     assert objection(-ones) == "a current flows up the gradient"
     assert "reservoirs" in objection(ones, end=straight + 0.2 * np.sign(straight))
-    assert objection(ones, 0.8 * ones) == ""  # the currents of a product state flow freely at first
-    assert objection(ones, 1.2 * ones) == "the conductance changes from 1 to 1.2"
-    assert objection(ones, 0.6 * ones) == "the conductance changes from 1 to 0.6"
-    assert objection(ones, ones, 0.8 * ones) == "the conductance changes from 1 to 0.8"
+
+
+def test_a_conductance_that_changes_from_burst_to_burst_is_told():
+    profile = profile_of(SSEP)
+
+    def unsteady(*conductances, first=True):
+        bursts = [burst(profile, profile.start, np.full(11, c)) for c in conductances]
+        return profile.unsteady(bursts, first)
+
+    assert unsteady(1) == ""
+    assert unsteady(1, 0.8) == ""  # the currents of a product state flow freely at first
+    assert unsteady(1, 0.8, first=False) == "the conductance changes from 1 to 0.8"
+    assert unsteady(1, 1.2) == "the conductance changes from 1 to 1.2"
+    assert unsteady(1, 0.6) == "the conductance changes from 1 to 0.6"
+    assert unsteady(1, 1, 0.8) == "the conductance changes from 1 to 0.8"
+    assert unsteady(1, 0.6, 0.61) == ""
+
+
+def test_a_burst_is_read_back_from_its_row():
+    profile = profile_of(SSEP)
+    even = burst(profile, profile.start, np.ones(11))
     assert even.row == type(even).of(np.array(even.row), profile.n).row

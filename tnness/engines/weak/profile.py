@@ -163,13 +163,12 @@ class Profile:
 
     # ------------------------------------------------------------------ where there is no normal diffusion
 
-    def objection(self, bursts: Sequence[Burst], end: Real, length: float = 0.0) -> str:
+    def objection(self, end: Real, length: float = 0.0) -> str:
         """Return why the profile cannot be trusted to be diffusive; empty where it can.
 
         Parameters
         ----------
-        bursts: of the present stage; the last one proposes. end: the densities after the proposed jump. length: the
-            time of a burst.
+        end: the densities after the proposed jump. length: the time of a burst.
         """
         if not self.is_diffusive:
             return "a current flows up the gradient"
@@ -182,12 +181,22 @@ class Profile:
             return "the profile would leave the range of the reservoirs"
         if ((end <= low) | (end >= high)).any():
             return "the profile would leave the range of the density"
-        if len(bursts) > 1:
-            before, now = (conductance(burst) for burst in bursts[-2:])
-            falls = FIRST_FALL if len(bursts) == 2 else STEADY_WITHIN
-            if not -falls * before <= now - before <= STEADY_WITHIN * before:
-                return f"the conductance changes from {before:.3g} to {now:.3g}"
         return ""
+
+    def unsteady(self, bursts: Sequence[Burst], first: bool = True) -> str:
+        """Return how the conductance of the chain changes from the burst before the last to the last; empty if little.
+
+        Parameters
+        ----------
+        bursts: as many as there are. first: whether the very first burst of a product state may be the one before.
+        """
+        if len(bursts) < 2:
+            return ""
+        before, now = (conductance(burst) for burst in bursts[-2:])
+        falls = FIRST_FALL if first and len(bursts) == 2 else STEADY_WITHIN
+        if -falls * before <= now - before <= STEADY_WITHIN * before:
+            return ""
+        return f"the conductance changes from {before:.3g} to {now:.3g}"
 
 
 def conductance(burst: Burst) -> float:
