@@ -89,8 +89,8 @@ class Trail:
         """Return the change still to come of the fastest element if all go on as they do; 0 where they do not drift.
 
         Successive changes of the whole vector with a cosine above `STRAIGHT` are a drift: a truncated state that
-        wanders has none. What remains is d2 r/(1 - r) with r the ratio of their norms, at most `LONGEST` d2: a drift that
-        does not slow down yet is seen long before any element has moved far.
+        wanders has none. What remains is d2 r/(1 - r) with r the ratio of their norms, at most `LONGEST` d2: a drift
+        that does not slow down yet is seen long before any element has moved far.
 
         >>> trail = Trail()
         >>> for t in range(30):
