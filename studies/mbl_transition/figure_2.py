@@ -107,5 +107,21 @@ def crossing_in_words(critical: Resampled) -> str:
     return found if critical.defined >= 0.995 else f"{found}\n({share} cross)"
 
 
+def tell(dataset: xr.Dataset) -> str:
+    """The order parameter at every (h, eps), the claims of its points, and 1/2z of every h."""
+    lines = []
+    for h in dataset["h"].values:
+        here = group(dataset, h=h)
+        estimate, (_, gamma) = variation(here), power_law_of(here, dataset.attrs["fit_eps"])
+        for number, eps in enumerate(here["eps"].values):
+            row = f"h = {h:g}, eps = {eps:g}: variation {estimate.value[number]:.4f} +- {estimate.error[number]:.4f}"
+            if "claim" in here:
+                claims = here["claim"].sel(eps=eps).values
+                row += f"; claims of a chain: median {np.nanmedian(claims):.1%}, largest {np.nanmax(claims):.1%}"
+            lines.append(f"{row}; {float(here['cpu_seconds'].sel(eps=eps).mean()):.1f} CPU s")
+        lines.append(f"h = {h:g}: 1/2z = {gamma.value:.3f} +- {gamma.error:.3f} ({here.sizes['realization']} chains)")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    script(__file__, PRESETS, data, draw, choose=choosing)
+    script(__file__, PRESETS, data, draw, tell, choose=choosing)
