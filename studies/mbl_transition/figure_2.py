@@ -102,7 +102,7 @@ def crossing_in_words(critical: Resampled) -> str:
     """h_c with its error, and how often the bootstrap found one."""
     share = f"{critical.defined:.0%} of the bootstrap samples"
     if not np.isfinite(critical.value):
-        return f"no fall through 1/2 ({share} have one)"
+        return f"no fall through 1/2\n({share} have one)"
     found = rf"$P = 1/2$ at $h$ = {critical.value:.1f} $\pm$ {critical.error:.1f}"
     return found if critical.defined >= 0.995 else f"{found}\n({share} cross)"
 
