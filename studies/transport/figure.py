@@ -22,7 +22,7 @@ CHAIN = f"{Path(__file__).with_name('chain.py')}:DephasedXXZ"
 DEPHASING = 2.0
 """Of all chains; without interaction D = 4 J^2 / dephasing = 2 J, and the correlation of currents is 8 exp(-4 t)."""
 TIMES = tuple(np.linspace(0, 2, 41).round(10).tolist())
-"""Times of the correlation of currents; short chains feel their ends before the last, and the largest D(t) counts."""
+"""Times of the correlation of currents; short chains feel their ends before the last, where the longest counts."""
 TOLERANCE = 1e-3
 DRIVEN = ("v:", "o-", "^--")
 """Marks and lines of the rates of the contacts."""
@@ -76,6 +76,7 @@ def reduced(table: xr.Dataset) -> xr.Dataset:
                 "response": (dims, whole.max(axis=0)),
                 "response_error": (dims, np.take_along_axis(so_far, at[None], 0)[0]),
                 "reached": (dims, np.array(TIMES)[at]),
+                "last": (dims, whole[-1]),
                 "in_time": (along.dims, whole),
                 "cpu_seconds": table["cpu_seconds"],
             },
@@ -146,6 +147,7 @@ def draw(tables: Mapping[str, xr.Dataset]) -> Figure:
             dots(diffusion, 1 / here["n"], here["driven"], here["driven_error"], fmt=style, **colour)
         here = response.sel(delta=delta)
         dots(diffusion, 1 / here["n"], here["response"], here["response_error"], fmt="s", mfc="none", ms=7, **colour)
+        diffusion.plot(1 / here["n"].values[-1], here["last"].values[-1], "x", ms=6, **colour)
         for length, line in zip(here["n"].values[::-1], ("-", "--", ":"), strict=False):
             values = here["in_time"].sel(n=length)
             in_time.plot(values["time"], values, line, lw=1, **colour)
@@ -154,7 +156,7 @@ def draw(tables: Mapping[str, xr.Dataset]) -> Figure:
         rates = tables["gap"].sel(delta=delta)
         length = rates["n"] - 1 + contacts(1.0)
         gap.plot(1 / rates["n"], rates["rate"] * length**2 / np.pi**2, "o-", **colour)
-        gap.plot(0, here["response"].values[-1], "s", mfc="none", ms=7, clip_on=False, **colour)
+        gap.plot(0, here["last"].values[-1], "x", ms=6, clip_on=False, **colour)
     times = response["time"].values
     free = 4 / DEPHASING * (1 - np.exp(-2 * DEPHASING * times))
     in_time.plot(times, free, "k.", ms=3, label=r"$\Delta$ = 0, endless chain")
@@ -167,7 +169,8 @@ def draw(tables: Mapping[str, xr.Dataset]) -> Figure:
         Line2D([], [], color="0.3", marker=style[0], ls=style[1:], label=rf"driven, $\gamma$ = {gamma:g}")
         for gamma, style in zip(driven["gamma"].values, DRIVEN, strict=False)
     ]
-    shapes.append(Line2D([], [], color="0.3", marker="s", mfc="none", ms=7, ls="", label="linear response"))
+    shapes.append(Line2D([], [], color="0.3", marker="s", mfc="none", ms=7, ls="", label="linear response, largest"))
+    shapes.append(Line2D([], [], color="0.3", marker="x", ms=6, ls="", label=f"the same at t = {TIMES[-1]:g}"))
     diffusion.legend(handles=[*deltas, *shapes], fontsize=6, ncols=2, loc="lower left")
     in_time.set(xlabel="time $t$ [1/J]", ylabel="D(t) [J]")
     lines = [
@@ -182,7 +185,7 @@ def draw(tables: Mapping[str, xr.Dataset]) -> Figure:
         r"diffusion constant; dots: 4 $J^2$/dephasing",
         r"$D(t) = \int_0^t \sum_k \langle j_k(s)\, j(0) \rangle\, ds$",
         r"Fano factor at $\mu$ = 1; dots: 1/3",
-        "gap; squares: D of linear response",
+        "gap; crosses: D of linear response",
     )
     lettered(panels, titles)
     lengths = [int(n) for table in tables.values() for n in table["n"].values]
@@ -195,7 +198,7 @@ def report(tables: Mapping[str, xr.Dataset]) -> str:
     """The numbers as text."""
     lines = []
     for name, table in tables.items():
-        shown = [of for of in ("driven", "response", "reached", "fano", "rate", "candidate") if of in table]
+        shown = [of for of in ("driven", "response", "reached", "last", "fano", "rate", "candidate") if of in table]
         frame = table[[of for name in shown for of in (name, f"{name}_error") if of in table]]
         lines += [name, str(frame.to_dataframe().round(6)), f"CPU seconds: {float(table['cpu_seconds'].sum()):.0f}", ""]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What is computed: `quick` in half a minute of one core, `paper` in ten, with longer chains and more anisotropies."""
+"""What is computed: `quick` in half a minute of one core, `paper` in ten, with longer chains and one more Delta."""
 
 from dataclasses import dataclass
 
