@@ -247,8 +247,8 @@ class ProfileRun(AcceleratedRun):
         return bool(self.lengths) and self.trace[-1][-1] > 0
 
     def _gains(self, late: Values) -> Values:
-        if not (self._has_jumped and self.levels):
-            return self.gains
+        if not (self._has_jumped and self.levels) or (self.stage and len(self.lengths) == 1):
+            return self.gains  # after the first jump of a later stage, a new bond dimension or time step changes more
         return {name: np.abs(late[name] - self.levels[name]) / max(self.lengths[-1], 1e-300) for name in late}
 
     def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
@@ -289,7 +289,7 @@ class ProfileRun(AcceleratedRun):
         self.lengths.append(length)
         self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(not small)))
         if small:
-            self.stretch = self.stretch if calm else 2 * self.stretch
+            self.stretch = max(1, self.stretch // 2) if calm else 2 * self.stretch
             self._begin(-FAST_SHARE * self.pace.burst)
             return
         self._place(proposal.state)
