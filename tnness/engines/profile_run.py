@@ -57,7 +57,7 @@ ABOVE = 2.0
 """Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
 PAIRS = 2.0
 """Slowest rate of what drifts beside the profile, its pair correlations, over that of the profile itself."""
-HIDDEN = 0.5
+HIDDEN = 0.3
 """Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
 DOUBLINGS = 2
 """Most times that a run makes its bursts twice as long, because the currents of a burst were not yet at rest."""
