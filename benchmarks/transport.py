@@ -44,7 +44,7 @@ CASES = {
         PARTICLES,
         {"inject_left": 0.7, "remove_left": 0.2, "inject_right": 0.1, "remove_right": 0.5},
     ),
-    "xxz": Case("xxz-driven", (20, 40), 96, MAGNET, {"delta": 1.5, "mu": 0.2}, dt=0.2),
+    "xxz": Case("xxz-driven", (20,), 96, MAGNET, {"delta": 1.5, "mu": 0.2}, dt=0.2),
     "ballistic": Case("xxz-driven", (20,), 32, MAGNET, {"delta": 0.5, "mu": 0.2}),
     "superdiffusive": Case("xxz-driven", (20,), 32, MAGNET, {"delta": 1.0, "mu": 0.2}),
     "maximal": Case("xxz-driven", (12,), 32, MAGNET, {"delta": 1.0, "mu": 1.0}),
