@@ -55,7 +55,7 @@ SHOWS = 0.5
 """Largest share of the distance left by a jump that shows that jumps lead to the steady state."""
 ABOVE = 2.0
 """Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
-PAIRS = 2.0
+OF_PAIRS = 2.0
 """Slowest rate of what drifts beside the profile, its pair correlations, over that of the profile itself."""
 HIDDEN = 0.3
 """Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
@@ -220,7 +220,7 @@ class ProfileRun(AcceleratedRun):
         series = 1 / (1 - rest)
         jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
         largest = {
-            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (PAIRS * self.slowest)
+            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (OF_PAIRS * self.slowest)
             for name in slopes[0]
         }
         return jumps, {name: np.full(np.shape(slopes[0][name]), value) for name, value in largest.items()}
