@@ -19,13 +19,14 @@ from tnness import TEBD, Accelerated, Record, find, steady_state
 
 @dataclass(frozen=True)
 class Case:
-    """A chain: the model and its parameters, its lengths, the bond dimension, and the observables that are watched."""
+    """A chain: the model and its parameters, its lengths, chi, the observables that are watched, dt (None: default)."""
 
     model: str
     lengths: tuple[int, ...]
     chi: int
     watch: tuple[str, ...]
     parameters: dict[str, Any] = field(default_factory=dict)
+    dt: float | None = None
 
     def at(self, n: int) -> Any:
         """Return the model with n sites."""
@@ -43,7 +44,7 @@ CASES = {
         PARTICLES,
         {"inject_left": 0.7, "remove_left": 0.2, "inject_right": 0.1, "remove_right": 0.5},
     ),
-    "xxz": Case("xxz-driven", (20,), 48, MAGNET, {"delta": 1.5, "mu": 0.2}),
+    "xxz": Case("xxz-driven", (20,), 96, MAGNET, {"delta": 1.5, "mu": 0.2}, dt=0.2),
     "ballistic": Case("xxz-driven", (20,), 32, MAGNET, {"delta": 0.5, "mu": 0.2}),
     "superdiffusive": Case("xxz-driven", (20,), 32, MAGNET, {"delta": 1.0, "mu": 0.2}),
     "maximal": Case("xxz-driven", (12,), 32, MAGNET, {"delta": 1.0, "mu": 1.0}),
@@ -104,9 +105,9 @@ def main(
             chosen = CASES[name]
             for n in (n for n in chosen.lengths if n <= longest):
                 answer = exact(chosen, chosen.at(n))
-                jumping = run(name, n, Accelerated(chi=chosen.chi), "jumps", tolerance, answer)
+                jumping = run(name, n, Accelerated(chi=chosen.chi, dt=chosen.dt), "jumps", tolerance, answer)
                 if n <= plain_to:
-                    waiting = run(name, n, TEBD(chi=chosen.chi), "plain", tolerance, answer)
+                    waiting = run(name, n, TEBD(chi=chosen.chi, dt=chosen.dt), "plain", tolerance, answer)
                     print(f"{'':>14} {'':>4} plain / jumps {waiting / jumping:.2f}", flush=True)
 
 

@@ -143,7 +143,7 @@ def test_of_a_drift_in_two_windows_the_smaller_counts():
     assert run.free_since < run.time
 
 
-@pytest.mark.parametrize(("noise", "jumps"), [(0.4, True), (0.6, False)])
+@pytest.mark.parametrize(("noise", "jumps"), [(0.2, True), (0.4, False)])
 def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
     run = proposing()
     run._proposal = dataclasses.replace(run._proposal, noise=noise)

@@ -71,7 +71,7 @@ class Accelerated(Engine):
         last of those of `TEBD`.
     burst: time evolved between two jumps; None takes 60 where dissipation is weak, in units of time of a Hamiltonian of
         order 1, and 25 over the largest norm of a bond's generator where a density is transported. A burst whose drift
-        is hidden by noise is up to 4 times as long.
+        is hidden by noise is up to 4 times as long; all bursts become 2 or 4 times as long where currents rest late.
     bracket: settle twice more at the end, from above and from below, and compare. Default False. It is for weak
         dissipation.
     """

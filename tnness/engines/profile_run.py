@@ -55,9 +55,9 @@ SHOWS = 0.5
 """Largest share of the distance left by a jump that shows that jumps lead to the steady state."""
 ABOVE = 2.0
 """Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
-PAIRS = 2.0
+OF_PAIRS = 2.0
 """Slowest rate of what drifts beside the profile, its pair correlations, over that of the profile itself."""
-HIDDEN = 0.5
+HIDDEN = 0.3
 """Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
 DOUBLINGS = 2
 """Most times that a run makes its bursts twice as long, because the currents of a burst were not yet at rest."""
@@ -220,7 +220,7 @@ class ProfileRun(AcceleratedRun):
         series = 1 / (1 - rest)
         jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
         largest = {
-            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (PAIRS * self.slowest)
+            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (OF_PAIRS * self.slowest)
             for name in slopes[0]
         }
         return jumps, {name: np.full(np.shape(slopes[0][name]), value) for name, value in largest.items()}
@@ -247,8 +247,8 @@ class ProfileRun(AcceleratedRun):
         return bool(self.lengths) and self.trace[-1][-1] > 0
 
     def _gains(self, late: Values) -> Values:
-        if not (self._has_jumped and self.levels):
-            return self.gains
+        if not (self._has_jumped and self.levels) or (self.stage and len(self.lengths) == 1):
+            return self.gains  # after the first jump of a later stage, a new bond dimension or time step changes more
         return {name: np.abs(late[name] - self.levels[name]) / max(self.lengths[-1], 1e-300) for name in late}
 
     def decide(self, predicted: Values, jump: float, drift: float, tolerance: float) -> None:
@@ -289,7 +289,7 @@ class ProfileRun(AcceleratedRun):
         self.lengths.append(length)
         self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(not small)))
         if small:
-            self.stretch = self.stretch if calm else 2 * self.stretch
+            self.stretch = max(1, self.stretch // 2) if calm else 2 * self.stretch
             self._begin(-FAST_SHARE * self.pace.burst)
             return
         self._place(proposal.state)
