@@ -85,7 +85,7 @@ def test_figures_say_what_they_show(study, tiny, store):
 
 def test_evolved_chains_are_judged_by_what_is_watched_and_tell_their_claims(study, tiny, tmp_path):
     watched = replace(tiny.truncation, eps=(0.2, 0.4), chi=(16,), tolerance=0.1, watch=("beta_variation",))
-    dataset = study["figure_2"].data(replace(tiny, transition=(watched,)), tmp_path, 0)
+    dataset = study["figure_2"].data(replace(tiny, transition=(watched,), fit_eps=0.4), tmp_path, 0)
     assert "beta_variation" in next(tmp_path.glob("*tebd*")).name
     assert ((dataset["claim"] > 0) & (dataset["claim"] < 1)).all()
     assert "claims of a chain: median" in study["figure_2"].tell(dataset)

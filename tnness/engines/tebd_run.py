@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tnness.engines.blocked import Blocks
 from tnness.engines.disturbance import Disturbance
@@ -278,15 +279,19 @@ class TEBDRun:
 
     def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
         """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
+        return self.trail.to_come(noise, self._elements_of(reads))
+
+    def drift(self, reads: tuple[int, ...] = ()) -> float:
+        """Return the change still to come of a marginal of some sites if all go on as they do; 0 without a drift."""
+        return self.trail.drift(self._elements_of(reads))
+
+    def _elements_of(self, reads: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Return which elements of `marginals` belong to some sites; none stands for all."""
         reads = self.blocks.of(reads) if self.blocks else reads
         dims, wanted = self.generator.dims, [not reads or i in reads for i in range(self.n)]
         masks = [np.full(dim, chosen) for dim, chosen in zip(dims, wanted, strict=True)]
         masks += [np.full(dims[i] * dims[i + 1], wanted[i] and wanted[i + 1]) for i in range(self.n - 1)]
-        return self.trail.to_come(noise, np.concatenate(masks))
-
-    def drift(self) -> float:
-        """Return the change still to come of a marginal if all go on in their direction; 0 where they do not."""
-        return self.trail.drift()
+        return np.concatenate(masks)
 
     @property
     def patience(self) -> float:

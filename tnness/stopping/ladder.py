@@ -71,8 +71,8 @@ class Staged(Discretised, Kickable, Protocol):
         """Return the largest change still to come of an element of the one- and two-site marginals of some sites."""
         ...
 
-    def drift(self) -> float:
-        """Return the change still to come of a marginal if all go on in their direction; 0 where they do not."""
+    def drift(self, reads: tuple[int, ...] = ()) -> float:
+        """Return the change still to come of a marginal of some sites if all go on as they do; 0 without a drift."""
         ...
 
 
@@ -150,8 +150,8 @@ class Ladder(Rule):
 
     @property
     def _drifts(self) -> bool:
-        """True where the marginals drift by more than what any stage may leave to come."""
-        drift = self.run.drift()
+        """True where the marginals that are read drift by more than what any stage may leave to come."""
+        drift = self.run.drift(() if self.forgetting is None else self.forgetting.reads)
         return drift > TO_COME * self.target.relative or (drift > 0 and not self._elements_rest)
 
     @property

@@ -25,7 +25,7 @@ MOST = 48
 
 STRAIGHT = 0.25
 """Cosine between successive changes above which they are a drift; a random walk has 0, the changes of a noise -1/2."""
-LONGEST = 1000.0
+GOES_ON = 1000.0
 """Thirds of a stage over which a drift that does not slow down is thought to go on."""
 
 
@@ -85,32 +85,34 @@ class Trail:
         slow = ratio > SLOWEST
         return float(np.inf if slow.any() else (second[moving] * ratio / (1 - ratio)).max())
 
-    def drift(self) -> float:
+    def drift(self, chosen: NDArray[np.bool_]) -> float:
         """Return the change still to come of the fastest element if all go on as they do; 0 where they do not drift.
 
+        chosen: which elements count.
+
         Successive changes of the whole vector with a cosine above `STRAIGHT` are a drift: a truncated state that
-        wanders has none. What remains is d2 r/(1 - r) with r the ratio of their norms, at most `LONGEST` d2: a drift
+        wanders has none. What remains is d2 r/(1 - r) with r the ratio of their norms, at most `GOES_ON` d2: a drift
         that does not slow down yet is seen long before any element has moved far.
 
         >>> trail = Trail()
         >>> for t in range(30):
         ...     trail.offer(np.array([1e-4 * t, 1.0]))
-        >>> round(trail.drift(), 3)
-        0.9
+        >>> round(trail.drift(np.array([True, True])), 3), trail.drift(np.array([False, True]))
+        (0.9, 0.0)
         >>> for t in range(30):
         ...     trail.offer(np.array([1e-4 * (-1) ** t, 1.0]))
-        >>> trail.drift()
+        >>> trail.drift(np.array([True, True]))
         0.0
         """
         changes = self._changes()
         if changes is None:
             return 0.0
-        first, second = changes
+        first, second = (change[chosen] for change in changes)
         before, now = np.linalg.norm(first), np.linalg.norm(second)
         if first @ second <= STRAIGHT * before * now:
             return 0.0
-        more = min(LONGEST, now / (before - now)) if now < before else LONGEST
-        return float(np.abs(second).max() * more)
+        more = min(GOES_ON, now / (before - now)) if now < before else GOES_ON
+        return float(np.abs(second).max(initial=0.0) * more)
 
     def _changes(self) -> tuple[Real, Real] | None:
         """Return the last two changes over a third of the stage; None while there are too few samples."""
