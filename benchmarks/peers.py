@@ -377,11 +377,11 @@ def trajectories(python: str, case: Case, ended: float) -> Row:
     asked |= {"trajectories": count, "chi": case.chi, "cutoff": 1e-6, "krylov": 1e-6, "order": 2, "mode": "2site"}
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "given.json", Path(folder) / "found.json"
-        given.write_text(json.dumps(asked | case.about))
+        given.write_text(json.dumps([asked | case.about]))
         surroundings = os.environ | dict.fromkeys(THREADS, "1")
         script = Path(__file__).with_name("yaqs_chain.py")
         subprocess.run([python, script, given, found], check=True, env=surroundings)
-        answer = json.loads(found.read_text())
+        (answer,) = json.loads(found.read_text())
     spread = float(np.std(answer["z"], axis=0, ddof=1).max())
     needed = max(1, math.ceil((spread / case.goal) ** 2))
     seconds = answer["seconds"] / count * needed * ended / span
