@@ -42,7 +42,7 @@ QUICK_EPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 WEAK_EPS = (0.001, 0.002, 0.005)
 PAPER_H = {100: (1.0, 2.0), 400: (3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0)}  # by realizations
 TWENTY_EPS = (0.01, 0.02, 0.05, 0.1)
-TWENTY = 20  # realizations of twenty sites that are computed
+TWENTY = 20  # realizations that `twenty` asks for
 PLAIN_FROM = 0.1  # eps from which waiting for 1/eps costs less than a jump
 
 

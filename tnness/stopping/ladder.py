@@ -134,9 +134,9 @@ class Ladder(Rule):
     def over(self, history: History) -> bool:
         """Return whether the present stage has come to its end.
 
-        The first one goes on while the chain still drifts, whatever is watched: its steps are the cheapest. In the last
-        one no element may be about to move, a kick must be forgotten, and what the kick says of the
-        relaxation must fit into the error asked for.
+        The first one goes on while the sites that are read still drift: its steps are the cheapest. In the last one no
+        element may be about to move, a kick must be forgotten, and what the kick says of the relaxation must fit into
+        the error asked for.
         """
         if self._probed(history) is not None:
             return True
