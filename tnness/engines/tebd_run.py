@@ -61,6 +61,7 @@ class TEBDRun:
     start: the state that a steady state's run began with, until its last stage. trail: the marginals in this stage.
     blocks: the single sites, if generator and state are of blocks of sites.
     clock: of a chain that depends on time; `generator` then conserves what the drive conserves, and evolves nothing.
+    stretch: factor on the time step of the settings. Kicks, of second order, have their own step.
     """
 
     settings: TEBD
@@ -85,13 +86,14 @@ class TEBDRun:
     trail: Trail = field(default_factory=Trail)
     blocks: Blocks | None = None
     clock: Clock | None = None
+    stretch: float = 1.0
     gates: Gates | FactoredGates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.gates = gates_of(self.generator, self.state.dtype)
         self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
-        self._schedule = self.settings.stages(self.generator)
+        self._schedule = self.settings.stages(self.generator, self.stretch)
         self.settings.check_threads(self.generator)
         if math.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
@@ -110,6 +112,7 @@ class TEBDRun:
         if charges is not None and "sector_0000" in snapshot.arrays:
             more["sectors"] = SectorState.load(snapshot.arrays, Rules(charges), state.centre > 0, state.log_norm)
         clock = {name: float(numbers[name]) for name in ("time", "log_trace")}
+        clock["stretch"] = float(numbers.get("stretch", 1.0))  # files of earlier versions had none
         run = cls(settings, generator, state, int(numbers["seed"]), **clock, **more)
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
         run.refined = int(numbers["refined"])
@@ -306,7 +309,14 @@ class TEBDRun:
         stage = self._present
         view, reads = self.whole_view(), self.blocks.of(reads) if self.blocks else reads
         settled = [view.window(i, i + 2) for i in range(self.n - 1)]
-        about = stage.chi, stage.dt, self.time, limit, sum(kicked.passed for kicked in self.kicked), reads
+        about = (
+            stage.chi,
+            stage.dt / self.stretch,
+            self.time,
+            limit,
+            sum(kicked.passed for kicked in self.kicked),
+            reads,
+        )
         self.kicks = Kicks.of(self._disturbance(settled), *about)
 
     def _disturbance(self, settled: list[Array]) -> Disturbance:
@@ -387,7 +397,7 @@ class TEBDRun:
         """Return everything needed to go on as if never interrupted."""
         arrays = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self._natural().tensors)}
         names = ("seed", "steps", "stage", "fallbacks", "refined", "time", "discarded", "truncated", "log_trace")
-        names += ("trace_drift",)
+        names += ("trace_drift", "stretch")
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}

@@ -20,8 +20,10 @@ from tnness.records.values import Values, cautious, change, scale
 NEGLIGIBLE_WEIGHT = 1e-11
 """Discarded weight per site in a whole stage that counts as none."""
 
-FEWEST_LOOKS, LAST_LOOKS = 4, 3
-"""Fewest measurements at dt/2 that tell the error of dt, and how many of the last ones count."""
+FEWEST_LOOKS = 4
+"""Fewest measurements at dt/2 that tell the error of dt."""
+AVERAGED = 3
+"""Most measurements of which a mean is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +77,16 @@ def trotter_errors(
     stages, final = run.stages, len(run.stages) - 1
     if run.refined:
         return ends_apart(history, run.refined_stage - 1, run.refined_stage, 1 / (2.0**order - 1))
-    if final > 0 and stages[0].chi == stages[1].chi and stages[0].dt > stages[1].dt:
-        ratio = (stages[0].dt / stages[1].dt) ** order
-        shown = -math.expm1(-rate * history.time_in(1)) if rate > 0 else 1.0
-        return ends_apart(history, 0, 1, ratio / (ratio - 1) / shown) if shown > 0 else {}
+    halved = [k for k in range(1, final + 1) if stages[k].chi == stages[k - 1].chi and stages[k].dt < stages[k - 1].dt]
+    if halved:
+        finer = halved[-1]
+        ratio = (stages[finer - 1].dt / stages[finer].dt) ** order
+        factor = ratio / (ratio - 1)
+        return (
+            whole_way(history, finer - 1, finer, rate, factor)
+            if rate > 0
+            else ends_apart(history, finer - 1, finer, factor)
+        )
     if prior is None or prior.chi > stages[final].chi:
         return {}
     if math.isclose(prior.dt, stages[final].dt):
@@ -89,22 +97,33 @@ def trotter_errors(
 
 
 def probed_errors(run: Discretised, order: int, history: History, rate: float) -> Values:
-    """Return the error of dt of every element from a short time at dt/2; empty while that was too short.
+    """Return the error of dt of every element from a short time at dt/2; empty while that was too short."""
+    parts = 2.0**order
+    return whole_way(history, run.refined_stage - 1, run.refined_stage, rate, parts / (parts - 1))
 
-    A settled state that goes on at dt/2 leaves towards the steady state of that step. In a time t a part
-    1 - exp(-rate t) of the way is made at least, if nothing is slower than `rate`; the whole way, times
-    2^order / (2^order - 1), is the error of dt. The largest of the last measurements counts: one is small by chance.
+
+def whole_way(history: History, before: int, stage: int, rate: float, factor: float = 1.0) -> Values:
+    """Return how far every element has to go, absolute, where a stage with another time step leads; times a factor.
+
+    A settled state leaves towards the steady state of the new step. If nothing is slower than `rate`, it makes in a
+    time t a part 1 - exp(-rate t) of the way at least. So the way is no longer than |x(t) - x(0)| over this part. What
+    answers at once is not stretched: it is no longer than |x(s) - x(0)| + |x(t) - x(s)| / (1 - exp(-rate (t - s)))
+    either, where s is early. The smaller bound counts. x(0), x(s), x(t) are means of a few measurements, against the
+    noise of truncation. Empty while there are too few of them.
     """
-    stage, parts = run.refined_stage, 2.0**order
-    before, looks = history.of(stage - 1), history.of(stage)
-    if len(looks) < FEWEST_LOOKS or not before or not rate > 0:
+    past, looks = history.of(before), history.of(stage)
+    if len(looks) < FEWEST_LOOKS or not past or not rate > 0:
         return {}
+    few = min(AVERAGED, len(looks) // 2)
+    parts = past[-few:], looks[:few], looks[-few:]
+    times = np.array(history.times)
+    since, early, late = times[past[-1]], times[parts[1]].mean(), times[parts[2]].mean()
+    share, late_share = (-math.expm1(-rate * (late - time)) for time in (since, early))
     found: Values = {}
-    for look in looks[-LAST_LOOKS:]:
-        share = -math.expm1(-rate * (history.times[look] - history.times[before[-1]]))
-        for name, series in history.values.items():
-            way = parts / (parts - 1) * np.abs(change(series[before[-1]], series[look])) / share
-            found[name] = np.maximum(found.get(name, 0.0), cautious(way))
+    for name, series in history.values.items():
+        first, soon, last = (np.mean([series[k] for k in part], axis=0) for part in parts)
+        at_once = np.abs(change(first, soon)) + np.abs(change(soon, last)) / late_share
+        found[name] = cautious(factor * np.minimum(np.abs(change(first, last)) / share, at_once))
     return found
 
 

@@ -7,7 +7,7 @@ are estimated (`tnness.stopping.discretisation`). A settled state is kicked (`tn
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -175,8 +175,7 @@ class Ladder(Rule):
         """
         last = last or {}
         one = self.target.excess(estimates[kind], last)
-        others = [estimates[other] for other in KINDS if other != kind]
-        rest = {name: sum_of([errors.get(name, np.zeros(())) for errors in others]) for name in last}
+        rest = self._total(estimates, last, [other for other in KINDS if other != kind])
         taken = self.target.excess(rest, last)
         if taken < 1 - TO_COME:
             whole = {name: rest[name] + estimates[kind].get(name, math.inf) for name in last}
@@ -218,7 +217,19 @@ class Ladder(Rule):
         if math.isnan(trotter) or (trotter > SHARE and not truncation > max(1.0, trotter)):
             return True
         room = 1 - TO_COME - truncation
-        return trotter > max(room, TO_COME) and room > 0
+        if trotter > max(room, TO_COME) and room > 0:
+            return True
+        others = self._total(estimates, last or {}, ("relaxation", "truncation"))
+        return (
+            self.target.excess(others, last)
+            <= 1 - TO_COME
+            < self.target.excess({name: others[name] + estimates["trotter"].get(name, 0.0) for name in others}, last)
+        )
+
+    @staticmethod
+    def _total(estimates: Estimates, last: Values, kinds: Sequence[str]) -> Values:
+        """Return the sum of some kinds of errors of every element."""
+        return {name: sum_of([estimates[kind].get(name, np.zeros(())) for kind in kinds]) for name in last}
 
     # ------------------------------------------------------------------ the errors
 

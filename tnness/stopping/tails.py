@@ -23,7 +23,7 @@ from tnness.stopping.target import FLOOR
 FEWEST = 9
 """Fewest measurements in a stage from which its tail is extrapolated."""
 SLOWEST = 0.85
-"""Largest ratio r at which an extrapolation is trusted; above it the run has not seen enough of the decay."""
+"""Largest |r| at which an extrapolation is trusted; above it the run has not seen enough of the decay."""
 QUICKEST = 0.1
 """Smallest ratio r used for the remainder, so that noise cannot make it too small beside the last change."""
 BLOCKS = 8
@@ -74,7 +74,8 @@ class Tails:
                 tail = self._tail(earlier, math.nan)
                 self._rates[earlier] = tail.rate if tail is not None else math.nan
         rates = [rate for earlier, rate in self._rates.items() if earlier < stage and rate > 0]
-        return self._tail(stage, min(rates, default=math.nan))
+        known = min(rates, default=math.nan)
+        return self._tail(stage, known if rates or not stage else self.rate())
 
     def rate(self) -> float:
         """Return the rate (1 / time) of the relaxation, from the first stage, which is the longest; NaN where unknown.
@@ -192,7 +193,7 @@ def _remainder(
         return np.full_like(last, math.inf), math.inf
     square = float(np.sum(first * first))
     ratio = float(np.sum(first * second)) / square if square > 0 else math.inf
-    if ratio > SLOWEST:
+    if abs(ratio) > SLOWEST:  # slower than this stage can tell, or noise: it may have any sign
         return _times(last, _series(known_ratio)), ratio  # infinite if the known ratio is NaN
     return _times(last, _series(max(abs(ratio), QUICKEST))), ratio
 
