@@ -76,30 +76,31 @@ class Kick:
             self.first = self._size()
 
     def step(self) -> None:
-        """Advance by a time step of second order, and measure at every second one; where driven, by a whole period."""
+        """Advance by time steps of second order, from one measurement to the next; where driven, by a whole period."""
         assert self.state is not None
         state = ChainState(list(self.state.tensors), self.state.centre, self.state.log_norm)
+        period = self.disturbance.period
+        count = EVERY if period is None and self.disturbance.evolve is None else 1
         if self.disturbance.evolve is not None:
             state = self.disturbance.evolve(state, self.dt, Truncation(chi=self.chi, method="svd"), self.steps)
         else:
             truncation = Truncation(chi=self.chi, method="cholesky-qr", power=0)
-            for layer, gates in enumerate(self._layers()):
+            for layer, gates in enumerate(self._layers(count)):
                 rng = stream(self.disturbance.seed, "kick directions", self.number, self.steps, layer)
                 sweep_layer(state, gates, truncation, rng)
         state.normalise()
-        period = self.disturbance.period
-        self.state, self.steps, self.time = state, self.steps + 1, self.time + (period or self.dt)
+        self.state, self.steps, self.time = state, self.steps + count, self.time + (period or count * self.dt)
         if self.steps % EVERY == 0 or period is not None:
             self.times.append(self.time)
             self.sizes.append(self._size() / self.first if self.first > NOTHING else 1.0)  # no kick tells nothing
 
-    def _layers(self) -> Iterator[list[Any]]:
-        """Yield the layers of gates of a step."""
+    def _layers(self, steps: int) -> Iterator[list[Any]]:
+        """Yield the layers of gates of some steps; of a whole period where driven."""
         period, course = self.disturbance.period, self.disturbance.course
         if period is not None and course is not None:
             yield from course(2, period, self.dt)
             return
-        yield from self._gates.layers(2, 1, self.dt)
+        yield from self._gates.layers(2, steps, self.dt)
 
     @cached_property
     def _gates(self) -> Any:
