@@ -116,9 +116,9 @@ def whole_way(history: History, before: int, stage: int, rate: float, factor: fl
         return {}
     few = min(AVERAGED, len(looks) // 2)
     parts = past[-few:], looks[:few], looks[-few:]
-    times = np.array(history.times)
-    since, early, late = times[past[-1]], times[parts[1]].mean(), times[parts[2]].mean()
-    share, late_share = (-math.expm1(-rate * (late - time)) for time in (since, early))
+    since = np.array(history.times) - history.times[past[-1]]
+    early, late = (float(np.exp(-rate * since[part]).mean()) for part in parts[1:])  # of a slow change, still to come
+    share, late_share = 1 - late, 1 - late / early
     found: Values = {}
     for name, series in history.values.items():
         first, soon, last = (np.mean([series[k] for k in part], axis=0) for part in parts)
