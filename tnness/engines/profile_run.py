@@ -78,6 +78,7 @@ class ProfileRun(AcceleratedRun):
     per length of the last jump. levels: means of the last burst.
     far: whether correlations of the density at any distance must be at rest too, which no watched observable may show.
     correlations: these, when the measured part of the present burst began; none before.
+    along: names of the observables that have one value per site, or per bond.
     doublings: how many times the bursts have become twice as long. began: when the present burst did. free_since: the
     time from which on fast variables have relaxed, and no jump was made.
     """
@@ -92,6 +93,7 @@ class ProfileRun(AcceleratedRun):
     gains: Values = field(default_factory=dict)
     levels: Values = field(default_factory=dict)
     far: bool = True
+    along: frozenset[str] = frozenset()
     doublings: int = 0
     free_since: float = math.nan
     began: float = 0.0
@@ -220,14 +222,20 @@ class ProfileRun(AcceleratedRun):
         series = 1 / (1 - rest)
         jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
         largest = {
-            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (OF_PAIRS * self.slowest)
-            for name in slopes[0]
+            name: min(self._beside(name, window[name], gains.get(name, 0.0)) for window in slopes) for name in slopes[0]
         }
         return jumps, {name: np.full(np.shape(slopes[0][name]), value) for name, value in largest.items()}
 
-    def _beside(self, slope: Real, gain: Any) -> float:
-        """Return the largest drift of an element that the motion of the profile does not account for."""
-        return float(np.max(np.abs(slope) - gain * self._moving, initial=0.0))
+    def _beside(self, name: str, slope: Real, gain: Any) -> float:
+        """Return the largest change still to come of an element, but for what the motion of the profile accounts for.
+
+        What relaxes least soon is smooth along the chain: a drift that varies from site to site lasts less.
+        """
+        least = OF_PAIRS * self.slowest
+        whole = float(np.max(np.abs(slope) - gain * self._moving, initial=0.0)) / least
+        if name not in self.along or np.shape(slope) not in ((self.n,), (self.n - 1,)) or not np.isfinite(slope).all():
+            return whole
+        return min(whole, float(np.abs(self.slow.lasts(slope, least)).max()))
 
     def ends_with(self, now: Values, then: Values, late: Values) -> Values:
         """Return the final values of a coarse stage: means of its last burst, and what the proposed jump changes.

@@ -65,7 +65,7 @@ def trotter_errors(
 ) -> Values:
     """Return the error of the time step of every element; empty where no stage tells it.
 
-    |O(dt) - O(dt')| / ((dt/dt')^order - 1) is the error at dt'; the rest of it that at dt.
+    The error of a step is c dt^order, so that |O(dt) - O(dt')| = c (dt^order - dt'^order) tells c.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def trotter_errors(
     if run.refined:
         return ends_apart(history, run.refined_stage - 1, run.refined_stage, 1 / (2.0**order - 1))
     if final > 0 and stages[0].chi == stages[1].chi and stages[0].dt > stages[1].dt:
-        ratio = (stages[0].dt / stages[1].dt) ** order
+        first, second = ((stage.dt / stages[final].dt) ** order for stage in stages[:2])
         shown = -math.expm1(-rate * history.time_in(1)) if rate > 0 else 1.0
-        return ends_apart(history, 0, 1, ratio / (ratio - 1) / shown) if shown > 0 else {}
+        return ends_apart(history, 0, 1, 1 / (first - second) / shown) if shown > 0 else {}
     if prior is None or prior.chi > stages[final].chi:
         return {}
     if math.isclose(prior.dt, stages[final].dt):

@@ -56,6 +56,8 @@ class Waiting(Rule):
     """
 
     judges = True
+    waits = True
+    """Whether stages are over by waiting, so that a short time at half the step tells the Trotter error."""
     unfinished = NOT_RELAXED
     """The outcome of a run that ends before its last stage."""
 
