@@ -143,6 +143,18 @@ def test_of_a_drift_in_two_windows_the_smaller_counts():
     assert run.free_since < run.time
 
 
+def test_what_varies_from_site_to_site_is_not_continued_at_the_slowest_rate():
+    """Only of observables that are known to have a value per site, or per bond."""
+    run = proposing()
+    rough = (-1.0) ** np.arange(run.n)
+    slopes = [{"x": rough, "y": rough, "smooth": np.ones(run.n)}] * 2
+    for run.along, shorter in ((frozenset(), 1.0), (frozenset({"x", "smooth"}), 0.1)):
+        _, drifts = run.changes_to_come({}, slopes, {})
+        assert drifts["x"].max() <= shorter / (2 * run.slowest)
+        assert_allclose(drifts["y"], 1 / (2 * run.slowest))
+        assert (drifts["smooth"] > 0.5 / (2 * run.slowest)).all()
+
+
 @pytest.mark.parametrize(("noise", "jumps"), [(0.2, True), (0.4, False)])
 def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
     run = proposing()
@@ -189,6 +201,19 @@ def test_a_run_that_waits_is_one_of_tebd_from_there_on():
     for name in ("z", "current", "zz"):
         error = np.abs(record[name] - exact[name])
         assert float(error.max()) < 1e-2 * float(np.abs(exact[name]).max())
+
+
+def test_a_run_that_waits_ends_its_stage_at_half_the_step_after_a_short_time():
+    """As a run of `tebd` does: the stage before it has relaxed, and the short way tells the error of the step."""
+    model = XXZ(n=5, delta=0.5, mu=0.2)
+    record = steady_state(model, engine=Accelerated(chi=32, schedule=()), watch=("z", "current"))
+    exact = steady_state(model, engine="exact")
+    assert record.certificate.converged, record.outcome
+    assert record.snapshot.numbers["refined"] == 1
+    first, second = (record.history.time_in(stage) for stage in (0, 1))
+    assert second < 0.3 * first
+    for name in ("z", "current"):
+        assert (np.abs(record[name] - exact[name]) <= record[f"{name}_error"] + 1e-9).all()
 
 
 def test_a_kick_that_outlasts_a_burst_ends_the_jumps():

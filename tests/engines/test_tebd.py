@@ -2,6 +2,7 @@
 
 import io
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ from tnness.network.truncation import TRUNCATIONS, Truncation
 from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
+from tnness.records.history import History
+from tnness.stopping.discretisation import Stage, trotter_errors
 
 s = spin_half
 METHODS = sorted(TRUNCATIONS)
@@ -225,6 +228,26 @@ def test_a_schedule_visits_its_bond_dimensions_at_two_steps_first():
     assert [x.chi for x in TEBD(chi=8, schedule=()).stages(generator)] == [8]
     given = TEBD(chi=40, dt=0.2, schedule=(10, 20, 80), power=1).stages(generator)
     assert [(x.chi, x.power) for x in given] == [(10, 1), (10, 1), (20, 1), (40, 1)]
+
+
+def test_a_small_step_is_compared_with_twice_itself():
+    """Its error, and the noise in it, is then a fifteenth of the difference; the default step is no such step."""
+    generator = xx_dephasing(4).generator()
+    default = TEBD(chi=64).time_step(generator)
+    for dt, steps in ((default / 2, [default, default / 2]), (0.6 * default, [0.6 * default, 0.3 * default])):
+        stages = TEBD(chi=64, dt=dt).stages(generator)
+        assert [x.dt for x in stages] == pytest.approx([*steps, dt, dt])
+
+
+@pytest.mark.parametrize("dt", [0.4, 0.2, 0.1])
+def test_the_error_of_the_step_is_found_from_any_two_steps(dt):
+    """A number that is wrong by 5 dt^4, in stages of steps .2 and .1."""
+    history = History()
+    for stage, step in enumerate((0.2, 0.1, dt)):
+        history.add(float(stage), stage, {"x": np.array([1 + 5 * step**4])})
+    stages = [Stage(chi=8, dt=0.2), Stage(chi=8, dt=0.1), Stage(chi=16, dt=dt)]
+    found = trotter_errors(SimpleNamespace(stages=stages, refined=0), 4, history, None)
+    assert found["x"] == pytest.approx(1.3 * 5 * dt**4)  # an error is increased by three tenths
 
 
 def test_stages_grow_the_bonds_and_restart_the_account():
