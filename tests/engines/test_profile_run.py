@@ -11,8 +11,12 @@ from tnness.engines.profile_run import ProfileRun
 from tnness.model.protocol import generator_of
 from tnness.network.chain_view import ChainView
 from tnness.network.initial import identity_state
+from tnness.records.history import History
 from tnness.records.record import BURSTS
 from tnness.stopping.kicked import Kicked
+from tnness.stopping.ladder import Ladder
+from tnness.stopping.target import Target
+from tnness.stopping.waiting import Waiting
 
 XX, SSEP, XXZ = (find(name) for name in ("xx-dephasing", "ssep", "xxz-driven"))
 EXCLUSION = SSEP(n=18, inject_left=0.7, remove_left=0.2, inject_right=0.1, remove_right=0.5)
@@ -205,15 +209,21 @@ def test_a_run_that_waits_is_one_of_tebd_from_there_on():
 
 def test_a_run_that_waits_ends_its_stage_at_half_the_step_after_a_short_time():
     """As a run of `tebd` does: the stage before it has relaxed, and the short way tells the error of the step."""
-    model = XXZ(n=5, delta=0.5, mu=0.2)
-    record = steady_state(model, engine=Accelerated(chi=32, schedule=()), watch=("z", "current"))
-    exact = steady_state(model, engine="exact")
-    assert record.certificate.converged, record.outcome
-    assert record.snapshot.numbers["refined"] == 1
-    first, second = (record.history.time_in(stage) for stage in (0, 1))
-    assert second < 0.3 * first
-    for name in ("z", "current"):
-        assert (np.abs(record[name] - exact[name]) <= record[f"{name}_error"] + 1e-9).all()
+    run, target, history = proposing(), Target(0.01), History()
+    run._wait("this is a test")
+    run.refined, run.stage = 1, 1
+    for k in range(60):
+        history.add(0.5 * k, 0, {"x": 1 + np.exp(-np.full(3, 0.5 * k))})
+    for k in range(5):
+        history.add(30 + 0.1 * k, 1, {"x": np.full(3, 1 + 1e-4 * k)})
+    rules = [Ladder(run, rule, 4, dict, target) for rule in (run.within(target), Waiting(target, run))]
+    first, second = (rule.errors(history) for rule in rules)
+    assert all(rule.over(history) for rule in rules)
+    assert first.keys() == second.keys()
+    for kind, errors in first.items():
+        assert_allclose(errors["x"], second[kind]["x"])
+    run.waits = ""
+    assert not rules[0].over(history)
 
 
 def test_a_kick_that_outlasts_a_burst_ends_the_jumps():
