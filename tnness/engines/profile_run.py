@@ -61,6 +61,8 @@ HIDDEN = 0.3
 """Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
 DOUBLINGS = 2
 """Most times that a run makes its bursts twice as long, because the currents of a burst were not yet at rest."""
+LATER = 0.25
+"""Time to the next look at a state that does not jump but still drifts, over the time since the last jump."""
 GAIN, LEVEL = "gain_", "level_"
 """Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
 
@@ -297,7 +299,8 @@ class ProfileRun(AcceleratedRun):
         self.lengths.append(length)
         self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(not small)))
         if small:
-            self.stretch = max(1, self.stretch // 2) if calm else 2 * self.stretch
+            waited = (self.time - self.free_since) / self.pace.burst
+            self.stretch = max(1, self.stretch // 2) if calm else max(1, round(LATER * waited))
             self._begin(-FAST_SHARE * self.pace.burst)
             return
         self._place(proposal.state)
