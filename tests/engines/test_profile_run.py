@@ -172,6 +172,23 @@ def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
     assert run.calm == (not jumps)
 
 
+@pytest.mark.parametrize(("changes", "waits"), [(0.01, (True,)), (0.05, (False, True))])
+def test_a_jump_that_leaves_much_is_forgiven_once_where_the_conductance_had_not_come_to_rest(changes, waits):
+    run = proposing()
+    for k in range(1 + len(waits)):
+        while run.proposal is None:
+            run.step()
+        run.changes_to_come({}, [{}], {})
+        if k:  # the jump before was as long as the one that is proposed now
+            run.lengths[-1], run._noise = run.slow.distance(run._proposal.step), 0.0
+            now = run._proposal.burst
+            run.bursts[-1] = dataclasses.replace(now, time=run.bursts[-1].time, flows=(1 + changes) * now.flows)
+        run.decide({}, 1.0, 0.0, 1e-3)
+        assert bool(run.waits) == (k > 0 and waits[k - 1])
+    assert run.forgiven == len(waits) - 1
+    assert "leaves 100% of the distance" in run.waits
+
+
 def test_a_burst_whose_step_is_noise_goes_on_and_is_measured_later():
     run = proposing()
     burst, began = run.pace.burst, run.began

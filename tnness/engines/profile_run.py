@@ -31,8 +31,8 @@ from tnness.engines.accelerated_run import (
 from tnness.engines.disturbance import Disturbance
 from tnness.engines.protocol import Report
 from tnness.engines.tebd_run import TEBDRun
-from tnness.engines.weak.bursts import mixed
-from tnness.engines.weak.profile import FALLS, SOON_AT_REST, Profile
+from tnness.engines.weak.bursts import Burst, mixed
+from tnness.engines.weak.profile import FALLS, SOON_AT_REST, Profile, conductance
 from tnness.engines.weak.transported import Transported
 from tnness.network.chain_state import ChainState
 from tnness.records.snapshot import Snapshot
@@ -57,6 +57,8 @@ ABOVE = 2.0
 """Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
 OF_PAIRS = 2.0
 """Slowest rate of what drifts beside the profile, its pair correlations, over that of the profile itself."""
+RESTS = 0.02
+"""Relative change of the conductance from burst to burst, above which it may account for a jump that leaves much."""
 HIDDEN = 0.3
 """Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
 DOUBLINGS = 2
@@ -66,7 +68,8 @@ LATER = 0.25
 GAIN, LEVEL = "gain_", "level_"
 """Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
 
-NUMBERS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "free_since", "began", "from_first", "far", "doublings")
+TIMES = ("falls", "jumped_at", "waits_since", "free_since", "began")
+NUMBERS_OF_PROFILE = (*TIMES, "from_first", "far", "doublings", "forgiven")
 """The numbers of a run that are saved."""
 
 
@@ -81,7 +84,8 @@ class ProfileRun(AcceleratedRun):
     far: whether correlations of the density at any distance must be at rest too, which no watched observable may show.
     correlations: these, when the measured part of the present burst began; none before.
     along: names of the observables that have one value per site, or per bond.
-    doublings: how many times the bursts have become twice as long. began: when the present burst did. free_since: the
+    doublings: how many times the bursts have become twice as long. forgiven: how many jumps left much because the
+    conductance had not come to rest; one may. began: when the present burst did. free_since: the
     time from which on fast variables have relaxed, and no jump was made.
     """
 
@@ -97,6 +101,7 @@ class ProfileRun(AcceleratedRun):
     far: bool = True
     along: frozenset[str] = frozenset()
     doublings: int = 0
+    forgiven: int = 0
     free_since: float = math.nan
     began: float = 0.0
     correlations: Real = field(default_factory=lambda: np.zeros((0, 0)))
@@ -256,6 +261,11 @@ class ProfileRun(AcceleratedRun):
         """True where a jump was made in the present stage just before the present burst."""
         return bool(self.lengths) and self.trace[-1][-1] > 0
 
+    def _restless(self, burst: Burst) -> bool:
+        """Return whether the conductance has changed since the last burst by more than what counts as rest."""
+        before, now = conductance(self._before[-1]), conductance(burst)
+        return abs(now - before) > RESTS * abs(now)
+
     def _gains(self, late: Values) -> Values:
         if not (self._has_jumped and self.levels) or (self.stage and len(self.lengths) == 1):
             return self.gains  # after the first jump of a later stage, a new bond dimension or time step changes more
@@ -282,9 +292,10 @@ class ProfileRun(AcceleratedRun):
         if self._has_jumped:
             self.gains = self._gains(self._late)
             stuck = self.last and len(self.lengths) > 1 and min(left, self.lengths[-1] / self.lengths[-2]) > FALLS
-            if not small and (fails or stuck):
+            if not small and (stuck or (fails and (self.forgiven or not self._restless(proposal.burst)))):
                 self._wait(f"a jump leaves {left:.0%} of the distance")
                 return
+            self.forgiven += not small and fails
             self.falls = left if left <= SHOWS else self.falls
         if not small and proposal.noise > CLEAR:
             if self.last:
@@ -389,9 +400,10 @@ class ProfileRun(AcceleratedRun):
         self.gains = {k.removeprefix(GAIN): v for k, v in arrays.items() if k.startswith(GAIN)}
         self.levels = {k.removeprefix(LEVEL): v for k, v in arrays.items() if k.startswith(LEVEL)}
         self.falls, self.jumped_at, self.waits_since, self.free_since, self.began = (
-            float(numbers[name]) for name in NUMBERS_OF_PROFILE[:5]
+            float(numbers[name]) for name in TIMES
         )
-        self.far, self.doublings = bool(numbers["far"]), int(numbers["doublings"])
+        self.far = bool(numbers["far"])
+        self.doublings, self.forgiven = int(numbers["doublings"]), int(numbers["forgiven"])
         self.pace = replace(self.pace, burst=2**self.doublings * self.pace.burst)
         if numbers["from_first"]:
             self._wait_from_the_first_stage()
