@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness import Accelerated, Lindbladian, Record, bit, expectation, find, steady_state
+from tnness import TEBD, Accelerated, Lindbladian, Record, bit, expectation, find, steady_state
 from tnness.engines.profile_run import ProfileRun
 from tnness.model.protocol import generator_of
 from tnness.network.chain_view import ChainView
@@ -97,6 +97,19 @@ def test_what_does_not_diffuse_or_relaxes_soon_is_waited_for(model, why):
             run.step()
     assert why in run.waits
     assert run.waits
+
+
+def test_where_a_current_flows_up_the_first_profile_the_run_begins_again_as_one_of_tebd():
+    generator = generator_of(XX(n=20, dephasing=0.0))
+    start = identity_state(generator.spaces)
+    run = Accelerated(chi=8).init(generator, start)
+    profile = run.slow.energies(run.view())
+    while not run.waits:
+        run.step()
+    assert np.abs(profile[:20]).max() > 0.1
+    assert_allclose(run.slow.energies(run.view())[:20], 0, atol=1e-12)
+    assert run.time == run.jumped_at == run.waits_since > 0
+    assert run._present == TEBD(chi=8).init(generator, start)._present
 
 
 def test_bursts_become_longer_while_their_currents_do_not_rest(monkeypatch):

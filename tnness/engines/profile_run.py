@@ -117,6 +117,7 @@ class ProfileRun(AcceleratedRun):
         """Start from the linear profile with an arch, unless the given state has a profile."""
         profile: Profile = self.slow
         if np.abs(profile.energies(self.view())[: 2 * profile.n - 1]).max() < 1e-9:
+            self.start = self.whole_state()
             first, last = self.transported.targets if self.transported else (0.0, 0.0)
             arch = np.sin(np.pi * np.arange(1, profile.n + 1) / (profile.n + 1))
             self._place(profile.moved(self.state, profile.start - BUMP * (last - first) * arch))
@@ -333,10 +334,21 @@ class ProfileRun(AcceleratedRun):
     # ------------------------------------------------------------------ waiting
 
     def _wait(self, why: str) -> None:
-        """Wait from now on, as a run of `tebd` does, with its schedule if the first stage is not over."""
+        """Wait from now on, as a run of `tebd` does, with its schedule if the first stage is not over.
+
+        Where a current flows up the gradient of the first profile, that led away from the steady state: the run begins
+        again.
+        """
         self.waits, self.waits_since, self._proposal, self.kicked, self.trail = why, self.time, None, [], Trail()
         if self.stage == 0 and not self.refined:
             self._wait_from_the_first_stage()
+            if self.start is not None and not self.slow.is_diffusive and not self.lengths:
+                self._place(self.settings.prepared(self.generator, self.start))
+                self.jumped_at = self.time
+
+    def start_over(self) -> bool:
+        """Return to the state that the run began with, if it waits; False where it was not kept, or has no profile."""
+        return bool(self.waits) and super().start_over()
 
     def _wait_from_the_first_stage(self) -> None:
         self.settings = replace(self.settings, schedule=self.pace.schedule)
