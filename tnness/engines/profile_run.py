@@ -68,8 +68,8 @@ LATER = 0.25
 GAIN, LEVEL = "gain_", "level_"
 """Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
 
-TIMES = ("falls", "jumped_at", "waits_since", "free_since", "began")
-NUMBERS_OF_PROFILE = (*TIMES, "from_first", "far", "doublings", "forgiven")
+CLOCKS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "free_since", "began")
+NUMBERS_OF_PROFILE = (*CLOCKS_OF_PROFILE, "from_first", "far", "doublings", "forgiven")
 """The numbers of a run that are saved."""
 
 
@@ -412,7 +412,7 @@ class ProfileRun(AcceleratedRun):
         self.gains = {k.removeprefix(GAIN): v for k, v in arrays.items() if k.startswith(GAIN)}
         self.levels = {k.removeprefix(LEVEL): v for k, v in arrays.items() if k.startswith(LEVEL)}
         self.falls, self.jumped_at, self.waits_since, self.free_since, self.began = (
-            float(numbers[name]) for name in TIMES
+            float(numbers[name]) for name in CLOCKS_OF_PROFILE
         )
         self.far = bool(numbers["far"])
         self.doublings, self.forgiven = int(numbers["doublings"]), int(numbers["forgiven"])
