@@ -19,7 +19,7 @@ from tnness import TEBD, Accelerated, Record, find, steady_state
 
 @dataclass(frozen=True)
 class Case:
-    """A chain: the model and its parameters, its lengths, chi, the observables that are watched, dt (None: default)."""
+    """A chain: the model and its parameters, its lengths, chi, what is watched; dt and schedule, None: the default."""
 
     model: str
     lengths: tuple[int, ...]
@@ -27,6 +27,7 @@ class Case:
     watch: tuple[str, ...]
     parameters: dict[str, Any] = field(default_factory=dict)
     dt: float | None = None
+    schedule: tuple[int, ...] | None = None
 
     def at(self, n: int) -> Any:
         """Return the model with n sites."""
@@ -44,7 +45,7 @@ CASES = {
         PARTICLES,
         {"inject_left": 0.7, "remove_left": 0.2, "inject_right": 0.1, "remove_right": 0.5},
     ),
-    "xxz": Case("xxz-driven", (20,), 96, MAGNET, {"delta": 1.5, "mu": 0.2}, dt=0.2),
+    "xxz": Case("xxz-driven", (20,), 128, MAGNET, {"delta": 1.5, "mu": 0.2}, dt=0.15, schedule=(96,)),
     "ballistic": Case("xxz-driven", (20,), 32, MAGNET, {"delta": 0.5, "mu": 0.2}),
     "superdiffusive": Case("xxz-driven", (20,), 32, MAGNET, {"delta": 1.0, "mu": 0.2}),
     "maximal": Case("xxz-driven", (12,), 32, MAGNET, {"delta": 1.0, "mu": 1.0}),
@@ -105,9 +106,10 @@ def main(
             chosen = CASES[name]
             for n in (n for n in chosen.lengths if n <= longest):
                 answer = exact(chosen, chosen.at(n))
-                jumping = run(name, n, Accelerated(chi=chosen.chi, dt=chosen.dt), "jumps", tolerance, answer)
+                about: dict[str, Any] = {"chi": chosen.chi, "dt": chosen.dt, "schedule": chosen.schedule}
+                jumping = run(name, n, Accelerated(**about), "jumps", tolerance, answer)
                 if n <= plain_to:
-                    waiting = run(name, n, TEBD(chi=chosen.chi, dt=chosen.dt), "plain", tolerance, answer)
+                    waiting = run(name, n, TEBD(**about), "plain", tolerance, answer)
                     print(f"{'':>14} {'':>4} plain / jumps {waiting / jumping:.2f}", flush=True)
 
 

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tnness import Accelerated, Lindbladian, Record, bit, expectation, find, steady_state
+from tnness import TEBD, Accelerated, Lindbladian, Record, bit, expectation, find, steady_state
 from tnness.engines.profile_run import ProfileRun
 from tnness.model.protocol import generator_of
 from tnness.network.chain_view import ChainView
 from tnness.network.initial import identity_state
+from tnness.records.history import History
 from tnness.records.record import BURSTS
 from tnness.stopping.kicked import Kicked
+from tnness.stopping.ladder import Ladder
+from tnness.stopping.target import Target
+from tnness.stopping.waiting import Waiting
 
 XX, SSEP, XXZ = (find(name) for name in ("xx-dephasing", "ssep", "xxz-driven"))
 EXCLUSION = SSEP(n=18, inject_left=0.7, remove_left=0.2, inject_right=0.1, remove_right=0.5)
@@ -95,6 +99,19 @@ def test_what_does_not_diffuse_or_relaxes_soon_is_waited_for(model, why):
     assert run.waits
 
 
+def test_where_a_current_flows_up_the_first_profile_the_run_begins_again_as_one_of_tebd():
+    generator = generator_of(XX(n=20, dephasing=0.0))
+    start = identity_state(generator.spaces)
+    run = Accelerated(chi=8).init(generator, start)
+    profile = run.slow.energies(run.view())
+    while not run.waits:
+        run.step()
+    assert np.abs(profile[:20]).max() > 0.1
+    assert_allclose(run.slow.energies(run.view())[:20], 0, atol=1e-12)
+    assert run.time == run.jumped_at == run.waits_since > 0
+    assert run._present == TEBD(chi=8).init(generator, start)._present
+
+
 def test_bursts_become_longer_while_their_currents_do_not_rest(monkeypatch):
     """What a too short burst has shown is forgotten, the burst goes on; a chain that never rests is waited for."""
     generator = generator_of(EXCLUSION)
@@ -143,6 +160,18 @@ def test_of_a_drift_in_two_windows_the_smaller_counts():
     assert run.free_since < run.time
 
 
+def test_what_varies_from_site_to_site_is_not_continued_at_the_slowest_rate():
+    """Only of observables that are known to have a value per site, or per bond."""
+    run = proposing()
+    rough = (-1.0) ** np.arange(run.n)
+    slopes = [{"x": rough, "y": rough, "smooth": np.ones(run.n)}] * 2
+    for run.along, shorter in ((frozenset(), 1.0), (frozenset({"x", "smooth"}), 0.1)):
+        _, drifts = run.changes_to_come({}, slopes, {})
+        assert drifts["x"].max() <= shorter / (2 * run.slowest)
+        assert_allclose(drifts["y"], 1 / (2 * run.slowest))
+        assert (drifts["smooth"] > 0.5 / (2 * run.slowest)).all()
+
+
 @pytest.mark.parametrize(("noise", "jumps"), [(0.2, True), (0.4, False)])
 def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
     run = proposing()
@@ -154,6 +183,23 @@ def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
     assert not run.waits
     assert (run.state is not before) == jumps
     assert run.calm == (not jumps)
+
+
+@pytest.mark.parametrize(("changes", "waits"), [(0.01, (True,)), (0.05, (False, True))])
+def test_a_jump_that_leaves_much_is_forgiven_once_where_the_conductance_had_not_come_to_rest(changes, waits):
+    run = proposing()
+    for k in range(1 + len(waits)):
+        while run.proposal is None:
+            run.step()
+        run.changes_to_come({}, [{}], {})
+        if k:  # the jump before was as long as the one that is proposed now
+            run.lengths[-1], run._noise = run.slow.distance(run._proposal.step), 0.0
+            now = run._proposal.burst
+            run.bursts[-1] = dataclasses.replace(now, time=run.bursts[-1].time, flows=(1 + changes) * now.flows)
+        run.decide({}, 1.0, 0.0, 1e-3)
+        assert bool(run.waits) == (k > 0 and waits[k - 1])
+    assert run.forgiven == len(waits) - 1
+    assert "leaves 100% of the distance" in run.waits
 
 
 def test_a_burst_whose_step_is_noise_goes_on_and_is_measured_later():
@@ -189,6 +235,25 @@ def test_a_run_that_waits_is_one_of_tebd_from_there_on():
     for name in ("z", "current", "zz"):
         error = np.abs(record[name] - exact[name])
         assert float(error.max()) < 1e-2 * float(np.abs(exact[name]).max())
+
+
+def test_a_run_that_waits_ends_its_stage_at_half_the_step_after_a_short_time():
+    """As a run of `tebd` does: the stage before it has relaxed, and the short way tells the error of the step."""
+    run, target, history = proposing(), Target(0.01), History()
+    run._wait("this is a test")
+    run.refined, run.stage = 1, 1
+    for k in range(60):
+        history.add(0.5 * k, 0, {"x": 1 + np.exp(-np.full(3, 0.5 * k))})
+    for k in range(5):
+        history.add(30 + 0.1 * k, 1, {"x": np.full(3, 1 + 1e-4 * k)})
+    rules = [Ladder(run, rule, 4, dict, target) for rule in (run.within(target), Waiting(target, run))]
+    first, second = (rule.errors(history) for rule in rules)
+    assert all(rule.over(history) for rule in rules)
+    assert first.keys() == second.keys()
+    for kind, errors in first.items():
+        assert_allclose(errors["x"], second[kind]["x"])
+    run.waits = ""
+    assert not rules[0].over(history)
 
 
 def test_a_kick_that_outlasts_a_burst_ends_the_jumps():

@@ -2,6 +2,7 @@
 
 import io
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from numpy.testing import assert_allclose
 
 import systems as exact
 from chains import random_lindbladian, random_matrix, random_state, seeds
+from tnness.engines.ask import Ask
 from tnness.engines.protocol import Snapshot
 from tnness.engines.tebd import TEBD
 from tnness.errors import InputError, NumericalError
@@ -25,6 +27,9 @@ from tnness.network.truncation import TRUNCATIONS, Truncation
 from tnness.operators.basis import bit, spin_half, spin_one
 from tnness.problems.generator import ChainGenerator
 from tnness.problems.lindbladian import Lindbladian
+from tnness.records.history import History
+from tnness.runs.solve import steady_state
+from tnness.stopping.discretisation import Stage, trotter_errors
 
 s = spin_half
 METHODS = sorted(TRUNCATIONS)
@@ -217,20 +222,53 @@ def test_going_nowhere_changes_nothing_and_going_back_is_refused():
         run.step(until=0.5)
 
 
-def test_a_schedule_visits_its_bond_dimensions_at_two_steps_first():
+def test_a_schedule_visits_its_last_but_one_bond_dimension_at_two_steps():
     generator = xx_dephasing(4).generator()
     engine = TEBD(chi=64, dt=0.2)
-    assert [(x.chi, x.dt) for x in engine.stages(generator)] == [(16, 0.2), (16, 0.1), (32, 0.2), (64, 0.2)]
+    assert [(x.chi, x.dt) for x in engine.stages(generator)] == [(16, 0.2), (32, 0.2), (32, 0.1), (64, 0.2)]
     assert [x.chi for x in TEBD(chi=8).stages(generator)] == [6, 6, 8]
     assert [x.chi for x in TEBD(chi=8, schedule=()).stages(generator)] == [8]
     given = TEBD(chi=40, dt=0.2, schedule=(10, 20, 80), power=1).stages(generator)
-    assert [(x.chi, x.power) for x in given] == [(10, 1), (10, 1), (20, 1), (40, 1)]
+    assert [(x.chi, x.power) for x in given] == [(10, 1), (20, 1), (20, 1), (40, 1)]
+
+
+def test_a_small_step_is_compared_with_twice_itself():
+    """Its error, and the noise in it, is then a fifteenth of the difference; the default step is no such step."""
+    generator = xx_dephasing(4).generator()
+    default = TEBD(chi=64).time_step(generator)
+    for dt, first, second in ((default / 2, default, default / 2), (0.6 * default, 0.6 * default, 0.3 * default)):
+        stages = TEBD(chi=64, dt=dt).stages(generator)
+        assert [x.dt for x in stages] == pytest.approx([first, first, second, dt])
+
+
+def test_a_steady_state_takes_longer_steps_where_the_tolerance_allows():
+    generator = xx_dephasing(4).generator()
+    factors = [TEBD().step_factor(generator, Ask(tolerance=tolerance)) for tolerance in (1e-4, 1e-3, 2e-3, 1e-1)]
+    assert factors == pytest.approx([1, 1, 2**0.25, 1.5])
+    assert TEBD(dt=0.1).step_factor(generator, Ask(tolerance=0.1)) == 1
+    assert TEBD(order=2).step_factor(generator, Ask(tolerance=0.1)) == 1
+    assert TEBD().step_factor(generator, Ask(times=(1.0,), tolerance=0.1)) == 1
+    model = find("xx-dephasing")(n=4)
+    record = steady_state(model, engine=TEBD(chi=16), tolerance=1e-1)
+    assert record.used["dt"] == pytest.approx(1.5 * TEBD().time_step(generator_of(model)))
+    assert float(record.history.times[0]) == pytest.approx(record.used["dt"])
+
+
+@pytest.mark.parametrize("dt", [0.4, 0.2, 0.1])
+def test_the_error_of_the_step_is_found_from_any_two_steps(dt):
+    """A number that is wrong by 5 dt^4, in stages of steps .2 and .1."""
+    history = History()
+    for stage, step in enumerate((0.2, 0.1, dt)):
+        history.add(float(stage), stage, {"x": np.array([1 + 5 * step**4])})
+    stages = [Stage(chi=8, dt=0.2), Stage(chi=8, dt=0.1), Stage(chi=16, dt=dt)]
+    found = trotter_errors(SimpleNamespace(stages=stages, refined=0), 4, history, None)
+    assert found["x"] == pytest.approx(1.3 * 5 * dt**4)  # an error is increased by three tenths
 
 
 def test_stages_grow_the_bonds_and_restart_the_account():
     generator = xx_dephasing(6, dephasing=0.0).generator()
     run = TEBD(chi=16, dt=0.2, schedule=(4, 8), block=4).init(generator, identity(generator.spaces))
-    assert run.stage_names == ("chi=4 dt=0.2", "chi=4 dt=0.1", "chi=8 dt=0.2", "chi=16 dt=0.2")
+    assert run.stage_names == ("chi=4 dt=0.2", "chi=8 dt=0.2", "chi=8 dt=0.1", "chi=16 dt=0.2")
     sizes = []
     for _ in run.stage_names:
         for _ in range(4):
@@ -243,7 +281,7 @@ def test_stages_grow_the_bonds_and_restart_the_account():
         assert run.discarded == kept
         assert run.trace_drift == 0.0
     assert before > 0
-    assert sizes == [4, 4, 8, 16]
+    assert sizes == [4, 8, 8, 16]
     assert run.step().chi == 16  # beyond the last stage its settings stay
 
 

@@ -156,10 +156,10 @@ XX = find("xx-dephasing")
         ("exact", "exact", {}),
         ("converged", TEBD(chi=16), {}),
         ("not relaxed: raise --max-time", TEBD(chi=16), {"max_time": 2.0}),
-        ("truncation dominates: raise --chi", TEBD(chi=6, schedule=(3,)), {}),
+        ("truncation dominates: raise --chi", TEBD(chi=10, schedule=(5,)), {}),
         ("truncation dominates: lower --cutoff", TEBD(chi=16, cutoff=1e-4), {}),
         ("Trotter error dominates: lower --dt", TEBD(chi=16, order=2, dt=0.5), {}),
-        ("no error estimate: use tnness converge, or a schedule of several chi", TEBD(chi=6, schedule=()), {}),
+        ("no error estimate: use tnness converge, or a schedule of several chi", TEBD(chi=10, schedule=()), {}),
     ],
 )
 def test_every_verdict_can_be_reached(outcome, engine, settings):

@@ -160,6 +160,8 @@ class Accelerated(Engine):
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule of a run: stages that settle by jumps."""
+        if isinstance(run, ProfileRun):
+            run.along = start.along
         return ladder_rule(run, run.within(start.target), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:

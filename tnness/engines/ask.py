@@ -101,6 +101,7 @@ class Start:
     ----------
     initial: the initial state, as the user named it. ask: the request. prior: results of the record that the run
         extends. reads: the sites that the watched observables read; empty: all.
+    along: names of the observables that have one value per site, or per bond.
     report: called with the present activity and the fraction of it that is done; it raises `Interrupted` if the run is
         to stop. Only steps that take long need to call it.
     """
@@ -110,6 +111,7 @@ class Start:
     prior: Prior | None = None
     reads: tuple[int, ...] = ()
     report: Callable[[str, float], None] = lambda text, fraction: None
+    along: frozenset[str] = frozenset()
 
     @property
     def steady(self) -> bool:

@@ -31,8 +31,8 @@ from tnness.engines.accelerated_run import (
 from tnness.engines.disturbance import Disturbance
 from tnness.engines.protocol import Report
 from tnness.engines.tebd_run import TEBDRun
-from tnness.engines.weak.bursts import mixed
-from tnness.engines.weak.profile import FALLS, SOON_AT_REST, Profile
+from tnness.engines.weak.bursts import Burst, mixed
+from tnness.engines.weak.profile import FALLS, SOON_AT_REST, Profile, conductance
 from tnness.engines.weak.transported import Transported
 from tnness.network.chain_state import ChainState
 from tnness.records.snapshot import Snapshot
@@ -57,14 +57,19 @@ ABOVE = 2.0
 """Times the uncertainty and what truncation has displaced since the last jump, up to which a step is noise."""
 OF_PAIRS = 2.0
 """Slowest rate of what drifts beside the profile, its pair correlations, over that of the profile itself."""
+RESTS = 0.02
+"""Relative change of the conductance from burst to burst, above which it may account for a jump that leaves much."""
 HIDDEN = 0.3
 """Noise of a jump, relative to the jump, above which a small jump is not worth making, and bursts stay long."""
 DOUBLINGS = 2
 """Most times that a run makes its bursts twice as long, because the currents of a burst were not yet at rest."""
+LATER = 0.25
+"""Time to the next look at a state that does not jump but still drifts, over the time since the last jump."""
 GAIN, LEVEL = "gain_", "level_"
 """Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
 
-NUMBERS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "free_since", "began", "from_first", "far", "doublings")
+CLOCKS_OF_PROFILE = ("falls", "jumped_at", "waits_since", "free_since", "began")
+NUMBERS_OF_PROFILE = (*CLOCKS_OF_PROFILE, "from_first", "far", "doublings", "forgiven")
 """The numbers of a run that are saved."""
 
 
@@ -78,7 +83,9 @@ class ProfileRun(AcceleratedRun):
     per length of the last jump. levels: means of the last burst.
     far: whether correlations of the density at any distance must be at rest too, which no watched observable may show.
     correlations: these, when the measured part of the present burst began; none before.
-    doublings: how many times the bursts have become twice as long. began: when the present burst did. free_since: the
+    along: names of the observables that have one value per site, or per bond.
+    doublings: how many times the bursts have become twice as long. forgiven: how many jumps left much because the
+    conductance had not come to rest; one may. began: when the present burst did. free_since: the
     time from which on fast variables have relaxed, and no jump was made.
     """
 
@@ -92,7 +99,9 @@ class ProfileRun(AcceleratedRun):
     gains: Values = field(default_factory=dict)
     levels: Values = field(default_factory=dict)
     far: bool = True
+    along: frozenset[str] = frozenset()
     doublings: int = 0
+    forgiven: int = 0
     free_since: float = math.nan
     began: float = 0.0
     correlations: Real = field(default_factory=lambda: np.zeros((0, 0)))
@@ -108,6 +117,7 @@ class ProfileRun(AcceleratedRun):
         """Start from the linear profile with an arch, unless the given state has a profile."""
         profile: Profile = self.slow
         if np.abs(profile.energies(self.view())[: 2 * profile.n - 1]).max() < 1e-9:
+            self.start = self.whole_state()
             first, last = self.transported.targets if self.transported else (0.0, 0.0)
             arch = np.sin(np.pi * np.arange(1, profile.n + 1) / (profile.n + 1))
             self._place(profile.moved(self.state, profile.start - BUMP * (last - first) * arch))
@@ -220,14 +230,20 @@ class ProfileRun(AcceleratedRun):
         series = 1 / (1 - rest)
         jumps = {name: series * np.maximum(moved, gains.get(name, 0.0) * length) for name, moved in jumps.items()}
         largest = {
-            name: min(self._beside(window[name], gains.get(name, 0.0)) for window in slopes) / (OF_PAIRS * self.slowest)
-            for name in slopes[0]
+            name: min(self._beside(name, window[name], gains.get(name, 0.0)) for window in slopes) for name in slopes[0]
         }
         return jumps, {name: np.full(np.shape(slopes[0][name]), value) for name, value in largest.items()}
 
-    def _beside(self, slope: Real, gain: Any) -> float:
-        """Return the largest drift of an element that the motion of the profile does not account for."""
-        return float(np.max(np.abs(slope) - gain * self._moving, initial=0.0))
+    def _beside(self, name: str, slope: Real, gain: Any) -> float:
+        """Return the largest change still to come of an element, but for what the motion of the profile accounts for.
+
+        What relaxes least soon is smooth along the chain: a drift that varies from site to site lasts less.
+        """
+        least = OF_PAIRS * self.slowest
+        whole = float(np.max(np.abs(slope) - gain * self._moving, initial=0.0)) / least
+        if name not in self.along or np.shape(slope) not in ((self.n,), (self.n - 1,)) or not np.isfinite(slope).all():
+            return whole
+        return min(whole, float(np.abs(self.slow.lasts(slope, least)).max()))
 
     def ends_with(self, now: Values, then: Values, late: Values) -> Values:
         """Return the final values of a coarse stage: means of its last burst, and what the proposed jump changes.
@@ -245,6 +261,11 @@ class ProfileRun(AcceleratedRun):
     def _has_jumped(self) -> bool:
         """True where a jump was made in the present stage just before the present burst."""
         return bool(self.lengths) and self.trace[-1][-1] > 0
+
+    def _restless(self, burst: Burst) -> bool:
+        """Return whether the conductance has changed since the last burst by more than what counts as rest."""
+        before, now = conductance(self._before[-1]), conductance(burst)
+        return abs(now - before) > RESTS * abs(now)
 
     def _gains(self, late: Values) -> Values:
         if not (self._has_jumped and self.levels) or (self.stage and len(self.lengths) == 1):
@@ -272,9 +293,10 @@ class ProfileRun(AcceleratedRun):
         if self._has_jumped:
             self.gains = self._gains(self._late)
             stuck = self.last and len(self.lengths) > 1 and min(left, self.lengths[-1] / self.lengths[-2]) > FALLS
-            if not small and (fails or stuck):
+            if not small and (stuck or (fails and (self.forgiven or not self._restless(proposal.burst)))):
                 self._wait(f"a jump leaves {left:.0%} of the distance")
                 return
+            self.forgiven += not small and fails
             self.falls = left if left <= SHOWS else self.falls
         if not small and proposal.noise > CLEAR:
             if self.last:
@@ -289,7 +311,8 @@ class ProfileRun(AcceleratedRun):
         self.lengths.append(length)
         self.trace.append((float(self.stage), self.time, jump, drift, proposal.size, float(not small)))
         if small:
-            self.stretch = max(1, self.stretch // 2) if calm else 2 * self.stretch
+            waited = (self.time - self.free_since) / self.pace.burst
+            self.stretch = max(1, self.stretch // 2) if calm else max(1, round(LATER * waited))
             self._begin(-FAST_SHARE * self.pace.burst)
             return
         self._place(proposal.state)
@@ -311,10 +334,21 @@ class ProfileRun(AcceleratedRun):
     # ------------------------------------------------------------------ waiting
 
     def _wait(self, why: str) -> None:
-        """Wait from now on, as a run of `tebd` does, with its schedule if the first stage is not over."""
+        """Wait from now on, as a run of `tebd` does, with its schedule if the first stage is not over.
+
+        Where a current flows up the gradient of the first profile, that led away from the steady state: the run begins
+        again.
+        """
         self.waits, self.waits_since, self._proposal, self.kicked, self.trail = why, self.time, None, [], Trail()
         if self.stage == 0 and not self.refined:
             self._wait_from_the_first_stage()
+            if self.start is not None and not self.slow.is_diffusive and not self.lengths:
+                self._place(self.settings.prepared(self.generator, self.start))
+                self.jumped_at = self.time
+
+    def start_over(self) -> bool:
+        """Return to the state that the run began with, if it waits; False where it was not kept, or has no profile."""
+        return bool(self.waits) and super().start_over()
 
     def _wait_from_the_first_stage(self) -> None:
         self.settings = replace(self.settings, schedule=self.pace.schedule)
@@ -378,9 +412,10 @@ class ProfileRun(AcceleratedRun):
         self.gains = {k.removeprefix(GAIN): v for k, v in arrays.items() if k.startswith(GAIN)}
         self.levels = {k.removeprefix(LEVEL): v for k, v in arrays.items() if k.startswith(LEVEL)}
         self.falls, self.jumped_at, self.waits_since, self.free_since, self.began = (
-            float(numbers[name]) for name in NUMBERS_OF_PROFILE[:5]
+            float(numbers[name]) for name in CLOCKS_OF_PROFILE
         )
-        self.far, self.doublings = bool(numbers["far"]), int(numbers["doublings"])
+        self.far = bool(numbers["far"])
+        self.doublings, self.forgiven = int(numbers["doublings"]), int(numbers["forgiven"])
         self.pace = replace(self.pace, burst=2**self.doublings * self.pace.burst)
         if numbers["from_first"]:
             self._wait_from_the_first_stage()

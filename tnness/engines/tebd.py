@@ -60,7 +60,7 @@ FINE = 1e-3
 
 The error grows as dt^4: with a larger tolerance, a step longer by its fourth root has the same share of it.
 """
-LONGEST_STRETCH = 1.5
+LARGEST_FACTOR = 1.5
 """Longest step of a steady state, over the default dt."""
 METHOD, POWER = "cholesky-qr", 1
 """Default truncation method, and default number of power iterations."""
@@ -153,7 +153,7 @@ class TEBD(Engine):
             return CircuitRun.begin(problem, self._circuit_state(start), start)
         engine, generator, blocks, more = self._prepared(problem, start)
         initial = density_operator(start.initial, blocks.generator if blocks else generator)
-        more["stretch"] = engine.stretch(generator, start.ask)
+        more["step_factor"] = engine.step_factor(generator, start.ask)
         run = engine.init(generator, initial, start.seed, blocks=blocks, **more)
         if start.steady and len(run.stages) > 1:
             run.start = run.whole_state()
@@ -173,7 +173,7 @@ class TEBD(Engine):
         engine, generator, blocks, more = self._prepared(problem, start)
         given = density_operator(parse_initial(record.state), blocks.generator if blocks else generator)
         stray = STRAY_STEADY if start.steady else STRAY_WEIGHT  # of an evolution every part counts
-        more["stretch"] = engine.stretch(generator, start.ask)
+        more["step_factor"] = engine.step_factor(generator, start.ask)
         run = engine.init(generator, given, start.seed, stray, blocks, **more)
         run.time = record.time if math.isfinite(record.time) else 0.0
         return run
@@ -233,7 +233,7 @@ class TEBD(Engine):
         return (
             used
             if isinstance(problem, Circuit)
-            else used | {"dt": self.stretch(self._chain(problem)[0], ask) * used["dt"]}
+            else used | {"dt": self.step_factor(self._chain(problem)[0], ask) * used["dt"]}
         )
 
     def used(self, problem: Any) -> dict[str, Any]:
@@ -324,17 +324,22 @@ class TEBD(Engine):
 
     # ------------------------------------------------------------------ the settings at work
 
-    def stages(self, generator: ChainGenerator, stretch: float = 1.0) -> tuple[Stage, ...]:
-        """Return the schedule of a steady state on this problem. stretch: factor on the time step.
+    def stages(self, generator: ChainGenerator, factor: float = 1.0) -> tuple[Stage, ...]:
+        """Return the schedule of a steady state on this problem. factor: on the time step.
 
         If there are several bond dimensions, the last but one is run at dt and again at dt/2: their difference
-        estimates the Trotter error. The last two, chi/2 and chi, estimate the truncation error in the same way.
+        estimates the Trotter error. A given dt of at most half the default is compared with 2 dt instead: of that
+        difference, and of the noise in it, the error at dt is a small part. The last two bond dimensions, chi/2 and
+        chi, estimate the truncation error in the same way.
         """
-        dt = stretch * self.time_step(generator)
+        dt = factor * self.time_step(generator)
         chis = [c for c in self.coarse if c < self.chi] + [self.chi]
         stages = [Stage(chi=c, dt=dt, power=self.used_power) for c in chis]
         if len(stages) > 1:
-            stages.insert(-1, replace(stages[-2], dt=dt / 2))
+            is_fine = 2 * dt <= self._default_step(generator) * (1 + 1e-9)
+            first, second = (2 * dt, dt) if is_fine else (dt, dt / 2)
+            before = [replace(stage, dt=first) for stage in stages[:-1]]
+            stages[:-1] = [*before, replace(before[-1], dt=second)]
         return tuple(stages)
 
     @property
@@ -358,12 +363,13 @@ class TEBD(Engine):
 
     def time_step(self, generator: ChainGenerator) -> float:
         """Return dt, or its default for this problem."""
-        if self.dt is not None:
-            return self.dt
+        return self._default_step(generator) if self.dt is None else self.dt
+
+    def _default_step(self, generator: ChainGenerator) -> float:
         share = 1.0 if self.order == 4 else 1 / 3
         return share * AUTO_STEP / max(1e-12, strength_of(generator))
 
-    def stretch(self, generator: ChainGenerator, ask: Ask) -> float:
+    def step_factor(self, generator: ChainGenerator, ask: Ask) -> float:
         """Return by which factor the steps of a steady state are longer than the default: 1 where dt is given.
 
         Fewer splits of the state make its truncation error no larger.
@@ -371,7 +377,7 @@ class TEBD(Engine):
         known = self.dt is None and self.order == 4 and not generator.is_factored and generator.resolution == 1
         if ask.times is not None or not known:
             return 1.0
-        return float(min(max(1.0, (ask.tolerance / FINE) ** (1 / self.order)), LONGEST_STRETCH))
+        return float(min(max(1.0, (ask.tolerance / FINE) ** (1 / self.order)), LARGEST_FACTOR))
 
     def symmetry_for(self, generator: ChainGenerator, chi: int) -> str:
         """Return which blocks are used at a bond dimension: of charges, of parities, or none."""

@@ -44,6 +44,8 @@ from tnness.streams import stream
 if TYPE_CHECKING:
     from tnness.engines.tebd import TEBD
 
+MOST_IN_OLD_ORDER = 3
+"""Most stages of a run that were always in one order; earlier versions measured the time step in the first one."""
 STRAY_STAGE = 1e-2
 """Weight of other total charges that is dropped where a stage without blocks leaves its state to one with them."""
 SYMMETRIES = ("none", "parity", "charges")
@@ -61,7 +63,7 @@ class TEBDRun:
     start: the state that a steady state's run began with, until its last stage. trail: the marginals in this stage.
     blocks: the single sites, if generator and state are of blocks of sites.
     clock: of a chain that depends on time; `generator` then conserves what the drive conserves, and evolves nothing.
-    stretch: factor on the time step of the settings. Kicks, of second order, have their own step.
+    step_factor: factor on the time step of the settings. Kicks, of second order, have their own step.
     """
 
     settings: TEBD
@@ -86,14 +88,14 @@ class TEBDRun:
     trail: Trail = field(default_factory=Trail)
     blocks: Blocks | None = None
     clock: Clock | None = None
-    stretch: float = 1.0
+    step_factor: float = 1.0
     gates: Gates | FactoredGates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.gates = gates_of(self.generator, self.state.dtype)
         self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
-        self._schedule = self.settings.stages(self.generator, self.stretch)
+        self._schedule = self.settings.stages(self.generator, self.step_factor)
         self.settings.check_threads(self.generator)
         if math.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
@@ -112,10 +114,12 @@ class TEBDRun:
         if charges is not None and "sector_0000" in snapshot.arrays:
             more["sectors"] = SectorState.load(snapshot.arrays, Rules(charges), state.centre > 0, state.log_norm)
         clock = {name: float(numbers[name]) for name in ("time", "log_trace")}
-        clock["stretch"] = float(numbers.get("stretch", 1.0))  # files of earlier versions had none
+        clock["step_factor"] = float(numbers.get("step_factor", 1.0))  # files of earlier versions had none
         run = cls(settings, generator, state, int(numbers["seed"]), **clock, **more)
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
         run.refined = int(numbers["refined"])
+        if "step_factor" not in numbers and run.stage > 0 and len(run.stages) > MOST_IN_OLD_ORDER:
+            raise InputError("the run was saved by an earlier version, whose stages had another order: begin it again")
         run.discarded, run.trace_drift = (float(numbers[k]) for k in ("discarded", "trace_drift"))
         run.truncated = float(numbers.get("truncated", math.inf))  # files of earlier versions do not tell
         run.kicked = [Kicked.load(row) for row in snapshot.arrays.get("kicked", ())]
@@ -311,7 +315,7 @@ class TEBDRun:
         settled = [view.window(i, i + 2) for i in range(self.n - 1)]
         about = (
             stage.chi,
-            stage.dt / self.stretch,
+            stage.dt / self.step_factor,
             self.time,
             limit,
             sum(kicked.passed for kicked in self.kicked),
@@ -397,7 +401,7 @@ class TEBDRun:
         """Return everything needed to go on as if never interrupted."""
         arrays = {f"tensor_{i:04d}": tensor for i, tensor in enumerate(self._natural().tensors)}
         names = ("seed", "steps", "stage", "fallbacks", "refined", "time", "discarded", "truncated", "log_trace")
-        names += ("trace_drift", "stretch")
+        names += ("trace_drift", "step_factor")
         numbers: dict[str, float | int] = {name: getattr(self, name) for name in names}
         assert self.state.centre is not None
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}

@@ -176,13 +176,13 @@ class Driver:
         if isinstance(record, Record) and self.job.extends(record):
             self.output.check_age(record, self.output.path)
             origin = self._origin(record)
-            begin = Start(Initial(), ask, origin.prior, self._reads, self._report)
+            begin = Start(Initial(), ask, origin.prior, self._reads, self._report, self._along)
             run = extended(self.engine, self.problem, begin, record)
             origin = replace(origin, time=run.time if np.isfinite(run.time) else 0.0)  # perhaps it begins anew
             history = self._taken_over(record, origin)
         else:
             origin, history = Origin(), History()
-            begin = Start(self._initial(), ask, None, self._reads, self._report)
+            begin = Start(self._initial(), ask, None, self._reads, self._report, self._along)
             run = begun(self.engine, self.problem, begin)
         work = Work(run, rule_for(self.engine, run, begin, self._monitored, self._sizes), history, origin)
         self._check(work)
@@ -234,6 +234,11 @@ class Driver:
         if not all(observable.sites for observable in watched):
             return ()
         return tuple(sorted({site for observable in watched for site in observable.sites}))
+
+    @property
+    def _along(self) -> frozenset[str]:
+        """The observables that have one value per site, or per bond."""
+        return frozenset(name for name, found in self.observables.items() if found.dims in (("site",), ("bond",)))
 
     @property
     def _monitored(self) -> list[str]:
@@ -344,7 +349,7 @@ class Driver:
         origin = Origin.load(part.dataset.attrs["origin"], part.estimates)
         if part.is_old:
             origin = replace(origin, accepted_old=True)
-        start = Start(Initial(), self.job.ask, origin.prior, self._reads, self._report)
+        start = Start(Initial(), self.job.ask, origin.prior, self._reads, self._report, self._along)
         run = resumed(self.engine, self.problem, start, part.snapshot)
         wall, over = float(part.dataset.attrs["wall_seconds"]), bool(part.dataset.attrs.get("over", False))
         return Work(

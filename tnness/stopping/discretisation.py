@@ -1,13 +1,13 @@
 """Errors of the time step and of truncation, from the differences of stages.
 
-- Trotter: the difference between dt and dt/2, Richardson-scaled, at the smallest bond dimension or at the largest;
+- Trotter: the difference between dt and dt/2, Richardson-scaled, at the last bond dimension or the one before it;
 - truncation: the difference between the last two bond dimensions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,16 +63,22 @@ class Discretised(Protocol):
 
 
 def trotter_errors(
-    run: Discretised, order: int, history: History, prior: Prior | None, rate: float = math.nan
+    run: Discretised,
+    order: int,
+    history: History,
+    prior: Prior | None,
+    rate: float = math.nan,
+    remaining: Callable[[int], Values] = lambda stage: {},
 ) -> Values:
     """Return the error of the time step of every element; empty where no stage tells it.
 
-    |O(dt) - O(dt')| / ((dt/dt')^order - 1) is the error at dt'; the rest of it that at dt.
+    The error of a step is c dt^order, so that |O(dt) - O(dt')| = c (dt^order - dt'^order) tells c.
 
     Parameters
     ----------
     run: the run. order: of its steps. prior: the record that it extends. rate: at which the slowest part of a change
         decays (1 / time), where it is known: a stage that is shorter than 1/rate shows a part of a difference only.
+    remaining: returns what was still to come when a stage ended: it may hide as much of the difference.
     """
     stages, final = run.stages, len(run.stages) - 1
     if run.refined:
@@ -80,13 +86,12 @@ def trotter_errors(
     halved = [k for k in range(1, final + 1) if stages[k].chi == stages[k - 1].chi and stages[k].dt < stages[k - 1].dt]
     if halved:
         finer = halved[-1]
-        ratio = (stages[finer - 1].dt / stages[finer].dt) ** order
-        factor = ratio / (ratio - 1)
-        return (
-            whole_way(history, finer - 1, finer, rate, factor)
-            if rate > 0
-            else ends_apart(history, finer - 1, finer, factor)
-        )
+        coarse, fine = ((stage.dt / stages[final].dt) ** order for stage in stages[finer - 1 : finer + 1])
+        found = whole_way(history, finer - 1, finer, rate, 1 / (coarse - fine))
+        if not found and not rate > 0:
+            found = ends_apart(history, finer - 1, finer, 1 / (coarse - fine))
+        left = remaining(finer - 1)
+        return {name: error + left.get(name, 0.0) / (coarse - fine) for name, error in found.items()}
     if prior is None or prior.chi > stages[final].chi:
         return {}
     if math.isclose(prior.dt, stages[final].dt):
@@ -109,7 +114,8 @@ def whole_way(history: History, before: int, stage: int, rate: float, factor: fl
     time t a part 1 - exp(-rate t) of the way at least. So the way is no longer than |x(t) - x(0)| over this part. What
     answers at once is not stretched: it is no longer than |x(s) - x(0)| + |x(t) - x(s)| / (1 - exp(-rate (t - s)))
     either, where s is early. The smaller bound counts. x(0), x(s), x(t) are means of a few measurements, against the
-    noise of truncation. Empty while there are too few of them.
+    noise of truncation. In an element a fast and a slow part may have opposite signs, and cancel for a while: each is
+    given the largest error of its array. Empty while there are too few measurements.
     """
     past, looks = history.of(before), history.of(stage)
     if len(looks) < FEWEST_LOOKS or not past or not rate > 0:
@@ -123,7 +129,8 @@ def whole_way(history: History, before: int, stage: int, rate: float, factor: fl
     for name, series in history.values.items():
         first, soon, last = (np.mean([series[k] for k in part], axis=0) for part in parts)
         at_once = np.abs(change(first, soon)) + np.abs(change(soon, last)) / late_share
-        found[name] = cautious(factor * np.minimum(np.abs(change(first, last)) / share, at_once))
+        way = factor * np.minimum(np.abs(change(first, last)) / share, at_once)
+        found[name] = np.maximum(way, scale(way))
     return found
 
 

@@ -25,7 +25,7 @@ from tnness.stopping.discretisation import (
 )
 from tnness.stopping.forgetting import Forgetting, Kickable
 from tnness.stopping.protocol import Measure, Rule
-from tnness.stopping.settling import Settling
+from tnness.stopping.settling import Settling, SettlingOrWaiting
 from tnness.stopping.target import Target, worst
 from tnness.stopping.waiting import NOT_RELAXED, SHARE, TO_COME, Waiting
 
@@ -93,7 +93,7 @@ class Ladder(Rule):
     def __init__(
         self,
         run: Staged,
-        within: Waiting | Settling,
+        within: Waiting | Settling | SettlingOrWaiting,
         order: int,
         check: Callable[[], dict[str, float]],
         target: Target,
@@ -245,7 +245,9 @@ class Ladder(Rule):
             relaxation = {k: np.maximum(error, told.get(k, 0.0)) for k, error in relaxation.items()}
         return {
             "relaxation": relaxation,
-            "trotter": trotter_errors(self.run, self.order, history, self.prior, rate),
+            "trotter": trotter_errors(
+                self.run, self.order, history, self.prior, rate, lambda stage: self.within.remaining(history, stage)
+            ),
             "truncation": truncation_errors(self.run, history, self.prior),
         }
 
@@ -256,7 +258,7 @@ class Ladder(Rule):
         step: the state has hardly moved. Where that is too much, the stage goes on until it has relaxed at dt/2.
         """
         run, within, stage = self.run, self.within, self.stage
-        if not run.refined or stage != run.refined_stage or not isinstance(within, Waiting):
+        if not run.refined or stage != run.refined_stage or isinstance(within, Settling) or not within.waits:
             return None
         told, rates = {}, [within.rate(history)]
         if self.forgetting is not None:

@@ -171,6 +171,10 @@ class Settling(Rule):
             }
         }
 
+    def remaining(self, history: History, stage: int) -> Values:
+        """Return nothing: what is to come after a stage of jumps is part of its last values."""
+        return {}
+
     def bracket(self, history: History) -> Values:
         """Return for every element the largest distance between stages that should have reached the same state."""
         apart = [ends_apart(history, first, second) for first, second in self.run.repeated]
@@ -241,6 +245,11 @@ class SettlingOrWaiting(Rule):
         return self.waiting if self.run.waits else self.settling
 
     @property
+    def waits(self) -> bool:
+        """Whether stages are over by waiting."""
+        return bool(self.run.waits)
+
+    @property
     def unfinished(self) -> str:
         """The outcome of a run that ends before its last stage."""
         return self._rule.unfinished
@@ -275,6 +284,18 @@ class SettlingOrWaiting(Rule):
     def errors(self, history: History) -> Estimates:
         """Return bounds on the relaxation still to come."""
         return self._rule.errors(history)
+
+    def errors_of(self, history: History, stage: int) -> Values:
+        """Return bounds on what was still to come when a stage of waiting ended."""
+        return self.waiting.errors_of(history, stage)
+
+    def remaining(self, history: History, stage: int) -> Values:
+        """Return the change that was still to come when a stage of waiting ended; empty for one of jumps."""
+        return self._rule.remaining(history, stage)
+
+    def rate(self, history: History) -> float:
+        """Return the slowest rate (1 / time) that was seen while the run waited; NaN where there is none."""
+        return self.waiting.rate(history)
 
     def figures(self, history: History) -> dict[str, float]:
         """Return the figures of the present rule, and how many bursts and jumps there were."""

@@ -193,7 +193,7 @@ def _remainder(
         return np.full_like(last, math.inf), math.inf
     square = float(np.sum(first * first))
     ratio = float(np.sum(first * second)) / square if square > 0 else math.inf
-    if abs(ratio) > SLOWEST:  # slower than this stage can tell, or noise: it may have any sign
+    if ratio > SLOWEST or (ratio < -SLOWEST and known_ratio < 1):  # slower than this stage can tell, or noise
         return _times(last, _series(known_ratio)), ratio  # infinite if the known ratio is NaN
     return _times(last, _series(max(abs(ratio), QUICKEST))), ratio
 

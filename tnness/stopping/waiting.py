@@ -56,6 +56,8 @@ class Waiting(Rule):
     """
 
     judges = True
+    waits = True
+    """Whether stages are over by waiting, so that a short time at half the step tells the Trotter error."""
     unfinished = NOT_RELAXED
     """The outcome of a run that ends before its last stage."""
 
@@ -109,6 +111,11 @@ class Waiting(Rule):
     def errors_of(self, history: History, stage: int) -> Values:
         """Return bounds on what was still to come when a stage ended."""
         return self._bounds(history, stage)
+
+    def remaining(self, history: History, stage: int) -> Values:
+        """Return the change that was still to come when a stage ended, by extrapolation; empty where unknown."""
+        tail = self.tails(history).of(stage)
+        return {} if tail is None else tail.remaining
 
     def rate(self, history: History) -> float:
         """Return the slowest rate (1 / time) that is known or was seen; NaN where there is none."""

@@ -62,6 +62,24 @@ def test_the_slow_rate_is_the_smallest_of_the_response():
     assert_allclose(profile.rate, np.linalg.eigvalsh(matrix - offset[:, None]).min())
 
 
+@pytest.mark.parametrize("kind", ["sites", "bonds"])
+def test_of_a_drift_along_the_chain_every_pattern_lasts_as_long_as_its_modes(kind):
+    """Patterns of sites are those of the density; those of bonds have free ends, where a uniform one lasts for ever."""
+    profile = profile_of(SSEP)
+    profile.conductances = np.full(11, 1.5)
+    k = np.arange(11 if kind == "bonds" else 12)
+    if kind == "bonds":
+        modes, rates = np.cos(np.pi * np.outer(k + 0.5, k) / 11), 1.5 * (2 - 2 * np.cos(np.pi * k / 11))
+    else:
+        matrix = np.column_stack([-profile._drift(sample(profile, e, profile.conductances)) for e in np.eye(12)])
+        offset = -profile._drift(sample(profile, np.zeros(12), profile.conductances))
+        rates, modes = np.linalg.eigh(matrix - offset[:, None])
+    for mode, rate in zip(modes.T, rates, strict=True):
+        assert_allclose(profile.lasts(mode, 0.2), mode / max(0.2, rate / 2), atol=1e-9)
+    both = profile.lasts(modes[:, 1] + 3 * modes[:, 6], 1e-6)
+    assert_allclose(both, 2 * modes[:, 1] / rates[1] + 6 * modes[:, 6] / rates[6], atol=1e-9)
+
+
 @pytest.mark.parametrize("model", [SSEP, find("ssep")(n=6, space="quantum"), find("fermi-hubbard-driven")(n=4)])
 def test_a_jump_reaches_the_densities_that_were_asked_for(model):
     profile = profile_of(model)

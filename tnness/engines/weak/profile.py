@@ -130,6 +130,21 @@ class Profile:
             linalg.eigh_tridiagonal(bands[1], bands[0, 1:], eigvals_only=True, select="i", select_range=(0, 0))[0]
         )
 
+    def lasts(self, drift: Real, least: float) -> Real:
+        """Return what is still to come of a drift along the chain, of sites (n,) or of bonds (n - 1,).
+
+        Patterns relax at their own rates: that of a mode of the profile by itself; pairs of modes, whose wave numbers
+        add up to that of a pattern, at half of it or faster. least: the smallest rate of all (1 / time).
+        """
+        if len(drift) == self.n:
+            weights, (off, diagonal) = np.ones(self.n), self._bands
+        else:  # d j / d t = D grad(div j), with free ends
+            weights = np.sqrt(self.conductances)
+            off, diagonal = np.r_[0.0, -weights[1:] * weights[:-1]], 2 * weights**2
+            diagonal[0], diagonal[-1] = (w**2 for w in (weights[0], weights[-1]))
+        rates, modes = linalg.eigh_tridiagonal(diagonal, off[1:])
+        return weights * (modes @ (modes.T @ (drift / weights) / np.maximum(least, rates / 2)))
+
     def product(self, changes: Real) -> Real:
         """Return the products of all pairs of changes of the densities (change, density): (change, change)."""
         return changes @ changes.T
