@@ -172,6 +172,13 @@ def test_what_varies_from_site_to_site_is_not_continued_at_the_slowest_rate():
         assert (drifts["smooth"] > 0.5 / (2 * run.slowest)).all()
 
 
+@pytest.mark.parametrize(("jumps", "looks", "exhausted"), [(16, 0, True), (15, 32, False), (0, 48, True)])
+def test_the_last_stage_may_look_more_often_than_it_jumps(jumps, looks, exhausted):
+    run = proposing()
+    run.trace = [(0.0, 1.0, 0.1, 0.1, 0.1, jumped) for jumped in [1.0] * jumps + [0.0] * looks]
+    assert run.exhausted == exhausted
+
+
 @pytest.mark.parametrize(("noise", "jumps"), [(0.2, True), (0.4, False)])
 def test_a_small_step_that_noise_may_have_made_is_not_taken(noise, jumps):
     run = proposing()

@@ -25,6 +25,8 @@ from tnness.engines.accelerated_run import (
     DRIFT_FACTOR,
     FAST_SHARE,
     LONGEST,
+    MOST,
+    MOST_COARSE,
     AcceleratedRun,
     Proposal,
 )
@@ -65,6 +67,8 @@ DOUBLINGS = 2
 """Most times that a run makes its bursts twice as long, because the currents of a burst were not yet at rest."""
 LATER = 0.25
 """Time to the next look at a state that does not jump but still drifts, over the time since the last jump."""
+LOOKS = 48
+"""Bursts of the last stage, with or without a jump, after which it is given up: each is later than the one before."""
 GAIN, LEVEL = "gain_", "level_"
 """Prefixes, in a snapshot, of what the last jump has changed, and of the means of the last burst."""
 
@@ -141,6 +145,12 @@ class ProfileRun(AcceleratedRun):
         if self.far and len(self.samples) == 1 and report.sampled:
             self.correlations = self._correlations()
         return report
+
+    @property
+    def exhausted(self) -> bool:
+        """True if the present stage has used up its jumps, or its bursts, without settling."""
+        jumped = [row[-1] > 0 for row in self.trace if row[0] == self.stage]
+        return sum(jumped) >= MOST or len(jumped) >= (LOOKS if self.last else MOST_COARSE)
 
     def _correlations(self) -> Real:
         assert self.transported is not None
