@@ -47,7 +47,7 @@ PRESETS = {
     "paper": Preset(
         name="paper",
         sizes={12: 240, 14: 120, 16: 56},
-        entanglement={4: 200, 6: 100, 8: 40, 10: 10},
+        entanglement={4: 200, 6: 100, 8: 16},
         share={10.0: 0.25},
         disorder=(10.0, 16.5, 21.0),
         scaling_sizes={8: 400, 10: 200, 12: 150, 14: 80},

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tnness import TEBD, Accelerated, Lindbladian, Record, bit, expectation, find, steady_state
+from tnness.engines.ask import Ask
 from tnness.engines.profile_run import ProfileRun
 from tnness.model.protocol import generator_of
 from tnness.network.chain_view import ChainView
@@ -47,6 +48,19 @@ def correlations_of(state):
     spaces = generator_of(EXCLUSION).spaces
     view = ChainView(state, spaces, {"trace": [space.trace for space in spaces]})
     return EXCLUSION.observables()["density_correlation"].measure(view)
+
+
+def test_a_run_that_waits_from_its_first_stage_takes_the_steps_of_tebd_and_says_so(exclusion):
+    model, default = find("tasep")(n=6), TEBD().time_step(generator_of(find("tasep")(n=6)))
+    waiting, plain = (steady_state(model, engine=engine, tolerance=1e-2) for engine in (Accelerated(), TEBD()))
+    assert waiting.used["dt"] == pytest.approx(plain.used["dt"]) == pytest.approx(1.5 * default)
+    assert exclusion.used["dt"] == pytest.approx(TEBD().time_step(generator_of(EXCLUSION)))
+    ask = Ask(tolerance=1e-2)
+    engine, generator = Accelerated(chi=8), generator_of(model)
+    run = engine.init(generator, identity_state(generator.spaces), ask=ask)
+    run._wait("a reason")
+    assert engine.restore(generator, run.save(), ask).stages == run.stages
+    assert engine.restore(generator, run.save()).stages == run.stages
 
 
 @pytest.mark.slow

@@ -145,18 +145,18 @@ class Accelerated(Engine):
             raise InputError("engine 'accelerated' jumps to a steady state: it gives no time evolution")
         generator = chain_of(problem, f"engine {self.name!r}")
         initial = density_operator(start.initial, generator)
-        return self._after(start).init(generator, initial, start.seed, far=not start.ask.watch)
+        return self._after(start).init(generator, initial, start.seed, far=not start.ask.watch, ask=start.ask)
 
     def resume(self, problem: Any, start: Start, snapshot: Snapshot) -> Run:
         """Return the run that was saved."""
-        return self._after(start).restore(chain_of(problem, f"engine {self.name!r}"), snapshot)
+        return self._after(start).restore(chain_of(problem, f"engine {self.name!r}"), snapshot, start.ask)
 
     def extend(self, problem: Any, start: Start, record: Record) -> Run:
         """Return a run that goes on from the state of a record, on its clock."""
         generator = chain_of(problem, f"engine {self.name!r}")
         state = density_operator(parse_initial(record.state), generator)
         time = record.time if math.isfinite(record.time) else 0.0
-        return self._after(start).init(generator, state, start.seed, time, not start.ask.watch)
+        return self._after(start).init(generator, state, start.seed, time, not start.ask.watch, start.ask)
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule of a run: stages that settle by jumps."""
@@ -180,11 +180,18 @@ class Accelerated(Engine):
         return replace(self, schedule=()) if self.schedule is None and start.prior is not None else self
 
     def init(
-        self, generator: ChainGenerator, initial: ChainState, seed: int = 0, time: float = 0.0, far: bool = True
+        self,
+        generator: ChainGenerator,
+        initial: ChainState,
+        seed: int = 0,
+        time: float = 0.0,
+        far: bool = True,
+        ask: Ask | None = None,
     ) -> AcceleratedRun:
         """Return a run that starts from `initial` (copied) in the first stage.
 
-        far: whether correlations of a density that is transported must rest, at any distance.
+        far: whether correlations of a density that is transported must rest, at any distance. ask: the request, whose
+        tolerance may allow longer steps where the run waits.
         """
         transported = Transported.of(generator)
         evolution, pace = self.evolution(generator, transported), self.pace(generator, transported)
@@ -193,16 +200,26 @@ class Accelerated(Engine):
                 evolution, generator, evolution.prepared(generator, initial), seed, pace=pace, time=time
             )
         plain = evolution.init(generator, initial, seed)
-        about = {"definite": plain.definite, "pace": pace, "time": time, "transported": transported, "far": far}
+        factor = 1.0 if ask is None else evolution.step_factor(generator, ask)
+        about = {
+            "definite": plain.definite,
+            "waiting_factor": factor,
+            "pace": pace,
+            "time": time,
+            "transported": transported,
+            "far": far,
+        }
         return ProfileRun(evolution, generator, plain.state, seed, **about)
 
-    def restore(self, generator: ChainGenerator, snapshot: Snapshot) -> AcceleratedRun:
-        """Return the run that was saved."""
+    def restore(self, generator: ChainGenerator, snapshot: Snapshot, ask: Ask | None = None) -> AcceleratedRun:
+        """Return the run that was saved. ask: the request, as for `init`."""
         transported = Transported.of(generator)
         evolution, pace = self.evolution(generator, transported), self.pace(generator, transported)
         if transported is None:
             return AcceleratedRun.restored(evolution, generator, snapshot, pace=pace)
-        return ProfileRun.restored(evolution, generator, snapshot, pace=pace, transported=transported)
+        factor = 1.0 if ask is None else evolution.step_factor(generator, ask)
+        about = {"waiting_factor": factor, "pace": pace, "transported": transported}
+        return ProfileRun.restored(evolution, generator, snapshot, **about)
 
 
 def _commutators(generator: ChainGenerator) -> list[float]:

@@ -81,6 +81,7 @@ NUMBERS_OF_PROFILE = (*CLOCKS_OF_PROFILE, "from_first", "far", "doublings", "for
 class ProfileRun(AcceleratedRun):
     """A run that jumps to a profile, or waits.
 
+    waiting_factor: on the time step of the settings, once the run waits from its first stage.
     waits: why the run waits; empty while it jumps. waits_since: from which time on. from_first: whether it waits with
     the schedule of `tebd`. lengths: of the steps proposed in the present stage. falls: the share of the distance that
     the last clear jump has left; NaN before the first. jumped_at: time of the last jump. gains: change of every element
@@ -94,6 +95,7 @@ class ProfileRun(AcceleratedRun):
     """
 
     transported: Transported | None = None
+    waiting_factor: float = 1.0
     waits: str = ""
     waits_since: float = math.inf
     from_first: bool = False
@@ -361,8 +363,8 @@ class ProfileRun(AcceleratedRun):
         return bool(self.waits) and super().start_over()
 
     def _wait_from_the_first_stage(self) -> None:
-        self.settings = replace(self.settings, schedule=self.pace.schedule)
-        self._schedule = self.settings.stages(self.generator)
+        self.settings, self.step_factor = replace(self.settings, schedule=self.pace.schedule), self.waiting_factor
+        self._schedule = self.settings.stages(self.generator, self.step_factor)
         self.from_first = True
 
     def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:
@@ -428,6 +430,7 @@ class ProfileRun(AcceleratedRun):
         self.doublings, self.forgiven = int(numbers["doublings"]), int(numbers["forgiven"])
         self.pace = replace(self.pace, burst=2**self.doublings * self.pace.burst)
         if numbers["from_first"]:
+            self.waiting_factor = self.step_factor
             self._wait_from_the_first_stage()
         if self.kicks is not None:  # their recipe depends on whether the run waits
             recipe = self._disturbance(self.kicks.pair[0].disturbance.settled)

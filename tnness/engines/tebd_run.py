@@ -174,6 +174,11 @@ class TEBDRun:
         return len(self._schedule)
 
     @property
+    def used(self) -> dict[str, float]:
+        """The settings that the run has chosen itself: its time step."""
+        return {"dt": self._schedule[-1].dt}
+
+    @property
     def stage_names(self) -> tuple[str, ...]:
         """One label per stage of the schedule."""
         return tuple(f"chi={stage.chi} dt={stage.dt:.3g}" for stage in self.stages)

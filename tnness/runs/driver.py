@@ -408,12 +408,13 @@ class Driver:
         """Return the record of the present state. estimates: its errors, or those of the record that it extends."""
         dataset = with_course(dataset, work.rule.course())
         dataset.attrs |= provenance(self.job, work.run.time, work.wall) | self._about
-        dataset.attrs |= {"origin": work.origin.dump()}
+        used = self.engine.used_for(self.problem, self.job.ask) | getattr(work.run, "used", {})
+        dataset.attrs |= {"origin": work.origin.dump(), "engine_used": json.dumps(used)}
         return Record(dataset, work.run.save(), work.history, work.averages, estimates)
 
     @cached_property
     def _about(self) -> dict[str, str]:
-        """The settings as they are used, and the size of the chain."""
+        """The settings as they are used by default, and the size of the chain."""
         spaces = getattr(self.problem, "spaces", ())
         dims = json.dumps([space.dim for space in spaces])
         used = json.dumps(self.engine.used_for(self.problem, self.job.ask))
