@@ -60,13 +60,13 @@ def draw(table: xr.Dataset) -> Figure:
     for axes, bias in zip(panels, table["bias"].values, strict=True):
         draw_bias(axes, table.sel(bias=bias))
     low, high = panels[0].get_ylim()
-    panels[0].set_ylim(low, 12 * high)
+    panels[0].set_ylim(low, 40 * high)
     panels[0].set_ylabel("between the halves, over $L_0^2$ [nat]")
     lettered(panels, [rf"$\delta\mu$ = {bias:g}" for bias in table["bias"].values])
     pairs = zip(table["size"].values, table["realizations"].values, strict=True)
     counts = ", ".join(f"{int(n)} at {size}" for size, n in pairs)
-    what = f"whole steady state, {LEADS}; cubes of each W at $L_0$: {counts}"
-    headline(figure, f"{table.attrs['preset']} preset: {what}\narea law: the same at every $L_0$; volume law: as $L_0$")
+    what = f"cubes of each W at $L_0$: {counts}; area law: the same at every $L_0$; volume law: as $L_0$"
+    headline(figure, f"{table.attrs['preset']} preset: whole steady state, {LEADS}\n{what}")
     return figure
 
 
@@ -81,7 +81,7 @@ def draw_bias(axes: Axes, one: xr.Dataset) -> None:
             style = {"fmt": f"{mark}-", "ms": 4, "lw": 0.8, "color": f"C{k}"}
             dots(axes, w, value, error, label=f"{word}, $L_0$ = {size}", **style)
     axes.set(yscale="log", xlabel="disorder $W$")
-    axes.legend(ncols=2, loc="upper right")
+    axes.legend(ncols=3, loc="upper right")
 
 
 def tell(table: xr.Dataset) -> str:
