@@ -43,6 +43,7 @@ from benchmarks.workload import (
 )
 from tnness import TEBD, find, steady_state
 from tnness import identity_state as mixed
+from tnness.engines.ask import Ask
 
 REFERENCE_CHI = 96
 """Bond dimension of the reference, where there is no exact one."""
@@ -248,7 +249,9 @@ class Race:
         """A run of tnness at the bond dimension from the beginning, stopped by the same rule."""
         case = self.case
         generator = case.model.problem().generator()
-        run = TEBD(chi=case.chi, schedule=(), **settings).init(generator, mixed(generator.spaces))
+        engine = TEBD(chi=case.chi, schedule=(), **settings)
+        factor = engine.step_factor(generator, Ask(tolerance=case.tolerance))  # as in a steady state
+        run = engine.init(generator, mixed(generator.spaces), step_factor=factor)
         dt = run.stages[0].dt
         row = Row(f"tnness, symmetry {settings['symmetry']}, order {run.settings.order}, dt = {dt:.2g}", 0.0, 0.0)
 

@@ -13,6 +13,7 @@ from small_runs import QUICK, Pumped, assert_same_numbers
 from tnness import TEBD, Lindbladian, Observable, Record, expectation, extend, steady_state
 from tnness import spin_half as s
 from tnness.errors import Interrupted, ModelError, NumericalError, WriteError
+from tnness.model.protocol import generator_of
 from tnness.records import record as records
 from tnness.records.files import write_whole
 from tnness.records.record import part_path
@@ -188,9 +189,10 @@ class WeaklyDriven(Pumped):
 
 def test_a_coarse_stage_that_loses_its_state_is_left_for_the_next_one():
     """The answer is that of the last stage; without a coarse one at its time step nothing tells its truncation."""
+    dt = TEBD().time_step(generator_of(WeaklyDriven()))
     with pytest.raises(NumericalError, match="the trace of the state is not positive"):
-        steady_state(WeaklyDriven(), engine=TEBD(chi=2, schedule=()), initial="product:0110")
-    record = steady_state(WeaklyDriven(), engine=TEBD(chi=16, schedule=(2,)), initial="product:0110")
+        steady_state(WeaklyDriven(), engine=TEBD(chi=2, schedule=(), dt=dt), initial="product:0110")
+    record = steady_state(WeaklyDriven(), engine=TEBD(chi=16, schedule=(2,), dt=dt), initial="product:0110")
     assert set(record.history.stages).isdisjoint({0, 1})
     exact = steady_state(WeaklyDriven(), engine="exact")
     assert np.abs(record["z"].values - exact["z"].values).max() < 1e-2

@@ -336,7 +336,8 @@ class TEBD(Engine):
         chis = [c for c in self.coarse if c < self.chi] + [self.chi]
         stages = [Stage(chi=c, dt=dt, power=self.used_power) for c in chis]
         if len(stages) > 1:
-            is_fine = 2 * dt <= self._default_step(generator) * (1 + 1e-9)
+            is_given = self.dt is not None and not generator.distant  # a chain of distant terms has another default
+            is_fine = is_given and 2 * dt <= self._default_step(generator) * (1 + 1e-9)
             first, second = (2 * dt, dt) if is_fine else (dt, dt / 2)
             before = [replace(stage, dt=first) for stage in stages[:-1]]
             stages[:-1] = [*before, replace(before[-1], dt=second)]
