@@ -264,15 +264,17 @@ def test_a_run_that_waits_ends_its_stage_at_half_the_step_after_a_short_time():
     run._wait("this is a test")
     run.refined, run.stage = 1, 1
     for k in range(60):
-        history.add(0.5 * k, 0, {"x": 1 + np.exp(-np.full(3, 0.5 * k))})
+        history.add(run.waits_since + 0.5 * k, 0, {"x": 1 + np.exp(-np.full(3, 0.5 * k))})
     for k in range(5):
-        history.add(30 + 0.1 * k, 1, {"x": np.full(3, 1 + 1e-4 * k)})
+        history.add(run.waits_since + 30 + 0.1 * k, 1, {"x": np.full(3, 1 + 1e-4 * k)})
     rules = [Ladder(run, rule, 4, dict, target) for rule in (run.within(target), Waiting(target, run))]
     first, second = (rule.errors(history) for rule in rules)
     assert all(rule.over(history) for rule in rules)
     assert first.keys() == second.keys()
     for kind, errors in first.items():
         assert_allclose(errors["x"], second[kind]["x"])
+    run.waits_since += 30  # the stage before was one of jumps, and shows no relaxation
+    assert not rules[0].over(history)
     run.waits = ""
     assert not rules[0].over(history)
 

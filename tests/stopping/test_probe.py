@@ -1,13 +1,14 @@
 """The error of the time step, from a short time at half of it."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tnness import TEBD, find, steady_state
 from tnness.records.history import History
-from tnness.stopping.discretisation import FEWEST_LOOKS, probed_errors, whole_way
+from tnness.stopping.discretisation import FEWEST_LOOKS, Stage, probed_errors, trotter_errors, whole_way
 
 
 @dataclass
@@ -83,3 +84,27 @@ def test_a_run_without_coarse_stages_is_probed_and_its_claims_hold(name, paramet
         true = np.abs(record[observable].values - exact[observable].values)
         assert np.all(true <= record[f"{observable}_error"].values + 1e-9), observable
         assert np.all(errors > 0)
+
+
+def two_stages():
+    """A stage at dt that ends at 1 by a jump from 0.5, and one at dt/2 whose end is 1.01, by a jump too."""
+    history = History()
+    for stage, values in enumerate(([0.5, 0.5, 0.5, 1.0], [0.7, 0.7, 0.7, 1.01])):
+        for k, value in enumerate(values):
+            history.add(10.0 * stage + k, stage, {"x": np.array([value])})
+    stages = [Stage(chi=8, dt=0.2), Stage(chi=8, dt=0.1), Stage(chi=16, dt=0.2)]
+    return SimpleNamespace(stages=stages, refined=0), history
+
+
+def test_stages_of_jumps_are_compared_by_their_last_values_alone():
+    run, history = two_stages()
+    told = trotter_errors(run, 4, history, None, 5.0, lambda stage: None)
+    assert told["x"] == pytest.approx(1.3 * 0.01 * 16 / 15)
+
+
+def test_what_a_stage_that_waited_had_still_to_come_may_hide_as_much_of_the_error():
+    run, history = two_stages()
+    bare, more = (
+        trotter_errors(run, 4, history, None, 5.0, lambda stage, left=left: left) for left in ({}, {"x": 0.3})
+    )
+    assert more["x"] == pytest.approx(bare["x"] + 0.3 * 16 / 15)

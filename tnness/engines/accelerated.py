@@ -160,9 +160,7 @@ class Accelerated(Engine):
 
     def rule(self, run: Any, start: Start) -> Rule:
         """Return the stopping rule of a run: stages that settle by jumps."""
-        if isinstance(run, ProfileRun):
-            run.along = start.along
-        return ladder_rule(run, run.within(start.target), start)
+        return ladder_rule(run, run.within(start.target, start.along), start)
 
     def prior(self, problem: Any, record: Record, judged: Sequence[str]) -> Prior | None:
         """Return the bond dimension, time step and errors of a recorded steady state: a coarse stage of a new run."""

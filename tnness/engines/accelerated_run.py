@@ -143,8 +143,8 @@ class AcceleratedRun(TEBDRun):
         if np.abs(self.slow.energies(self.view())).max() < 1e-9:
             self.state = self._cooled(self.state, self.slow.start)
 
-    def within(self, target: Target) -> Rule:
-        """Return the rule of a stage."""
+    def within(self, target: Target, along: frozenset[str] = frozenset()) -> Rule:
+        """Return the rule of a stage. along: names of the observables that have one value per site, or per bond."""
         return Settling(self, target)
 
     @property

@@ -133,8 +133,9 @@ class ProfileRun(AcceleratedRun):
         self.state, self.symmetry, self.sectors = state, "none", None
         self.log_trace = self._log_trace(state) - self.trace_drift
 
-    def within(self, target: Target) -> Rule:
-        """Return the rule of a stage."""
+    def within(self, target: Target, along: frozenset[str] = frozenset()) -> Rule:
+        """Return the rule of a stage. along: names of the observables that have one value per site, or per bond."""
+        self.along = along
         return SettlingOrWaiting(self, target)
 
     # ------------------------------------------------------------------ jumps

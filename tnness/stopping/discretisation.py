@@ -68,7 +68,7 @@ def trotter_errors(
     history: History,
     prior: Prior | None,
     rate: float = math.nan,
-    remaining: Callable[[int], Values] = lambda stage: {},
+    remaining: Callable[[int], Values | None] = lambda stage: {},
 ) -> Values:
     """Return the error of the time step of every element; empty where no stage tells it.
 
@@ -78,7 +78,8 @@ def trotter_errors(
     ----------
     run: the run. order: of its steps. prior: the record that it extends. rate: at which the slowest part of a change
         decays (1 / time), where it is known: a stage that is shorter than 1/rate shows a part of a difference only.
-    remaining: returns what was still to come when a stage ended: it may hide as much of the difference.
+    remaining: returns what was still to come when a stage ended: it may hide as much of the difference. None where the
+        stage did not wait: jumps show no way, and its last values alone count.
     """
     stages, final = run.stages, len(run.stages) - 1
     if run.refined:
@@ -87,11 +88,12 @@ def trotter_errors(
     if halved:
         finer = halved[-1]
         coarse, fine = ((stage.dt / stages[final].dt) ** order for stage in stages[finer - 1 : finer + 1])
-        found = whole_way(history, finer - 1, finer, rate, 1 / (coarse - fine))
-        if not found and not rate > 0:
-            found = ends_apart(history, finer - 1, finer, 1 / (coarse - fine))
-        left = remaining(finer - 1)
-        return {name: error + left.get(name, 0.0) / (coarse - fine) for name, error in found.items()}
+        factor, left, after = 1 / (coarse - fine), remaining(finer - 1), remaining(finer)
+        if left is None or after is None or not rate > 0:
+            shown = -math.expm1(-rate * history.time_in(finer)) if rate > 0 else 1.0
+            return ends_apart(history, finer - 1, finer, factor / shown) if shown > 0 else {}
+        found = whole_way(history, finer - 1, finer, rate, factor)
+        return {name: error + factor * left.get(name, 0.0) for name, error in found.items()}
     if prior is None or prior.chi > stages[final].chi:
         return {}
     if math.isclose(prior.dt, stages[final].dt):

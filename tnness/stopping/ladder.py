@@ -260,6 +260,8 @@ class Ladder(Rule):
         run, within, stage = self.run, self.within, self.stage
         if not run.refined or stage != run.refined_stage or isinstance(within, Settling) or not within.waits:
             return None
+        if within.remaining(history, stage - 1) is None:  # it began to wait at dt/2
+            return None
         told, rates = {}, [within.rate(history)]
         if self.forgetting is not None:
             told = self.forgetting.errors(history, stage - 1)

@@ -171,9 +171,9 @@ class Settling(Rule):
             }
         }
 
-    def remaining(self, history: History, stage: int) -> Values:
-        """Return nothing: what is to come after a stage of jumps is part of its last values."""
-        return {}
+    def remaining(self, history: History, stage: int) -> Values | None:
+        """Return None: what is to come after a stage of jumps is part of its last values."""
+        return None
 
     def bracket(self, history: History) -> Values:
         """Return for every element the largest distance between stages that should have reached the same state."""
@@ -289,9 +289,11 @@ class SettlingOrWaiting(Rule):
         """Return bounds on what was still to come when a stage of waiting ended."""
         return self.waiting.errors_of(history, stage)
 
-    def remaining(self, history: History, stage: int) -> Values:
-        """Return the change that was still to come when a stage of waiting ended; empty for one of jumps."""
-        return self._rule.remaining(history, stage)
+    def remaining(self, history: History, stage: int) -> Values | None:
+        """Return the change that was still to come when a stage of waiting ended; None for one of jumps."""
+        indices = history.of(stage)
+        jumped = not indices or history.times[indices[0]] < self.run.waits_since
+        return None if jumped else self.waiting.remaining(history, stage)
 
     def rate(self, history: History) -> float:
         """Return the slowest rate (1 / time) that was seen while the run waited; NaN where there is none."""
