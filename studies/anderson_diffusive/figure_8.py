@@ -41,8 +41,8 @@ PRESETS = {
     ),
     "paper": Preset(
         name="paper",
-        weight={4: 1000, 6: 1000, 8: 1000, 10: 1000, 12: 400},
-        correlation={6: 400, 8: 200},
+        weight={4: 1000, 6: 1000, 8: 1000, 10: 1000, 12: 1000},
+        correlation={6: 400, 8: 400, 10: 400},
         detunings=grid(100.0, 40),
     ),
 }
