@@ -214,7 +214,7 @@ def test_verdicts_of_an_evolution():
 @pytest.mark.parametrize(("chi", "max_time"), [(8, 0.1), (8, 10.0), (32, 0.1), (32, 3.0), (32, 20.0)])
 def test_a_run_that_is_cut_is_never_converged(chi, max_time):
     record = steady_state(XX(n=4, dephasing=0.1), engine=TEBD(chi=chi), max_time=max_time)
-    assert record.time <= max_time + 4 * record.used["dt"]  # a step in each stage
+    assert record.time <= max_time + 5 * record.used["dt"]  # a step in each stage, those of coarse ones longer
     exact = observables(steady_state(XX(n=4, dephasing=0.1), engine="exact"))
     if max(np.abs(record[k].values - exact[k]).max() for k in exact) > 1e-2:
         assert not record.certificate.converged

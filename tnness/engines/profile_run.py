@@ -365,7 +365,7 @@ class ProfileRun(AcceleratedRun):
 
     def _wait_from_the_first_stage(self) -> None:
         self.settings, self.step_factor = replace(self.settings, schedule=self.pace.schedule), self.waiting_factor
-        self._schedule = self.settings.stages(self.generator, self.step_factor)
+        self._schedule = self.settings.stages(self.generator, self.step_factor, self.coarser)
         self.from_first = True
 
     def marginals_to_come(self, noise: float, reads: tuple[int, ...] = ()) -> float:

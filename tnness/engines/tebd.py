@@ -62,6 +62,11 @@ The error grows as dt^4: with a larger tolerance, a step longer by its fourth ro
 """
 LARGEST_FACTOR = 1.5
 """Longest step of a steady state, over the default dt."""
+COARSER = math.sqrt(2)
+"""Step of the coarse stages over the last one's, where the engine chooses dt: their difference tells its error.
+
+They are cheaper, and of their difference, and of what truncation adds to it, half is the error of dt at most (order 4).
+"""
 METHOD, POWER = "cholesky-qr", 1
 """Default truncation method, and default number of power iterations."""
 RESOLVING = "svd"
@@ -324,24 +329,34 @@ class TEBD(Engine):
 
     # ------------------------------------------------------------------ the settings at work
 
-    def stages(self, generator: ChainGenerator, factor: float = 1.0) -> tuple[Stage, ...]:
-        """Return the schedule of a steady state on this problem. factor: on the time step.
+    def stages(self, generator: ChainGenerator, factor: float = 1.0, coarser: float | None = None) -> tuple[Stage, ...]:
+        """Return the schedule of a steady state on this problem.
 
-        If there are several bond dimensions, the last but one is run at dt and again at dt/2: their difference
-        estimates the Trotter error. A given dt of at most half the default is compared with 2 dt instead: of that
-        difference, and of the noise in it, the error at dt is a small part. The last two bond dimensions, chi/2 and
-        chi, estimate the truncation error in the same way.
+        If there are several bond dimensions, the earlier ones are run at a longer step, and the last but one at dt
+        again: the difference estimates the Trotter error. Where the step may not be longer, it is run at dt and at dt/2
+        instead. The last two bond dimensions, chi/2 and chi, estimate the truncation error in the same way.
+
+        factor: on the time step. coarser: the step of the earlier ones over dt; default: `coarser_step`.
         """
         dt = factor * self.time_step(generator)
+        ratio = self.coarser_step(generator) if coarser is None else coarser
         chis = [c for c in self.coarse if c < self.chi] + [self.chi]
         stages = [Stage(chi=c, dt=dt, power=self.used_power) for c in chis]
         if len(stages) > 1:
-            is_given = self.dt is not None and not generator.distant  # a chain of distant terms has another default
-            is_fine = is_given and 2 * dt <= self._default_step(generator) * (1 + 1e-9)
-            first, second = (2 * dt, dt) if is_fine else (dt, dt / 2)
-            before = [replace(stage, dt=first) for stage in stages[:-1]]
-            stages[:-1] = [*before, replace(before[-1], dt=second)]
+            before = [replace(stage, dt=ratio * dt) for stage in stages[:-1]]
+            stages[:-1] = [*before, replace(before[-1], dt=dt if ratio > 1 else dt / 2)]
         return tuple(stages)
+
+    def coarser_step(self, generator: ChainGenerator) -> float:
+        """Return the step of the coarse stages over the last one's: 1 for a given dt, but 2 for half the default or less.
+
+        Where dt is the default it is sqrt(2), at order 4.
+        """
+        if self.dt is None:
+            return COARSER if self.order == 4 else 1.0
+        if generator.distant:  # its blocks have another default
+            return 1.0
+        return 2.0 if 2 * self.dt <= self._default_step(generator) * (1 + 1e-9) else 1.0
 
     @property
     def coarse(self) -> tuple[int, ...]:

@@ -64,6 +64,7 @@ class TEBDRun:
     blocks: the single sites, if generator and state are of blocks of sites.
     clock: of a chain that depends on time; `generator` then conserves what the drive conserves, and evolves nothing.
     step_factor: factor on the time step of the settings. Kicks, of second order, have their own step.
+    coarser: step of the coarse stages over that of the last one; None: as the settings choose it.
     """
 
     settings: TEBD
@@ -89,13 +90,16 @@ class TEBDRun:
     blocks: Blocks | None = None
     clock: Clock | None = None
     step_factor: float = 1.0
+    coarser: float | None = None
     gates: Gates | FactoredGates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.gates = gates_of(self.generator, self.state.dtype)
         self._trace = scaled_covectors(self.generator)
         self._method = self.settings.method_for(self.generator)
-        self._schedule = self.settings.stages(self.generator, self.step_factor)
+        if self.coarser is None:
+            self.coarser = self.settings.coarser_step(self.generator)
+        self._schedule = self.settings.stages(self.generator, self.step_factor, self.coarser)
         self.settings.check_threads(self.generator)
         if math.isnan(self.log_trace):
             self.log_trace = self._log_trace(self.state)
@@ -115,6 +119,10 @@ class TEBDRun:
             more["sectors"] = SectorState.load(snapshot.arrays, Rules(charges), state.centre > 0, state.log_norm)
         clock = {name: float(numbers[name]) for name in ("time", "log_trace")}
         clock["step_factor"] = float(numbers.get("step_factor", 1.0))  # files of earlier versions had none
+        if "coarser" in numbers:
+            more["coarser"] = float(numbers["coarser"])
+        elif getattr(settings, "dt", None) is None:
+            more["coarser"] = 1.0  # earlier versions compared dt with dt/2
         run = cls(settings, generator, state, int(numbers["seed"]), **clock, **more)
         run.steps, run.stage, run.fallbacks = (int(numbers[name]) for name in ("steps", "stage", "fallbacks"))
         run.refined = int(numbers["refined"])
@@ -412,6 +420,8 @@ class TEBDRun:
         numbers |= {"centre": self.state.centre, "log_norm": self.state.log_norm}
         if self.sectors is not None:
             arrays |= self.sectors.save()
+        if self.coarser is not None:
+            numbers["coarser"] = self.coarser
         numbers |= {"definite": int(self.definite), "symmetry": SYMMETRIES.index(self.symmetry)}
         numbers |= {"metric": 1} if self.generator.metric is not None else {}
         if self.start is not None:

@@ -229,7 +229,7 @@ class Operator:
 
     __array_ufunc__ = None  # numpy's numbers leave `2.0 * operator` to the operator
 
-    @property
+    @cached_property
     def sites(self) -> tuple[int, ...]:
         """Every site the sum touches, sorted."""
         return tuple(sorted({site for term in self.terms for site in term.sites}))

@@ -212,19 +212,18 @@ class Ladder(Rule):
 
     def _trotter_is_open(self, history: History) -> bool:
         """Return whether the Trotter error is unknown, or decides whether the run is converged."""
-        estimates, last = self.errors(history), history.last_of(self.stage)
+        estimates, last = self.errors(history), history.last_of(self.stage) or {}
         trotter, truncation = (self.target.excess(estimates[kind], last) for kind in ("trotter", "truncation"))
-        if math.isnan(trotter) or (trotter > SHARE and not truncation > max(1.0, trotter)):
+        if math.isnan(trotter):
+            return True
+        others = self._total(estimates, last, ("relaxation", "truncation"))
+        whole = {name: others[name] + estimates["trotter"].get(name, 0.0) for name in others}
+        if self.target.excess(whole, last) <= 1 - TO_COME:
+            return False
+        if trotter > SHARE and not truncation > max(1.0, trotter):
             return True
         room = 1 - TO_COME - truncation
-        if trotter > max(room, TO_COME) and room > 0:
-            return True
-        others = self._total(estimates, last or {}, ("relaxation", "truncation"))
-        return (
-            self.target.excess(others, last)
-            <= 1 - TO_COME
-            < self.target.excess({name: others[name] + estimates["trotter"].get(name, 0.0) for name in others}, last)
-        )
+        return (trotter > max(room, TO_COME) and room > 0) or self.target.excess(others, last) <= 1 - TO_COME
 
     @staticmethod
     def _total(estimates: Estimates, last: Values, kinds: Sequence[str]) -> Values:
