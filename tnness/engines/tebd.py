@@ -348,9 +348,9 @@ class TEBD(Engine):
         return tuple(stages)
 
     def coarser_step(self, generator: ChainGenerator) -> float:
-        """Return the step of the coarse stages over the last one's: 1 for a given dt, but 2 for half the default or less.
+        """Return the step of the coarse stages over that of the last one.
 
-        Where dt is the default it is sqrt(2), at order 4.
+        It is sqrt(2) at order 4 where dt is not given; 2 for a given dt of half the default or less; 1 else.
         """
         if self.dt is None:
             return COARSER if self.order == 4 else 1.0
