@@ -9,16 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from typing import Any, Literal
-
-import numpy as np
 
 from tnness.engines.accelerated_run import AcceleratedRun, Pace
 from tnness.engines.ask import Ask, Start
 from tnness.engines.initial import parse_initial
 from tnness.engines.limits import need_of_network
-from tnness.engines.metric import strength_of
+from tnness.engines.metric import quickness_of, strength_of
 from tnness.engines.profile_run import ProfileRun
 from tnness.engines.protocol import Engine, Run
 from tnness.engines.registry import register_engine
@@ -130,8 +127,8 @@ class Accelerated(Engine):
         if generator.n == 2:
             return self._plain.time_step(generator)
         share = 1.0 if self.order == 4 else 1 / 3
-        apart = math.sqrt(max(0.0, *_commutators(generator)))  # 0 where all neighbours commute
-        return share * WEAK_STEP / max(1e-6, apart, strength_of(generator) / LONGEST_STEP)
+        quickness = quickness_of(generator)  # 0 where all neighbours commute
+        return share * WEAK_STEP / max(1e-6, quickness, strength_of(generator) / LONGEST_STEP)
 
     def need(self, problem: Any, ask: Ask) -> Need | None:
         """Return what the state, the matrices of the bonds and the covariance of their energies need."""
@@ -218,13 +215,3 @@ class Accelerated(Engine):
         factor = 1.0 if ask is None else evolution.step_factor(generator, ask)
         about = {"waiting_factor": factor, "pace": pace, "transported": transported}
         return ProfileRun.restored(evolution, generator, snapshot, **about)
-
-
-def _commutators(generator: ChainGenerator) -> list[float]:
-    """Return |[G_b, G_b+1]| of every two neighbouring bonds."""
-    norms = []
-    for bond, (first, second) in enumerate(pairwise(generator.merged_bonds)):
-        before, after = generator.dims[bond], generator.dims[bond + 2]
-        a, b = np.kron(first, np.eye(after)), np.kron(np.eye(before), second)
-        norms.append(float(np.linalg.norm(a @ b - b @ a, 2)))
-    return norms

@@ -29,8 +29,11 @@ from tnness.streams import stream
 
 Real = NDArray[np.float64]
 
-SMALLEST_CHI = 16
-"""Smallest bond dimension at which a kick is first evolved: half of the run's, if that is not less."""
+SMALLEST_CHI, ENOUGH_CHI = 16, 32
+"""A kick is first evolved at half of the run's bond dimension, or at a quarter where that is ENOUGH_CHI or more.
+
+It has SMALLEST_CHI at least, if the run has as much.
+"""
 EVERY = 2
 """Time steps between two measurements."""
 IN_A_ROW = 3
@@ -197,8 +200,8 @@ class Kick:
 class Kicks:
     """A uniform and a staggered kick of one settled state, one after the other.
 
-    A kick is evolved at half the bond dimension. If nothing of it decays there, truncation may keep it: it is repeated
-    at the full one.
+    A kick is evolved at a part of the bond dimension. If nothing of it decays there, truncation may keep it: it is
+    repeated at the full one.
 
     at: the run's clock when it was kicked. limit: the time that each is given. chi: the run's bond dimension.
     burst: the time after which only what decays late may be left, if the run jumps; 0 if it does not.
@@ -222,7 +225,7 @@ class Kicks:
         reads: tuple[int, ...] = (),
     ) -> Kicks:
         """Return two kicks of a state. number: of the pairs before that were forgotten; each has other directions."""
-        first = max(min(chi, SMALLEST_CHI), chi // 2)
+        first = max(min(chi, SMALLEST_CHI), min(chi // 2, max(ENOUGH_CHI, chi // 4)))
         return cls([Kick(disturbance, 2 * number + k, first, dt, reads) for k in range(2)], at, limit, chi)
 
     @property

@@ -6,16 +6,23 @@ scaling back are exact. Without a metric nothing is scaled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, svds
 
 from tnness.errors import ModelError
 from tnness.network.chain_state import Array, ChainState
 from tnness.network.factored import FactoredGates
 from tnness.network.trotter import Gates
 from tnness.problems.generator import ChainGenerator
+
+DENSE = 512
+"""Largest matrix of three sites whose norm is found by an SVD, which is then faster than an iteration."""
+ROUGH = 0.01
+"""Relative error of the norm of a larger one."""
 
 
 def scaled_state(state: ChainState, metric: Sequence[Array] | None, inverse: bool = False) -> ChainState:
@@ -64,3 +71,38 @@ def scaled_covectors(generator: ChainGenerator) -> Sequence[Array]:
     if generator.metric is None:
         return trace
     return [vector / weights for vector, weights in zip(trace, generator.metric, strict=True)]
+
+
+def quickness_of(generator: ChainGenerator) -> float:
+    """Return the root of the largest |[G_b, G_b+1]| (1 / time): commutators of neighbours set the Trotter error."""
+    norms = {}
+    for bond, pair in enumerate(pairwise(generator.merged_bonds)):
+        key = tuple(matrix.tobytes() for matrix in pair)
+        if key not in norms:
+            norms[key] = _commutator_norm(*pair, generator.dims[bond], generator.dims[bond + 2])
+    return math.sqrt(max(norms.values(), default=0.0))
+
+
+def _commutator_norm(first: Array, second: Array, before: int, after: int) -> float:
+    """Return |[G_1, G_2]| of two bonds that share a site; before, after: the dimensions of the outer sites."""
+    size = len(first) * after
+    if size <= DENSE:
+        a, b = np.kron(first, np.eye(after)), np.kron(np.eye(before), second)
+        return float(np.linalg.norm(a @ b - b @ a, 2))
+
+    def act(vector: Array, x: Array, y: Array) -> Array:
+        """Return (X on the left two sites) (Y on the right two) vector, less the other order."""
+
+        def left(v: Array) -> Array:
+            return (x @ v.reshape(len(first), -1)).ravel()
+
+        def right(v: Array) -> Array:
+            return (v.reshape(before, -1) @ y.T).ravel()
+
+        return left(right(vector)) - right(left(vector))
+
+    commutator = LinearOperator(
+        (size, size), lambda v: act(v, first, second), lambda v: -act(v, first.T, second.T), dtype=float
+    )
+    largest = svds(commutator, k=1, tol=ROUGH, v0=np.ones(size), return_singular_vectors=False)
+    return float(largest[0])

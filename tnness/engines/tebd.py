@@ -18,14 +18,14 @@ from typing import Any, Literal
 import numpy as np
 
 from tnness.engines.adjoint import MEMORIES, Backwards
-from tnness.engines.ask import Ask, Start
+from tnness.engines.ask import TOLERANCE, Ask, Start
 from tnness.engines.blocked import Blocks
 from tnness.engines.circuits.network import NetworkState
 from tnness.engines.circuits.run import CircuitRun, circuit_rule
 from tnness.engines.driven import Clock, drive_of_problem
 from tnness.engines.initial import parse_initial
 from tnness.engines.limits import need_of_network
-from tnness.engines.metric import scaled_state, strength_of
+from tnness.engines.metric import quickness_of, scaled_state, strength_of
 from tnness.engines.protocol import Adjoint, Companion, Engine, Run, check_initial
 from tnness.engines.registry import register_engine
 from tnness.engines.staged import ladder_rule, prior_of
@@ -55,13 +55,14 @@ from tnness.stopping.waiting import Waiting
 
 AUTO_STEP = 1.6
 """Default dt is AUTO_STEP over the largest spectral norm of a bond's generator (order 4; a third of it at order 2)."""
-FINE = 1e-3
-"""Tolerance of a steady state up to which its steps are the default dt, whose error is 3e-5 or so at fourth order.
+STEADY_STEP, LONGEST_STEADY = 1.2, 1.5
+"""Step of a steady state at a tolerance of 1e-2, and the longest one, over the root of the largest |[G_b, G_b+1]|.
 
-The error grows as dt^4: with a larger tolerance, a step longer by its fourth root has the same share of it.
+At fourth order its error is a tenth of the tolerance or so. It grows as dt^4: the step grows as the tolerance's fourth
+root.
 """
 LARGEST_FACTOR = 1.5
-"""Longest step of a steady state, over the default dt."""
+"""Longest step of a steady state, over the default dt: strong fields enlarge commutators of commutators."""
 COARSER = math.sqrt(2)
 """Step of the coarse stages over the last one's, where the engine chooses dt: their difference tells its error.
 
@@ -92,7 +93,7 @@ class TEBD(Engine):
     ----------
     chi: largest bond dimension (default 64).
     dt: Trotter step in units of time; None takes 1.6 over the largest norm of a two-site generator (order 4); for a
-        steady state up to 1.5 times that, as the tolerance allows.
+        steady state up to 1.5 times that, as the tolerance and the commutators of neighbouring bonds allow.
     order: 2 (Strang) or 4 (Blanes-Moan, default).
     method, cutoff, power: see `Truncation`; default cholesky-qr, 1e-14 and one power iteration. Without the power
         iteration the truncation error of the large gates of fourth order is several times that of the SVD. A problem
@@ -393,7 +394,9 @@ class TEBD(Engine):
         known = self.dt is None and self.order == 4 and not generator.is_factored and generator.resolution == 1
         if ask.times is not None or not known:
             return 1.0
-        return float(min(max(1.0, (ask.tolerance / FINE) ** (1 / self.order)), LARGEST_FACTOR))
+        quickness = quickness_of(generator)  # 0 where all neighbours commute
+        longest = min(STEADY_STEP * (ask.tolerance / TOLERANCE) ** (1 / self.order), LONGEST_STEADY)
+        return float(min(max(1.0, longest / (self.time_step(generator) * max(1e-12, quickness))), LARGEST_FACTOR))
 
     def symmetry_for(self, generator: ChainGenerator, chi: int) -> str:
         """Return which blocks are used at a bond dimension: of charges, of parities, or none."""
