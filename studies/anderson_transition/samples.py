@@ -16,6 +16,8 @@ from tnness.study.point import Setting
 from tnness.study.scripts import swept
 
 SEED = 2019
+KNOWN = Path(__file__).parent / "data"
+"""Collected sweeps: what they hold is not computed again."""
 SLOPE_AT = 24.0
 """x = bias L0^3 / W_c at which Fig. 2b takes the derivative."""
 REACH = 10.0
@@ -40,6 +42,7 @@ def coherence(preset: Preset, store: Path, workers: int) -> dict[tuple[int, floa
                 engine=Transfer(nodes=NODES),
                 workers=workers,
                 certificate=True,
+                known=KNOWN,
             )
             rows[size, w] = table.sel(disorder=w)
     return rows
@@ -58,6 +61,7 @@ def entanglement(preset: Preset, store: Path, workers: int) -> dict[tuple[float,
             seed=SEED,
             engine=Transfer(nodes=NODES),
             workers=workers,
+            known=KNOWN,
         )
         for size, count in preset.entanglement.items()
         for bias in preset.entanglement_biases
@@ -94,6 +98,7 @@ def slopes(preset: Preset, store: Path, workers: int) -> dict[tuple[int, float],
             engine=Transfer(reach=REACH),
             measure=slope,
             workers=workers,
+            known=KNOWN,
         )
         rows |= {(size, w): table.sel(disorder=w) for w in preset.scaling_disorder}
     return rows

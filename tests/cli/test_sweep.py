@@ -5,6 +5,7 @@ import io
 import shlex
 import sys
 
+import h5py
 import pytest
 import xarray as xr
 
@@ -90,3 +91,13 @@ def test_sweeps_refuse_bad_input_in_one_line(swept, command, told):
     assert told in error
     assert error.count("\n") == 1
     assert not (swept / "n" / "sweep.json").exists()
+
+
+def test_a_sweep_goes_on_from_its_table_where_the_store_is_gone(swept, tmp_path):
+    assert call(swept, "collect s --out whole.nc --overwrite")[0] == 0
+    known = shlex.quote(str(swept / "whole.nc"))
+    assert call(tmp_path, f"sweep {SWEEP} --store s --known {known}")[0] == 0
+    assert all("restored_from" in h5py.File(path).attrs for path in (tmp_path / "s" / "points").rglob("*.nc"))
+    code, _, error = call(tmp_path, f"sweep {SWEEP} --store t --seed 5 --known {known}")
+    assert code != 0
+    assert "is of a sweep with other settings" in error

@@ -82,6 +82,12 @@ def sweep_command(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="compute failed points again", rich_help_panel=GRID)
     ] = False,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known", metavar="TABLE", help="a collected table of this sweep to go on from", rich_help_panel=FILES
+        ),
+    ] = None,
     accept_old: options.AcceptOld = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -112,6 +118,7 @@ def sweep_command(
         shown=not quiet,
         keep_states=keep_states,
         accept_old=accept_old,
+        known=known,
     ).run()
     _tell(summary, store, quiet)
 

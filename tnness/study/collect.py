@@ -7,7 +7,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ else:
 
 
 TABLE_FORMAT = "tnness-table-1"
+REFERENCE = "reference"
+"""The attribute that tells the physics of one point, as the store does (JSON)."""
 STATES = ("not asked for", "missing", "damaged", "failed", "not converged", "done", "converged", "exact")
 """The meanings of `status`, an index into this list. From NOT_CONVERGED on, a point has numbers."""
 NOT_ASKED, MISSING, DAMAGED, FAILED, NOT_CONVERGED, DONE, CONVERGED, EXACT = range(len(STATES))
@@ -87,7 +89,8 @@ def collect(
         if name not in table.columns:
             raise InputError(f"no record of the sweep has a variable {name!r}: {', '.join(sorted(table.columns))}")
     register_plots()
-    return table.dataset(store.base, damaged)
+    told = {} if store.reference is None else {REFERENCE: json.dumps(asdict(store.reference))}
+    return table.dataset(store.base, damaged).assign_attrs(told)
 
 
 def is_table(path: str | Path) -> bool:

@@ -184,16 +184,19 @@ def swept(
     measure: Measure | None = None,
     workers: int = 0,
     certificate: bool = False,
+    known: Path | None = None,
 ) -> xr.Dataset:
     """Compute the points of a grid that the store lacks, and return the table of this grid.
 
     The arguments are those of `sweep` and `collect`. The store may hold more points: other values, more realizations.
+    known: a folder of collected tables with the names of the stores; without a table of that name all is computed.
 
     Raises
     ------
     RecordError: a point failed.
     """
     store.parent.mkdir(parents=True, exist_ok=True)
+    collected = None if known is None else known / f"{store.name}.nc"
     summary = sweep(
         model,
         grid,
@@ -209,6 +212,7 @@ def swept(
         measure=measure,
         workers=workers,
         progress=True,
+        known=collected if collected is not None and collected.exists() else None,
     )
     if summary.failed:
         raise RecordError(f"{summary.failed} points of {store} failed, for one: {summary.failures[0].error}")

@@ -32,6 +32,7 @@ from tnness.study.execution import AHEAD, Crew, Dask, Here, Local, belongs_to_sc
 from tnness.study.measuring import function
 from tnness.study.plan import Plan, Point, Values
 from tnness.study.point import Ended, Measure, Task
+from tnness.study.restored import restore
 from tnness.study.status import failures_html, share_html
 from tnness.study.store import Failure, Store
 from tnness.typed import checked, shown, typed
@@ -100,6 +101,7 @@ def sweep(
     retry_failed: bool = False,
     progress: bool = False,
     accept_old: bool = False,
+    known: str | Path | None = None,
 ) -> Summary:
     """Compute every point of a grid that the store does not hold yet.
 
@@ -120,6 +122,7 @@ def sweep(
     task: (k, m): only every m-th point, beginning with the k-th, for a job array. k counts from 0.
     keep_states: keep the final states too. retry_failed: compute failed points again. progress: show a bar.
     accept_old: continue a store of an earlier format, which does not say which physics it holds; default False.
+    known: a table that `collect` made of this sweep: its points are taken from there, where the store lacks them.
 
     Returns
     -------
@@ -174,6 +177,7 @@ def sweep(
         measure if callable(measure) else None,
         keep_states,
         accept_old,
+        known,
     ).run()
 
 
@@ -208,6 +212,7 @@ class Sweep:
     measure: Measure | None = None
     keep_states: bool = False
     accept_old: bool = False
+    known: str | Path | None = None
     counts: Counter[Ended] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
     begun: int = 0
@@ -241,6 +246,10 @@ class Sweep:
             self._tell(f"{path} is damaged or holds another point, and will be computed again")
         skipped = {} if self.retry_failed else failures
         missing = [p for p in points if p.key not in finished and p.key not in skipped]
+        if self.known is not None and missing:
+            restore(self.store, self.plan, missing, self.known)
+            finished = self.store.finished()
+            missing = [p for p in missing if p.key not in finished]
         if missing:
             self._compute(missing, len(points))
         return self._summary(points, damaged)
