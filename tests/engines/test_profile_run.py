@@ -51,9 +51,11 @@ def correlations_of(state):
 
 
 def test_a_run_that_waits_from_its_first_stage_takes_the_steps_of_tebd_and_says_so(exclusion):
-    model, default = find("tasep")(n=6), TEBD().time_step(generator_of(find("tasep")(n=6)))
+    model = find("tasep")(n=6)
+    longer = TEBD().step_factor(generator_of(model), Ask(tolerance=1e-2)) * TEBD().time_step(generator_of(model))
     waiting, plain = (steady_state(model, engine=engine, tolerance=1e-2) for engine in (Accelerated(), TEBD()))
-    assert waiting.used["dt"] == pytest.approx(plain.used["dt"]) == pytest.approx(1.5 * default)
+    assert longer > 1.1 * TEBD().time_step(generator_of(model))
+    assert waiting.used["dt"] == pytest.approx(plain.used["dt"]) == pytest.approx(longer)
     assert exclusion.used["dt"] == pytest.approx(TEBD().time_step(generator_of(EXCLUSION)))
     ask = Ask(tolerance=1e-2)
     engine, generator = Accelerated(chi=8), generator_of(model)
@@ -129,7 +131,7 @@ def test_where_a_current_flows_up_the_first_profile_the_run_begins_again_as_one_
 def test_bursts_become_longer_while_their_currents_do_not_rest(monkeypatch):
     """What a too short burst has shown is forgotten, the burst goes on; a chain that never rests is waited for."""
     generator = generator_of(EXCLUSION)
-    engine = Accelerated(chi=8, burst=1.0)
+    engine = Accelerated(chi=8, burst=1.0, dt=0.2)
     run = engine.init(generator, identity_state(generator.spaces))
     monkeypatch.setattr(type(run.slow), "unsteady", lambda self, bursts, first: "changes" if run.time > 1.5 else "")
     proposals = []

@@ -19,7 +19,7 @@ from tnness.network.factored import FactoredGates
 from tnness.network.trotter import Gates
 from tnness.problems.generator import ChainGenerator
 
-DENSE = 512
+LARGEST_DENSE = 512
 """Largest matrix of three sites whose norm is found by an SVD, which is then faster than an iteration."""
 ROUGH = 0.01
 """Relative error of the norm of a larger one."""
@@ -86,7 +86,7 @@ def quickness_of(generator: ChainGenerator) -> float:
 def _commutator_norm(first: Array, second: Array, before: int, after: int) -> float:
     """Return |[G_1, G_2]| of two bonds that share a site; before, after: the dimensions of the outer sites."""
     size = len(first) * after
-    if size <= DENSE:
+    if size <= LARGEST_DENSE:
         a, b = np.kron(first, np.eye(after)), np.kron(np.eye(before), second)
         return float(np.linalg.norm(a @ b - b @ a, 2))
 
