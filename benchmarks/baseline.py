@@ -13,21 +13,23 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-NAME = "tnness_before"
+NAME, MODELS = "tnness_before", "tnness_before_models"
 REVISION = "f39b41e"
 """The revision whose kernels the figures of `benchmarks.kernels` are ratios to."""
 
 
 @cache
 def load_baseline(revision: str = REVISION) -> str:
-    """Make the package of a revision importable; return the name under which it is."""
+    """Make the package of a revision, and its models (as `MODELS`), importable; return the name of the package."""
     root = Path(__file__).parent.parent
-    archive = subprocess.run(["git", "-C", str(root), "archive", revision, "tnness"], capture_output=True, check=True)
+    command = ["git", "-C", str(root), "archive", revision, "tnness", "models"]
+    archive = subprocess.run(command, capture_output=True, check=True)
     folder = Path(tempfile.mkdtemp(prefix="tnness-before-"))
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     (folder / "tnness").rename(folder / NAME)
-    for path in (folder / NAME).rglob("*.py"):
+    (folder / "models").rename(folder / MODELS)
+    for path in folder.rglob("*.py"):
         path.write_text(re.sub(r"\btnness\b", NAME, path.read_text()))
     sys.path.insert(0, str(folder))
     return NAME
