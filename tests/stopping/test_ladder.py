@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from tnness import TEBD, Lindbladian, Observable, expectation, steady_state
 from tnness import spin_half as s
-from tnness.stopping.ladder import OSCILLATES
+from tnness.stopping.ladder import OSCILLATES, Ladder
+from tnness.stopping.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +68,26 @@ def test_a_ratio_that_is_at_its_end_early_does_not_end_the_first_stage():
     first = record.history.of(0)
     assert record.history.times[first[-1]] > 100
     assert record["ratio"].item() == pytest.approx(2 / 3, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("relaxation", "trotter", "truncation", "relaxed", "stepped"),
+    [
+        (0.4, 0.1, 0.2, True, True),  # all fit
+        (0.6, 0.1, 0.2, False, True),  # more than half of all
+        (0.46, 1.2, 0.8, False, False),  # time reduces both: neither may rest on the other
+        (0.05, 1.2, 0.8, True, False),
+        (0.05, 0.05, 0.8, True, True),
+        (0.46, 1.2, 3.0, True, True),  # no time would make them fit
+        (4.0, 1.2, 3.0, False, True),
+    ],
+)
+def test_errors_that_time_reduces_must_fit_beside_the_one_that_it_does_not(
+    relaxation, trotter, truncation, relaxed, stepped
+):
+    told = {"relaxation": relaxation, "trotter": trotter, "truncation": truncation}
+    estimates = {kind: {"z": np.array([0.01 * error, 0.0])} for kind, error in told.items()}
+    rule = Ladder(None, None, 4, dict, Target(0.01))
+    last = {"z": np.array([1.0, -0.5])}
+    assert rule._fits("relaxation", estimates, last) == relaxed
+    assert rule._fits("trotter", estimates, last) == stepped

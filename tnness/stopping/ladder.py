@@ -171,15 +171,18 @@ class Ladder(Rule):
     def _fits(self, kind: str, estimates: Estimates, last: Values | None) -> bool:
         """Return whether an error fits into what the others leave of the one asked for.
 
-        Where they leave next to nothing, it need not be smaller than they are.
+        Time reduces all errors but that of truncation. Where that one leaves next to nothing, the other two need not be
+        smaller than they are; where it leaves some room, each has half of it.
         """
         last = last or {}
         one = self.target.excess(estimates[kind], last)
         rest = self._total(estimates, last, [other for other in KINDS if other != kind])
-        taken = self.target.excess(rest, last)
+        taken, fixed = self.target.excess(rest, last), self.target.excess(estimates["truncation"], last)
         if taken < 1 - TO_COME:
             whole = {name: rest[name] + estimates[kind].get(name, math.inf) for name in last}
             return one <= SHARE and self.target.excess(whole, last) <= 1
+        if fixed < 1 - TO_COME:
+            return one <= max((1 - TO_COME - fixed) / 2, TO_COME)
         return one <= max(taken, SHARE)
 
     def stalled(self, history: History) -> bool:
