@@ -79,7 +79,7 @@ def test_a_ratio_that_is_at_its_end_early_does_not_end_the_first_stage():
         (0.05, 1.2, 0.8, True, False),
         (0.05, 0.05, 0.8, True, True),
         (0.46, 1.2, 3.0, True, True),  # no time would make them fit
-        (4.0, 1.2, 3.0, False, True),
+        (5.0, 1.2, 3.0, False, True),
     ],
 )
 def test_errors_that_time_reduces_must_fit_beside_the_one_that_it_does_not(
