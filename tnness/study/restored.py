@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ def restore(store: Store, plan: Plan, points: Sequence[Point], path: str | Path)
     status, seeds = table["status"].values, table["seed"].values
     axes = [str(dim) for dim in table["status"].dims if dim != REALIZATION]
     places = {axis: {canonical(v): i for i, v in enumerate(table[axis].values.tolist())} for axis in axes}
-    count = 0
+    count, origins = 0, dict[str, dict[str, Any]]()  # of every point of the grid, where the record of one seed says it
     for point in points:
         place = [places[axis].get(canonical(point.values[axis])) for axis in axes]
         if None in place or point.realization >= table.sizes[REALIZATION]:
@@ -57,20 +57,24 @@ def restore(store: Store, plan: Plan, points: Sequence[Point], path: str | Path)
         index = (*place, point.realization)
         if status[index] < NOT_CONVERGED or int(seeds[index]) != point.seed:
             continue
-        at = dict(zip([*axes, REALIZATION], index, strict=True))
-        store.keep(point.key, _record(table.isel(at), plan, point, str(path)).image(point.key))
+        at, values = dict(zip([*axes, REALIZATION], index, strict=True)), canonical(point.values)
+        if values not in origins:
+            origins[values] = provenance(plan.job_at(point.values, point.seed), float("nan"), float("nan"))
+        record = _record(table.isel(at), origins[values], point, "complete" if plan.measure is None else "measured")
+        record.dataset.attrs["restored_from"] = str(path)
+        store.keep(point.key, record.image(point.key))
         count += 1
     return count
 
 
-def _record(row: xr.Dataset, plan: Plan, point: Point, source: str) -> Record:
-    """Return one point of a table as a record."""
+def _record(row: xr.Dataset, origin: Mapping[str, Any], point: Point, done: str) -> Record:
+    """Return one point of a table as a record. origin: of a record with another seed. done: the outcome of what is."""
     numbers = row.drop_vars([name for name in row.coords if name not in row.dims] + list(OWN))
-    done = "complete" if plan.measure is None else "measured"
-    about = provenance(plan.job_at(point.values, point.seed), float("nan"), float("nan"))
+    settings = json.loads(origin["settings"])
+    about = dict(origin) | {"settings": json.dumps(settings | ({"seed": point.seed} if "seed" in settings else {}))}
     about |= {"outcome": OUTCOME.get(int(row["status"]), done), "cpu_seconds": float(row["cpu_seconds"])}
     about |= {"realization": point.realization, "point": canonical(point.values), "seed": np.uint64(point.seed)}
-    numbers.attrs = {**about, "restored_from": source}
+    numbers.attrs = about
     return Record(numbers)
 
 
