@@ -138,7 +138,7 @@ def draw(table: xr.Dataset) -> Figure:
     counts = ", ".join(f"{int(n)} at {size}" for size, n in zip(sizes, several, strict=True))
     worst = power_of_ten(float(table["integral_error"].max()), 0)
     what = f"realizations of each W at $L_0$: {counts}; integrals to {worst}"
-    lines = f"lines: exp of a polynomial of order {ORDER}, errors taken as {table.attrs['errors']}"
+    lines = f"lines: exp(polynomial of order {ORDER}), {table.attrs['errors']} errors"
     headline(figure, f"{table.attrs['preset']} preset: {LEADS}, $W_c$ = {CRITICAL}; {lines}\n{what}")
     return figure
 

@@ -1,6 +1,6 @@
 """What is computed: `quick` takes minutes on one core; `paper` goes towards the letter's sizes, 12 to 20.
 
-Figs. 1b and 2a of `paper` take an hour for L0 = 12 to 18. Fig. 2b and the bars take hours.
+Figs. 1b and 2a of `paper` take an hour for L0 = 12 to 18. Fig. 2b takes an hour and a half, the bars take hours.
 """
 
 from dataclasses import dataclass, field
