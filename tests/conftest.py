@@ -29,9 +29,12 @@ if not Path("/proc/self").exists():
     collect_ignore += _files_with(r"f\"/proc/")
 
 
+TALKATIVE = MESSAGES.level
+
+
 @pytest.fixture(autouse=True)
 def _every_test_tells_of_progress():
-    """A command that was told to be quiet leaves the next test as talkative as ever."""
-    level = MESSAGES.level
+    """A command that was told to be quiet, by a test or by a fixture of a module, leaves the next test as talkative."""
+    tell_at(TALKATIVE)
     yield
-    tell_at(level)
+    tell_at(TALKATIVE)
