@@ -276,6 +276,12 @@ def test_the_quickness_of_a_chain_is_the_root_of_the_largest_commutator(space):
     assert quickness_of(generator) == pytest.approx(neighbours_commutator(generator) ** 0.5, rel=1e-2)
 
 
+def test_neighbours_that_commute_have_no_quickness():
+    chain = Lindbladian([spin_one] * 4)
+    chain.hamiltonian(spin_one.Sz(0) * spin_one.Sz(1))
+    assert quickness_of(chain.generator()) == 0
+
+
 @pytest.mark.parametrize(("dt", "caution"), [(0.4, 1), (0.2, 1), (0.1, 15 / 7)])
 def test_the_error_of_the_step_is_found_from_any_two_steps(dt, caution):
     """A number that is wrong by 5 dt^4, in stages of steps .2 and .1: of a longer one than the last's as if by dt^3."""

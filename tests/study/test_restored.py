@@ -2,26 +2,16 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from noisy_sweeps import GRID, NOISY, run
 from tnness.errors import RecordError
 from tnness.records.record import Record
 from tnness.study.collect import DONE, EXACT, MISSING, collect
 from tnness.study.scripts import swept
-from tnness.study.sweep import sweep
-
-HERE = Path(__file__).parent / "sweep_models.py"
-NOISY = f"{HERE}:Noisy"
-GRID = {"gamma": [0.5, 1.0], "n": [2, 3]}
-
-
-def run(store, grid=None, realizations=2, **settings):
-    settings = {"engine": "exact", "workers": 0, "independent": ["n"]} | settings
-    return sweep(NOISY, GRID if grid is None else grid, store=store, realizations=realizations, **settings)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 import small_runs
+from noisy_sweeps import GRID, NOISY, run
 from tnness import TEBD, Exact, Record, expectation, steady_state
 from tnness import spin_half as s
 from tnness.errors import InputError, RecordError
@@ -26,13 +27,6 @@ from tnness.study.store import Store
 from tnness.study.sweep import sweep
 
 HERE = Path(__file__).parent / "sweep_models.py"
-NOISY = f"{HERE}:Noisy"
-GRID = {"gamma": [0.5, 1.0], "n": [2, 3]}
-
-
-def run(store, grid=None, realizations=2, **settings):
-    settings = {"engine": "exact", "workers": 0, "independent": ["n"]} | settings
-    return sweep(NOISY, GRID if grid is None else grid, store=store, realizations=realizations, **settings)
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,8 @@ def sweep(
     task: (k, m): only every m-th point, beginning with the k-th, for a job array. k counts from 0.
     keep_states: keep the final states too. retry_failed: compute failed points again. progress: show a bar.
     accept_old: continue a store of an earlier format, which does not say which physics it holds; default False.
-    known: a table that `collect` made of this sweep: its points are taken from there, where the store lacks them.
+    known: a table that `collect` made of this sweep: its points are taken from there, without
+        states, where the store lacks them.
 
     Returns
     -------
