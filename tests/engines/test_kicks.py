@@ -237,3 +237,11 @@ def test_a_displaced_square_of_a_conserved_sum_is_not_certified():
     record = steady_state(model, engine=TEBD(chi=4), initial="product:0011", seed=70383273, name="closed")
     assert np.abs(record["zz"].values + 1 / 3).max() > 0.1
     assert not record.outcome.startswith("converged")
+
+
+@pytest.mark.parametrize(
+    ("chi", "first"), [(8, 8), (24, 16), (40, 20), (64, 32), (100, 32), (128, 32), (160, 40), (256, 64)]
+)
+def test_a_kick_begins_at_a_part_of_the_bond_dimension(monkeypatch, chi, first):
+    monkeypatch.setattr("tnness.engines.kicks.Kick", lambda _, number, own, *rest: own)
+    assert Kicks.of(None, chi, 0.1, 0.0, 1.0).pair == [first, first]

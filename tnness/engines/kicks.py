@@ -30,7 +30,7 @@ from tnness.streams import stream
 Real = NDArray[np.float64]
 
 SMALLEST_CHI, ENOUGH_CHI = 16, 32
-"""A kick is first evolved at half of the run's bond dimension, but at no more than ENOUGH_CHI or a quarter of the run's.
+"""A kick is first evolved at half of the run's bond dimension, or at the larger of ENOUGH_CHI and a quarter, if less.
 
 Of three MBL chains its rates at 25 and at 50 agree to 13 %. It has SMALLEST_CHI at least, if the run has as much.
 """
